@@ -1,0 +1,40 @@
+//! Events: what happened that an operator may want to know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{HostId, Timestamp};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Increases by one with every event of this controller's run.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What kind.
+    pub kind: EventKind,
+    /// Where, if on one host.
+    pub host_id: Option<HostId>,
+    /// What happened, as a sentence.
+    pub message: String,
+}
+
+/// The kinds of events; their names are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// A host's session opened.
+    HostConnected,
+    /// A host's session ended.
+    HostLost,
+    /// An interface names a port that does not exist, or has no valid `iface-id`; it stays dark.
+    UnknownVif,
+    /// An interface names a port that is active on another host; it stays dark.
+    PortConflict,
+    /// A port's interface appeared on a host, and the port was bound to it.
+    PortBound,
+    /// A host could not carry out an item of its plan.
+    ItemFailed,
+    /// A host said something an operator should know.
+    Remark,
+}

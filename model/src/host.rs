@@ -1,0 +1,41 @@
+//! Hosts: the machines of the pool.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Generation;
+use crate::{Id, Name, Timestamp};
+
+/// The identifier of a [`Host`]; its certificate carries it.
+pub type HostId = Id<Host>;
+
+/// A machine that runs instances, an agent and Open vSwitch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Its identifier.
+    pub id: HostId,
+    /// Its name, unique in the pool.
+    pub name: Name,
+    /// When its certificate was first seen.
+    pub created_at: Timestamp,
+}
+
+/// What is known of a host at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostStatus {
+    /// Whether its agent's session is open.
+    pub connected: bool,
+    /// Where its session comes from: its management address.
+    pub address: Option<IpAddr>,
+    /// The version of its agent.
+    pub agent_version: Option<String>,
+    /// The newest plan made for it.
+    pub planned: Option<Generation>,
+    /// The newest plan its switch fully carries out.
+    pub realized: Option<Generation>,
+    /// When it last spoke.
+    pub last_seen_at: Option<Timestamp>,
+    /// What it could not carry out, one sentence each.
+    pub failures: Vec<String>,
+}

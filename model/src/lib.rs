@@ -1,0 +1,57 @@
+//! The shared nouns of Bulkhead: what a tenant, a network, a port, a host and a plan *are*.
+//!
+//! Values are checked when they are made: whoever holds a [`VlanId`] or a [`Name`] need not check
+//! it again. Nothing here does I/O, waits, or knows a wire format beyond its own JSON form.
+//!
+//! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
+//! the crate `api` carries both, and the REST contract.
+
+mod event;
+mod host;
+mod id;
+mod instance;
+mod inventory;
+mod mac;
+mod name;
+mod network;
+mod physical_network;
+pub mod plan;
+mod port;
+pub mod report;
+mod subnet;
+mod tenant;
+mod timestamp;
+mod usage;
+mod vlan;
+
+pub use event::{Event, EventKind};
+pub use host::{Host, HostId, HostStatus};
+pub use id::Id;
+pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
+pub use inventory::{Inventory, InventoryHost, InventoryVif};
+pub use mac::MacAddr;
+pub use name::Name;
+pub use network::{Network, NetworkId, NetworkNumber, Segment};
+pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
+pub use port::{Port, PortId, PortState, PortStatus};
+pub use subnet::{AddressRange, Subnet, SubnetId};
+pub use tenant::{Tenant, TenantId};
+pub use timestamp::Timestamp;
+pub use usage::{Traffic, Usage, UsageOf};
+pub use vlan::{VlanId, VlanRange, VlanRanges};
+
+/// Why a text or number is not a value of the type it was meant for.
+///
+/// The message says what is allowed; who reports it names the field and shows the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{allowed}")]
+pub struct Invalid {
+    /// What would have been accepted, as a phrase: `a VLAN id from 1 to 4094`.
+    pub allowed: &'static str,
+}
+
+impl Invalid {
+    pub(crate) const fn new(allowed: &'static str) -> Self {
+        Self { allowed }
+    }
+}

@@ -1,0 +1,114 @@
+//! Ethernet addresses.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Invalid;
+
+/// The Ethernet address of one VIF: unicast, never zero (IEEE 802-2014 §8.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MacAddr([u8; 6]);
+
+impl MacAddr {
+    /// The six octets, in transmission order.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
+
+    /// A locally administered unicast address made of 40 of the given bits.
+    ///
+    /// The first octet is `0xfa`, as hypervisors use for the addresses they make up themselves.
+    #[must_use]
+    pub const fn local(bits: u64) -> Self {
+        let [_, _, _, a, b, c, d, e] = bits.to_be_bytes();
+        Self([0xfa, a, b, c, d, e])
+    }
+}
+
+impl TryFrom<[u8; 6]> for MacAddr {
+    type Error = Invalid;
+
+    fn try_from(octets: [u8; 6]) -> Result<Self, Invalid> {
+        if octets[0] & 1 == 0 && octets != [0; 6] {
+            return Ok(Self(octets));
+        }
+        Err(Invalid::new(
+            "a unicast Ethernet address, not multicast and not all zero",
+        ))
+    }
+}
+
+impl FromStr for MacAddr {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const ALLOWED: Invalid =
+            Invalid::new("an Ethernet address such as fa:16:3e:00:12:34, unicast");
+        let mut octets = [0; 6];
+        let mut parts = text.split(':');
+        for octet in &mut octets {
+            let part = parts.next().filter(|part| part.len() == 2);
+            *octet = part
+                .filter(|part| part.bytes().all(|b| b.is_ascii_hexdigit()))
+                .and_then(|part| u8::from_str_radix(part, 16).ok())
+                .ok_or(ALLOWED)?;
+        }
+        if parts.next().is_some() {
+            return Err(ALLOWED);
+        }
+        Self::try_from(octets)
+    }
+}
+
+impl TryFrom<String> for MacAddr {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<MacAddr> for String {
+    fn from(mac: MacAddr) -> Self {
+        mac.to_string()
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_survives_text_and_back() {
+        let mac: MacAddr = "FA:16:3e:00:12:34".parse().unwrap();
+        assert_eq!(mac.to_string(), "fa:16:3e:00:12:34");
+        assert_eq!(mac.to_string().parse(), Ok(mac));
+    }
+
+    #[test]
+    fn multicast_zero_and_malformed_addresses_are_refused() {
+        for bad in [
+            "01:00:5e:00:00:01",
+            "ff:ff:ff:ff:ff:ff",
+            "00:00:00:00:00:00",
+            "fa:16:3e:00:12",
+            "fa:16:3e:00:12:34:56",
+            "fa:16:3e:0:12:34",
+            "fa:16:3e:+1:12:34",
+            "",
+        ] {
+            assert!(bad.parse::<MacAddr>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What the controller tells one host: everything the host must be, and nothing of how.
+//!
+//! A plan is a set of items, each under its own key. It travels whole once, then as
+//! [`PlanChange`]s; that is transport only, the agent always works from the whole [`HostPlan`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Driver, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber, NicName,
+    PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
+};
+
+/// The version of a plan. Larger is newer; equal means the same plan.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// All that one host must carry out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "PlanOnDisk", into = "PlanOnDisk")]
+pub struct HostPlan {
+    /// Its version.
+    pub generation: Generation,
+    /// Its items by their keys.
+    pub items: BTreeMap<PlanKey, PlanItem>,
+}
+
+/// A JSON object cannot have structured keys; an item knows its own.
+#[derive(Clone, Serialize, Deserialize)]
+struct PlanOnDisk {
+    generation: Generation,
+    items: Vec<PlanItem>,
+}
+
+impl From<PlanOnDisk> for HostPlan {
+    fn from(plan: PlanOnDisk) -> Self {
+        let items = plan.items.into_iter().map(|item| (item.key(), item));
+        Self {
+            generation: plan.generation,
+            items: items.collect(),
+        }
+    }
+}
+
+impl From<HostPlan> for PlanOnDisk {
+    fn from(plan: HostPlan) -> Self {
+        Self {
+            generation: plan.generation,
+            items: plan.items.into_values().collect(),
+        }
+    }
+}
+
+/// What an item of a plan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum PlanKey {
+    /// A physical network this host is on.
+    PhysicalNetwork(PhysicalNetworkId),
+    /// A tenant network that has a port on this host.
+    Network(NetworkId),
+    /// A port bound to this host.
+    Port(PortId),
+    /// A port of such a network, bound to another host.
+    RemotePort(PortId),
+    /// An instance this host must run.
+    Instance(InstanceId),
+    /// How this host samples its traffic.
+    Sampling,
+}
+
+impl fmt::Display for PlanKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PhysicalNetwork(id) => write!(f, "physical network {id}"),
+            Self::Network(id) => write!(f, "network {id}"),
+            Self::Port(id) => write!(f, "port {id}"),
+            Self::RemotePort(id) => write!(f, "remote port {id}"),
+            Self::Instance(id) => write!(f, "instance {id}"),
+            Self::Sampling => f.write_str("sampling"),
+        }
+    }
+}
+
+/// One thing that a host must be or know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PlanItem {
+    /// See [`PlanKey::PhysicalNetwork`].
+    PhysicalNetwork(PlannedPhysicalNetwork),
+    /// See [`PlanKey::Network`].
+    Network(PlannedNetwork),
+    /// See [`PlanKey::Port`].
+    Port(PlannedPort),
+    /// See [`PlanKey::RemotePort`].
+    RemotePort(PlannedRemotePort),
+    /// See [`PlanKey::Instance`].
+    Instance(PlannedInstance),
+    /// See [`PlanKey::Sampling`].
+    Sampling(Sampling),
+}
+
+impl PlanItem {
+    /// The key it stands under.
+    #[must_use]
+    pub const fn key(&self) -> PlanKey {
+        match self {
+            Self::PhysicalNetwork(item) => PlanKey::PhysicalNetwork(item.id),
+            Self::Network(item) => PlanKey::Network(item.id),
+            Self::Port(item) => PlanKey::Port(item.id),
+            Self::RemotePort(item) => PlanKey::RemotePort(item.id),
+            Self::Instance(item) => PlanKey::Instance(item.id),
+            Self::Sampling(_) => PlanKey::Sampling,
+        }
+    }
+}
+
+/// A physical network as one host has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPhysicalNetwork {
+    /// Its identifier.
+    pub id: PhysicalNetworkId,
+    /// Its name; its bridge is `br-<name>`.
+    pub name: Name,
+    /// What it is for. The integration bridge is never joined to management.
+    pub role: Role,
+    /// This host's NIC on it.
+    pub nic: NicName,
+    /// The VLAN ids that its switches carry.
+    pub vlans: Option<VlanRanges>,
+    /// The largest IP packet it carries, in bytes.
+    pub mtu: u16,
+}
+
+/// A tenant network as a host needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedNetwork {
+    /// Its identifier.
+    pub id: NetworkId,
+    /// Who owns it.
+    pub tenant_id: TenantId,
+    /// Its number in registers and cookies.
+    pub number: NetworkNumber,
+    /// How its frames travel between hosts.
+    pub segment: Segment,
+    /// The largest IP packet its instances may send, in bytes.
+    pub mtu: u16,
+}
+
+/// A port bound to this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPort {
+    /// Its identifier; the interface with this `iface-id` carries it.
+    pub id: PortId,
+    /// The network it is on.
+    pub network_id: NetworkId,
+    /// The only Ethernet address it may send from.
+    pub mac: MacAddr,
+    /// The only IP addresses it may send from.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// A port of a network that this host has, bound to another host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRemotePort {
+    /// Its identifier.
+    pub id: PortId,
+    /// The network it is on.
+    pub network_id: NetworkId,
+    /// Its Ethernet address.
+    pub mac: MacAddr,
+    /// Its IP addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Where it is.
+    pub host_id: HostId,
+}
+
+/// An instance that this host must run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedInstance {
+    /// Its identifier.
+    pub id: InstanceId,
+    /// Its name.
+    pub name: Name,
+    /// What runs it.
+    pub driver: Driver,
+    /// Its VIFs, in order: the first is `eth0` inside.
+    pub interfaces: Vec<PlannedInterface>,
+}
+
+/// One VIF of an instance, as the instance sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedInterface {
+    /// The port it plugs into.
+    pub port_id: PortId,
+    /// Its Ethernet address.
+    pub mac: MacAddr,
+    /// Its addresses with their prefix lengths.
+    pub addresses: Vec<IpNet>,
+    /// Its gateways, at most one of each family.
+    pub gateways: Vec<IpAddr>,
+    /// The largest IP packet it may send, in bytes.
+    pub mtu: u16,
+}
+
+/// How a host samples its traffic (sFlow version 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Where datagrams go.
+    pub collector: SocketAddr,
+    /// One packet in so many is sampled.
+    pub rate: u32,
+    /// Bytes of each sampled packet that are sent.
+    pub header_bytes: u32,
+    /// Seconds between two counter samples of one port.
+    pub polling_seconds: u32,
+}
+
+/// A plan, or the difference from one to the next, as it travels.
+///
+/// A large plan travels as several of these with the same generation: all but the last say
+/// [`PlanChange::more`], and none takes effect before the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChange {
+    /// The generation it leads to.
+    pub generation: Generation,
+    /// The generation it starts from; absent when it is a whole plan.
+    pub base: Option<Generation>,
+    /// Items that are new or changed.
+    pub upsert: Vec<PlanItem>,
+    /// Items that are gone.
+    pub remove: Vec<PlanKey>,
+    /// Whether another part follows.
+    pub more: bool,
+}

@@ -1,0 +1,70 @@
+//! Ports: where an instance's VIF meets its network.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Generation;
+use crate::{HostId, Id, InstanceId, MacAddr, Name, NetworkId, TenantId, Timestamp};
+
+/// The identifier of a [`Port`]: what an interface's `external_ids:iface-id` names.
+pub type PortId = Id<Port>;
+
+/// One VIF of one instance on one network, and the addresses it may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Its identifier.
+    pub id: PortId,
+    /// Who owns it: the network's tenant.
+    pub tenant_id: TenantId,
+    /// The network it is on.
+    pub network_id: NetworkId,
+    /// Its name, unique in the tenant where given.
+    pub name: Option<Name>,
+    /// The only Ethernet address it may send from, unique in the network.
+    pub mac: MacAddr,
+    /// The only IP addresses it may send from, unique in the network.
+    pub addresses: Vec<IpAddr>,
+    /// The host it is bound to: where its interface last appeared, or will.
+    pub host_id: Option<HostId>,
+    /// The instance it was made with, and is deleted with.
+    pub instance_id: Option<InstanceId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What is known of a port beyond the intent, from its host's reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortStatus {
+    /// Whether frames flow.
+    pub state: PortState,
+    /// Why not, when they do not.
+    pub reason: Option<String>,
+    /// The interface that carries it, such as `vif1.0`, while plugged.
+    pub interface: Option<String>,
+    /// The plan's generation that its flows come from.
+    pub generation: Option<Generation>,
+}
+
+/// Whether frames of a port flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortState {
+    /// No interface carries the port.
+    Down,
+    /// Its interface is there; its flows are not confirmed yet.
+    Building,
+    /// Its flows are in the switch, confirmed by a barrier.
+    Active,
+}
+
+impl Default for PortStatus {
+    fn default() -> Self {
+        Self {
+            state: PortState::Down,
+            reason: None,
+            interface: None,
+            generation: None,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a host answers: what it carries out, and what it could not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Generation, PlanKey};
+use crate::{InstanceId, PortId, PortState};
+
+/// What changed on a host since its last report of this session; the first is complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReport {
+    /// Whether what is not listed is not there; otherwise it is as it was.
+    pub complete: bool,
+    /// The newest plan that the agent holds on disk.
+    pub held: Generation,
+    /// The newest plan whose flows and rows are all in place, but for `failures`.
+    pub realized: Generation,
+    /// Every item that could not be carried out, always whole.
+    pub failures: Vec<ItemFailure>,
+    /// Interfaces that are new or changed.
+    pub vifs: Vec<Vif>,
+    /// Names of interfaces that are gone.
+    pub vifs_gone: Vec<String>,
+    /// Instances that are new or changed.
+    pub instances: Vec<InstanceReport>,
+    /// Instances that are gone.
+    pub instances_gone: Vec<InstanceId>,
+    /// What an operator should know, one sentence each: drift that was healed, a refused plan.
+    pub remarks: Vec<String>,
+}
+
+/// An item that could not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemFailure {
+    /// Which item.
+    pub key: PlanKey,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
+/// An interface on the integration bridge that names a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vif {
+    /// The interface's name, unique on the host.
+    pub interface: String,
+    /// Its `external_ids:iface-id` as it stands in OVSDB.
+    pub iface_id: String,
+    /// The port it names, if that is a UUID.
+    pub port_id: Option<PortId>,
+    /// Its number in the host's kernel, which sFlow reports it under.
+    pub ifindex: Option<u32>,
+    /// Whether its frames flow: `Active` only after a barrier confirmed its flows.
+    pub state: PortState,
+    /// Why not, when they do not.
+    pub reason: Option<String>,
+    /// The generation its flows come from.
+    pub generation: Option<Generation>,
+}
+
+/// An instance as its driver sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceReport {
+    /// Which instance.
+    pub id: InstanceId,
+    /// Whether it runs.
+    pub running: bool,
+    /// How to find it on the host: for `netns` the name of the namespace.
+    pub handle: Option<String>,
+    /// Why it does not run.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,50 @@
+//! Usage: what was moved, by whom, when.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// What one tenant, network or port moved over a time range.
+///
+/// Directions are the VIF's: `sent` is what its instance sent into the switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// What kind of thing `id` is.
+    pub of: UsageOf,
+    /// The tenant, network or port.
+    pub id: Uuid,
+    /// The start of the range, included.
+    pub from: Timestamp,
+    /// The end of the range, excluded.
+    pub to: Timestamp,
+    /// Frames that instances sent, by the interface counters.
+    pub sent: Traffic,
+    /// Frames that instances received, by the interface counters.
+    pub received: Traffic,
+    /// Frames that instances sent, as estimated from flow samples: the second meter.
+    pub sent_estimate: Traffic,
+    /// How many samples the estimate rests on.
+    pub samples: u64,
+}
+
+/// An amount of frames. Bytes count from the Ethernet header on, without FCS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Bytes.
+    pub bytes: u64,
+    /// Frames.
+    pub packets: u64,
+}
+
+/// What usage is summed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UsageOf {
+    /// By tenant.
+    Tenant,
+    /// By network.
+    Network,
+    /// By port.
+    Port,
+}
