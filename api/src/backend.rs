@@ -1,0 +1,160 @@
+//! What a server of the REST API must be able to do. The controller does; tests may stand in.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{
+    Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
+    PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+};
+
+use crate::problem::Problem;
+use crate::request::{
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    UsageQuery,
+};
+use crate::resource::{Health, HostView, InstanceView, PortView};
+
+/// The outcome of a change.
+pub type Outcome<T> = Result<T, Problem>;
+
+/// Who asks, and with what name for the request: goes into the audit log with the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who: the name of the token, such as `admin`.
+    pub actor: String,
+    /// The request's id, as in the log and in the `X-Request-Id` header.
+    pub request_id: String,
+    /// The client's own name for this creation, and what it asked for under it.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A client's name for one creation (`Idempotency-Key`): done once, however often it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The name: 1 to 128 visible ASCII characters.
+    pub key: String,
+    /// SHA-256 over method, path and body: another request under the same key is refused.
+    pub fingerprint: [u8; 32],
+}
+
+/// Reads never wait: they are answered from memory. A change is answered when it is durable.
+///
+/// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
+/// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
+pub trait Backend: Send + Sync + 'static {
+    /// The name of the bearer of this token, if it is valid. Takes the same time either way.
+    fn authenticate(&self, token: &str) -> Option<String>;
+
+    /// Whether the pool is well.
+    fn health(&self) -> Health;
+    /// What attributes samples to ports.
+    fn inventory(&self) -> Arc<Inventory>;
+    /// The newest events, oldest first.
+    fn events(&self) -> Vec<Event>;
+    /// What was moved.
+    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+
+    /// All tenants, by id.
+    fn tenants(&self) -> Vec<Arc<Tenant>>;
+    /// One tenant.
+    fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>>;
+    /// Makes a tenant.
+    fn tenant_create(
+        &self,
+        caller: Caller,
+        request: TenantCreate,
+    ) -> impl Future<Output = Outcome<Tenant>> + Send;
+    /// Deletes a tenant that owns nothing.
+    fn tenant_delete(
+        &self,
+        caller: Caller,
+        id: TenantId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All physical networks, by id.
+    fn physical_networks(&self) -> Vec<Arc<PhysicalNetwork>>;
+    /// One physical network.
+    fn physical_network(&self, id: PhysicalNetworkId) -> Option<Arc<PhysicalNetwork>>;
+    /// Makes a physical network.
+    fn physical_network_create(
+        &self,
+        caller: Caller,
+        request: PhysicalNetworkCreate,
+    ) -> impl Future<Output = Outcome<PhysicalNetwork>> + Send;
+    /// Deletes a physical network that carries no network.
+    fn physical_network_delete(
+        &self,
+        caller: Caller,
+        id: PhysicalNetworkId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All networks, by id.
+    fn networks(&self) -> Vec<Arc<Network>>;
+    /// One network.
+    fn network(&self, id: NetworkId) -> Option<Arc<Network>>;
+    /// Makes a network, with a VLAN id given or allocated.
+    fn network_create(
+        &self,
+        caller: Caller,
+        request: NetworkCreate,
+    ) -> impl Future<Output = Outcome<Network>> + Send;
+    /// Deletes a network that has no port; its subnets go with it.
+    fn network_delete(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All subnets, by id.
+    fn subnets(&self) -> Vec<Arc<Subnet>>;
+    /// One subnet.
+    fn subnet(&self, id: SubnetId) -> Option<Arc<Subnet>>;
+    /// Makes a subnet that overlaps no other of its network.
+    fn subnet_create(
+        &self,
+        caller: Caller,
+        request: SubnetCreate,
+    ) -> impl Future<Output = Outcome<Subnet>> + Send;
+    /// Deletes a subnet that no port has an address of.
+    fn subnet_delete(
+        &self,
+        caller: Caller,
+        id: SubnetId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All ports, by id.
+    fn ports(&self) -> Vec<PortView>;
+    /// One port.
+    fn port(&self, id: PortId) -> Option<PortView>;
+    /// Makes a port.
+    fn port_create(
+        &self,
+        caller: Caller,
+        request: PortCreate,
+    ) -> impl Future<Output = Outcome<PortView>> + Send;
+    /// Deletes a port that no instance uses.
+    fn port_delete(&self, caller: Caller, id: PortId) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All instances, by id.
+    fn instances(&self) -> Vec<InstanceView>;
+    /// One instance.
+    fn instance(&self, id: InstanceId) -> Option<InstanceView>;
+    /// Makes an instance with its ports; its host starts it.
+    fn instance_create(
+        &self,
+        caller: Caller,
+        request: InstanceCreate,
+    ) -> impl Future<Output = Outcome<InstanceView>> + Send;
+    /// Deletes an instance and the ports that were made with it; its host stops it.
+    fn instance_delete(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All hosts, by id.
+    fn hosts(&self) -> Vec<HostView>;
+    /// One host.
+    fn host(&self, id: HostId) -> Option<HostView>;
+}

@@ -1,0 +1,143 @@
+//! What clients may ask for. Fields are checked one by one before any of these exists, so a value
+//! here is well-formed; whether it fits the pool is for the backend to say.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::{
+    HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId, Role, TenantId,
+    Timestamp, UsageOf, VlanId, VlanRanges,
+};
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/tenants`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantCreate {
+    /// Its name, unique in the pool.
+    pub name: Name,
+}
+
+/// `POST /v1/physical-networks`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhysicalNetworkCreate {
+    /// Its name, unique in the pool, at most 12 ASCII letters, digits, `-` or `_`.
+    pub name: Name,
+    /// What it is for.
+    pub role: Role,
+    /// The NIC that carries it on every host.
+    pub nic: NicName,
+    /// VLAN ids for tenant networks; required unless the role is management.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlans: Option<VlanRanges>,
+    /// The largest IP packet it carries, in bytes: 1280 to 9216, 1500 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u16>,
+}
+
+/// `POST /v1/networks`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkCreate {
+    /// Who will own it.
+    pub tenant_id: TenantId,
+    /// Its name, unique in the tenant.
+    pub name: Name,
+    /// How it is carried: `vlan`.
+    pub kind: NetworkKind,
+    /// The physical network; if absent, the pool's only private one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub physical_network_id: Option<PhysicalNetworkId>,
+    /// The VLAN id; if absent, the lowest free one of the physical network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<VlanId>,
+    /// The largest IP packet, in bytes: 1280 to the physical network's; if absent, that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u16>,
+}
+
+/// How a network is carried between hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkKind {
+    /// An IEEE 802.1Q tag.
+    Vlan,
+}
+
+/// `POST /v1/subnets`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetCreate {
+    /// The network it belongs to.
+    pub network_id: NetworkId,
+    /// Its name, unique in the tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// The prefix, with no host bits set.
+    pub cidr: IpNet,
+    /// The gateway's address; if absent, the first host address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    /// The first address to allocate; if absent, the first host address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool_first: Option<IpAddr>,
+    /// The last address to allocate; if absent, the last host address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool_last: Option<IpAddr>,
+}
+
+/// `POST /v1/ports`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortCreate {
+    /// The network it will be on.
+    pub network_id: NetworkId,
+    /// Its name, unique in the tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// Its Ethernet address; if absent, one is made up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
+    /// Its addresses; if absent, one is allocated from every subnet of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<IpAddr>>,
+    /// The host it will appear on, if known: its flows are prepared there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_id: Option<HostId>,
+}
+
+/// `POST /v1/instances`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceCreate {
+    /// Who will own it.
+    pub tenant_id: TenantId,
+    /// Its name, unique in the tenant.
+    pub name: Name,
+    /// The host that runs it; if absent, the connected host with the fewest instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_id: Option<HostId>,
+    /// A port is made on each of these networks, and deleted with the instance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network_ids: Vec<NetworkId>,
+    /// Ports that exist already and outlive the instance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub port_ids: Vec<PortId>,
+}
+
+/// `GET /v1/usage`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageQuery {
+    /// What to sum by.
+    pub by: UsageOf,
+    /// The start of the range, included; if absent, the start of the present month in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// The end of the range, excluded; if absent, now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Only this tenant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
+    /// Only this network's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_id: Option<NetworkId>,
+    /// Only this port's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_id: Option<PortId>,
+}

@@ -1,0 +1,141 @@
+//! What the REST API shows: the nouns of `model` with what is known of them at this moment.
+
+use model::{
+    Event, Host, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port, PortId,
+    PortStatus, Subnet, Tenant,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::request::{
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+};
+
+/// A noun with a collection of its own under `/v1`.
+pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// One of them, as in messages: `network`.
+    const NOUN: &'static str;
+    /// All of them, as in paths: `networks`.
+    const COLLECTION: &'static str;
+    /// Its identifier.
+    fn id(&self) -> Uuid;
+    /// Its name, where it has one.
+    fn name(&self) -> Option<&str>;
+}
+
+/// A resource that clients may create.
+pub trait Creatable: Resource {
+    /// The body of the `POST`.
+    type Create: Serialize + Send + Sync;
+}
+
+/// A port and whether its frames flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortView {
+    /// The port.
+    #[serde(flatten)]
+    pub port: Port,
+    /// What its host says of it.
+    pub status: PortStatus,
+}
+
+/// A host and how it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostView {
+    /// The host.
+    #[serde(flatten)]
+    pub host: Host,
+    /// How it is.
+    pub status: HostStatus,
+}
+
+/// An instance, its ports and whether it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceView {
+    /// The instance.
+    #[serde(flatten)]
+    pub instance: Instance,
+    /// Its ports, in order.
+    pub port_ids: Vec<PortId>,
+    /// What its host says of it.
+    pub status: InstanceStatus,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The objects, in the order asked for.
+    pub items: Vec<T>,
+    /// What `cursor` to ask for the next page with; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// `GET /v1/health`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok`, or what is wrong.
+    pub status: String,
+    /// Hosts with an open session.
+    pub hosts_connected: usize,
+    /// Hosts known.
+    pub hosts: usize,
+}
+
+/// `GET /v1/version`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The version of the program that answers.
+    pub version: String,
+    /// The version of the API.
+    pub api: String,
+}
+
+/// One row per noun: its type, its names, where its id and name are.
+macro_rules! resources {
+    ($($type:ty, $noun:literal, $collection:literal, $id:expr, $name:expr;)*) => {$(
+        impl Resource for $type {
+            const NOUN: &'static str = $noun;
+            const COLLECTION: &'static str = $collection;
+            fn id(&self) -> Uuid {
+                let id: fn(&Self) -> Uuid = $id;
+                id(self)
+            }
+            fn name(&self) -> Option<&str> {
+                let name: fn(&Self) -> Option<&str> = $name;
+                name(self)
+            }
+        }
+    )*};
+}
+
+resources! {
+    Tenant, "tenant", "tenants", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
+    InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
+    HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
+    Event, "event", "events", |it| Uuid::from_u128(it.id.into()), |_| None;
+}
+
+impl Creatable for Tenant {
+    type Create = TenantCreate;
+}
+impl Creatable for PhysicalNetwork {
+    type Create = PhysicalNetworkCreate;
+}
+impl Creatable for Network {
+    type Create = NetworkCreate;
+}
+impl Creatable for Subnet {
+    type Create = SubnetCreate;
+}
+impl Creatable for PortView {
+    type Create = PortCreate;
+}
+impl Creatable for InstanceView {
+    type Create = InstanceCreate;
+}
