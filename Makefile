@@ -1,0 +1,61 @@
+# Bulkhead. `make help` lists what can be asked for.
+#
+# Targets run as root and need no systemd. Whatever they start, they stop.
+
+.DEFAULT_GOAL := help
+.PHONY: help tools build demo test check bench fuzz deny clean
+
+# What the tests, the demo and the benches run: real switches, namespaces, real clients.
+PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool \
+            util-linux procps xz-utils gcc g++ libc6-dev pkg-config ca-certificates
+
+# Programs that a lab starts; they stand beside each other in target/debug.
+PROGRAMS := -p controller -p host-agent -p flow-collector -p netctl
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+tools: ## install the Debian packages that are missing
+	@missing=$$(for package in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; \
+	  done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing" $$missing; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	fi
+	@cargo --version >/dev/null || { echo "a Rust toolchain is needed: https://rustup.rs"; exit 1; }
+
+build: tools ## build the programs
+	cargo build $(PROGRAMS)
+
+demo: build ## show the main job end to end on three hosts, then clean up
+	@cargo build --quiet -p tests --bin demo
+	@target/debug/demo
+
+test: build ## run every test: unit, property, golden, codec, whole system, fuzz
+	cargo test --workspace --no-fail-fast
+	$(MAKE) --no-print-directory fuzz SECONDS_EACH=5
+
+check: tools ## formatting, lints, documentation, dependency edges
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+	cargo test --quiet -p tests --test architecture
+
+bench: tools ## micro-benches and whole-system figures
+	cargo build --release $(PROGRAMS)
+	cargo bench -p openflow -p sflow -p flow-collector -p controller -p host-agent
+	cargo bench -p tests --bench system
+
+SECONDS_EACH ?= 60
+fuzz: tools ## fuzz every decoder, SECONDS_EACH seconds each
+	@tests/fuzz/run $(SECONDS_EACH)
+
+deny: tools ## licences, bans and sources of every dependency
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check licenses bans sources
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf tests/fuzz/target tests/fuzz/corpus tests/fuzz/artifacts tests/output

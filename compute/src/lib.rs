@@ -1,0 +1,37 @@
+//! Hypervisor drivers: what runs on this host, and which VIFs it has.
+//!
+//! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
+//! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
+//!
+//! What does not live here: whether a VIF's frames may flow. That is the agent's pipeline; a driver
+//! plugs a VIF into a bridge that drops everything it was not told to pass.
+
+pub mod netns;
+pub mod ovsdb;
+
+use futures::future::BoxFuture;
+use model::plan::PlannedInstance;
+use model::report::InstanceReport;
+use model::Driver;
+
+/// A driver that runs instances.
+pub trait Hypervisor: Send + Sync {
+    /// Which driver this is.
+    fn driver(&self) -> Driver;
+
+    /// Makes what runs be what is wanted: starts what is missing, stops what is not wanted, repairs
+    /// what is incomplete, and leaves alone what is right and whatever is not its own.
+    ///
+    /// Called with the whole of what is wanted, again after every change and now and then; a failure
+    /// of one instance is in its report and does not hold up the others.
+    fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled>;
+}
+
+/// What a driver found after it made things right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Every instance that is wanted, in the order given.
+    pub instances: Vec<InstanceReport>,
+    /// What is not wanted and could not be stopped: its handle, and why.
+    pub leftovers: Vec<(String, String)>,
+}
