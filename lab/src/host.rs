@@ -1,0 +1,155 @@
+//! One host of the lab: a namespace with two NICs, a switch and an agent.
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use crate::controller::Controller;
+use crate::layout::{self, Layout};
+use crate::process::{Launch, Process, Ready};
+use crate::requirements::AGENT;
+use crate::state::StateFile;
+use crate::vswitch::Vswitch;
+use crate::{Error, namespace};
+
+/// A host of the lab.
+#[derive(Debug, Clone)]
+pub struct Host {
+    number: usize,
+    directory: PathBuf,
+    namespace: String,
+    vswitch: Vswitch,
+    agent: Option<Process>,
+}
+
+impl Host {
+    pub(crate) fn new(layout: &Layout, state: &StateFile, number: usize) -> Self {
+        let directory = layout.host_directory(number);
+        let vswitch = Vswitch {
+            state: state.clone(),
+            name: layout::host_name(number),
+            namespace: layout.host_namespace(number),
+            rundir: directory.join("ovs"),
+            datapath: layout.spec.datapath,
+        };
+        let mut host = Self {
+            number,
+            directory,
+            namespace: layout.host_namespace(number),
+            vswitch,
+            agent: None,
+        };
+        host.agent = host.agent_launch(layout).map(|launch| {
+            let name = format!("{}.agent", host.name());
+            Process::new(state.clone(), name, launch)
+        });
+        host
+    }
+
+    /// Counted from 1.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// `h1` for host 1; also the name in its certificate.
+    pub fn name(&self) -> &str {
+        &self.vswitch.name
+    }
+
+    /// Its network namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Its address in the management network, 10.255.0.0/16.
+    pub fn address(&self) -> Ipv4Addr {
+        layout::host_address(self.number)
+    }
+
+    /// The NIC of the management network.
+    pub fn management_nic(&self) -> &'static str {
+        layout::MANAGEMENT_NIC
+    }
+
+    /// The NIC of the private network: no address, only the trunk's VLANs pass.
+    pub fn private_nic(&self) -> &'static str {
+        layout::PRIVATE_NIC
+    }
+
+    /// The folder of all its files.
+    pub fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// Its switch.
+    pub fn vswitch(&self) -> &Vswitch {
+        &self.vswitch
+    }
+
+    /// Its agent.
+    ///
+    /// # Errors
+    /// When the lab has switches only.
+    pub fn agent(&self) -> Result<&Process, Error> {
+        self.agent.as_ref().ok_or(Error::SwitchesOnly)
+    }
+
+    /// Where the agent keeps its state.
+    pub fn agent_directory(&self) -> PathBuf {
+        self.directory.join("agent")
+    }
+
+    /// The folder of the agent's certificate and key.
+    pub fn certificate_directory(&self) -> PathBuf {
+        self.directory.join("certificate")
+    }
+
+    /// Runs a command line on the host and gives what it printed.
+    ///
+    /// # Errors
+    /// When it fails, or takes longer than two minutes.
+    pub async fn run(&self, line: &[&str]) -> Result<String, Error> {
+        namespace::run_in(&self.namespace, line).await
+    }
+
+    /// Its processes, in the order they are started.
+    pub fn processes(&self) -> Vec<Process> {
+        let mut processes = vec![self.vswitch.ovsdb(), self.vswitch.vswitchd()];
+        processes.extend(self.agent.clone());
+        processes
+    }
+
+    /// Gives the agent its certificate and starts it.
+    pub(crate) async fn raise_agent(&self, controller: &Controller) -> Result<(), Error> {
+        for directory in [self.agent_directory(), self.certificate_directory()] {
+            std::fs::create_dir_all(&directory).map_err(Error::file("create", &directory))?;
+        }
+        controller
+            .certify(self.name(), &self.certificate_directory())
+            .await?;
+        self.agent()?.start().await
+    }
+
+    fn agent_launch(&self, layout: &Layout) -> Option<Launch> {
+        let program = layout.spec.programs.as_ref()?.join(AGENT);
+        let options: [(&str, OsString); 6] = [
+            ("--controller", layout::AGENTS.to_string().into()),
+            ("--certificate-dir", self.certificate_directory().into()),
+            ("--state-dir", self.agent_directory().into()),
+            ("--ovsdb", self.vswitch.ovsdb_address().into()),
+            ("--ovs-rundir", self.vswitch.rundir().into()),
+            ("--namespace-prefix", layout.instance_prefix().into()),
+        ];
+        Some(Launch {
+            namespace: self.namespace.clone(),
+            program,
+            arguments: options
+                .into_iter()
+                .flat_map(|(option, value)| [option.into(), value])
+                .collect(),
+            ovs_rundir: Some(self.vswitch.rundir().to_path_buf()),
+            log: self.directory.join("agent.log"),
+            ready: Ready::Started,
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! A data centre on one machine, for trying, testing and measuring Bulkhead.
+//!
+//! ```text
+//!   <prefix>-ctl          <prefix>-h1                    <prefix>-hN
+//!   bulkhead-controller   ovsdb-server, ovs-vswitchd,    (the same)
+//!                         bulkhead-agent
+//!   eth0 10.255.0.1       eth0 10.255.1.1   eth1         eth0   eth1
+//!        |                     |             |             |      |
+//!     ctl-mgmt              h1-mgmt       h1-trunk      hN-mgmt hN-trunk
+//!   +----+---------------------+-------------+-------------+------+----+
+//!   | <prefix>-sw: the physical switch, an Open vSwitch of its own     |
+//!   | *-mgmt: access ports of the management VLAN                      |
+//!   | *-trunk: the private network; only the listed VLANs pass         |
+//!   +------------------------------------------------------------------+
+//! ```
+//!
+//! [`Lab::up`] builds all of this under one directory and one name prefix and returns; the lab
+//! goes on by itself. [`Lab::open`] finds it again, from any process, and [`Lab::down`] leaves
+//! nothing of it behind, however far the building came. Nothing is changed in the machine's own
+//! network namespace, and no traffic leaves the machine.
+//!
+//! Where to go next: [`Spec`] says what to build, `layout` where everything is, [`Host`] and
+//! [`Controller`] what a test can do to one, [`Process`] how programs are started and killed.
+//! What a host's switch is programmed with is no business of this crate: see `host-agent`.
+
+mod controller;
+mod down;
+mod error;
+mod execute;
+mod host;
+mod lab;
+mod layout;
+pub mod namespace;
+mod process;
+mod requirements;
+mod spec;
+mod state;
+mod status;
+mod vswitch;
+mod wiring;
+
+pub use controller::Controller;
+pub use down::Removed;
+pub use error::Error;
+pub use host::Host;
+pub use lab::Lab;
+pub use nix::sys::signal::Signal;
+pub use process::Process;
+pub use requirements::{Missing, requirements};
+pub use spec::{
+    Datapath, MOST_HOSTS, Prefix, Spec, Trunks, default_directory, programs_beside_this_one,
+};
+pub use state::Phase;
+pub use status::{ControllerStatus, HostStatus, ProcessStatus, Status};
+pub use vswitch::Vswitch;

@@ -1,0 +1,164 @@
+//! Namespaces, virtual cables and the physical switch's ports.
+//!
+//! Both ends of a cable are made where they belong; none is ever in the machine's own namespace.
+
+use std::ops::RangeInclusive;
+
+use tokio::process::Command;
+
+use crate::execute::run_with_input;
+use crate::layout::{self, Layout};
+use crate::vswitch::Vswitch;
+use crate::{Error, namespace};
+
+/// The physical switch's only bridge.
+pub(crate) const BRIDGE: &str = "br-sw";
+
+/// Makes the switch's and the controller's namespace and the cable between them. The switch's
+/// own must exist: it is made first of all, to take the prefix.
+pub(crate) async fn lay_controller(layout: &Layout) -> Result<(), Error> {
+    let (switch, controller) = (layout.switch_namespace(), layout.controller_namespace());
+    namespace::create(&controller).await?;
+    let cable = Cable {
+        port: layout::CONTROLLER_PORT.to_owned(),
+        namespace: controller.clone(),
+        nic: layout::MANAGEMENT_NIC,
+    };
+    ip(None, &cable.add(&switch)).await?;
+    ip(
+        Some(&switch),
+        &format!("link set lo up\n{}", cable.port_up()),
+    )
+    .await?;
+    let address = layout::CONTROLLER_ADDRESS.to_string();
+    ip(Some(&controller), &management_lines(&address)).await?;
+    without_offload(&controller).await
+}
+
+/// Makes the hosts' namespaces and cables.
+pub(crate) async fn lay_hosts(
+    layout: &Layout,
+    numbers: RangeInclusive<usize>,
+) -> Result<(), Error> {
+    let namespaces: Vec<String> = numbers
+        .clone()
+        .map(|number| layout.host_namespace(number))
+        .collect();
+    namespace::create_all(&namespaces).await?;
+    let cables: Vec<Cable> = numbers.clone().flat_map(|n| cables(layout, n)).collect();
+    let switch = layout.switch_namespace();
+    let added: String = cables.iter().map(|cable| cable.add(&switch)).collect();
+    ip(None, &added).await?;
+    let ports_up: String = cables.iter().map(Cable::port_up).collect();
+    ip(Some(&switch), &ports_up).await?;
+    for number in numbers {
+        let host = layout.host_namespace(number);
+        let address = layout::host_address(number).to_string();
+        ip(Some(&host), &host_lines(&address)).await?;
+        without_offload(&host).await?;
+    }
+    Ok(())
+}
+
+/// Makes the physical switch's bridge, with the controller's port on it.
+pub(crate) async fn build_switch(layout: &Layout, switch: &Vswitch) -> Result<(), Error> {
+    let tag = format!("tag={}", layout.spec.management_vlan);
+    let mut arguments = vec!["add-br", BRIDGE, "--", "set", "Bridge", BRIDGE];
+    arguments.extend(["datapath_type=netdev", "fail_mode=standalone", "--"]);
+    arguments.extend(["add-port", BRIDGE, layout::CONTROLLER_PORT, &tag]);
+    switch.ovs_vsctl(&arguments).await?;
+    Ok(())
+}
+
+/// Plugs one host's cables into the physical switch.
+pub(crate) async fn plug_host(
+    layout: &Layout,
+    switch: &Vswitch,
+    number: usize,
+) -> Result<(), Error> {
+    let tag = format!("tag={}", layout.spec.management_vlan);
+    let vlans: Vec<String> = layout.spec.trunks.vlans().map(|v| v.to_string()).collect();
+    let trunks = format!("trunks={}", vlans.join(","));
+    let (management, trunk) = (layout::management_port(number), layout::trunk_port(number));
+    let mut arguments = vec!["add-port", BRIDGE, &management, &tag, "--"];
+    arguments.extend(["add-port", BRIDGE, &trunk, "vlan_mode=trunk", &trunks]);
+    switch.ovs_vsctl(&arguments).await?;
+    Ok(())
+}
+
+/// A veth pair from the physical switch to a NIC.
+struct Cable {
+    port: String,
+    namespace: String,
+    nic: &'static str,
+}
+
+impl Cable {
+    fn add(&self, switch: &str) -> String {
+        let Self {
+            port,
+            namespace,
+            nic,
+        } = self;
+        let mtu = layout::UNDERLAY_MTU;
+        format!(
+            "link add {port} netns {switch} mtu {mtu} \
+             type veth peer name {nic} mtu {mtu} netns {namespace}\n"
+        )
+    }
+
+    /// A switch's port needs no address of its own, so the kernel is kept from speaking on it.
+    fn port_up(&self) -> String {
+        let port = &self.port;
+        format!("link set {port} addrgenmode none\nlink set {port} up\n")
+    }
+}
+
+fn cables(layout: &Layout, number: usize) -> [Cable; 2] {
+    let namespace = layout.host_namespace(number);
+    [
+        Cable {
+            port: layout::management_port(number),
+            namespace: namespace.clone(),
+            nic: layout::MANAGEMENT_NIC,
+        },
+        Cable {
+            port: layout::trunk_port(number),
+            namespace,
+            nic: layout::PRIVATE_NIC,
+        },
+    ]
+}
+
+fn management_lines(address: &str) -> String {
+    let (nic, bits) = (layout::MANAGEMENT_NIC, layout::MANAGEMENT_BITS);
+    format!("addr add {address}/{bits} dev {nic}\nlink set {nic} up\nlink set lo up\n")
+}
+
+fn host_lines(address: &str) -> String {
+    // The host itself never speaks on the private network.
+    let nic = layout::PRIVATE_NIC;
+    format!(
+        "{}link set {nic} addrgenmode none\nlink set {nic} up\n",
+        management_lines(address)
+    )
+}
+
+/// Runs lines of `ip` commands, in a namespace or in the machine's own.
+async fn ip(namespace: Option<&str>, lines: &str) -> Result<(), Error> {
+    let mut ip = Command::new("ip");
+    if let Some(namespace) = namespace {
+        ip.args(["-netns", namespace]);
+    }
+    ip.args(["-batch", "-"]);
+    run_with_input(ip, lines).await?;
+    Ok(())
+}
+
+/// Makes the kernel compute checksums itself on the management NIC: the userspace datapath passes
+/// packets on as they come, so with offload TCP would fail where ping works.
+async fn without_offload(namespace: &str) -> Result<(), Error> {
+    let line = ["ethtool", "-K", layout::MANAGEMENT_NIC, "tx", "off"];
+    namespace::run_in(namespace, &line).await?;
+    Ok(())
+}
