@@ -1,13 +1,19 @@
-//! The contract between Bulkhead's programs.
+//! The contract between Bulkhead's programs, and both of its ends.
 //!
-//! * REST `/v1`: [`resource`] and [`request`] are its types, [`routes`](resource) its nouns,
+//! * REST `/v1`: [`resource`] and [`request`] are its types, [`server::ROUTES`] its routes,
 //!   [`problem`] its errors, [`backend`] what a server must be able to do.
+//! * [`server`] turns a backend into a router, [`serve`] puts that on sockets, [`client`] asks.
 //! * The agent session: [`session`] is what controller and agents say to each other.
+//! * [`tls`] is how both are encrypted and, for agents, both ends known.
 //!
 //! What does not live here: any decision. The controller decides, `netctl` prints.
 
 pub mod backend;
+pub mod client;
 pub mod problem;
 pub mod request;
 pub mod resource;
+pub mod serve;
+pub mod server;
 pub mod session;
+pub mod tls;

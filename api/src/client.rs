@@ -1,0 +1,387 @@
+//! The typed client of the REST API, over TLS or the controller's unix socket.
+//!
+//! Waits and sizes are bounded. A creation carries an `Idempotency-Key`, so that it can be, and
+//! is, repeated once when the connection fails: it is done once either way.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::{Event, Inventory, Usage};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::problem::Problem;
+use crate::request::UsageQuery;
+use crate::resource::{Creatable, Health, Page, Resource, Version};
+use crate::tls;
+
+#[cfg(test)]
+mod tests;
+
+/// The largest answer that is taken, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// How long to wait for a connection, and for a whole answer: longer than a server takes at most.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long to wait before a request is repeated.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// The objects on a page when a whole list is wanted: as many as a server gives.
+const PAGE_LIMIT: usize = 1000;
+
+/// Where the server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// At a unix socket of this machine.
+    Unix(PathBuf),
+    /// At a `https://host:port`.
+    Https {
+        /// The address, with no path.
+        url: String,
+        /// The certificate of the authority that the server's certificate comes from, in PEM.
+        ca_pem: Vec<u8>,
+    },
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Https { url, .. } => f.write_str(url),
+        }
+    }
+}
+
+/// Why there is no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server and token make no client.
+    #[error("could not prepare to speak to the server at {server}: {reason}")]
+    Setup {
+        /// Where the server would be.
+        server: String,
+        /// What is wrong with it.
+        reason: &'static str,
+        /// Why, where there is more to say.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// No connection, or it failed before the answer was there.
+    #[error("could not reach the server at {server}")]
+    Unreachable {
+        /// Where the server should be.
+        server: String,
+        /// Why not.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The server answered and said no.
+    #[error(transparent)]
+    Refused(#[from] Problem),
+    /// The answer is larger than any of ours.
+    #[error("the answer of the server at {server} is larger than {MAX_ANSWER_BYTES} bytes")]
+    TooLarge {
+        /// Who answered.
+        server: String,
+    },
+    /// The answer is none of this API.
+    #[error("could not understand the answer of the server at {server} (HTTP status {status})")]
+    Answer {
+        /// Who answered.
+        server: String,
+        /// With what status.
+        status: u16,
+        /// What was wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// What to see of a list. `Default` is: everything, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Fields and the values they must have; an empty value means absent.
+    pub filters: Vec<(String, String)>,
+    /// Fields to sort by, comma-separated, `-` in front for descending.
+    pub sort: Option<String>,
+    /// The most objects on a page: 1 to 1000.
+    pub limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// Only those whose `field` has this value.
+    #[must_use]
+    pub fn filter(mut self, field: &str, value: impl fmt::Display) -> Self {
+        self.filters.push((field.to_owned(), value.to_string()));
+        self
+    }
+
+    /// In this order.
+    #[must_use]
+    pub fn sort(mut self, sort: &str) -> Self {
+        self.sort = Some(sort.to_owned());
+        self
+    }
+
+    fn parameters(&self) -> Vec<(String, String)> {
+        let limit = self.limit.map(|limit| limit.to_string());
+        let others = [
+            ("sort", self.sort.clone()),
+            ("limit", limit),
+            ("cursor", self.cursor.clone()),
+        ];
+        let others = others
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        self.filters.iter().cloned().chain(others).collect()
+    }
+}
+
+/// A client of one server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Server,
+    authorization: Option<HeaderValue>,
+}
+
+/// When a request may be sent a second time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    /// When the connection failed: twice does no harm.
+    OnFailure,
+    /// Only when there never was a connection.
+    IfUnsent,
+}
+
+impl Client {
+    /// A client of `server` that shows `token`; without one it may ask for health and version.
+    pub fn new(server: Server, token: Option<&str>) -> Result<Self, ClientError> {
+        let setup = |reason, source| ClientError::Setup {
+            server: server.to_string(),
+            reason,
+            source,
+        };
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT);
+        // A client with its own TLS configuration never asks for a process-wide provider.
+        let (builder, ca_pem) = match &server {
+            Server::Unix(path) => (builder.unix_socket(path.as_path()), None),
+            Server::Https { url, .. } if !url.starts_with("https://") => {
+                return Err(setup("its address must begin with https://", None));
+            }
+            Server::Https { ca_pem, .. } => (builder.https_only(true), Some(ca_pem)),
+        };
+        let tls = match ca_pem {
+            Some(ca_pem) => tls::client_config(ca_pem, None),
+            None => tls::distrustful_client_config(),
+        };
+        let tls = tls.map_err(|error| setup("its authority is unusable", Some(error.into())))?;
+        let http = builder
+            .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+            .build()
+            .map_err(|error| setup("no HTTP client for it", Some(error.into())))?;
+        let authorization = token.map(authorization).transpose();
+        let authorization = authorization.map_err(|()| {
+            setup(
+                "the token must be one line of visible ASCII characters",
+                None,
+            )
+        })?;
+        Ok(Self {
+            http,
+            server,
+            authorization,
+        })
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Whether the pool is well.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        self.read("/v1/health", &()).await
+    }
+
+    /// The versions of the server's program and API.
+    pub async fn version(&self) -> Result<Version, ClientError> {
+        self.read("/v1/version", &()).await
+    }
+
+    /// Which port is behind which interface of which host.
+    pub async fn inventory(&self) -> Result<Inventory, ClientError> {
+        self.read("/v1/inventory", &()).await
+    }
+
+    /// The newest events, oldest first.
+    pub async fn events(&self) -> Result<Vec<Event>, ClientError> {
+        self.list_all(&ListQuery::default()).await
+    }
+
+    /// What was moved.
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<Usage>, ClientError> {
+        let page: Page<Usage> = self.read("/v1/usage", query).await?;
+        Ok(page.items)
+    }
+
+    /// One page of the objects that `query` wants.
+    pub async fn list<T: Resource>(&self, query: &ListQuery) -> Result<Page<T>, ClientError> {
+        self.read(&collection::<T>(), &query.parameters()).await
+    }
+
+    /// All objects that `query` wants, from every page after its cursor.
+    pub async fn list_all<T: Resource>(&self, query: &ListQuery) -> Result<Vec<T>, ClientError> {
+        let mut query = ListQuery {
+            limit: Some(PAGE_LIMIT),
+            ..query.clone()
+        };
+        let mut all = Vec::new();
+        loop {
+            let page: Page<T> = self.list(&query).await?;
+            let is_last = page.next_cursor.is_none() || page.items.is_empty();
+            all.extend(page.items);
+            if is_last {
+                return Ok(all);
+            }
+            query.cursor = page.next_cursor;
+        }
+    }
+
+    /// One object.
+    pub async fn get<T: Resource>(&self, id: Uuid) -> Result<T, ClientError> {
+        self.read(&format!("{}/{id}", collection::<T>()), &()).await
+    }
+
+    /// Makes an object, once.
+    pub async fn create<T: Creatable>(&self, request: &T::Create) -> Result<T, ClientError> {
+        let key = Uuid::new_v4().to_string();
+        let request = self
+            .request(Method::POST, &collection::<T>())
+            .header("idempotency-key", key)
+            .json(request);
+        self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    /// Deletes an object.
+    pub async fn delete<T: Creatable>(&self, id: Uuid) -> Result<(), ClientError> {
+        let path = format!("{}/{id}", collection::<T>());
+        let request = self.request(Method::DELETE, &path);
+        self.send(request, Repeat::IfUnsent).await?;
+        Ok(())
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &(impl serde::Serialize + ?Sized),
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::GET, path).query(parameters);
+        self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let base = match &self.server {
+            Server::Unix(_) => "http://localhost",
+            Server::Https { url, .. } => url.trim_end_matches('/'),
+        };
+        let request = self.http.request(method, format!("{base}{path}"));
+        match &self.authorization {
+            Some(value) => request.header(AUTHORIZATION, value.clone()),
+            None => request,
+        }
+    }
+
+    /// Sends a request, perhaps twice, and gives the answer if it is a success.
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        repeat: Repeat,
+    ) -> Result<Answer, ClientError> {
+        let again = request.try_clone();
+        let failure = match self.attempt(request).await {
+            Err(ClientError::Unreachable { source, .. }) => source,
+            outcome => return self.judge(outcome?),
+        };
+        let may_repeat = failure.is_connect() || repeat == Repeat::OnFailure;
+        match again.filter(|_| may_repeat && !failure.is_timeout()) {
+            Some(request) => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                self.judge(self.attempt(request).await?)
+            }
+            None => Err(self.unreachable(failure)),
+        }
+    }
+
+    async fn attempt(&self, request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
+        let unreachable = |source| self.unreachable(source);
+        let mut response = request.send().await.map_err(unreachable)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                let server = self.server.to_string();
+                return Err(ClientError::TooLarge { server });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status(),
+            body,
+        })
+    }
+
+    fn judge(&self, answer: Answer) -> Result<Answer, ClientError> {
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(self.parse::<Problem>(answer)?.into())
+    }
+
+    fn parse<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, ClientError> {
+        serde_json::from_slice(&answer.body).map_err(|source| ClientError::Answer {
+            server: self.server.to_string(),
+            status: answer.status.as_u16(),
+            source,
+        })
+    }
+
+    fn unreachable(&self, source: reqwest::Error) -> ClientError {
+        ClientError::Unreachable {
+            server: self.server.to_string(),
+            // The address is in our own message already.
+            source: source.without_url(),
+        }
+    }
+}
+
+/// A whole answer.
+struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+fn collection<T: Resource>() -> String {
+    format!("/v1/{}", T::COLLECTION)
+}
+
+/// The header that shows the token; it is kept out of every log.
+fn authorization(token: &str) -> Result<HeaderValue, ()> {
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(());
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ())?;
+    value.set_sensitive(true);
+    Ok(value)
+}

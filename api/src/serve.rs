@@ -1,0 +1,239 @@
+//! Serves a router on sockets: TLS for the network, a unix socket for this machine. HTTP/1.1.
+//!
+//! Nobody can keep others out: whoever is slow to say hello or to send a request is cut off, one
+//! address may hold only a quarter of all connections, and none lives longer than five minutes.
+
+mod admission;
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use admission::Admission;
+
+#[cfg(test)]
+mod tests;
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// All connections of one listener.
+    connections: usize,
+    /// Connections from one address; those on a unix socket have none.
+    connections_per_address: usize,
+    /// How long a TLS handshake may take.
+    handshake: Duration,
+    /// How long a connection may be silent before a request, and how long its head may take.
+    head: Duration,
+    /// How long a connection lives: bounds the slowest reader of an answer.
+    lifetime: Duration,
+    /// How long the request under way may take once the connection is to end.
+    grace: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 1024,
+    connections_per_address: 256,
+    handshake: Duration::from_secs(10),
+    head: Duration::from_secs(10),
+    lifetime: Duration::from_secs(300),
+    grace: Duration::from_secs(10),
+};
+
+/// The largest head of a request, in bytes, and the most headers in it.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+const MAX_HEADERS: usize = 64;
+
+/// How long to wait after a failed `accept`: it fails when this process has no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` over TLS until `stop`; returns when the last connection has ended.
+pub async fn tls(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    tls_within(LIMITS, listener, config, router, stop).await;
+}
+
+/// Serves `router` on a unix socket (see [`bind_unix`]) until `stop`; returns when the last
+/// connection has ended.
+pub async fn unix(listener: UnixListener, router: Router, stop: CancellationToken) {
+    unix_within(LIMITS, listener, router, stop).await;
+}
+
+/// Makes a unix socket that only this user may connect to (mode 0600).
+///
+/// The socket that a dead process left at `path` is replaced; one that is served is not.
+pub fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    // Under its own name only when nobody else can connect any more.
+    let unready = path.with_extension("new");
+    if let Err(error) = std::fs::remove_file(&unready)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let listener = UnixListener::bind(&unready)?;
+    std::fs::set_permissions(&unready, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&unready, path)?;
+    Ok(listener)
+}
+
+async fn tls_within(
+    limits: Limits,
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let mut config = ServerConfig::clone(&config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = Server::new(limits, router, stop);
+    let accept = async || {
+        let (stream, address) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, Some(address.ip())))
+    };
+    server
+        .run(accept, move |stream| acceptor.accept(stream))
+        .await;
+}
+
+async fn unix_within(
+    limits: Limits,
+    listener: UnixListener,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let server = Server::new(limits, router, stop);
+    let accept = async || Ok((listener.accept().await?.0, None));
+    server
+        .run(accept, |stream| std::future::ready(Ok(stream)))
+        .await;
+}
+
+/// One listener's connections.
+struct Server {
+    limits: Limits,
+    router: Router,
+    stop: CancellationToken,
+    admission: Admission,
+    connections: TaskTracker,
+}
+
+impl Server {
+    fn new(limits: Limits, router: Router, stop: CancellationToken) -> Self {
+        Self {
+            limits,
+            router,
+            stop,
+            admission: Admission::new(limits.connections, limits.connections_per_address),
+            connections: TaskTracker::new(),
+        }
+    }
+
+    /// Accepts connections until it is told to stop, then waits for those that are left.
+    async fn run<S, T, F>(
+        self,
+        accept: impl AsyncFn() -> io::Result<(S, Option<IpAddr>)>,
+        handshake: impl Fn(S) -> F,
+    ) where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = io::Result<T>> + Send + 'static,
+    {
+        while let Some(accepted) = self.stop.run_until_cancelled(self.next(&accept)).await {
+            match accepted {
+                Ok((stream, ticket)) => self.spawn(handshake(stream), ticket),
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection; trying again");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        // Each of them ends by itself within the grace.
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// The next connection that is let in.
+    async fn next<S>(
+        &self,
+        accept: &impl AsyncFn() -> io::Result<(S, Option<IpAddr>)>,
+    ) -> io::Result<(S, admission::Ticket)> {
+        loop {
+            let slot = self.admission.slot().await;
+            let (stream, address) = accept().await?;
+            match slot.admit(address) {
+                Some(ticket) => return Ok((stream, ticket)),
+                None => tracing::debug!(?address, "too many connections from one address"),
+            }
+        }
+    }
+
+    fn spawn<T, F>(&self, handshake: F, ticket: admission::Ticket)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = io::Result<T>> + Send + 'static,
+    {
+        let (limits, router, stop) = (self.limits, self.router.clone(), self.stop.clone());
+        self.connections.spawn(async move {
+            let stream = stop.run_until_cancelled(timeout(limits.handshake, handshake));
+            match stream.await {
+                Some(Ok(Ok(stream))) => serve_connection(stream, limits, router, stop).await,
+                Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+                Some(Err(_)) | None => tracing::debug!("a TLS handshake was cut off"),
+            }
+            drop(ticket);
+        });
+    }
+}
+
+async fn serve_connection<T>(stream: T, limits: Limits, router: Router, stop: CancellationToken)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS);
+    let service = TowerToHyperService::new(router);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Ok(ended),
+        () = stop.cancelled() => Err(()),
+        () = sleep(limits.lifetime) => Err(()),
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(()) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(limits.grace, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection failed");
+    }
+}

@@ -1,0 +1,157 @@
+//! What is done for each kind of route.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::header::LOCATION;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::Response;
+use model::UsageOf;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::MAX_BODY_BYTES;
+use super::fields::Fields;
+use super::list::ListQuery;
+use super::noun::{Listed, Made, Shown};
+use super::respond::json;
+use super::signed::Signed;
+use crate::backend::{Backend, Outcome};
+use crate::problem::{Code, FieldCode, Problem};
+use crate::request::UsageQuery;
+use crate::resource::{Page, Resource, Version};
+
+pub(super) async fn health<B: Backend>(State(backend): State<Arc<B>>) -> Response {
+    json(StatusCode::OK, &backend.health())
+}
+
+pub(super) async fn version() -> Response {
+    let version = Version {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api: "v1".to_owned(),
+    };
+    json(StatusCode::OK, &version)
+}
+
+pub(super) async fn inventory<B: Backend>(State(backend): State<Arc<B>>) -> Response {
+    json(StatusCode::OK, &*backend.inventory())
+}
+
+pub(super) async fn usage<B: Backend>(
+    State(backend): State<Arc<B>>,
+    uri: Uri,
+) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let query = read_usage_query(&mut fields);
+    let items = backend.usage(fields.finish(Some(query))?).await?;
+    let next_cursor = None;
+    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+}
+
+fn read_usage_query(fields: &mut Fields) -> UsageQuery {
+    let query = UsageQuery {
+        by: fields.optional("by").unwrap_or(UsageOf::Tenant),
+        from: fields.optional("from"),
+        to: fields.optional("to"),
+        tenant_id: fields.optional("tenant_id"),
+        network_id: fields.optional("network_id"),
+        port_id: fields.optional("port_id"),
+    };
+    if query
+        .from
+        .zip(query.to)
+        .is_some_and(|(from, to)| from >= to)
+    {
+        let message = "the range is empty: expected a time after `from`";
+        fields.refuse("to", FieldCode::Inconsistent, message);
+    }
+    query
+}
+
+pub(super) async fn list<B: Backend, T: Listed>(
+    State(backend): State<Arc<B>>,
+    uri: Uri,
+) -> Outcome<Response> {
+    let query = ListQuery::parse(&uri, T::FIELDS)?;
+    Ok(json(StatusCode::OK, &query.page(&T::all(&*backend))))
+}
+
+pub(super) async fn show<B: Backend, T: Shown>(
+    State(backend): State<Arc<B>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Outcome<Response> {
+    let id = parse_id::<T>(id)?;
+    let object = T::one(&*backend, id);
+    let object = object.ok_or_else(|| Problem::not_found(T::NOUN, id))?;
+    Ok(json(StatusCode::OK, &object))
+}
+
+pub(super) async fn create<B: Backend, T: Made>(
+    State(backend): State<Arc<B>>,
+    signed: Signed,
+    body: Result<Bytes, BytesRejection>,
+) -> Outcome<Response> {
+    let body = body.map_err(|rejection| bad_body(&rejection))?;
+    let caller = signed.creates(&body);
+    let mut fields = Fields::of_body(&body)?;
+    let request = T::read(&mut fields);
+    let request = fields.finish(request)?;
+    let made = finish(async move { T::create(&*backend, caller, request).await }).await?;
+    let location = format!("/v1/{}/{}", T::COLLECTION, made.id());
+    let mut response = json(StatusCode::CREATED, &made);
+    if let Ok(location) = location.try_into() {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+pub(super) async fn delete<B: Backend, T: Made>(
+    State(backend): State<Arc<B>>,
+    id: Result<Path<String>, PathRejection>,
+    signed: Signed,
+) -> Outcome<StatusCode> {
+    let id = parse_id::<T>(id)?;
+    finish(async move { T::delete(&*backend, signed.deletes(), id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> Problem {
+    let detail = format!("there is no {}; the API begins at /v1", uri.path());
+    Problem::new(Code::NoSuchRoute, detail)
+}
+
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} knows no {method}", uri.path());
+    Problem::new(Code::MethodNotAllowed, detail)
+}
+
+/// Sees a change through, even if its client hangs up.
+async fn finish<T: Send + 'static>(
+    change: impl Future<Output = Outcome<T>> + Send + 'static,
+) -> Outcome<T> {
+    match tokio::spawn(change.in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Problem::new(
+            Code::Busy,
+            "the server is stopping; try again",
+        )),
+    }
+}
+
+fn parse_id<T: Resource>(id: Result<Path<String>, PathRejection>) -> Outcome<Uuid> {
+    let text = id.map_or(String::new(), |Path(text)| text);
+    let id = Uuid::try_parse(&text).ok();
+    id.ok_or_else(|| Problem::not_found(T::NOUN, format!("{text:?}: an id is a UUID")))
+}
+
+fn bad_body(rejection: &BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = format!("the body must be at most {MAX_BODY_BYTES} bytes");
+        return Problem::new(Code::TooLarge, detail);
+    }
+    Problem::new(Code::MalformedBody, "the body could not be received whole")
+}

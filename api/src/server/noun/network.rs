@@ -1,0 +1,86 @@
+//! Networks of tenants.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{Network, Segment};
+use uuid::Uuid;
+
+use super::{Listed, Made, Shown, field};
+use crate::backend::{Backend, Caller, Outcome};
+use crate::request::NetworkCreate;
+use crate::server::fields::Fields;
+use crate::server::key::{Field, Key, Kind};
+use crate::server::value::Mtu;
+
+impl Listed for Network {
+    type Held = Arc<Self>;
+
+    const FIELDS: &'static [Field<Self>] = &[
+        field("id", Kind::Id, |it| Key::Id(it.id.uuid())),
+        field("tenant_id", Kind::Id, |it| Key::Id(it.tenant_id.uuid())),
+        field("name", Kind::Text, |it| Key::text(it.name.as_str())),
+        field("number", Kind::Number, |it| {
+            Key::Number(it.number.get().into())
+        }),
+        field("kind", Kind::Word(&["vlan"]), |it| match it.segment {
+            Segment::Vlan { .. } => Key::text("vlan"),
+        }),
+        field("physical_network_id", Kind::Id, |it| match it.segment {
+            Segment::Vlan {
+                physical_network_id,
+                ..
+            } => Key::Id(physical_network_id.uuid()),
+        }),
+        field("vlan", Kind::Number, |it| match it.segment {
+            Segment::Vlan { vlan, .. } => Key::Number(vlan.get().into()),
+        }),
+        field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
+        field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
+    ];
+
+    fn all(backend: &impl Backend) -> Vec<Arc<Self>> {
+        backend.networks()
+    }
+}
+
+impl Shown for Network {
+    fn one(backend: &impl Backend, id: Uuid) -> Option<Arc<Self>> {
+        backend.network(id.into())
+    }
+}
+
+impl Made for Network {
+    fn read(fields: &mut Fields) -> Option<NetworkCreate> {
+        let tenant_id = fields.required("tenant_id");
+        let name = fields.required("name");
+        let kind = fields.required("kind");
+        let physical_network_id = fields.optional("physical_network_id");
+        let vlan = fields.optional("vlan");
+        let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
+        Some(NetworkCreate {
+            tenant_id: tenant_id?,
+            name: name?,
+            kind: kind?,
+            physical_network_id,
+            vlan,
+            mtu,
+        })
+    }
+
+    fn create(
+        backend: &impl Backend,
+        caller: Caller,
+        request: NetworkCreate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.network_create(caller, request)
+    }
+
+    fn delete(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+    ) -> impl Future<Output = Outcome<()>> + Send {
+        backend.network_delete(caller, id.into())
+    }
+}

@@ -1,0 +1,97 @@
+//! Physical networks.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{PhysicalNetwork, Role, VlanRanges};
+use uuid::Uuid;
+
+use super::{Listed, Made, Shown, field};
+use crate::backend::{Backend, Caller, Outcome};
+use crate::problem::FieldCode;
+use crate::request::PhysicalNetworkCreate;
+use crate::server::fields::Fields;
+use crate::server::key::{Field, Key, Kind};
+use crate::server::value::{BridgedName, Mtu};
+
+const ROLES: Kind = Kind::Word(&["management", "private", "public", "storage"]);
+
+impl Listed for PhysicalNetwork {
+    type Held = Arc<Self>;
+
+    const FIELDS: &'static [Field<Self>] = &[
+        field("id", Kind::Id, |it| Key::Id(it.id.uuid())),
+        field("name", Kind::Text, |it| Key::text(it.name.as_str())),
+        field("role", ROLES, |it| Key::text(role_name(it.role))),
+        field("nic", Kind::Text, |it| Key::text(it.nic.as_str())),
+        field("vlans", Kind::Text, |it| {
+            Key::of(it.vlans.as_ref(), |vlans| {
+                Key::Text(vlans.to_string().into())
+            })
+        }),
+        field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
+        field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
+    ];
+
+    fn all(backend: &impl Backend) -> Vec<Arc<Self>> {
+        backend.physical_networks()
+    }
+}
+
+impl Shown for PhysicalNetwork {
+    fn one(backend: &impl Backend, id: Uuid) -> Option<Arc<Self>> {
+        backend.physical_network(id.into())
+    }
+}
+
+impl Made for PhysicalNetwork {
+    fn read(fields: &mut Fields) -> Option<PhysicalNetworkCreate> {
+        let name = fields.required("name");
+        let role = fields.required("role");
+        let nic = fields.required("nic");
+        let vlans = read_vlans(fields, role);
+        let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
+        let BridgedName(name) = name?;
+        Some(PhysicalNetworkCreate {
+            name,
+            role: role?,
+            nic: nic?,
+            vlans,
+            mtu,
+        })
+    }
+
+    fn create(
+        backend: &impl Backend,
+        caller: Caller,
+        request: PhysicalNetworkCreate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.physical_network_create(caller, request)
+    }
+
+    fn delete(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+    ) -> impl Future<Output = Outcome<()>> + Send {
+        backend.physical_network_delete(caller, id.into())
+    }
+}
+
+/// Tenant networks need VLAN ids; management carries none of them.
+fn read_vlans(fields: &mut Fields, role: Option<Role>) -> Option<VlanRanges> {
+    if role.is_some_and(|role| role != Role::Management) {
+        return fields.required("vlans");
+    }
+    let vlans = fields.optional("vlans");
+    if role.is_some() && vlans.is_some() {
+        let message = "a management network carries no tenant network: leave vlans out";
+        fields.refuse("vlans", FieldCode::Inconsistent, message);
+    }
+    vlans
+}
+
+fn role_name(role: Role) -> &'static str {
+    let found = Role::ALL.iter().find(|(candidate, _)| *candidate == role);
+    found.map_or("", |(_, name)| name)
+}

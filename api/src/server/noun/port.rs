@@ -1,0 +1,93 @@
+//! Ports.
+
+use std::future::Future;
+
+use model::{Name, PortState};
+use uuid::Uuid;
+
+use super::{Listed, Made, Shown, field};
+use crate::backend::{Backend, Caller, Outcome};
+use crate::request::PortCreate;
+use crate::resource::PortView;
+use crate::server::fields::Fields;
+use crate::server::key::{Field, Key, Kind};
+
+/// The most addresses of one port.
+const MAX_ADDRESSES: usize = 64;
+
+const STATES: Kind = Kind::Word(&["down", "building", "active"]);
+
+impl Listed for PortView {
+    type Held = Self;
+
+    const FIELDS: &'static [Field<Self>] = &[
+        field("id", Kind::Id, |it| Key::Id(it.port.id.uuid())),
+        field("tenant_id", Kind::Id, |it| {
+            Key::Id(it.port.tenant_id.uuid())
+        }),
+        field("network_id", Kind::Id, |it| {
+            Key::Id(it.port.network_id.uuid())
+        }),
+        field("name", Kind::Text, |it| {
+            Key::of(it.port.name.as_ref().map(Name::as_str), Key::text)
+        }),
+        field("mac", Kind::Text, |it| {
+            Key::Text(it.port.mac.to_string().into())
+        }),
+        field("host_id", Kind::Id, |it| {
+            Key::of(it.port.host_id, |id| Key::Id(id.uuid()))
+        }),
+        field("instance_id", Kind::Id, |it| {
+            Key::of(it.port.instance_id, |id| Key::Id(id.uuid()))
+        }),
+        field("created_at", Kind::Time, |it| Key::Time(it.port.created_at)),
+        field("status.state", STATES, |it| match it.status.state {
+            PortState::Down => Key::text("down"),
+            PortState::Building => Key::text("building"),
+            PortState::Active => Key::text("active"),
+        }),
+    ];
+
+    fn all(backend: &impl Backend) -> Vec<Self> {
+        backend.ports()
+    }
+}
+
+impl Shown for PortView {
+    fn one(backend: &impl Backend, id: Uuid) -> Option<Self> {
+        backend.port(id.into())
+    }
+}
+
+impl Made for PortView {
+    fn read(fields: &mut Fields) -> Option<PortCreate> {
+        let network_id = fields.required("network_id");
+        let name = fields.optional("name");
+        let mac = fields.optional("mac");
+        let addresses = fields.list("addresses", MAX_ADDRESSES);
+        let host_id = fields.optional("host_id");
+        Some(PortCreate {
+            network_id: network_id?,
+            name,
+            mac,
+            addresses,
+            host_id,
+        })
+    }
+
+    fn create(
+        backend: &impl Backend,
+        caller: Caller,
+        request: PortCreate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.port_create(caller, request)
+    }
+
+    fn delete(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+    ) -> impl Future<Output = Outcome<()>> + Send {
+        backend.port_delete(caller, id.into())
+    }
+}

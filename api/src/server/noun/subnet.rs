@@ -1,0 +1,74 @@
+//! Subnets.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{Name, Subnet};
+use uuid::Uuid;
+
+use super::{Listed, Made, Shown, field};
+use crate::backend::{Backend, Caller, Outcome};
+use crate::request::SubnetCreate;
+use crate::server::fields::Fields;
+use crate::server::key::{Field, Key, Kind};
+
+impl Listed for Subnet {
+    type Held = Arc<Self>;
+
+    const FIELDS: &'static [Field<Self>] = &[
+        field("id", Kind::Id, |it| Key::Id(it.id.uuid())),
+        field("tenant_id", Kind::Id, |it| Key::Id(it.tenant_id.uuid())),
+        field("network_id", Kind::Id, |it| Key::Id(it.network_id.uuid())),
+        field("name", Kind::Text, |it| {
+            Key::of(it.name.as_ref().map(Name::as_str), Key::text)
+        }),
+        field("cidr", Kind::Prefix, |it| Key::Prefix(it.cidr)),
+        field("gateway", Kind::Address, |it| Key::Address(it.gateway)),
+        field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
+    ];
+
+    fn all(backend: &impl Backend) -> Vec<Arc<Self>> {
+        backend.subnets()
+    }
+}
+
+impl Shown for Subnet {
+    fn one(backend: &impl Backend, id: Uuid) -> Option<Arc<Self>> {
+        backend.subnet(id.into())
+    }
+}
+
+impl Made for Subnet {
+    fn read(fields: &mut Fields) -> Option<SubnetCreate> {
+        let network_id = fields.required("network_id");
+        let name = fields.optional("name");
+        let cidr = fields.required("cidr");
+        let gateway = fields.optional("gateway");
+        let pool_first = fields.optional("pool_first");
+        let pool_last = fields.optional("pool_last");
+        Some(SubnetCreate {
+            network_id: network_id?,
+            name,
+            cidr: cidr?,
+            gateway,
+            pool_first,
+            pool_last,
+        })
+    }
+
+    fn create(
+        backend: &impl Backend,
+        caller: Caller,
+        request: SubnetCreate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.subnet_create(caller, request)
+    }
+
+    fn delete(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+    ) -> impl Future<Output = Outcome<()>> + Send {
+        backend.subnet_delete(caller, id.into())
+    }
+}

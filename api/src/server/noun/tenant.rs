@@ -1,0 +1,56 @@
+//! Tenants.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::Tenant;
+use uuid::Uuid;
+
+use super::{Listed, Made, Shown, field};
+use crate::backend::{Backend, Caller, Outcome};
+use crate::request::TenantCreate;
+use crate::server::fields::Fields;
+use crate::server::key::{Field, Key, Kind};
+
+impl Listed for Tenant {
+    type Held = Arc<Self>;
+
+    const FIELDS: &'static [Field<Self>] = &[
+        field("id", Kind::Id, |it| Key::Id(it.id.uuid())),
+        field("name", Kind::Text, |it| Key::text(it.name.as_str())),
+        field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
+    ];
+
+    fn all(backend: &impl Backend) -> Vec<Arc<Self>> {
+        backend.tenants()
+    }
+}
+
+impl Shown for Tenant {
+    fn one(backend: &impl Backend, id: Uuid) -> Option<Arc<Self>> {
+        backend.tenant(id.into())
+    }
+}
+
+impl Made for Tenant {
+    fn read(fields: &mut Fields) -> Option<TenantCreate> {
+        let name = fields.required("name");
+        Some(TenantCreate { name: name? })
+    }
+
+    fn create(
+        backend: &impl Backend,
+        caller: Caller,
+        request: TenantCreate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.tenant_create(caller, request)
+    }
+
+    fn delete(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+    ) -> impl Future<Output = Outcome<()>> + Send {
+        backend.tenant_delete(caller, id.into())
+    }
+}

@@ -1,0 +1,209 @@
+//! The one list of routes. The router is made from it, and documentation is checked against it.
+
+/// One row of [`ROUTES`].
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// What the client does.
+    pub method: Method,
+    /// To which path; `{id}` stands for an object's id.
+    pub path: &'static str,
+    /// Who may.
+    pub access: Access,
+    /// What comes of it, as a phrase.
+    pub what: &'static str,
+    pub(super) noun: Noun,
+}
+
+/// The methods that the API uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes a new object.
+    Post,
+    /// Deletes an object.
+    Delete,
+}
+
+impl Method {
+    /// The method as HTTP spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody who can reach the server.
+    Anyone,
+    /// The bearer of a valid token.
+    Token,
+}
+
+/// What a route is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noun {
+    Health,
+    Version,
+    Tenant,
+    PhysicalNetwork,
+    Network,
+    Subnet,
+    Port,
+    Instance,
+    Host,
+    Event,
+    Usage,
+    Inventory,
+}
+
+use Noun as N;
+
+/// Every route of `/v1`.
+pub const ROUTES: &[Route] = &[
+    get("/v1/health", N::Health, "whether the pool is well").open(),
+    get("/v1/version", N::Version, "the versions of program and API").open(),
+    get("/v1/tenants", N::Tenant, "list tenants"),
+    post("/v1/tenants", N::Tenant, "make a tenant"),
+    get("/v1/tenants/{id}", N::Tenant, "show a tenant"),
+    delete(
+        "/v1/tenants/{id}",
+        N::Tenant,
+        "delete a tenant that owns nothing",
+    ),
+    get(
+        "/v1/physical-networks",
+        N::PhysicalNetwork,
+        "list physical networks",
+    ),
+    post(
+        "/v1/physical-networks",
+        N::PhysicalNetwork,
+        "make a physical network",
+    ),
+    get(
+        "/v1/physical-networks/{id}",
+        N::PhysicalNetwork,
+        "show a physical network",
+    ),
+    delete(
+        "/v1/physical-networks/{id}",
+        N::PhysicalNetwork,
+        "delete a physical network that carries no network",
+    ),
+    get("/v1/networks", N::Network, "list networks"),
+    post(
+        "/v1/networks",
+        N::Network,
+        "make a network, with a VLAN id given or allocated",
+    ),
+    get("/v1/networks/{id}", N::Network, "show a network"),
+    delete(
+        "/v1/networks/{id}",
+        N::Network,
+        "delete a network that has no port, and its subnets",
+    ),
+    get("/v1/subnets", N::Subnet, "list subnets"),
+    post("/v1/subnets", N::Subnet, "make a subnet of a network"),
+    get("/v1/subnets/{id}", N::Subnet, "show a subnet"),
+    delete(
+        "/v1/subnets/{id}",
+        N::Subnet,
+        "delete a subnet that no port has an address of",
+    ),
+    get(
+        "/v1/ports",
+        N::Port,
+        "list ports and whether their frames flow",
+    ),
+    post(
+        "/v1/ports",
+        N::Port,
+        "make a port, with addresses given or allocated",
+    ),
+    get("/v1/ports/{id}", N::Port, "show a port"),
+    delete(
+        "/v1/ports/{id}",
+        N::Port,
+        "delete a port that no instance uses",
+    ),
+    get(
+        "/v1/instances",
+        N::Instance,
+        "list instances and whether they run",
+    ),
+    post(
+        "/v1/instances",
+        N::Instance,
+        "make an instance with its ports; its host starts it",
+    ),
+    get("/v1/instances/{id}", N::Instance, "show an instance"),
+    delete(
+        "/v1/instances/{id}",
+        N::Instance,
+        "stop an instance, and delete it with the ports made for it",
+    ),
+    get("/v1/hosts", N::Host, "list hosts and how they are"),
+    get("/v1/hosts/{id}", N::Host, "show a host"),
+    get("/v1/events", N::Event, "list the newest events"),
+    get(
+        "/v1/usage",
+        N::Usage,
+        "what was moved, by tenant, network or port",
+    ),
+    get(
+        "/v1/inventory",
+        N::Inventory,
+        "which port is behind which interface of which host",
+    ),
+];
+
+const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Get,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Post,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn delete(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Delete,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+impl Route {
+    const fn open(self) -> Self {
+        Self {
+            access: Access::Anyone,
+            ..self
+        }
+    }
+
+    /// Whether it is about one object, not about all.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.path.ends_with("/{id}")
+    }
+}

@@ -1,0 +1,144 @@
+//! How one value of a request is read, and what is said when it cannot be.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::{
+    Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Timestamp, UsageOf, VlanId, VlanRanges,
+};
+use serde_json::Value;
+
+use crate::problem::FieldCode;
+use crate::request::NetworkKind;
+
+/// A type that fields may have.
+pub(super) trait FieldValue: Sized {
+    /// What is allowed, as a phrase that follows "expected".
+    const EXPECTED: &'static str;
+
+    /// Reads it, or says what is wrong with it.
+    fn read(value: &Value) -> Result<Self, FieldCode>;
+}
+
+/// Types that are read from a JSON string by `FromStr`, and what each allows.
+macro_rules! text_values {
+    ($($type:ty: $expected:literal,)*) => {$(
+        impl FieldValue for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn read(value: &Value) -> Result<Self, FieldCode> {
+                parse(value)
+            }
+        }
+    )*};
+}
+
+text_values! {
+    Name: "a text of 1 to 64 characters, no control characters, no space at either end",
+    NicName: "the name of a network interface: 1 to 15 characters, no space, slash or colon",
+    MacAddr: "a unicast Ethernet address such as \"fa:16:3e:00:12:34\"",
+    VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",
+    Role: "one of \"management\", \"private\", \"public\", \"storage\"",
+    Timestamp: "a time as in RFC 3339, such as \"2026-11-22T12:30:00Z\"",
+    IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
+}
+
+impl<T> FieldValue for Id<T> {
+    const EXPECTED: &'static str = "an id: a UUID such as \"01920f5e-7c1a-7000-8000-0123456789ab\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        parse(value)
+    }
+}
+
+impl FieldValue for IpNet {
+    const EXPECTED: &'static str =
+        "a prefix with no host bits set, such as \"10.0.0.0/24\" or \"fd00::/64\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let prefix: Self = parse(value)?;
+        let has_host_bits = prefix.addr() != prefix.network();
+        (!has_host_bits)
+            .then_some(prefix)
+            .ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for VlanId {
+    const EXPECTED: &'static str = "a VLAN id: a number from 1 to 4094";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        Self::try_from(number(value)?).map_err(|_| FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for NetworkKind {
+    const EXPECTED: &'static str = "one of \"vlan\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "vlan" => Ok(Self::Vlan),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for UsageOf {
+    const EXPECTED: &'static str = "one of \"tenant\", \"network\", \"port\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "tenant" => Ok(Self::Tenant),
+            "network" => Ok(Self::Network),
+            "port" => Ok(Self::Port),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+/// The largest IP packet of a network, in bytes. Below 1280 IPv6 does not work (RFC 8200 §5).
+pub(super) struct Mtu(pub(super) u16);
+
+impl FieldValue for Mtu {
+    const EXPECTED: &'static str = "a number of bytes from 1280 to 9216";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let bytes = number(value)?;
+        let allowed = (1280..=9216).contains(&bytes);
+        allowed.then_some(Self(bytes)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// The name of a physical network: its bridge on every host is called `br-<name>`.
+pub(super) struct BridgedName(pub(super) Name);
+
+impl FieldValue for BridgedName {
+    const EXPECTED: &'static str = "a text of 1 to 12 ASCII letters, digits, \"-\" or \"_\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name: Name = parse(value)?;
+        let text = name.as_str();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let fits = text.len() <= PhysicalNetwork::NAME_MAX_CHARS && text.bytes().all(allowed);
+        fits.then_some(Self(name)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+fn text(value: &Value) -> Result<&str, FieldCode> {
+    value.as_str().ok_or(FieldCode::WrongType)
+}
+
+fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
+    text(value)?.parse().map_err(|_| FieldCode::OutOfRange)
+}
+
+/// A whole number; one beyond 16 bits is beyond every range we have.
+fn number(value: &Value) -> Result<u16, FieldCode> {
+    let Value::Number(number) = value else {
+        return Err(FieldCode::WrongType);
+    };
+    let number = number
+        .as_u64()
+        .and_then(|number| u16::try_from(number).ok());
+    number.ok_or(FieldCode::OutOfRange)
+}
