@@ -1,0 +1,80 @@
+//! Whose sample is it: datagram's source address -> host, host and ifIndex -> VIF.
+//!
+//! The addresses *inside* a datagram or a sampled frame are never asked: those are the words of an
+//! agent and of a tenant. What the inventory does not know belongs to nobody and is not billed.
+
+use std::net::IpAddr;
+
+use model::{HostId, Inventory, InventoryHost, InventoryVif};
+use rustc_hash::FxHashMap;
+
+/// The inventory, arranged to be asked.
+#[derive(Debug, Default)]
+pub struct Attribution {
+    hosts: FxHashMap<IpAddr, Sender>,
+}
+
+/// A host that sends datagrams.
+#[derive(Debug)]
+pub struct Sender {
+    /// Which host.
+    pub host: HostId,
+    vifs: FxHashMap<u32, InventoryVif>,
+}
+
+impl Attribution {
+    /// Who sent a datagram that came from this address.
+    #[must_use]
+    pub fn sender(&self, source: IpAddr) -> Option<&Sender> {
+        self.hosts.get(&source.to_canonical())
+    }
+}
+
+impl Sender {
+    /// What is behind the interface with this ifIndex.
+    #[must_use]
+    pub fn vif(&self, if_index: u32) -> Option<&InventoryVif> {
+        self.vifs.get(&if_index)
+    }
+}
+
+impl From<&Inventory> for Attribution {
+    fn from(inventory: &Inventory) -> Self {
+        let mut by_address: FxHashMap<IpAddr, Vec<&InventoryHost>> = FxHashMap::default();
+        for host in &inventory.hosts {
+            let address = host.address.to_canonical();
+            by_address.entry(address).or_default().push(host);
+        }
+        let hosts = by_address
+            .into_iter()
+            .filter_map(|(address, hosts)| Some((address, Sender::from(only(&hosts)?))));
+        Self {
+            hosts: hosts.collect(),
+        }
+    }
+}
+
+/// The one host that datagrams can be of. When two hosts with VIFs are behind one address, an ifIndex
+/// would be a guess, and nobody pays for a guess.
+fn only<'i>(hosts: &[&'i InventoryHost]) -> Option<&'i InventoryHost> {
+    let mut with_vifs = hosts.iter().filter(|host| !host.vifs.is_empty());
+    match (with_vifs.next(), with_vifs.next()) {
+        (Some(host), None) => Some(host),
+        (None, _) => hosts.first().copied(),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+impl From<&InventoryHost> for Sender {
+    fn from(host: &InventoryHost) -> Self {
+        let mut newest_last: Vec<&InventoryVif> = host.vifs.iter().collect();
+        newest_last.sort_by_key(|vif| vif.since);
+        let vifs = newest_last
+            .into_iter()
+            .map(|vif| (vif.ifindex, vif.clone()));
+        Self {
+            host: host.id,
+            vifs: vifs.collect(),
+        }
+    }
+}

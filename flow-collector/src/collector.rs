@@ -1,0 +1,174 @@
+//! The collector as a whole: listener -> queue -> worker -> ledger.
+//!
+//! ```text
+//! UDP socket --listen--> queue (bounded) --worker: attribute, tally--> batches --ledger thread--> SQLite
+//!                                            ^                                                      |
+//!                                        inventory                              report: its own connection
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::request::UsageQuery;
+use model::{Inventory, Timestamp, Usage};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::listen::{self, QUEUE};
+use crate::report::{self, Range};
+use crate::statistics::{Counts, Statistics};
+use crate::worker::Worker;
+
+/// How long a report waits for the newest amounts to be durable.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a collector needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen for sFlow, usually on UDP port 6343.
+    pub listen: SocketAddr,
+    /// The file of the usage ledger; it and its folder are made if they are not there.
+    pub ledger: PathBuf,
+    /// How long an interval of the ledger is, in seconds.
+    pub interval_seconds: NonZeroU32,
+}
+
+impl Config {
+    /// Five minutes, as bills have it.
+    pub const DEFAULT_INTERVAL_SECONDS: NonZeroU32 = NonZeroU32::new(300).unwrap();
+}
+
+/// Why a collector could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The socket could not be opened.
+    #[error("could not listen for sFlow on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The ledger could not be opened.
+    #[error("could not open the usage ledger")]
+    Ledger(#[source] LedgerError),
+}
+
+/// A running collector. When it is dropped it stops by itself, and writes what it has.
+#[derive(Debug)]
+pub struct Collector {
+    address: SocketAddr,
+    socket: Arc<UdpSocket>,
+    counts: Arc<Counts>,
+    ledger: PathBuf,
+    flush: mpsc::Sender<oneshot::Sender<()>>,
+    worker: JoinHandle<Result<(), LedgerError>>,
+}
+
+impl Collector {
+    /// Starts to listen. Samples are attributed by the newest inventory.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be bound, or the ledger cannot be opened, is kept by another collector
+    /// or was written by a newer version.
+    pub async fn start(
+        config: Config,
+        inventory: watch::Receiver<Arc<Inventory>>,
+    ) -> Result<Self, StartError> {
+        let listen_error = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let socket = Arc::new(listen::bind(config.listen).map_err(listen_error)?);
+        let address = socket.local_addr().map_err(listen_error)?;
+        let path = config.ledger.clone();
+        let interval_start = interval_start(Timestamp::now(), config.interval_seconds);
+        let opened = tokio::task::spawn_blocking(move || Ledger::open(&path, interval_start));
+        let (ledger, resume) = opened
+            .await
+            .unwrap_or(Err(LedgerError::Gone))
+            .map_err(StartError::Ledger)?;
+
+        let counts = Arc::<Counts>::default();
+        let (to_worker, queue) = mpsc::channel(QUEUE);
+        let (flush, requests) = mpsc::channel(1);
+        let worker = Worker::new(
+            ledger,
+            resume,
+            config.interval_seconds,
+            inventory,
+            counts.clone(),
+        );
+        let listener = tokio::spawn(listen::listen(socket.clone(), to_worker, counts.clone()));
+        Ok(Self {
+            address,
+            socket,
+            counts,
+            ledger: config.ledger,
+            flush,
+            worker: tokio::spawn(worker.run(queue, requests, listener)),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What was moved, sorted by id: all that came until now is durable and included.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written or read.
+    pub async fn usage(&self, query: UsageQuery) -> Result<Vec<Usage>, LedgerError> {
+        self.flush().await?;
+        let range = Range::of(&query, Timestamp::now());
+        let path = self.ledger.clone();
+        let report = tokio::task::spawn_blocking(move || report::usage(&path, &query, range));
+        report.await.unwrap_or(Err(LedgerError::Gone))
+    }
+
+    /// What it saw and what it could not use, since it started.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        // A kernel that does not tell is no reason to hide the rest.
+        let dropped_by_kernel = listen::dropped_by_kernel(&self.socket).unwrap_or_default();
+        self.counts.statistics(dropped_by_kernel)
+    }
+
+    /// Stops to listen, takes what has come, and writes everything.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger does not answer.
+    pub async fn stop(self) -> Result<(), LedgerError> {
+        drop(self.flush);
+        self.worker.await.unwrap_or(Err(LedgerError::Gone))
+    }
+
+    /// Waits until all that the worker has taken is durable.
+    async fn flush(&self) -> Result<(), LedgerError> {
+        let flushed = async {
+            let (done, written) = oneshot::channel();
+            self.flush.send(done).await.ok()?;
+            written.await.ok()
+        };
+        let flushed = tokio::time::timeout(FLUSH_TIMEOUT, flushed).await;
+        flushed.ok().flatten().ok_or(LedgerError::Gone)
+    }
+}
+
+/// The start of the interval that a moment lies in, in seconds since 1970.
+pub(crate) fn interval_start(moment: Timestamp, interval_seconds: NonZeroU32) -> i64 {
+    let interval = i64::from(interval_seconds.get());
+    moment.unix_seconds().div_euclid(interval) * interval
+}

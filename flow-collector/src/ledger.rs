@@ -1,0 +1,191 @@
+//! The usage ledger: what was moved, per interval, in SQLite.
+//!
+//! One thread owns the connection that writes. It is handed [`Batch`]es: the amounts of an interval
+//! and the counter readings these amounts include. Both go into **one** transaction, so a collector
+//! that is killed goes on from readings that fit its amounts: what was not written yet is counted
+//! again from the counters, and nothing twice. Amounts are absolute and keyed by (interval, host,
+//! port, source): an interval that has ended is never touched again, and writing one twice changes
+//! nothing. A batch that cannot be written is kept and tried again with the next.
+//!
+//! Reports read with a connection of their own ([`crate::report`]): a long one holds up nothing.
+
+mod rows;
+mod schema;
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use model::HostId;
+use rusqlite::Connection;
+use rustc_hash::FxHashMap;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use crate::tally::{Batch, Entry, InterfaceId, Reading, Resume};
+pub(crate) use rows::Source;
+pub(crate) use schema::open_to_read;
+
+/// So many batches may wait for the disk; while they do, amounts gather in the tally.
+const WAITING: usize = 4;
+
+/// Why the ledger could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Its folder or lock file could not be made.
+    #[error("could not prepare the folder of the usage ledger {}", path.display())]
+    Prepare {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process writes it.
+    #[error("the usage ledger {} is kept by another collector", .0.display())]
+    Taken(PathBuf),
+    /// A newer version of this program has changed its form.
+    #[error("the usage ledger has form {found}, and this program knows none after {known}")]
+    TooNew {
+        /// Its form.
+        found: i64,
+        /// The newest known.
+        known: i64,
+    },
+    /// It could not be opened or read.
+    #[error("could not read the usage ledger")]
+    Read(#[source] rusqlite::Error),
+    /// It could not be written.
+    #[error("could not write the usage ledger")]
+    Write(#[source] rusqlite::Error),
+    /// Its thread could not be started, has ended, or does not get on.
+    #[error("the usage ledger does not answer")]
+    Gone,
+}
+
+/// The way to the ledger's thread.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    sender: mpsc::Sender<Write>,
+    thread: JoinHandle<()>,
+}
+
+/// A batch, and who waits for it to be durable. If it could not be written, they hear nothing.
+#[derive(Debug)]
+struct Write {
+    batch: Batch,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// A place in the queue of a ledger.
+pub(crate) struct Place(mpsc::OwnedPermit<Write>);
+
+impl Ledger {
+    /// Opens the ledger, which is made if it is not there, and tells where to go on.
+    /// `interval_start` is of the present interval, in seconds since 1970. Blocks.
+    pub(crate) fn open(path: &Path, interval_start: i64) -> Result<(Self, Resume), LedgerError> {
+        let lock = lock(path)?;
+        let mut connection = schema::open(path)?;
+        let resume = rows::resume(&connection, interval_start).map_err(LedgerError::Read)?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let thread = std::thread::Builder::new().name("usage-ledger".into());
+        let thread = thread
+            .spawn(move || {
+                write_all(&mut connection, receiver);
+                drop(lock);
+            })
+            .map_err(|_| LedgerError::Gone)?;
+        info!(ledger = %path.display(), "keeping the usage ledger {}", path.display());
+        Ok((Self { sender, thread }, resume))
+    }
+
+    /// A place in the queue, if it is not full.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.sender.clone().try_reserve_owned().ok().map(Place)
+    }
+
+    /// A place in the queue, as soon as there is one.
+    pub(crate) fn wait_for_place(
+        &self,
+    ) -> impl Future<Output = Result<Place, LedgerError>> + use<> {
+        let sender = self.sender.clone();
+        async {
+            let place = sender.reserve_owned().await;
+            place.map(Place).map_err(|_| LedgerError::Gone)
+        }
+    }
+
+    /// Writes what waits and closes the ledger.
+    pub(crate) async fn close(self) -> Result<(), LedgerError> {
+        drop(self.sender);
+        let ended = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(LedgerError::Gone),
+        }
+    }
+}
+
+impl Place {
+    /// Has the batch written, and then tells those who wait for it.
+    pub(crate) fn write(self, batch: Batch, waiting: Vec<oneshot::Sender<()>>) {
+        self.0.send(Write { batch, waiting });
+    }
+}
+
+/// The lock lasts as long as the file is open: a killed collector leaves none behind.
+fn lock(path: &Path) -> Result<File, LedgerError> {
+    let prepare = |source| LedgerError::Prepare {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(prepare)?;
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::create(PathBuf::from(name)).map_err(prepare)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::Taken(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(prepare(source)),
+    }
+}
+
+/// What is not durable yet. Newer amounts and readings replace older ones.
+#[derive(Debug, Default)]
+struct Pending {
+    entries: FxHashMap<(i64, HostId, model::PortId), Entry>,
+    readings: FxHashMap<InterfaceId, Reading>,
+}
+
+impl Pending {
+    fn add(&mut self, batch: Batch) {
+        for entry in batch.entries {
+            let key = (entry.interval_start, entry.host, entry.port);
+            self.entries.insert(key, entry);
+        }
+        self.readings.extend(batch.readings);
+    }
+}
+
+fn write_all(connection: &mut Connection, mut receiver: mpsc::Receiver<Write>) {
+    let mut pending = Pending::default();
+    while let Some(write) = receiver.blocking_recv() {
+        pending.add(write.batch);
+        let written = rows::write(connection, pending.entries.values(), &pending.readings);
+        if let Err(error) = written {
+            error!(%error, "could not write the usage ledger; it will be tried again");
+            continue;
+        }
+        pending = Pending::default();
+        for done in write.waiting {
+            // Who waited may have given up.
+            let _ = done.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

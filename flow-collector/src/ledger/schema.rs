@@ -1,0 +1,97 @@
+//! The form of the ledger's file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+
+use super::LedgerError;
+
+/// Each brings the file from one form to the next. Never change one that was released: add one.
+const STEPS: &[&str] = &["
+    -- What a port moved on a host in an interval, by one source. Ids are the 16 bytes of a UUID.
+    CREATE TABLE usage (
+        interval_start   INTEGER NOT NULL, -- seconds since 1970
+        host             BLOB    NOT NULL,
+        port             BLOB    NOT NULL,
+        source           INTEGER NOT NULL, -- 1: interface counters; 2: flow samples
+        network          BLOB    NOT NULL,
+        tenant           BLOB    NOT NULL,
+        sent_bytes       INTEGER NOT NULL,
+        sent_packets     INTEGER NOT NULL,
+        received_bytes   INTEGER NOT NULL,
+        received_packets INTEGER NOT NULL,
+        samples          INTEGER NOT NULL,
+        PRIMARY KEY (interval_start, host, port, source)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The newest counters of each interface that are in `usage` already.
+    CREATE TABLE reading (
+        host             BLOB    NOT NULL,
+        if_index         INTEGER NOT NULL,
+        port             BLOB    NOT NULL,
+        arrived          INTEGER NOT NULL, -- milliseconds since 1970
+        uptime           INTEGER NOT NULL, -- milliseconds
+        sequence         INTEGER NOT NULL,
+        sent_bytes       INTEGER NOT NULL, -- the 64 bits of the counter
+        sent_packets     INTEGER NOT NULL,
+        received_bytes   INTEGER NOT NULL, -- the 64 bits of the counter
+        received_packets INTEGER NOT NULL,
+        PRIMARY KEY (host, if_index)
+    ) STRICT, WITHOUT ROWID;
+
+    -- One row: since when this ledger is kept.
+    CREATE TABLE begun (
+        at INTEGER NOT NULL -- milliseconds since 1970
+    ) STRICT;
+"];
+
+/// Opens the file to write, in the newest form.
+pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
+    let mut connection = Connection::open(path).map_err(LedgerError::Read)?;
+    prepare(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens the file to read.
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::Read)?;
+    let wait = connection.busy_timeout(Duration::from_secs(5));
+    wait.map_err(LedgerError::Read)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let found = set_up(connection).map_err(LedgerError::Read)?;
+    let done = usize::try_from(found)
+        .ok()
+        .filter(|done| *done <= STEPS.len());
+    let Some(done) = done else {
+        return Err(LedgerError::TooNew { found, known });
+    };
+    migrate(connection, &STEPS[done..], known).map_err(LedgerError::Write)
+}
+
+/// Gives the form of the file; 0 is an empty one.
+fn set_up(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn migrate(connection: &mut Connection, steps: &[&str], to: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    transaction.execute(
+        "INSERT INTO begun SELECT ?1 WHERE NOT EXISTS (SELECT * FROM begun)",
+        [Timestamp::now().unix_milliseconds()],
+    )?;
+    transaction.pragma_update(None, "user_version", to)?;
+    transaction.commit()
+}

@@ -1,0 +1,28 @@
+//! Collects sFlow from every host and keeps the usage ledger: what each port, network and tenant
+//! moved, for the bill.
+//!
+//! Along the way of a sample:
+//!
+//! * `listen`: datagrams from the UDP socket into a bounded queue;
+//! * [`attribute`]: source address and ifIndex -> port, network, tenant, by the inventory;
+//! * [`tally`]: samples -> amounts, by two meters; says where frames are counted, and when in whose
+//!   favour it errs;
+//! * `ledger`: amounts and the counter readings they include, durable together, in SQLite;
+//! * `report`: sums over a time range;
+//! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`.
+//!
+//! What does not live here: the wire format (crate `sflow`), who is whose (the controller's
+//! inventory), and prices.
+
+pub mod attribute;
+mod collector;
+mod ledger;
+mod listen;
+mod report;
+mod statistics;
+pub mod tally;
+mod worker;
+
+pub use collector::{Collector, Config, StartError};
+pub use ledger::LedgerError;
+pub use statistics::Statistics;

@@ -1,0 +1,155 @@
+//! Usage over a time range: sums of the ledger's intervals.
+//!
+//! An interval belongs to the range that its start lies in, so that ranges that adjoin add up to the
+//! whole. The open interval is included.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use api::request::UsageQuery;
+use model::{Timestamp, Traffic, Usage, UsageOf};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::ledger::{LedgerError, Source, open_to_read};
+
+/// A time range: the start is included, the end is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+}
+
+impl Range {
+    /// What a query asks for; if it does not say, from the start of this month in UTC until now.
+    pub(crate) fn of(query: &UsageQuery, now: Timestamp) -> Self {
+        Self {
+            from: query.from.unwrap_or_else(|| start_of_month(now)),
+            to: query.to.unwrap_or(now),
+        }
+    }
+}
+
+fn start_of_month(now: Timestamp) -> Timestamp {
+    let now = OffsetDateTime::from_unix_timestamp(now.unix_seconds());
+    let now = now.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let start = now
+        .replace_day(1)
+        .unwrap_or(now)
+        .replace_time(time::Time::MIDNIGHT);
+    Timestamp::from_unix_seconds(start.unix_timestamp())
+}
+
+/// Answers the query from the ledger at `path`, sorted by id. Blocks.
+pub(crate) fn usage(
+    path: &Path,
+    query: &UsageQuery,
+    range: Range,
+) -> Result<Vec<Usage>, LedgerError> {
+    let connection = open_to_read(path)?;
+    sum(&connection, query, range).map_err(LedgerError::Read)
+}
+
+fn sum(connection: &Connection, query: &UsageQuery, range: Range) -> rusqlite::Result<Vec<Usage>> {
+    let (sql, values) = statement(query, range);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut usage: BTreeMap<Uuid, Usage> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let id = Uuid::from_bytes(row.get(0)?);
+        let usage = usage
+            .entry(id)
+            .or_insert_with(|| nothing(query.by, id, range));
+        add(usage, row)?;
+    }
+    Ok(usage.into_values().collect())
+}
+
+/// Sums in halves: a sum of 63-bit amounts, which a lying host can cause, would not fit otherwise,
+/// and fail the whole report.
+fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
+    let column = match query.by {
+        UsageOf::Tenant => "tenant",
+        UsageOf::Network => "network",
+        UsageOf::Port => "port",
+    };
+    let sums = AMOUNTS.map(|amount| format!("sum({amount} >> 32), sum({amount} & 0xffffffff)"));
+    let mut sql = format!(
+        "SELECT {column}, source, {} FROM usage
+         WHERE interval_start >= ? AND interval_start < ?",
+        sums.join(", ")
+    );
+    // Starts are whole seconds, so the first one not before a moment is that moment rounded up.
+    let bounds =
+        [range.from, range.to].map(|moment| -(-moment.unix_milliseconds()).div_euclid(1000));
+    let mut values: Vec<Value> = bounds.map(Value::from).into();
+    let filters = [
+        ("tenant", query.tenant_id.map(model::Id::uuid)),
+        ("network", query.network_id.map(model::Id::uuid)),
+        ("port", query.port_id.map(model::Id::uuid)),
+    ];
+    for (column, id) in filters {
+        if let Some(id) = id {
+            sql += &format!(" AND {column} = ?");
+            values.push(Value::from(id.as_bytes().to_vec()));
+        }
+    }
+    sql += &format!(" GROUP BY {column}, source");
+    (sql, values)
+}
+
+/// The columns that are summed, in the order in which [`add`] reads them.
+const AMOUNTS: [&str; 5] = [
+    "sent_bytes",
+    "sent_packets",
+    "received_bytes",
+    "received_packets",
+    "samples",
+];
+
+fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
+    Usage {
+        of,
+        id,
+        from: range.from,
+        to: range.to,
+        sent: Traffic::default(),
+        received: Traffic::default(),
+        sent_estimate: Traffic::default(),
+        samples: 0,
+    }
+}
+
+fn add(usage: &mut Usage, row: &Row<'_>) -> rusqlite::Result<()> {
+    let mut sums = [0; AMOUNTS.len()];
+    for (number, sum) in sums.iter_mut().enumerate() {
+        let high: i64 = row.get(2 + 2 * number)?;
+        let low: i64 = row.get(3 + 2 * number)?;
+        let whole = (i128::from(high) << 32) + i128::from(low);
+        *sum = u64::try_from(whole).unwrap_or(u64::MAX);
+    }
+    let [
+        sent_bytes,
+        sent_packets,
+        received_bytes,
+        received_packets,
+        samples,
+    ] = sums;
+    let sent = Traffic {
+        bytes: sent_bytes,
+        packets: sent_packets,
+    };
+    if row.get::<_, i64>(1)? == Source::Samples as i64 {
+        usage.sent_estimate = sent;
+        usage.samples = samples;
+        return Ok(());
+    }
+    usage.sent = sent;
+    usage.received = Traffic {
+        bytes: received_bytes,
+        packets: received_packets,
+    };
+    Ok(())
+}

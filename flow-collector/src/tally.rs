@@ -1,0 +1,312 @@
+//! From samples to amounts: pure, with no clock, socket or file.
+//!
+//! **Two meters.** The *counted* amounts are differences of successive interface counters, exact
+//! whatever is lost on the way: the next reading catches up. The *estimate* multiplies each sampled
+//! frame by its sampling rate, and only for what VIFs *send*: where a frame went, Open vSwitch's
+//! samples do not say reliably, and overlay traffic is sampled on both hosts.
+//!
+//! **Where frames are counted:** at the VIF's port of the switch, as the switch sees them: from the
+//! Ethernet header on, without FCS; a segment that was never cut into frames counts as one frame.
+//! What a VIF sends is counted before any policy, so dropped frames are included; what it receives
+//! is counted after.
+//!
+//! **Limits.** What flows between an interface's last reading and its end is not counted. Counters
+//! that begin anew and overtake their former count between two readings count the difference only.
+//! Both err in the tenant's favour.
+
+mod meter;
+mod order;
+
+use model::{HostId, InventoryVif, NetworkId, PortId, TenantId, Timestamp, Traffic};
+use rustc_hash::{FxHashMap, FxHashSet};
+use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
+
+use crate::attribute::Sender;
+pub use meter::{Beginning, Counter, Moved, Reading};
+pub use order::{Admission, Order, Stamp, Window};
+
+/// No frame is longer than this, in bytes: the largest segment a host hands over whole is 512 KiB.
+const LONGEST_FRAME: u32 = 1 << 19;
+/// So many sampling processes one host may have; one more and their windows are forgotten.
+const MOST_SUB_AGENTS: usize = 64;
+
+/// What a port moved in one interval, by both meters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// By the interface counters.
+    pub counted: Moved,
+    /// By flow samples: what the VIF sent.
+    pub sent_estimate: Traffic,
+    /// How many samples that rests on.
+    pub samples: u64,
+}
+
+/// One port's amounts on one host in one interval: absolute, so that writing it twice does no harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When the interval starts, in seconds since 1970.
+    pub interval_start: i64,
+    /// Where.
+    pub host: HostId,
+    /// Who.
+    pub port: PortId,
+    /// The port's network.
+    pub network: NetworkId,
+    /// The port's tenant.
+    pub tenant: TenantId,
+    /// What it moved there and then.
+    pub amounts: Amounts,
+}
+
+/// An interface of a host.
+pub type InterfaceId = (HostId, u32);
+
+/// What has to be kept together: either all of it is durable, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The amounts that changed.
+    pub entries: Vec<Entry>,
+    /// The newest readings that these amounts include.
+    pub readings: Vec<(InterfaceId, Reading)>,
+}
+
+/// Where to go on from.
+#[derive(Clone, Debug, Default)]
+pub struct Resume {
+    /// When the ledger was begun, in milliseconds since 1970.
+    pub begun: i64,
+    /// When the open interval starts, in seconds since 1970.
+    pub interval_start: i64,
+    /// What is in it already.
+    pub entries: Vec<Entry>,
+    /// The newest readings of all interfaces.
+    pub readings: Vec<(InterfaceId, Reading)>,
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// It had been taken before, or was too late.
+    pub refused: bool,
+    /// Datagrams before it that have not come.
+    pub missing: u32,
+    /// It was one of those.
+    pub late: bool,
+    /// Some of it could not be decoded.
+    pub malformed: bool,
+    /// Flow samples of VIFs.
+    pub flow_samples: u32,
+    /// Counter samples of VIFs.
+    pub counter_samples: u32,
+}
+
+/// The open interval, and what is needed to add to it.
+#[derive(Debug, Default)]
+pub struct Tally {
+    begun: i64,
+    interval_start: i64,
+    entries: FxHashMap<(HostId, PortId), Entry>,
+    readings: FxHashMap<InterfaceId, Reading>,
+    windows: FxHashMap<HostId, FxHashMap<u32, Window>>,
+    changed_entries: FxHashSet<(HostId, PortId)>,
+    changed_readings: FxHashSet<InterfaceId>,
+    /// Of intervals that have ended since the last batch.
+    ended: Vec<Entry>,
+}
+
+impl Tally {
+    /// Goes on where a ledger ends.
+    #[must_use]
+    pub fn resume(from: Resume) -> Self {
+        let entries = from.entries.into_iter();
+        Self {
+            begun: from.begun,
+            interval_start: from.interval_start,
+            entries: entries
+                .map(|entry| ((entry.host, entry.port), entry))
+                .collect(),
+            readings: from.readings.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// From now on it is this interval, unless a later one has begun already.
+    pub fn begin(&mut self, interval_start: i64) {
+        if interval_start <= self.interval_start {
+            return;
+        }
+        for key in self.changed_entries.drain() {
+            self.ended.extend(self.entries.get(&key));
+        }
+        self.entries.clear();
+        self.interval_start = interval_start;
+    }
+
+    /// Adds what a datagram of this sender says; it came at `arrived`, in milliseconds since 1970.
+    pub fn take(&mut self, sender: &Sender, datagram: &Datagram<'_>, arrived: i64) -> Taken {
+        let mut taken = Taken::default();
+        let stamp = Stamp {
+            arrived,
+            uptime: datagram.uptime_milliseconds,
+            sequence: datagram.sequence,
+        };
+        match self.admit(sender.host, datagram.agent.sub_agent, stamp) {
+            Admission::New { missing } => taken.missing = missing,
+            Admission::Late => taken.late = true,
+            Admission::Refused => {
+                taken.refused = true;
+                return taken;
+            }
+        }
+        for sample in datagram.samples() {
+            match sample {
+                Ok(Sample::Flow(flow)) => self.take_flow(sender, &flow, &mut taken),
+                Ok(Sample::Counters(it)) => self.take_counters(sender, &it, stamp, &mut taken),
+                Ok(Sample::Unknown { .. }) => {}
+                Err(_) => taken.malformed = true,
+            }
+        }
+        taken
+    }
+
+    /// What changed since the last batch.
+    pub fn batch(&mut self) -> Batch {
+        let mut entries = std::mem::take(&mut self.ended);
+        for key in self.changed_entries.drain() {
+            entries.extend(self.entries.get(&key));
+        }
+        let readings = self.changed_readings.drain();
+        let readings = readings.filter_map(|id| Some((id, *self.readings.get(&id)?)));
+        Batch {
+            entries,
+            readings: readings.collect(),
+        }
+    }
+
+    fn admit(&mut self, host: HostId, sub_agent: u32, stamp: Stamp) -> Admission {
+        let windows = self.windows.entry(host).or_default();
+        if let Some(window) = windows.get_mut(&sub_agent) {
+            return window.admit(stamp);
+        }
+        if windows.len() >= MOST_SUB_AGENTS {
+            windows.clear();
+        }
+        windows.insert(sub_agent, Window::new(stamp));
+        Admission::New { missing: 0 }
+    }
+
+    fn take_flow(&mut self, sender: &Sender, flow: &FlowSample<'_>, taken: &mut Taken) {
+        let Interface::Index(if_index) = flow.input else {
+            return;
+        };
+        let Some(vif) = sender.vif(if_index) else {
+            return;
+        };
+        let Some(length) = frame_length(flow) else {
+            taken.malformed = true;
+            return;
+        };
+        let rate = u64::from(flow.sampling_rate);
+        let amounts = &mut self.entry(sender.host, vif).amounts;
+        add(
+            &mut amounts.sent_estimate,
+            Traffic {
+                bytes: rate.saturating_mul(length.into()),
+                packets: rate,
+            },
+        );
+        amounts.samples = amounts.samples.saturating_add(1);
+        taken.flow_samples += 1;
+    }
+
+    fn take_counters(
+        &mut self,
+        sender: &Sender,
+        sample: &CounterSample<'_>,
+        stamp: Stamp,
+        taken: &mut Taken,
+    ) {
+        let Some((vif, counters)) = interface_counters(sender, sample) else {
+            taken.malformed |= sample.records().any(|record| record.is_err());
+            return;
+        };
+        let Some(reading) = Reading::new(stamp, vif.port_id, &counters) else {
+            return;
+        };
+        let id = (sender.host, vif.ifindex);
+        let moved = match self.readings.get(&id) {
+            Some(last) => reading.since(last),
+            None => Some(reading.first(self.beginning(vif.since))),
+        };
+        let Some(moved) = moved else {
+            return;
+        };
+        self.readings.insert(id, reading);
+        self.changed_readings.insert(id);
+        let counted = &mut self.entry(sender.host, vif).amounts.counted;
+        add(&mut counted.sent, moved.sent);
+        add(&mut counted.received, moved.received);
+        taken.counter_samples += 1;
+    }
+
+    fn beginning(&self, since: Timestamp) -> Beginning {
+        if since.unix_milliseconds() >= self.begun {
+            Beginning::Watched
+        } else {
+            Beginning::Unwatched
+        }
+    }
+
+    /// The open interval's entry of a VIF, about to change.
+    fn entry(&mut self, host: HostId, vif: &InventoryVif) -> &mut Entry {
+        let key = (host, vif.port_id);
+        self.changed_entries.insert(key);
+        self.entries.entry(key).or_insert_with(|| Entry {
+            interval_start: self.interval_start,
+            host,
+            port: vif.port_id,
+            network: vif.network_id,
+            tenant: vif.tenant_id,
+            amounts: Amounts::default(),
+        })
+    }
+}
+
+/// The length of the sampled frame as the switch saw it, in bytes.
+fn frame_length(flow: &FlowSample<'_>) -> Option<u32> {
+    let header = flow.records().find_map(|record| match record {
+        Ok(FlowRecord::Header(header)) => Some(header),
+        _ => None,
+    })?;
+    let length = header.frame_length.checked_sub(header.stripped)?;
+    (length <= LONGEST_FRAME).then_some(length)
+}
+
+/// The interface's counters and the VIF they belong to, if there is one.
+fn interface_counters<'s>(
+    sender: &'s Sender,
+    sample: &CounterSample<'_>,
+) -> Option<(&'s InventoryVif, sflow::InterfaceCounters)> {
+    let mut counters = None;
+    let mut name = None;
+    for record in sample.records().map_while(Result::ok) {
+        match record {
+            CounterRecord::Interface(found) => counters = Some(found),
+            CounterRecord::PortName(found) => name = Some(found),
+            _ => {}
+        }
+    }
+    let counters = counters?;
+    let vif = sender.vif(counters.if_index)?;
+    // An ifIndex may have gone to another interface that the inventory does not know of yet.
+    let same = name.is_none_or(|name| name == vif.interface.as_bytes());
+    same.then_some((vif, counters))
+}
+
+fn add(sum: &mut Traffic, more: Traffic) {
+    sum.bytes = sum.bytes.saturating_add(more.bytes);
+    sum.packets = sum.packets.saturating_add(more.packets);
+}
+
+#[cfg(test)]
+mod tests;
