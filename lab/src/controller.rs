@@ -4,14 +4,12 @@ use std::ffi::OsString;
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
-use tokio::process::Command;
-
-use crate::Error;
 use crate::execute::run;
 use crate::layout::{self, Layout};
 use crate::process::{Launch, Process, Ready};
 use crate::requirements::CONTROLLER;
 use crate::state::StateFile;
+use crate::{Error, namespace};
 
 /// The lab's controller.
 #[derive(Debug, Clone)]
@@ -81,7 +79,7 @@ impl Controller {
 
     /// Writes a certificate for the host `name` into the folder `out`.
     pub(crate) async fn certify(&self, name: &str, out: &Path) -> Result<(), Error> {
-        let mut command = Command::new(&self.program);
+        let mut command = namespace::command(&self.namespace, &self.program);
         command
             .args(["host-certificate", "--name", name, "--data-dir"])
             .arg(&self.directory)

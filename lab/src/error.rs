@@ -114,6 +114,12 @@ pub enum Error {
         /// Which process.
         process: String,
     },
+    /// The lab is to be removed while another program builds it.
+    #[error("process {builder} is still building the lab: wait for it, or stop it first")]
+    StillBuilding {
+        /// The builder's process id.
+        builder: u32,
+    },
     /// A killed process is still there.
     #[error("{what} would not end")]
     WouldNotEnd {

@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::controller::Controller;
 use crate::down::Removed;
 use crate::layout::Layout;
-use crate::process::Process;
+use crate::process::{Identity, Process};
 use crate::requirements::requirements_with;
 use crate::state::{Format, Phase, State, StateFile};
 use crate::vswitch::Vswitch;
@@ -44,6 +44,7 @@ impl Lab {
         state.claim(&State {
             format: Format::V1,
             phase: Phase::Building,
+            builder: Identity::own()?,
             prefix: prefix.clone(),
             spec: spec.clone(),
             processes: BTreeMap::new(),

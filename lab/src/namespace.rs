@@ -22,7 +22,10 @@ const FOLDER: &str = "/run/netns";
 /// # Errors
 /// When one of that name exists, or the caller may not.
 pub async fn create(name: &str) -> Result<(), Error> {
-    create_all(&[name.to_owned()]).await
+    let mut ip = Command::new("ip");
+    ip.args(["netns", "add", name]);
+    run(ip).await?;
+    Ok(())
 }
 
 /// Removes a namespace with all links in it; processes inside keep it alive until they end.
@@ -76,19 +79,15 @@ pub async fn run_in(namespace: &str, line: &[&str]) -> Result<String, Error> {
     run(command).await
 }
 
-/// Makes all of `names`, in one breath.
-pub(crate) async fn create_all(names: &[String]) -> Result<(), Error> {
-    let mut ip = Command::new("ip");
-    ip.args(["-batch", "-"]);
-    run_with_input(ip, &lines("add", names)).await?;
-    Ok(())
-}
-
 /// Removes all of `names`, in one breath; one that fails does not keep the others.
 pub(crate) async fn delete_all(names: &[String]) -> Result<(), Error> {
     let mut ip = Command::new("ip");
     ip.args(["-force", "-batch", "-"]);
-    run_with_input(ip, &lines("del", names)).await?;
+    let lines: String = names
+        .iter()
+        .map(|name| format!("netns del {name}\n"))
+        .collect();
+    run_with_input(ip, &lines).await?;
     Ok(())
 }
 
@@ -109,13 +108,6 @@ pub(crate) fn processes_in(names: &[String]) -> Vec<u32> {
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(inside)
-        .collect()
-}
-
-fn lines(verb: &str, names: &[String]) -> String {
-    names
-        .iter()
-        .map(|name| format!("netns {verb} {name}\n"))
         .collect()
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum Format {
 pub(crate) struct State {
     pub(crate) format: Format,
     pub(crate) phase: Phase,
+    /// The process that builds it, or did.
+    pub(crate) builder: Identity,
     pub(crate) prefix: Prefix,
     /// What was asked for, with as many hosts as there are now.
     pub(crate) spec: Spec,
@@ -140,6 +142,7 @@ mod tests {
         State {
             format: Format::V1,
             phase: Phase::Building,
+            builder: Identity::own().unwrap(),
             prefix: "bhtest".parse().unwrap(),
             spec: Spec::default(),
             processes: BTreeMap::new(),

@@ -10,7 +10,7 @@ use crate::execute::run;
 use crate::process::{Launch, Process, Ready};
 use crate::requirements::SCHEMA;
 use crate::state::StateFile;
-use crate::{Datapath, Error};
+use crate::{Datapath, Error, namespace};
 
 /// Seconds that `ovs-vsctl` waits for the switch to do what the database says.
 const VSCTL_LIMIT_SECONDS: u32 = 90;
@@ -63,7 +63,7 @@ impl Vswitch {
             arguments.push("--enable-dummy=system".into());
             arguments.push("--disable-system".into());
         }
-        let ready = Ready::Accepts(self.control_socket("vswitchd"));
+        let ready = Ready::Configured(self.control_socket("vswitchd"));
         self.process("vswitchd", "ovs-vswitchd", arguments, ready)
     }
 
@@ -72,7 +72,7 @@ impl Vswitch {
     /// # Errors
     /// When the command fails, or the switch does not follow in time.
     pub async fn ovs_vsctl(&self, arguments: &[&str]) -> Result<String, Error> {
-        let mut command = Command::new("ovs-vsctl");
+        let mut command = self.command("ovs-vsctl");
         command
             .arg(format!("--db={}", self.ovsdb_address()))
             .arg(format!("--timeout={VSCTL_LIMIT_SECONDS}"))
@@ -85,8 +85,8 @@ impl Vswitch {
     /// # Errors
     /// When the command fails.
     pub async fn ovs_ofctl(&self, arguments: &[&str]) -> Result<String, Error> {
-        let mut command = Command::new("ovs-ofctl");
-        command.env("OVS_RUNDIR", &self.rundir).args(arguments);
+        let mut command = self.command("ovs-ofctl");
+        command.args(arguments);
         run(command).await
     }
 
@@ -95,7 +95,7 @@ impl Vswitch {
     /// # Errors
     /// When the command fails.
     pub async fn ovs_appctl(&self, arguments: &[&str]) -> Result<String, Error> {
-        let mut command = Command::new("ovs-appctl");
+        let mut command = self.command("ovs-appctl");
         command
             .arg("--target")
             .arg(self.control_socket("vswitchd"))
@@ -106,18 +106,23 @@ impl Vswitch {
     /// Makes the database, starts both daemons and waits until the switch follows the database.
     pub(crate) async fn raise(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.rundir).map_err(Error::file("create", &self.rundir))?;
-        let mut create = Command::new("ovsdb-tool");
+        let mut create = self.command("ovsdb-tool");
         create
             .arg("create")
             .arg(self.rundir.join("conf.db"))
             .arg(SCHEMA);
         run(create).await?;
         self.ovsdb().start().await?;
-        self.vswitchd().start().await?;
         let identity = format!("external_ids:system-id={}", self.name);
-        self.ovs_vsctl(&["set", "Open_vSwitch", ".", &identity])
+        self.ovs_vsctl(&["--no-wait", "set", "Open_vSwitch", ".", &identity])
             .await?;
-        Ok(())
+        self.vswitchd().start().await
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = namespace::command(&self.namespace, program);
+        command.env("OVS_RUNDIR", &self.rundir);
+        command
     }
 
     fn process(

@@ -1,10 +1,11 @@
 //! Namespaces, virtual cables and the physical switch's ports.
 //!
 //! Both ends of a cable are made where they belong; none is ever in the machine's own namespace.
+//! Even the commands run inside the lab's namespaces, so that one whose builder was killed is
+//! found by `Lab::down` and does not go on making things.
 
 use std::ops::RangeInclusive;
-
-use tokio::process::Command;
+use std::slice;
 
 use crate::execute::run_with_input;
 use crate::layout::{self, Layout};
@@ -18,20 +19,16 @@ pub(crate) const BRIDGE: &str = "br-sw";
 /// own must exist: it is made first of all, to take the prefix.
 pub(crate) async fn lay_controller(layout: &Layout) -> Result<(), Error> {
     let (switch, controller) = (layout.switch_namespace(), layout.controller_namespace());
-    namespace::create(&controller).await?;
+    create_all(&switch, slice::from_ref(&controller)).await?;
     let cable = Cable {
         port: layout::CONTROLLER_PORT.to_owned(),
         namespace: controller.clone(),
         nic: layout::MANAGEMENT_NIC,
     };
-    ip(None, &cable.add(&switch)).await?;
-    ip(
-        Some(&switch),
-        &format!("link set lo up\n{}", cable.port_up()),
-    )
-    .await?;
+    ip(&switch, &cable.add()).await?;
+    ip(&switch, &format!("link set lo up\n{}", cable.port_up())).await?;
     let address = layout::CONTROLLER_ADDRESS.to_string();
-    ip(Some(&controller), &management_lines(&address)).await?;
+    ip(&controller, &management_lines(&address)).await?;
     without_offload(&controller).await
 }
 
@@ -44,17 +41,17 @@ pub(crate) async fn lay_hosts(
         .clone()
         .map(|number| layout.host_namespace(number))
         .collect();
-    namespace::create_all(&namespaces).await?;
-    let cables: Vec<Cable> = numbers.clone().flat_map(|n| cables(layout, n)).collect();
     let switch = layout.switch_namespace();
-    let added: String = cables.iter().map(|cable| cable.add(&switch)).collect();
-    ip(None, &added).await?;
+    create_all(&switch, &namespaces).await?;
+    let cables: Vec<Cable> = numbers.clone().flat_map(|n| cables(layout, n)).collect();
+    let added: String = cables.iter().map(Cable::add).collect();
+    ip(&switch, &added).await?;
     let ports_up: String = cables.iter().map(Cable::port_up).collect();
-    ip(Some(&switch), &ports_up).await?;
+    ip(&switch, &ports_up).await?;
     for number in numbers {
         let host = layout.host_namespace(number);
         let address = layout::host_address(number).to_string();
-        ip(Some(&host), &host_lines(&address)).await?;
+        ip(&host, &host_lines(&address)).await?;
         without_offload(&host).await?;
     }
     Ok(())
@@ -86,6 +83,14 @@ pub(crate) async fn plug_host(
     Ok(())
 }
 
+async fn create_all(switch: &str, namespaces: &[String]) -> Result<(), Error> {
+    let lines: String = namespaces
+        .iter()
+        .map(|name| format!("netns add {name}\n"))
+        .collect();
+    ip(switch, &lines).await
+}
+
 /// A veth pair from the physical switch to a NIC.
 struct Cable {
     port: String,
@@ -94,7 +99,8 @@ struct Cable {
 }
 
 impl Cable {
-    fn add(&self, switch: &str) -> String {
+    /// A line for `ip` inside the switch's namespace.
+    fn add(&self) -> String {
         let Self {
             port,
             namespace,
@@ -102,7 +108,7 @@ impl Cable {
         } = self;
         let mtu = layout::UNDERLAY_MTU;
         format!(
-            "link add {port} netns {switch} mtu {mtu} \
+            "link add {port} mtu {mtu} \
              type veth peer name {nic} mtu {mtu} netns {namespace}\n"
         )
     }
@@ -144,12 +150,9 @@ fn host_lines(address: &str) -> String {
     )
 }
 
-/// Runs lines of `ip` commands, in a namespace or in the machine's own.
-async fn ip(namespace: Option<&str>, lines: &str) -> Result<(), Error> {
-    let mut ip = Command::new("ip");
-    if let Some(namespace) = namespace {
-        ip.args(["-netns", namespace]);
-    }
+/// Runs lines of `ip` commands inside a namespace.
+async fn ip(namespace: &str, lines: &str) -> Result<(), Error> {
+    let mut ip = namespace::command(namespace, "ip");
     ip.args(["-batch", "-"]);
     run_with_input(ip, lines).await?;
     Ok(())

@@ -1,11 +1,13 @@
 //! Which process a recorded id means: the one that had it at the recorded start, no later one.
 
-use std::fs;
+use std::{fs, io};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+
+use crate::Error;
 
 /// A process id and when that process was started: together never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,15 @@ impl Identity {
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let (_state, start_ticks) = parse_stat(&read_stat(pid)?)?;
         Some(Self { pid, start_ticks })
+    }
+
+    /// This process.
+    pub(crate) fn own() -> Result<Self, Error> {
+        let path = "/proc/self/stat";
+        let malformed = || io::Error::from(io::ErrorKind::InvalidData);
+        Self::of(std::process::id())
+            .ok_or_else(malformed)
+            .map_err(Error::file("read", path))
     }
 
     pub(crate) fn pid(self) -> u32 {
@@ -81,7 +92,7 @@ mod tests {
 
     #[test]
     fn this_process_is_alive_and_one_with_another_start_is_not() {
-        let own = Identity::of(std::process::id()).unwrap();
+        let own = Identity::own().unwrap();
         assert!(own.is_alive());
         let earlier = Identity {
             start_ticks: own.start_ticks - 1,

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::process::Command;
 use tokio::time::timeout;
+
+use crate::execute::run;
 
 /// A process that hangs with its socket open must not hang the one who waits for it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -20,6 +23,8 @@ pub(crate) enum Ready {
     Started,
     /// It accepts connections on a unix socket.
     Accepts(PathBuf),
+    /// A switch daemon, by its control socket: it has made what its database says.
+    Configured(PathBuf),
     /// It answers `GET /v1/health` on a unix socket with 200.
     Healthy(PathBuf),
 }
@@ -29,11 +34,25 @@ impl Ready {
         match self {
             Self::Started => true,
             Self::Accepts(socket) => UnixStream::connect(socket).await.is_ok(),
+            Self::Configured(control) => is_configured(control).await,
             Self::Healthy(socket) => timeout(ANSWER_LIMIT, status_of(socket))
                 .await
                 .is_ok_and(|status| status.as_deref() == Some("200")),
         }
     }
+}
+
+/// A switch daemon listens long before it has read its database, but it answers in between two
+/// rounds of its main loop only: once a reconfiguration was begun, the first one is finished.
+async fn is_configured(control: &Path) -> bool {
+    let mut command = Command::new("ovs-appctl");
+    command
+        .arg(format!("--timeout={}", ANSWER_LIMIT.as_secs()))
+        .arg("--target")
+        .arg(control)
+        .args(["coverage/read-counter", "bridge_reconfigure"]);
+    let count = run(command).await;
+    count.is_ok_and(|text| text.trim().parse::<u64>().is_ok_and(|count| count > 0))
 }
 
 /// The three digits of the answer's status line.

@@ -2,7 +2,7 @@
 //! this test program itself, called through scripts of the right names.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -17,7 +17,7 @@ use crate::scratch::{Scratch, assert_nothing_left};
 
 const LINE: &str = "LAB_TEST_COMMAND_LINE";
 /// More than fits one packet, so that TCP through the switch must really work.
-const GREETING_BYTES: usize = 100_000;
+const GREETING_BYTES: usize = 60_000;
 
 #[tokio::test]
 async fn controller_and_agents_are_started_certified_and_connected() {
@@ -162,11 +162,9 @@ fn agent() {
     assert!(option(&line, "--namespace-prefix").ends_with("-i-"));
     let certificate = Path::new(option(&line, "--certificate-dir")).join("host.pem");
     let name = fs::read_to_string(certificate).unwrap();
-    let mut stream = TcpStream::connect(option(&line, "--controller")).unwrap();
-    stream
-        .write_all(format!("{name:>GREETING_BYTES$}\n").as_bytes())
-        .unwrap();
-    drop(stream);
+    while greet(option(&line, "--controller"), &name).is_err() {
+        thread::sleep(Duration::from_millis(10));
+    }
     loop {
         thread::park();
     }
@@ -178,6 +176,11 @@ fn answer(mut stream: impl Read + Write) {
     assert_eq!(request, "GET /v1/health HTTP/1.1\r\n");
     let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     stream.write_all(response).unwrap();
+}
+
+fn greet(controller: &str, name: &str) -> io::Result<()> {
+    let mut stream = TcpStream::connect(controller)?;
+    stream.write_all(format!("{name:>GREETING_BYTES$}\n").as_bytes())
 }
 
 fn greeted_by(mut stream: TcpStream) -> Option<String> {

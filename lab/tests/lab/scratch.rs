@@ -7,13 +7,13 @@ use lab::{Error, Lab, Spec};
 use tempfile::TempDir;
 
 /// A lab in a directory of its own.
-pub struct Scratch {
+pub(crate) struct Scratch {
     lab: Lab,
     _directory: TempDir,
 }
 
 impl Scratch {
-    pub async fn up(spec: Spec) -> Self {
+    pub(crate) async fn up(spec: Spec) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let spec = Spec {
             directory: directory.path().to_path_buf(),
@@ -41,7 +41,7 @@ impl Drop for Scratch {
 }
 
 /// Removes the lab in `directory` if there is one, from wherever the caller is.
-pub fn remove(directory: &Path) {
+pub(crate) fn remove(directory: &Path) {
     let Ok(lab) = Lab::open(directory) else {
         return;
     };
@@ -55,7 +55,7 @@ pub fn remove(directory: &Path) {
 }
 
 /// What a test of switches starts from.
-pub fn switches_only(hosts: usize) -> Spec {
+pub(crate) fn switches_only(hosts: usize) -> Spec {
     Spec {
         hosts,
         programs: None,
@@ -64,7 +64,7 @@ pub fn switches_only(hosts: usize) -> Spec {
 }
 
 /// Panics when a namespace, a link, a process or a file of the lab is left.
-pub fn assert_nothing_left(prefix: &str, directory: &Path) {
+pub(crate) fn assert_nothing_left(prefix: &str, directory: &Path) {
     let prefix = prefix.parse().unwrap();
     assert_eq!(lab::namespace::list(&prefix).unwrap(), [""; 0]);
     assert!(!directory.exists(), "{} is left", directory.display());
