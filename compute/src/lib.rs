@@ -10,9 +10,9 @@ pub mod netns;
 pub mod ovsdb;
 
 use futures::future::BoxFuture;
+use model::Driver;
 use model::plan::PlannedInstance;
 use model::report::InstanceReport;
-use model::Driver;
 
 /// A driver that runs instances.
 pub trait Hypervisor: Send + Sync {

@@ -71,7 +71,9 @@ impl Netns {
             Ok(names) => {
                 for name in names.into_iter().filter(|name| !handles.contains(name)) {
                     let stopped = self.stop(&name).await;
-                    found.leftovers.extend(stopped.err().map(|e| (name, chain(&e))));
+                    found
+                        .leftovers
+                        .extend(stopped.err().map(|e| (name, chain(&e))));
                 }
             }
             Err(error) => found.leftovers.push((self.prefix.clone(), chain(&error))),
@@ -101,15 +103,24 @@ impl Netns {
             let inside = format!("eth{index}");
             wiring::ensure_pair(&name, interface, &inside)
                 .await
-                .map_err(|source| NetnsError::Pair { interface: inside.clone(), source })?;
+                .map_err(|source| NetnsError::Pair {
+                    interface: inside.clone(),
+                    source,
+                })?;
             // Plugged before it is configured: what the instance sends at once meets a port that
             // is dark until the agent has vouched for it, never a port that is open.
             self.plug(instance, interface)
                 .await
-                .map_err(|source| NetnsError::Plug { interface: inside.clone(), source })?;
+                .map_err(|source| NetnsError::Plug {
+                    interface: inside.clone(),
+                    source,
+                })?;
             wiring::configure(&name, &inside, interface)
                 .await
-                .map_err(|source| NetnsError::Configure { interface: inside, source })?;
+                .map_err(|source| NetnsError::Configure {
+                    interface: inside,
+                    source,
+                })?;
         }
         Ok(())
     }
@@ -120,7 +131,11 @@ impl Netns {
         interface: &PlannedInterface,
     ) -> Result<(), ::ovsdb::Error> {
         let name = wiring::host_end(interface.port_id);
-        if !self.ports_where(Condition::equal("name", name.as_str())).await?.is_empty() {
+        if !self
+            .ports_where(Condition::equal("name", name.as_str()))
+            .await?
+            .is_empty()
+        {
             return Ok(());
         }
         let external_ids = Value::map([
@@ -143,11 +158,7 @@ impl Netns {
                 .into(),
             Operation::mutate("Bridge")
                 .where_(Condition::equal("name", self.bridge.as_str()))
-                .mutation(
-                    "ports",
-                    Mutator::Insert,
-                    NamedUuid::new("port"),
-                )
+                .mutation("ports", Mutator::Insert, NamedUuid::new("port"))
                 .into(),
         ];
         self.ovsdb.transact(DATABASE, plug).await.map(drop)

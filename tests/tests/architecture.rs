@@ -15,7 +15,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("compute", &["model", "ovsdb"]),
     ("flow-collector", &["api", "model", "sflow"]),
     ("controller", &["api", "flow-collector", "model"]),
-    ("host-agent", &["api", "compute", "model", "openflow", "ovsdb"]),
+    (
+        "host-agent",
+        &["api", "compute", "model", "openflow", "ovsdb"],
+    ),
     ("netctl", &["api", "lab", "model"]),
 ];
 
@@ -70,13 +73,19 @@ fn no_crate_depends_on_another_that_the_design_does_not_allow() {
         let empty = toml::Table::new();
         let dependencies = manifest["dependencies"].as_table().unwrap_or(&empty);
         let ours: BTreeSet<&str> = dependencies.keys().map(String::as_str).collect();
-        let ours: BTreeSet<&str> = ours.into_iter().filter(|d| members.iter().any(|m| m == d)).collect();
+        let ours: BTreeSet<&str> = ours
+            .into_iter()
+            .filter(|d| members.iter().any(|m| m == d))
+            .collect();
         if UNBOUND.contains(&name.as_str()) {
             continue;
         }
-        let (_, allowed) = EDGES.iter().find(|(from, _)| from == name).unwrap_or_else(|| {
-            panic!("the crate {name} is not in the list of edges");
-        });
+        let (_, allowed) = EDGES
+            .iter()
+            .find(|(from, _)| from == name)
+            .unwrap_or_else(|| {
+                panic!("the crate {name} is not in the list of edges");
+            });
         let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
         let new: Vec<_> = ours.difference(&allowed).collect();
         assert!(new.is_empty(), "{name} must not depend on {new:?}");
@@ -95,8 +104,14 @@ fn no_file_is_longer_than_a_reader_can_hold() {
 fn no_file_is_named_after_nothing() {
     for path in rust_files() {
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        let nothing = ["util", "utils", "common", "helpers", "helper", "manager", "misc", "mod"];
-        assert!(!nothing.contains(&stem), "{} has not found its name", path.display());
+        let nothing = [
+            "util", "utils", "common", "helpers", "helper", "manager", "misc", "mod",
+        ];
+        assert!(
+            !nothing.contains(&stem),
+            "{} has not found its name",
+            path.display()
+        );
     }
 }
 
@@ -104,7 +119,9 @@ fn no_file_is_named_after_nothing() {
 fn every_crate_takes_the_lints_of_the_workspace() {
     for name in members() {
         let manifest = manifest(&root().join(&name));
-        let lints = manifest.get("lints").and_then(|lints| lints.get("workspace"));
+        let lints = manifest
+            .get("lints")
+            .and_then(|lints| lints.get("workspace"));
         assert_eq!(lints.and_then(toml::Value::as_bool), Some(true), "{name}");
     }
     let lints = &manifest(&root())["workspace"]["lints"]["rust"]["unsafe_code"];
@@ -132,6 +149,9 @@ fn the_pipeline_document_lists_exactly_the_tables_of_the_code() {
     let text = fs::read_to_string(root().join("docs/pipeline.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
     let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
-    let coded: Vec<&str> = host_agent::pipeline::TABLES.iter().map(|t| t.name).collect();
+    let coded: Vec<&str> = host_agent::pipeline::TABLES
+        .iter()
+        .map(|t| t.name)
+        .collect();
     assert_eq!(documented, coded);
 }

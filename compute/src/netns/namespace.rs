@@ -90,7 +90,7 @@ fn on_own_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Re
 
 fn is_namespace(path: &Path) -> io::Result<bool> {
     match statfs(path) {
-        Ok(found) => Ok(i64::from(found.filesystem_type().0) == NSFS_MAGIC),
+        Ok(found) => Ok(found.filesystem_type().0 == NSFS_MAGIC),
         Err(nix::errno::Errno::ENOENT) => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -101,7 +101,11 @@ fn end_processes(namespace: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let wanted = fs::metadata(namespace)?.ino();
     for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         // Processes come and go; one that cannot be looked at is gone.

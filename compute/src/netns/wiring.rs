@@ -48,11 +48,21 @@ pub(super) async fn ensure_pair(
             return Ok(());
         }
         // Half made, by an agent that died in between.
-        handle.link().del(index).execute().await.map_err(io::Error::other)?;
+        handle
+            .link()
+            .del(index)
+            .execute()
+            .await
+            .map_err(io::Error::other)?;
     }
     let passing = passing_name(interface.port_id);
     let pair = LinkVeth::new(&host_end, &passing).build();
-    handle.link().add(pair).execute().await.map_err(io::Error::other)?;
+    handle
+        .link()
+        .add(pair)
+        .execute()
+        .await
+        .map_err(io::Error::other)?;
     let (Some(outer), Some(inner)) = (
         index_of(&handle, &host_end).await?,
         index_of(&handle, &passing).await?,
@@ -66,14 +76,23 @@ pub(super) async fn ensure_pair(
         .name(inside_name)
         .setns_by_fd(target.as_raw_fd());
     set(&handle, moved.mtu(mtu).build()).await?;
-    set(&handle, LinkUnspec::new_with_index(outer).mtu(mtu).up().build()).await
+    set(
+        &handle,
+        LinkUnspec::new_with_index(outer).mtu(mtu).up().build(),
+    )
+    .await
 }
 
 /// Removes the pair of a host's end, if it is there.
 pub(super) async fn remove_pair(host_end: &str) -> io::Result<()> {
     let (handle, _connection) = connect()?;
     match index_of(&handle, host_end).await? {
-        Some(index) => handle.link().del(index).execute().await.map_err(io::Error::other),
+        Some(index) => handle
+            .link()
+            .del(index)
+            .execute()
+            .await
+            .map_err(io::Error::other),
         None => Ok(()),
     }
 }

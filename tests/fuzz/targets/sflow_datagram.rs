@@ -1,0 +1,18 @@
+//! Any bytes from the network, as an sFlow datagram: everything in it is walked to its end.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sflow::{Datagram, Sample};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(datagram) = Datagram::decode(bytes) else {
+        return;
+    };
+    for sample in datagram.samples() {
+        match sample {
+            Ok(Sample::Flow(flow)) => flow.records().for_each(drop),
+            Ok(Sample::Counters(counters)) => counters.records().for_each(drop),
+            Ok(_) | Err(_) => {}
+        }
+    }
+});

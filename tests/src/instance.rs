@@ -1,0 +1,167 @@
+//! A running instance, seen from inside.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use pnet::datalink::Channel;
+
+use crate::frame::Mac;
+use crate::namespace;
+use crate::sniffer::{self, Sniffer};
+
+/// An instance with one VIF.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// The name of its tenant.
+    pub tenant: String,
+    /// The name of the host it runs on.
+    pub host: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its VIF's Ethernet address.
+    pub mac: Mac,
+    /// Its VIF's IPv4 address.
+    pub address: Ipv4Addr,
+    /// The id of its port.
+    pub port_id: String,
+}
+
+/// What went through an instance's interface, by its own kernel's counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Bytes it received, Ethernet header included.
+    pub received_bytes: u64,
+    /// Bytes it sent, Ethernet header included.
+    pub sent_bytes: u64,
+}
+
+impl Instance {
+    /// Pings once a `interval`, `count` times; gives the number of answers.
+    #[must_use]
+    pub fn ping(&self, to: Ipv4Addr, count: u32, interval: Duration) -> u32 {
+        let output = self
+            .command("ping")
+            .args(["-n", "-q", "-W", "2", "-c", &count.to_string()])
+            .args(["-i", &interval.as_secs_f64().to_string(), &to.to_string()])
+            .output()
+            .unwrap_or_else(|e| panic!("could not run ping: {e}"));
+        let text = String::from_utf8_lossy(&output.stdout);
+        let before = text.split(" received").next().unwrap_or_default();
+        let number = before.rsplit(' ').next().unwrap_or_default();
+        number.parse().unwrap_or(0)
+    }
+
+    /// Whether one of a few pings is answered.
+    #[must_use]
+    pub fn reaches(&self, to: &Self) -> bool {
+        (0..5).any(|_| self.ping(to.address, 1, Duration::from_secs(1)) == 1)
+    }
+
+    /// Sends `bytes` bytes over one TCP connection to `to`; gives how many arrived there.
+    #[must_use]
+    pub fn tcp_send(&self, to: &Self, bytes: u64) -> u64 {
+        const PORT: u16 = 7001;
+        const PATIENCE: Duration = Duration::from_secs(120);
+        let (listening, is_listening) = mpsc::channel();
+        let target = SocketAddr::from((to.address, PORT));
+        std::thread::scope(|scope| {
+            let receiver = scope.spawn(|| {
+                namespace::inside(&to.namespace, || {
+                    let socket = TcpListener::bind(target).unwrap_or_else(|e| panic!("{e}"));
+                    listening.send(()).unwrap_or_default();
+                    let Ok((mut stream, _)) = socket.accept() else {
+                        return 0;
+                    };
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap_or_default();
+                    drain(&mut stream)
+                })
+            });
+            assert!(is_listening.recv().is_ok(), "nobody listens");
+            namespace::inside(&self.namespace, || {
+                let stream = TcpStream::connect_timeout(&target, Duration::from_secs(10));
+                let mut stream = stream.unwrap_or_else(|e| panic!("connect to {target}: {e}"));
+                stream.set_write_timeout(Some(PATIENCE)).unwrap_or_default();
+                pour(&mut stream, bytes);
+            });
+            receiver.join().unwrap_or(0)
+        })
+    }
+
+    /// Puts frames on the wire exactly as they are.
+    pub fn send_frames(&self, frames: &[Vec<u8>]) {
+        namespace::inside(&self.namespace, || {
+            let Channel::Ethernet(mut sender, _) = sniffer::channel("eth0") else {
+                panic!("no Ethernet channel");
+            };
+            for frame in frames {
+                let sent = sender.send_to(frame, None);
+                assert!(
+                    sent.is_some_and(|sent| sent.is_ok()),
+                    "a frame was not sent"
+                );
+            }
+        });
+    }
+
+    /// Starts to catch every frame that reaches it.
+    #[must_use]
+    pub fn sniff(&self) -> Sniffer {
+        Sniffer::start(&self.namespace, "eth0")
+    }
+
+    /// Its interface's counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let text = namespace::inside(&self.namespace, || {
+            std::fs::read_to_string("/proc/thread-self/net/dev")
+        });
+        let text = text.unwrap_or_else(|e| panic!("could not read counters: {e}"));
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("eth0:"));
+        let numbers: Vec<u64> = line
+            .unwrap_or_default()
+            .split_whitespace()
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        assert!(numbers.len() >= 16, "unexpected counters: {text}");
+        Counters {
+            received_bytes: numbers[0],
+            sent_bytes: numbers[8],
+        }
+    }
+
+    /// A program to be run inside it.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.namespace));
+        command.args(["--", program]);
+        command
+    }
+}
+
+fn drain(stream: &mut TcpStream) -> u64 {
+    let mut buffer = [0; 1 << 16];
+    let mut total = 0;
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        total += count as u64;
+    }
+    total
+}
+
+fn pour(stream: &mut TcpStream, bytes: u64) {
+    let chunk = [0x5a; 1 << 16];
+    let mut left = bytes;
+    while left > 0 {
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+        let sent = stream.write_all(&chunk[..count]);
+        sent.unwrap_or_else(|e| panic!("sending: {e}"));
+        left -= count as u64;
+    }
+}

@@ -1,0 +1,27 @@
+//! What the whole-system tests, the demo and the bench share: a pool of real switches, and what can
+//! be done to it and seen in it.
+//!
+//! * [`Pool`] is a lab with its controller and agents, spoken to through `netctl` only.
+//! * [`Instance`] is a running instance: ping, TCP, raw frames from inside it.
+//! * [`frame`] makes frames, also those that no honest instance sends; [`Sniffer`] catches them.
+//! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
+//! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`checks`] are the promises about it, each a function that can fail.
+
+pub mod checks;
+mod controller;
+pub mod frame;
+mod instance;
+mod namespace;
+mod plug;
+mod pool;
+mod rest;
+mod sniffer;
+pub mod tenants;
+
+pub use controller::LoneController;
+pub use instance::{Counters, Instance};
+pub use plug::Plug;
+pub use pool::{Pool, PoolSpec, eventually};
+pub use rest::{Answer, COLLECTIONS, Rest};
+pub use sniffer::Sniffer;

@@ -1,0 +1,325 @@
+//! Bad input gets an error that names the field, and changes nothing.
+
+use serde_json::{Value, json};
+use tests::{LoneController, Rest};
+
+/// A pool with one of each, so that every kind of fault can be provoked.
+struct Pool {
+    tenant: Value,
+    physical: Value,
+    network: Value,
+    subnet: Value,
+    port: Value,
+}
+
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+async fn pool(rest: &Rest) -> Pool {
+    let tenant = rest.create("tenants", json!({"name": "acme"})).await;
+    let physical = json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "100-199"});
+    let physical = rest.create("physical-networks", physical).await;
+    let network = json!({"tenant_id": tenant["id"], "name": "web", "kind": "vlan", "vlan": 100});
+    let network = rest.create("networks", network).await;
+    let subnet = json!({"network_id": network["id"], "cidr": "10.0.0.0/24", "name": "web-v4"});
+    let subnet = rest.create("subnets", subnet).await;
+    let port = json!({"network_id": network["id"], "name": "one", "mac": "fa:16:3e:00:00:01"});
+    let port = rest.create("ports", port).await;
+    Pool {
+        tenant,
+        physical,
+        network,
+        subnet,
+        port,
+    }
+}
+
+/// One bad value: where it is sent, what is changed in an otherwise good body, what is expected.
+struct Fault {
+    collection: &'static str,
+    field: &'static str,
+    value: Value,
+    code: &'static str,
+}
+
+fn fault(collection: &'static str, field: &'static str, value: Value, code: &'static str) -> Fault {
+    Fault {
+        collection,
+        field,
+        value,
+        code,
+    }
+}
+
+/// A body that would be accepted.
+fn good(pool: &Pool, collection: &str) -> Value {
+    match collection {
+        "tenants" => json!({"name": "globex"}),
+        "physical-networks" => {
+            json!({"name": "other", "role": "private", "nic": "eth2", "vlans": "300-310", "mtu": 1500})
+        }
+        "networks" => json!({"tenant_id": pool.tenant["id"], "name": "db", "kind": "vlan",
+            "physical_network_id": pool.physical["id"], "vlan": 101, "mtu": 1500}),
+        "subnets" => {
+            json!({"network_id": pool.network["id"], "name": "more", "cidr": "10.1.0.0/24",
+            "gateway": "10.1.0.1", "pool_first": "10.1.0.10", "pool_last": "10.1.0.20"})
+        }
+        "ports" => json!({"network_id": pool.network["id"], "name": "two",
+            "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"]}),
+        _ => {
+            json!({"tenant_id": pool.tenant["id"], "name": "vm", "network_ids": [pool.network["id"]]})
+        }
+    }
+}
+
+fn faults(pool: &Pool) -> Vec<Fault> {
+    let long = "x".repeat(65);
+    let mut all = vec![
+        fault("tenants", "name", json!("acme"), "duplicate"),
+        fault("physical-networks", "name", json!("private"), "duplicate"),
+        fault(
+            "physical-networks",
+            "name",
+            json!("much-too-long-for-a-bridge"),
+            "out_of_range",
+        ),
+        fault("physical-networks", "name", json!("a b"), "out_of_range"),
+        fault("physical-networks", "role", json!("tenant"), "out_of_range"),
+        fault("physical-networks", "nic", json!("eth1"), "duplicate"),
+        fault("physical-networks", "nic", json!("a/b"), "out_of_range"),
+        fault(
+            "physical-networks",
+            "nic",
+            json!("x".repeat(16)),
+            "out_of_range",
+        ),
+        fault("physical-networks", "vlans", json!("0-5"), "out_of_range"),
+        fault("physical-networks", "vlans", json!("5-4"), "out_of_range"),
+        fault(
+            "physical-networks",
+            "vlans",
+            json!("1-4095"),
+            "out_of_range",
+        ),
+        fault("physical-networks", "mtu", json!(1279), "out_of_range"),
+        fault("physical-networks", "mtu", json!(9217), "out_of_range"),
+        fault("physical-networks", "mtu", json!(70000), "out_of_range"),
+        fault("networks", "tenant_id", json!(NOBODY), "unknown_reference"),
+        fault("networks", "tenant_id", json!("acme"), "out_of_range"),
+        fault("networks", "name", json!("web"), "duplicate"),
+        fault("networks", "kind", json!("token-ring"), "out_of_range"),
+        fault(
+            "networks",
+            "physical_network_id",
+            json!(NOBODY),
+            "unknown_reference",
+        ),
+        fault("networks", "vlan", json!(100), "duplicate"),
+        fault("networks", "vlan", json!(99), "out_of_range"),
+        fault("networks", "vlan", json!(0), "out_of_range"),
+        fault("networks", "vlan", json!(4095), "out_of_range"),
+        fault("networks", "vlan", json!(-1), "out_of_range"),
+        fault("networks", "mtu", json!(1279), "out_of_range"),
+        fault("networks", "mtu", json!(1501), "out_of_range"),
+        fault("subnets", "network_id", json!(NOBODY), "unknown_reference"),
+        fault("subnets", "name", json!("web-v4"), "duplicate"),
+        fault("subnets", "cidr", json!("10.0.0.0/25"), "inconsistent"),
+        fault("subnets", "cidr", json!("10.1.0.1/24"), "out_of_range"),
+        fault("subnets", "cidr", json!("10.1.0.0/33"), "out_of_range"),
+        fault("subnets", "gateway", json!("10.2.0.1"), "inconsistent"),
+        fault("subnets", "gateway", json!("fd00::1"), "inconsistent"),
+        fault("subnets", "pool_first", json!("10.2.0.1"), "inconsistent"),
+        fault("subnets", "pool_last", json!("10.1.0.9"), "inconsistent"),
+        fault("ports", "network_id", json!(NOBODY), "unknown_reference"),
+        fault("ports", "name", json!("one"), "duplicate"),
+        fault("ports", "mac", json!("fa:16:3e:00:00:01"), "duplicate"),
+        fault("ports", "mac", json!("ff:ff:ff:ff:ff:ff"), "out_of_range"),
+        fault("ports", "mac", json!("01:00:5e:00:00:01"), "out_of_range"),
+        fault(
+            "ports",
+            "addresses",
+            json!([pool.port["addresses"][0]]),
+            "duplicate",
+        ),
+        fault("ports", "addresses", json!(["10.9.0.1"]), "inconsistent"),
+        fault(
+            "ports",
+            "addresses",
+            json!(["10.0.0.9", "10.0.0.9"]),
+            "duplicate",
+        ),
+        fault("ports", "host_id", json!(NOBODY), "unknown_reference"),
+        fault("instances", "tenant_id", json!(NOBODY), "unknown_reference"),
+        fault("instances", "host_id", json!(NOBODY), "unknown_reference"),
+        fault(
+            "instances",
+            "network_ids",
+            json!([NOBODY]),
+            "unknown_reference",
+        ),
+        fault(
+            "instances",
+            "port_ids",
+            json!([NOBODY]),
+            "unknown_reference",
+        ),
+    ];
+    for collection in tests::COLLECTIONS {
+        let body = good(pool, collection);
+        let fields = body
+            .as_object()
+            .map(|fields| fields.iter().collect())
+            .unwrap_or_else(Vec::new);
+        for (field, value) in fields {
+            let field: &'static str = String::leak(field.clone());
+            let of_another_type = if value.is_number() {
+                json!("x")
+            } else {
+                json!(17)
+            };
+            all.push(fault(collection, field, of_another_type, "wrong_type"));
+            all.push(fault(collection, field, json!({}), "wrong_type"));
+            if field == "name" {
+                for bad in ["", " x", "a\u{7}b", &long] {
+                    all.push(fault(collection, field, json!(bad), "out_of_range"));
+                }
+            }
+        }
+        all.push(fault(collection, "colour", json!("blue"), "unknown"));
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bad_value_of_every_field_is_named_and_changes_nothing() {
+    let controller = LoneController::start();
+    let rest = controller.rest();
+    let pool = pool(&rest).await;
+    let before = rest.everything().await;
+    let mut wrong = Vec::new();
+    for Fault {
+        collection,
+        field,
+        value,
+        code,
+    } in faults(&pool)
+    {
+        let mut body = good(&pool, collection);
+        body[field] = value;
+        let (status, problem) = rest.post(collection, &body).await;
+        let named = problem["errors"].as_array().is_some_and(|errors| {
+            errors.iter().any(|error| {
+                error["field"]
+                    .as_str()
+                    .is_some_and(|it| it.starts_with(field))
+                    && error["code"] == code
+            })
+        });
+        if status != 422 || !named {
+            wrong.push(format!(
+                "{collection} {body}: expected {field} {code}, got {status} {problem}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(
+        rest.everything().await,
+        before,
+        "a refused request changed something"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_required_field_that_is_missing_is_named_at_once() {
+    let controller = LoneController::start();
+    let rest = controller.rest();
+    for (collection, required) in [
+        ("tenants", &["name"][..]),
+        ("physical-networks", &["name", "role", "nic"]),
+        ("networks", &["tenant_id", "name", "kind"]),
+        ("subnets", &["network_id", "cidr"]),
+        ("ports", &["network_id"]),
+        ("instances", &["tenant_id", "name"]),
+    ] {
+        let (status, problem) = rest.post(collection, &json!({})).await;
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        let mut named: Vec<_> = errors
+            .iter()
+            .filter_map(|error| error["field"].as_str())
+            .collect();
+        named.sort_unstable();
+        let mut required = required.to_vec();
+        required.sort_unstable();
+        assert_eq!((status, named), (422, required), "{collection}: {problem}");
+        assert!(
+            errors.iter().all(|error| error["code"] == "required"),
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_still_used_is_not_deleted_and_malformed_bodies_are_refused() {
+    let controller = LoneController::start();
+    let rest = controller.rest();
+    let pool = pool(&rest).await;
+    let before = rest.everything().await;
+    for (collection, object) in [
+        ("tenants", &pool.tenant),
+        ("physical-networks", &pool.physical),
+        ("networks", &pool.network),
+        ("subnets", &pool.subnet),
+    ] {
+        let id = object["id"].as_str().unwrap_or_default();
+        let (status, problem) = rest.delete(&format!("{collection}/{id}")).await;
+        assert_eq!(
+            (status, problem["code"].as_str()),
+            (409, Some("in_use")),
+            "{collection}: {problem}"
+        );
+    }
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"x\"",
+        "{\"name\": \"a\"} trailing",
+        "\u{0}",
+    ] {
+        let (status, problem) = rest.post_text("tenants", body.to_owned()).await;
+        assert_eq!(
+            (status, problem["code"].as_str()),
+            (400, Some("malformed_body")),
+            "{body:?}: {problem}"
+        );
+    }
+    let deep = format!(
+        "{{\"name\": {}1{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    let (status, _) = rest.post_text("tenants", deep).await;
+    assert!((400..=422).contains(&status), "{status}");
+    let (status, problem) = rest.post_text("tenants", " ".repeat(2 << 20)).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (413, Some("too_large")),
+        "{problem}"
+    );
+    assert_eq!(rest.everything().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_crash() {
+    let mut controller = LoneController::start();
+    for round in 0..3 {
+        let rest = controller.rest();
+        for number in 0..20 {
+            rest.create("tenants", json!({"name": format!("t{round}-{number}")}))
+                .await;
+        }
+        let before = rest.everything().await;
+        controller.crash_and_restart();
+        assert_eq!(controller.rest().everything().await, before);
+    }
+}

@@ -1,0 +1,22 @@
+//! Whole-system tests: real controller, agents, ovsdb-server, ovs-vswitchd and packets, in labs of a
+//! few hosts. One binary, so that it is linked once; one pool a test, so that each stands alone.
+
+mod bad_input;
+mod binding;
+mod churn;
+mod drift;
+mod isolation;
+mod restarts;
+
+use std::time::Duration;
+
+use tests::tenants::TwoTenants;
+use tests::{Pool, PoolSpec};
+
+/// How long anything that should happen at once may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two tenants with the same addresses on the first two of `hosts` hosts.
+fn two_tenants(hosts: usize) -> TwoTenants {
+    TwoTenants::set(Pool::up(&PoolSpec::real(hosts)), |_| {})
+}
