@@ -307,6 +307,3 @@ fn add(sum: &mut Traffic, more: Traffic) {
     sum.bytes = sum.bytes.saturating_add(more.bytes);
     sum.packets = sum.packets.saturating_add(more.packets);
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,286 @@
+//! From samples to amounts: what is billed, to whom, and what is not.
+#![expect(clippy::unwrap_used, reason = "a broken example fails its test")]
+
+#[path = "support/agent.rs"]
+mod agent;
+
+use std::net::IpAddr;
+
+use agent::{Counters, counters, datagram, flow, host, inventory, named_counters, vif};
+use flow_collector::attribute::Attribution;
+use flow_collector::tally::{Amounts, Resume, Taken, Tally};
+use model::{Inventory, InventoryVif, Traffic};
+use sflow::Datagram;
+
+/// When the ledger of these tests was begun, in seconds since 1970.
+const BEGUN: i64 = 1_000_000;
+const HOST: &str = "192.0.2.1";
+
+fn address() -> IpAddr {
+    HOST.parse().unwrap()
+}
+
+/// A tally of one host, and its clock.
+struct Bench {
+    tally: Tally,
+    inventory: Inventory,
+    arrived: i64,
+}
+
+impl Bench {
+    fn new(vifs: Vec<InventoryVif>) -> Self {
+        let resume = Resume {
+            begun: BEGUN * 1000,
+            interval_start: BEGUN,
+            ..Resume::default()
+        };
+        Self {
+            tally: Tally::resume(resume),
+            inventory: inventory(vec![host(HOST, vifs)]),
+            arrived: BEGUN * 1000 + 500_000,
+        }
+    }
+
+    /// Replaces the VIFs of the host.
+    fn plug(&mut self, vifs: Vec<InventoryVif>) {
+        self.inventory.hosts[0].vifs = vifs;
+    }
+
+    /// Ten seconds later, a datagram comes that was sent at once.
+    fn take(&mut self, sequence: u32, samples: &[Vec<u32>]) -> Taken {
+        self.arrived += 10_000;
+        let uptime = sequence * 10_000;
+        let bytes = datagram(sequence, uptime, samples);
+        let attribution = Attribution::from(&self.inventory);
+        let sender = attribution.sender(address()).unwrap();
+        self.tally
+            .take(sender, &Datagram::decode(&bytes).unwrap(), self.arrived)
+    }
+
+    /// What was found for this VIF in this interval, up to now.
+    fn amounts(&mut self, vif: &InventoryVif) -> Option<Amounts> {
+        let entries = self.tally.batch().entries;
+        let found = entries.iter().rfind(|entry| entry.port == vif.port_id)?;
+        assert_eq!(
+            (found.network, found.tenant),
+            (vif.network_id, vif.tenant_id)
+        );
+        Some(found.amounts)
+    }
+}
+
+fn sent(bytes: u64) -> Counters {
+    Counters {
+        sent_bytes: bytes,
+        sent_packets: 1,
+        ..Counters::default()
+    }
+}
+
+fn traffic(bytes: u64, packets: u64) -> Traffic {
+    Traffic { bytes, packets }
+}
+
+#[test]
+fn what_comes_in_at_the_switch_is_what_the_vif_sent() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    let read = Counters {
+        sent_bytes: 1000,
+        sent_packets: 10,
+        received_bytes: 2000,
+        received_packets: 20,
+    };
+    let taken = bench.take(1, &[counters(7, read)]);
+    assert_eq!(taken.counter_samples, 1);
+    let counted = bench.amounts(&vif).unwrap().counted;
+    assert_eq!(counted.sent, traffic(1000, 10));
+    assert_eq!(counted.received, traffic(2000, 20));
+}
+
+#[test]
+fn a_lost_reading_is_made_up_for_by_the_next() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    bench.take(1, &[counters(7, sent(1000))]);
+    let taken = bench.take(5, &[counters(7, sent(9000))]);
+    assert_eq!(taken.missing, 3);
+    assert_eq!(bench.amounts(&vif).unwrap().counted.sent.bytes, 9000);
+}
+
+#[test]
+fn what_an_interface_counted_before_the_ledger_was_begun_is_not_billed() {
+    let vif = vif(7, BEGUN - 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    bench.take(1, &[counters(7, sent(1_000_000))]);
+    bench.take(2, &[counters(7, sent(1_000_300))]);
+    assert_eq!(bench.amounts(&vif).unwrap().counted.sent.bytes, 300);
+}
+
+#[test]
+fn counters_that_begin_anew_count_from_zero() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    bench.take(1, &[counters(7, sent(5000))]);
+    bench.take(2, &[counters(7, sent(700))]);
+    assert_eq!(bench.amounts(&vif).unwrap().counted.sent.bytes, 5700);
+}
+
+#[test]
+fn a_packet_counter_that_wraps_goes_on_counting() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    let read = |bytes, packets| Counters {
+        sent_packets: packets,
+        ..sent(bytes)
+    };
+    bench.take(1, &[counters(7, read(100, u32::MAX - 5))]);
+    // All ones mean that the agent does not know.
+    bench.take(2, &[counters(7, read(200, u32::MAX))]);
+    bench.take(3, &[counters(7, read(300, 4))]);
+    let packets = bench.amounts(&vif).unwrap().counted.sent.packets;
+    assert_eq!(packets, (1 << 32) + 4);
+}
+
+#[test]
+fn an_ifindex_reused_by_another_port_bills_neither_with_the_others_bytes() {
+    let (old, new) = (vif(7, BEGUN + 1), vif(7, BEGUN + 2));
+    let mut bench = Bench::new(vec![old.clone()]);
+    bench.take(1, &[counters(7, sent(5000))]);
+    assert_eq!(bench.amounts(&old).unwrap().counted.sent.bytes, 5000);
+    bench.plug(vec![new.clone()]);
+    bench.take(2, &[counters(7, sent(300))]);
+    bench.take(3, &[counters(7, sent(400))]);
+    assert_eq!(bench.amounts(&new).unwrap().counted.sent.bytes, 400);
+    assert_eq!(bench.amounts(&old), None);
+}
+
+#[test]
+fn an_interface_that_changes_hands_does_not_bring_its_past_along() {
+    let (old, new) = (vif(7, BEGUN + 1), vif(7, BEGUN + 2));
+    let mut bench = Bench::new(vec![old.clone()]);
+    bench.take(1, &[counters(7, sent(5000))]);
+    bench.plug(vec![new.clone()]);
+    bench.take(2, &[counters(7, sent(6000))]);
+    bench.take(3, &[counters(7, sent(6100))]);
+    assert_eq!(bench.amounts(&new).unwrap().counted.sent.bytes, 100);
+}
+
+#[test]
+fn an_interface_of_another_name_is_not_the_vif() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    let taken = bench.take(1, &[named_counters("vif99", 7, sent(5000))]);
+    assert_eq!(taken.counter_samples, 0);
+    assert_eq!(bench.amounts(&vif), None);
+}
+
+#[test]
+fn interfaces_that_carry_no_port_are_nobodys() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    let taken = bench.take(1, &[counters(8, sent(5000)), flow(8, 64, 100)]);
+    assert_eq!(taken, Taken::default());
+    assert_eq!(bench.tally.batch().entries, []);
+}
+
+#[test]
+fn the_estimate_is_of_what_the_vif_sends_without_the_fcs_that_never_was() {
+    let (sender, receiver) = (vif(7, BEGUN + 1), vif(8, BEGUN + 1));
+    let mut bench = Bench::new(vec![sender.clone(), receiver.clone()]);
+    let taken = bench.take(1, &[flow(7, 64, 100), flow(7, 64, 1500)]);
+    assert_eq!(taken.flow_samples, 2);
+    let batch = bench.tally.batch();
+    let [entry] = batch.entries[..] else {
+        panic!("{batch:?}");
+    };
+    assert_eq!(entry.port, sender.port_id);
+    assert_eq!(entry.amounts.sent_estimate, traffic(64 * 1600, 128));
+    assert_eq!(entry.amounts.samples, 2);
+}
+
+#[test]
+fn a_datagram_that_comes_twice_is_taken_once() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    let samples = [flow(7, 64, 100), counters(7, sent(1000))];
+    bench.take(1, &samples);
+    bench.arrived -= 9_990;
+    assert!(bench.take(1, &samples).refused);
+    let amounts = bench.amounts(&vif).unwrap();
+    assert_eq!((amounts.samples, amounts.counted.sent.bytes), (1, 1000));
+}
+
+#[test]
+fn a_frame_no_host_can_have_is_malformed() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    let taken = bench.take(1, &[flow(7, u32::MAX, 1 << 20)]);
+    assert!(taken.malformed);
+    assert_eq!(bench.amounts(&vif), None);
+}
+
+#[test]
+fn amounts_of_an_ended_interval_stay_and_the_next_begins_at_nothing() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    bench.take(1, &[counters(7, sent(1000))]);
+    bench.tally.begin(BEGUN + 300);
+    bench.take(2, &[counters(7, sent(1010))]);
+    let entries = bench.tally.batch().entries;
+    let amounts: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            (
+                entry.interval_start - BEGUN,
+                entry.amounts.counted.sent.bytes,
+            )
+        })
+        .collect();
+    assert_eq!(amounts, [(0, 1000), (300, 10)]);
+    // A clock that is set back does not open an ended interval again.
+    bench.tally.begin(BEGUN);
+    bench.take(3, &[counters(7, sent(1011))]);
+    let entry = bench.tally.batch().entries[0];
+    assert_eq!(entry.interval_start, BEGUN + 300);
+    assert_eq!(entry.amounts.counted.sent.bytes, 11);
+}
+
+#[test]
+fn a_datagram_from_another_address_is_nobodys_whatever_it_says_inside() {
+    // The agent's address inside the datagrams of these tests.
+    let claimed = host("203.0.113.9", vec![vif(7, BEGUN + 1)]);
+    let attribution = Attribution::from(&inventory(vec![claimed]));
+    assert!(attribution.sender("203.0.113.9".parse().unwrap()).is_some());
+    assert!(attribution.sender(address()).is_none());
+}
+
+#[test]
+fn an_address_of_two_hosts_with_vifs_is_nobodys() {
+    let (first, second) = (host(HOST, vec![vif(7, 1)]), host(HOST, vec![vif(7, 1)]));
+    let bare = host(HOST, Vec::new());
+    let sender = |hosts| {
+        let attribution = Attribution::from(&inventory(hosts));
+        attribution.sender(address()).map(|sender| sender.host)
+    };
+    assert_eq!(sender(vec![first.clone(), second.clone()]), None);
+    assert_eq!(sender(vec![bare, second.clone()]), Some(second.id));
+}
+
+#[test]
+fn an_ipv4_address_heard_by_an_ipv6_socket_is_the_same_address() {
+    let known = host(HOST, vec![vif(7, 1)]);
+    let attribution = Attribution::from(&inventory(vec![known]));
+    let mapped = "::ffff:192.0.2.1".parse().unwrap();
+    assert!(attribution.sender(mapped).is_some());
+}
+
+#[test]
+fn of_two_vifs_at_one_ifindex_the_newer_is_meant() {
+    let (old, new) = (vif(7, 1), vif(7, 2));
+    for vifs in [[old.clone(), new.clone()], [new.clone(), old]] {
+        let attribution = Attribution::from(&inventory(vec![host(HOST, vifs.to_vec())]));
+        let found = attribution.sender(address()).unwrap().vif(7).unwrap();
+        assert_eq!(found.port_id, new.port_id);
+    }
+}
