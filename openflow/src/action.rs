@@ -116,7 +116,7 @@ pub enum Action {
     CtClear,
     /// Installs a flow made from the packet.
     Learn(Box<Learn>),
-    /// Does nothing but to be there.
+    /// Does nothing but to be there. See [`Action::note`].
     Note(Vec<u8>),
     /// Sends it to controllers, with more detail than [`Action::Output`].
     Controller(Box<Controller>),
@@ -205,6 +205,15 @@ impl Action {
         }
     }
 
+    /// A note, which on the wire is as long as fills the action: zeros are added here.
+    pub fn note(bytes: impl Into<Vec<u8>>) -> Action {
+        let mut bytes = bytes.into();
+        // The header before it has ten bytes.
+        let length = (bytes.len() + 10).next_multiple_of(8) - 10;
+        bytes.resize(length, 0);
+        Action::Note(bytes)
+    }
+
     /// Looks the packet up in a table, and then goes on here.
     pub fn resubmit(table: u8) -> Action {
         Action::Resubmit {
@@ -227,8 +236,19 @@ impl From<Learn> for Action {
     }
 }
 
+/// With nothing but a length it is a plain output to [`PortNo::CONTROLLER`].
 impl From<Controller> for Action {
     fn from(controller: Controller) -> Self {
+        let plain = Controller {
+            max_len: controller.max_len,
+            ..Controller::default()
+        };
+        if controller == plain {
+            return Action::Output {
+                port: PortNo::CONTROLLER,
+                max_len: plain.max_len,
+            };
+        }
         Action::Controller(Box::new(controller))
     }
 }

@@ -51,6 +51,8 @@ pub enum Masking {
     Whole,
     /// Any.
     Bits,
+    /// Any; and where the mask is all the bits that mean something, it is written too.
+    Explicit,
 }
 
 /// How text shows a value of a field.
@@ -111,8 +113,8 @@ pub enum Prerequisite {
     NdSolicit,
     /// ICMPv6 of type 136, code 0.
     NdAdvert,
-    /// `ct_nw_proto`.
-    CtProtocol,
+    /// A `ct_state` that only packets of a known connection have.
+    Ct,
 }
 
 /// The class of headers that carry an experimenter's id.

@@ -27,6 +27,7 @@ pub mod matching;
 pub mod message;
 pub mod port;
 pub mod protocol;
+pub mod text;
 pub mod wire;
 
 pub use action::Action;

@@ -9,6 +9,7 @@
 //!   and Nicira's 16-bit `in_port` and `nw_tos` become `in_port` and `ip_dscp`.
 
 mod builder;
+mod prerequisite;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -112,6 +113,14 @@ impl Match {
             _ if !field.reg_parts().is_empty() => self.insert_parts(field, value, mask),
             _ => self.put(field, value, mask),
         }
+    }
+
+    /// Matches also on what another match does.
+    pub(crate) fn extend(&mut self, other: Match) {
+        for m in &other.fields {
+            self.put(m.field, m.value, m.mask);
+        }
+        self.unknown.extend(other.unknown);
     }
 
     fn insert_parts(&mut self, field: Field, value: u128, mask: u128) {

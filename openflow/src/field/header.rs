@@ -8,7 +8,7 @@
 //!                   7 bits  1   of all that follows
 //! ```
 
-use super::{EXPERIMENTER, Field, Header};
+use super::{EXPERIMENTER, Field, Header, Masking};
 use crate::wire::{DecodeError, EncodeError, Reader, Version, put_number};
 
 /// Whose headers to write.
@@ -54,7 +54,7 @@ impl Field {
     /// Appends header, value and, unless it is the whole field, mask.
     pub(crate) fn encode(self, dialect: Dialect, value: u128, mask: u128, out: &mut Vec<u8>) {
         let bytes = self.info().bytes;
-        let whole = mask == self.full_mask();
+        let whole = mask == self.full_mask() && self.info().masking != Masking::Explicit;
         let (length, has_mask) = if whole { (bytes, 0) } else { (bytes * 2, 1) };
         self.put_header(dialect, length, has_mask, out);
         put_number(out, value, bytes);
@@ -136,7 +136,7 @@ impl RawHeader {
 /// Refuses a mask on a field that takes none.
 pub(crate) fn check_mask(field: Field, mask: u128, version: Version) -> Result<(), EncodeError> {
     let partial = mask != field.full_mask();
-    if partial && field.info().masking == super::Masking::Whole {
+    if partial && field.info().masking == Masking::Whole {
         return Err(EncodeError::Inexpressible {
             what: field.name(),
             version,

@@ -80,7 +80,7 @@ macro_rules! fields {
     };
 }
 
-// variant: [name in a match, .., name in set_field], [first header names it in subfields],
+// variant: [name in a match, others, name in set_field], [first header names it in subfields],
 // bytes on the wire, meaningful bits, what masks it takes, how text shows it, what it needs;
 fields! {
     ConjId: ["conj_id"], [nxm1(37, "NXM_NX_CONJ_ID")], 4, 32, Whole, Decimal, Nothing;
@@ -104,10 +104,10 @@ fields! {
     Ipv6Dst: ["ipv6_dst"], [nxm1(20, "NXM_NX_IPV6_DST"), oxm(27, "OXM_OF_IPV6_DST")], 16, 128, Bits, Ipv6, Ipv6;
     IpFrag: ["nw_frag", "ip_frag"], [nxm1(26, "NXM_NX_IP_FRAG")], 1, 2, Bits, Fragment, Ip;
     IpDscp: ["ip_dscp"], [oxm(8, "OXM_OF_IP_DSCP")], 1, 6, Whole, Decimal, Ip;
-    IpEcn: ["nw_ecn", "ip_ecn"], [nxm1(28, "NXM_NX_IP_ECN"), oxm(9, "OXM_OF_IP_ECN")], 1, 2, Whole, Decimal, Ip;
+    IpEcn: ["nw_ecn", "ip_ecn", "nw_ecn"], [nxm1(28, "NXM_NX_IP_ECN"), oxm(9, "OXM_OF_IP_ECN")], 1, 2, Whole, Decimal, Ip;
     IpTtl: ["nw_ttl"], [nxm1(29, "NXM_NX_IP_TTL")], 1, 8, Whole, Decimal, Ip;
     Ipv6Label: ["ipv6_label"], [nxm1(27, "NXM_NX_IPV6_LABEL"), oxm(28, "OXM_OF_IPV6_FLABEL")], 4, 20, Bits, Hexadecimal, Ipv6;
-    IpProto: ["nw_proto", "ip_proto"], [nxm0(6, "NXM_OF_IP_PROTO"), oxm(10, "OXM_OF_IP_PROTO")], 1, 8, Whole, Decimal, Ip;
+    IpProto: ["nw_proto", "ip_proto", "nw_proto"], [nxm0(6, "NXM_OF_IP_PROTO"), oxm(10, "OXM_OF_IP_PROTO")], 1, 8, Whole, Decimal, Ip;
     // TCP, UDP, SCTP, ICMP, ICMPv6 with neighbour discovery.
     TcpSrc: ["tp_src", "tcp_src"], [nxm0(9, "NXM_OF_TCP_SRC"), oxm(13, "OXM_OF_TCP_SRC")], 2, 16, Bits, Decimal, Tcp;
     TcpDst: ["tp_dst", "tcp_dst"], [nxm0(10, "NXM_OF_TCP_DST"), oxm(14, "OXM_OF_TCP_DST")], 2, 16, Bits, Decimal, Tcp;
@@ -132,8 +132,8 @@ fields! {
     ArpSha: ["arp_sha"], [nxm1(17, "NXM_NX_ARP_SHA"), oxm(24, "OXM_OF_ARP_SHA")], 6, 48, Bits, Ethernet, Arp;
     ArpTha: ["arp_tha"], [nxm1(18, "NXM_NX_ARP_THA"), oxm(25, "OXM_OF_ARP_THA")], 6, 48, Bits, Ethernet, Arp;
     // The tunnel a packet came through, or shall leave through.
-    TunId: ["tun_id", "tunnel_id"], [nxm1(16, "NXM_NX_TUN_ID"), oxm(38, "OXM_OF_TUNNEL_ID")], 8, 64, Bits, Hexadecimal, Nothing;
-    TunFlags: ["tun_flags"], [nxm1(104, "NXM_NX_TUN_FLAGS")], 2, 1, Bits, TunnelFlags, Nothing;
+    TunId: ["tun_id", "tunnel_id", "tun_id"], [nxm1(16, "NXM_NX_TUN_ID"), oxm(38, "OXM_OF_TUNNEL_ID")], 8, 64, Bits, Hexadecimal, Nothing;
+    TunFlags: ["tun_flags"], [nxm1(104, "NXM_NX_TUN_FLAGS")], 2, 1, Explicit, TunnelFlags, Nothing;
     TunSrc: ["tun_src"], [nxm1(31, "NXM_NX_TUN_IPV4_SRC")], 4, 32, Bits, Ipv4, Nothing;
     TunDst: ["tun_dst"], [nxm1(32, "NXM_NX_TUN_IPV4_DST")], 4, 32, Bits, Ipv4, Nothing;
     TunIpv6Src: ["tun_ipv6_src"], [nxm1(109, "NXM_NX_TUN_IPV6_SRC")], 16, 128, Bits, Ipv6, Nothing;
@@ -159,17 +159,17 @@ fields! {
     Reg15: ["reg15"], [nxm1(15, "NXM_NX_REG15")], 4, 32, Bits, Hexadecimal, Nothing;
     PktMark: ["pkt_mark"], [nxm1(33, "NXM_NX_PKT_MARK")], 4, 32, Bits, Hexadecimal, Nothing;
     // Connection tracking.
-    CtState: ["ct_state"], [nxm1(105, "NXM_NX_CT_STATE")], 4, 32, Bits, CtState, Nothing;
+    CtState: ["ct_state"], [nxm1(105, "NXM_NX_CT_STATE")], 4, 8, Explicit, CtState, Nothing;
     CtZone: ["ct_zone"], [nxm1(106, "NXM_NX_CT_ZONE")], 2, 16, Whole, Hexadecimal, Nothing;
     CtMark: ["ct_mark"], [nxm1(107, "NXM_NX_CT_MARK")], 4, 32, Bits, Hexadecimal, Nothing;
     CtLabel: ["ct_label"], [nxm1(108, "NXM_NX_CT_LABEL")], 16, 128, Bits, Hexadecimal, Nothing;
-    CtNwSrc: ["ct_nw_src"], [nxm1(120, "NXM_NX_CT_NW_SRC")], 4, 32, Bits, Ipv4, Ipv4;
-    CtIpv6Src: ["ct_ipv6_src"], [nxm1(122, "NXM_NX_CT_IPV6_SRC")], 16, 128, Bits, Ipv6, Ipv6;
-    CtNwDst: ["ct_nw_dst"], [nxm1(121, "NXM_NX_CT_NW_DST")], 4, 32, Bits, Ipv4, Ipv4;
-    CtIpv6Dst: ["ct_ipv6_dst"], [nxm1(123, "NXM_NX_CT_IPV6_DST")], 16, 128, Bits, Ipv6, Ipv6;
-    CtNwProto: ["ct_nw_proto"], [nxm1(119, "NXM_NX_CT_NW_PROTO")], 1, 8, Whole, Decimal, Ip;
-    CtTpSrc: ["ct_tp_src"], [nxm1(124, "NXM_NX_CT_TP_SRC")], 2, 16, Bits, Decimal, CtProtocol;
-    CtTpDst: ["ct_tp_dst"], [nxm1(125, "NXM_NX_CT_TP_DST")], 2, 16, Bits, Decimal, CtProtocol;
+    CtNwSrc: ["ct_nw_src"], [nxm1(120, "NXM_NX_CT_NW_SRC")], 4, 32, Bits, Ipv4, Ct;
+    CtIpv6Src: ["ct_ipv6_src"], [nxm1(122, "NXM_NX_CT_IPV6_SRC")], 16, 128, Bits, Ipv6, Ct;
+    CtNwDst: ["ct_nw_dst"], [nxm1(121, "NXM_NX_CT_NW_DST")], 4, 32, Bits, Ipv4, Ct;
+    CtIpv6Dst: ["ct_ipv6_dst"], [nxm1(123, "NXM_NX_CT_IPV6_DST")], 16, 128, Bits, Ipv6, Ct;
+    CtNwProto: ["ct_nw_proto"], [nxm1(119, "NXM_NX_CT_NW_PROTO")], 1, 8, Whole, Decimal, Ct;
+    CtTpSrc: ["ct_tp_src"], [nxm1(124, "NXM_NX_CT_TP_SRC")], 2, 16, Bits, Decimal, Ct;
+    CtTpDst: ["ct_tp_dst"], [nxm1(125, "NXM_NX_CT_TP_DST")], 2, 16, Bits, Decimal, Ct;
     Metadata: ["metadata"], [oxm(2, "OXM_OF_METADATA")], 8, 64, Bits, Hexadecimal, Nothing;
     // Other views of fields above.
     VlanTci: ["vlan_tci"], [nxm0(4, "NXM_OF_VLAN_TCI")], 2, 16, Bits, Hexadecimal, Nothing;
