@@ -19,6 +19,21 @@
 //! nothing of it behind, however far the building came. Nothing is changed in the machine's own
 //! network namespace, and no traffic leaves the machine.
 //!
+//! ```no_run
+//! # async fn example() -> Result<(), lab::Error> {
+//! use lab::{Lab, Signal, Spec};
+//!
+//! let lab = Lab::up(Spec { hosts: 2, ..Spec::default() }).await?;
+//! let host = lab.host(1)?;
+//! host.run(&["ping", "-c1", "10.255.1.2"]).await?;
+//! host.vswitch().ovs_ofctl(&["dump-flows", "br-int"]).await?;
+//! host.vswitch().vswitchd().kill(Signal::SIGKILL).await?;
+//! host.vswitch().vswitchd().start().await?;
+//! lab.down().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Where to go next: [`Spec`] says what to build, `layout` where everything is, [`Host`] and
 //! [`Controller`] what a test can do to one, [`Process`] how programs are started and killed.
 //! What a host's switch is programmed with is no business of this crate: see `host-agent`.
