@@ -1,0 +1,176 @@
+//! Which interface carries which port, and what each network therefore looks like. Pure.
+//!
+//! A port number is believed only when OVSDB and the switch itself agree on it: while Open vSwitch
+//! restarts, the database still shows the numbers of before, and a number may by then be another
+//! tenant's interface.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use compute::ovsdb::ObservedVif;
+use model::{NetworkId, PhysicalNetworkId, PortId};
+use openflow::PortNo;
+
+use crate::observe::{INTEGRATION_BRIDGE, Observed};
+use crate::pipeline::{LocalPort, NetworkView, Uplink};
+use crate::wanted::Wanted;
+
+/// An interface's name as the switch gives it: cut after so many bytes.
+const OPENFLOW_NAME_BYTES: usize = 15;
+
+/// The ports of the integration bridge as the switch itself has them: names by number.
+pub type SwitchPorts = BTreeMap<PortNo, String>;
+
+/// What is plugged, and what stays dark.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binding {
+    /// The interface that carries each plugged port.
+    pub carriers: BTreeMap<PortId, Carrier>,
+    /// Why each other interface is dark, by its name.
+    pub dark: BTreeMap<String, Dark>,
+}
+
+/// The interface that carries a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    /// Its name.
+    pub interface: String,
+    /// Its number in the switch.
+    pub port: PortNo,
+}
+
+/// Why an interface is dark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dark {
+    /// It can never work as it is.
+    Refused(String),
+    /// It is on its way.
+    NotYet(String),
+}
+
+/// Finds the interface that carries each port.
+#[must_use]
+pub fn bind(observed: &Observed, wanted: &Wanted, switch: &SwitchPorts) -> Binding {
+    let mut binding = Binding::default();
+    let mut candidates: Vec<&ObservedVif> = foreign_vifs(observed).collect();
+    // Of two interfaces that name one port, the one that works goes on working.
+    candidates.sort_by_key(|vif| (vif.active.is_none(), vif.interface.as_str()));
+    for vif in candidates {
+        let name = vif.interface.clone();
+        match carried(vif, wanted, switch, &binding) {
+            Ok((id, port)) => {
+                let interface = name;
+                binding.carriers.insert(id, Carrier { interface, port });
+            }
+            Err(reason) => {
+                binding.dark.insert(name, reason);
+            }
+        }
+    }
+    binding
+}
+
+/// The interfaces on the integration bridge that are neither its own nor our patches.
+pub fn foreign_vifs(observed: &Observed) -> impl Iterator<Item = &ObservedVif> {
+    let ports = observed.integration().map(|bridge| &bridge.ports);
+    observed.vifs.iter().filter(move |vif| {
+        let port = ports.and_then(|ports| ports.get(&vif.interface));
+        vif.interface != INTEGRATION_BRIDGE && !port.is_some_and(|port| port.ours)
+    })
+}
+
+fn carried(
+    vif: &ObservedVif,
+    wanted: &Wanted,
+    switch: &SwitchPorts,
+    binding: &Binding,
+) -> Result<(PortId, PortNo), Dark> {
+    let refused = |reason: &str| Dark::Refused(reason.to_owned());
+    let iface_id = vif.iface_id.as_deref();
+    let iface_id = iface_id.ok_or_else(|| refused("it names no port: it has no iface-id"))?;
+    let id: PortId = iface_id
+        .parse()
+        .map_err(|_| refused("its iface-id is no UUID"))?;
+    if !wanted.ports.contains_key(&id) {
+        return Err(refused("the port it names is not planned on this host"));
+    }
+    if let Some(carrier) = binding.carriers.get(&id) {
+        let reason = format!("{} already carries the port it names", carrier.interface);
+        return Err(Dark::Refused(reason));
+    }
+    if let Some(error) = &vif.error {
+        return Err(Dark::Refused(error.clone()));
+    }
+    let port = vif.ofport.map(PortNo);
+    let port = port.filter(|port| agrees(switch, *port, &vif.interface));
+    let port = port.ok_or_else(|| Dark::NotYet("the switch has not taken it yet".to_owned()))?;
+    Ok((id, port))
+}
+
+/// Whether the switch, too, says that this is the number of that interface.
+fn agrees(switch: &SwitchPorts, port: PortNo, interface: &str) -> bool {
+    let end = interface.len().min(OPENFLOW_NAME_BYTES);
+    let name = switch.get(&port).map(String::as_bytes);
+    name == Some(&interface.as_bytes()[..end])
+}
+
+/// The numbers of the patch ports that lead to physical networks.
+#[must_use]
+pub fn uplinks(
+    observed: &Observed,
+    patches: &BTreeMap<PhysicalNetworkId, String>,
+    switch: &SwitchPorts,
+) -> BTreeMap<PhysicalNetworkId, PortNo> {
+    let ports = observed.integration().map(|bridge| &bridge.ports);
+    let number = |name: &String| {
+        let port = PortNo(ports?.get(name)?.ofport?);
+        agrees(switch, port, name).then_some(port)
+    };
+    let found = patches
+        .iter()
+        .filter_map(|(id, name)| Some((*id, number(name)?)));
+    found.collect()
+}
+
+/// What each network looks like on this host. A network without a plugged port looks like nothing:
+/// none of its frames has anywhere to go.
+#[must_use]
+pub fn views(
+    wanted: &Wanted,
+    binding: &Binding,
+    uplinks: &BTreeMap<PhysicalNetworkId, PortNo>,
+) -> BTreeMap<NetworkId, NetworkView> {
+    let mut views = BTreeMap::<NetworkId, NetworkView>::new();
+    for (id, carrier) in &binding.carriers {
+        let Some(port) = wanted.ports.get(id) else {
+            continue;
+        };
+        let Some(network) = wanted.networks.get(&port.network) else {
+            continue;
+        };
+        let view = views.entry(port.network).or_insert_with(|| {
+            let uplink = uplinks.get(&network.physical_network);
+            NetworkView {
+                number: network.number,
+                uplink: uplink.map(|port| Uplink {
+                    port: *port,
+                    vlan: network.vlan,
+                }),
+                locals: Vec::new(),
+                remotes: Arc::clone(&network.remotes),
+            }
+        });
+        view.locals.push(LocalPort {
+            port: carrier.port,
+            mac: port.mac,
+            addresses: Arc::clone(&port.addresses),
+        });
+    }
+    for view in views.values_mut() {
+        view.locals.sort_unstable_by_key(|local| local.port);
+    }
+    views
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! The agent of one host: makes Open vSwitch be what the plan says.
+//!
+//! ```text
+//!   session ---plan---> reconcile ---status---> session          one task each
+//!                          |
+//!        observe ->  topology, pipeline  -> diff -> apply        decide: pure; act: at the edge
+//! ```
+//!
+//! * [`session`]: plans in and reports out; [`plan_store`]: the plan on disk; [`status`]: what there
+//!   is to report.
+//! * [`wanted`]: a plan, checked; [`observe`]: what OVSDB says; [`binding`]: which interface carries
+//!   which port.
+//! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
+//!   has to change for installed flows to be the wanted ones. All pure.
+//! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
+//! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
+//!
+//! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
+//! `openflow`), and any decision that concerns more than this host (the controller).
+
+pub mod binding;
+pub mod diff;
+pub mod observe;
+pub mod pipeline;
+pub mod plan_store;
+pub mod session;
+pub mod status;
+pub mod topology;
+pub mod wanted;

@@ -1,0 +1,119 @@
+//! The flow tables of the integration bridge, as pure functions.
+//!
+//! Each table is a file and a row of [`TABLES`]. **A network is the unit of compilation**:
+//! [`compile`] turns what is known of one network into its flows, which no other network's flows
+//! overlap and whose cookie carries its number. A change therefore costs what its network is
+//! large, however much else the host carries. [`infrastructure`] is what belongs to no network.
+//!
+//! What does not live here: ports (see [`crate::binding`]), comparing with what is installed (see
+//! [`crate::diff`]). The same tables for people: `docs/pipeline.md`, checked against this list.
+
+mod classify;
+pub mod cookie;
+mod count_and_output;
+mod count_sent;
+mod fabric_guard;
+mod forward;
+mod neighbour_guard;
+pub mod registers;
+mod respond;
+mod spoof_guard;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use openflow::{Flow, Match};
+
+use cookie::Group;
+pub use view::{LocalPort, NetworkView, RemotePort, Uplink};
+
+/// One question that is asked of every frame, and what follows from the answers.
+#[derive(Debug)]
+pub struct Table {
+    /// Its number in the switch. They leave room for tables in between.
+    pub id: u8,
+    /// Its name, in code and documentation.
+    pub name: &'static str,
+    /// What becomes of a frame that no flow of it matches.
+    pub miss: Miss,
+    /// The question it answers.
+    pub why: &'static str,
+    /// Its flows that belong to no network, apart from the miss.
+    infrastructure: fn() -> Vec<Flow>,
+    /// Appends its flows for one network.
+    network: fn(&NetworkView, &mut Vec<Flow>),
+}
+
+/// What becomes of a frame that no flow matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// It is dropped.
+    Drop,
+    /// The table with this number is next.
+    Goto(u8),
+}
+
+/// Every table, in the order frames pass them.
+pub const TABLES: &[Table] = &[
+    classify::TABLE,
+    fabric_guard::TABLE,
+    spoof_guard::TABLE,
+    neighbour_guard::TABLE,
+    count_sent::TABLE,
+    respond::TABLE,
+    forward::TABLE,
+    count_and_output::TABLE,
+];
+
+/// The flows of one network, sorted by their keys.
+#[must_use]
+pub fn compile(network: &NetworkView) -> Vec<Flow> {
+    let mut flows = Vec::with_capacity(network.flow_estimate());
+    for table in TABLES {
+        (table.network)(network, &mut flows);
+    }
+    mark(flows, Group::of(network.number))
+}
+
+/// The flows that belong to no network: what every table does on a miss, and what no frame of any
+/// network may do. Sorted by their keys.
+#[must_use]
+pub fn infrastructure() -> Vec<Flow> {
+    let flows = TABLES.iter().flat_map(|table| {
+        let mut flows = (table.infrastructure)();
+        flows.push(table.miss_flow());
+        flows
+    });
+    mark(flows.collect(), Group::INFRASTRUCTURE)
+}
+
+fn mark(mut flows: Vec<Flow>, group: Group) -> Vec<Flow> {
+    for flow in &mut flows {
+        flow.cookie = group.cookie();
+    }
+    flows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+    flows
+}
+
+impl Table {
+    /// A flow of this table that drops what it matches, until it is told otherwise.
+    fn flow(&self, priority: u16, matching: Match) -> Flow {
+        Flow::new(self.id, priority, matching)
+    }
+
+    fn miss_flow(&self) -> Flow {
+        let flow = self.flow(0, Match::new());
+        match self.miss {
+            Miss::Drop => flow,
+            Miss::Goto(table) => flow.goto(table),
+        }
+    }
+}
+
+/// A table without flows of its own.
+fn nothing() -> Vec<Flow> {
+    Vec::new()
+}
+
+/// A table whose flows are the same for every network.
+fn same_for_all(_: &NetworkView, _: &mut Vec<Flow>) {}

@@ -1,0 +1,52 @@
+//! Table `count_and_output`: the only way out.
+//!
+//! One flow per port outputs to it, and so its counters are the exact measure of what the port
+//! received. It asks for the network once more: were any table before it wrong, a frame would still
+//! not reach a port of another network.
+
+use openflow::matching::VLAN_PRESENT;
+use openflow::protocol::ETH_VLAN;
+use openflow::{Action, Field, Flow, Match, PortNo};
+
+use super::registers::{NETWORK, OUT_PORT};
+use super::{Miss, NetworkView, Table, Uplink, nothing};
+
+pub(super) const TABLE: Table = Table {
+    id: 60,
+    name: "count_and_output",
+    miss: Miss::Drop,
+    why: "how much does this port receive; and out",
+    infrastructure: nothing,
+    network: flows,
+};
+
+const BACK: u16 = 200;
+const OUT: u16 = 100;
+
+fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
+    for local in &network.locals {
+        let matching = to(network, local.port);
+        flows.push(not_back(&matching, local.port));
+        let flow = TABLE.flow(OUT, matching);
+        flows.push(flow.action(Action::output(local.port)));
+    }
+    if let Some(Uplink { port, vlan }) = network.uplink {
+        let matching = to(network, port);
+        flows.push(not_back(&matching, port));
+        let flow = TABLE
+            .flow(OUT, matching)
+            .action(Action::PushVlan(ETH_VLAN))
+            .action(Action::set_field(Field::VlanVid, VLAN_PRESENT | vlan.get()))
+            .action(Action::output(port));
+        flows.push(flow);
+    }
+}
+
+fn to(network: &NetworkView, port: PortNo) -> Match {
+    OUT_PORT.is(port.0, NETWORK.is(network.number.get(), Match::new()))
+}
+
+/// The switch itself would not send a frame back either, but would count it as received.
+fn not_back(matching: &Match, port: PortNo) -> Flow {
+    TABLE.flow(BACK, matching.clone().in_port(port))
+}

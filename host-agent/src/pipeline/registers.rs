@@ -1,0 +1,87 @@
+//! The registers of the pipeline: what one table leaves for the next. All start as zero.
+
+use openflow::{Action, Field, Match};
+
+/// Some bits of a register, with a name.
+#[derive(Debug)]
+pub struct Register {
+    /// Its name, in code and documentation.
+    pub name: &'static str,
+    /// The register it lies in.
+    pub field: Field,
+    /// Its lowest bit.
+    pub offset: u16,
+    /// How many bits it has.
+    pub bits: u16,
+    /// What it says.
+    pub why: &'static str,
+}
+
+/// Every register in use. No two share a bit.
+pub const REGISTERS: &[Register] = &[NETWORK, OUT_PORT, FROM, FLOOD_PART];
+
+/// The network of a frame, from classify on. 0: not known, and no flow matches that.
+pub const NETWORK: Register = Register {
+    name: "NETWORK",
+    field: Field::Reg0,
+    offset: 0,
+    bits: 32,
+    why: "the number of the network that the frame belongs to",
+};
+
+/// Where a frame goes, from forward on.
+pub const OUT_PORT: Register = Register {
+    name: "OUT_PORT",
+    field: Field::Reg1,
+    offset: 0,
+    bits: 32,
+    why: "the port that the frame is to leave by",
+};
+
+/// Where a frame came from: [`FROM_VIF`] or [`FROM_FABRIC`].
+pub const FROM: Register = Register {
+    name: "FROM",
+    field: Field::Reg2,
+    offset: 0,
+    bits: 2,
+    why: "who sent the frame: 1 a VIF of this host, 2 the fabric",
+};
+
+/// A VIF of this host sent the frame.
+pub const FROM_VIF: u32 = 1;
+/// The frame came from another host.
+pub const FROM_FABRIC: u32 = 2;
+
+/// Which part of a network's ports a frame for all of them is being sent to.
+pub const FLOOD_PART: Register = Register {
+    name: "FLOOD_PART",
+    field: Field::Reg2,
+    offset: 16,
+    bits: 16,
+    why: "how many flows of a flood are done already",
+};
+
+impl Register {
+    /// `matching`, and this register holds `value`.
+    pub(super) fn is(&self, value: u32, matching: Match) -> Match {
+        matching.masked(self.field, self.placed(value), self.mask())
+    }
+
+    /// Writes `value` into this register.
+    pub(super) fn set(&self, value: u32) -> Action {
+        Action::SetField {
+            field: self.field,
+            value: self.placed(value),
+            mask: self.mask(),
+        }
+    }
+
+    /// Which bits of the field are its own.
+    pub(super) const fn mask(&self) -> u128 {
+        ((1 << self.bits) - 1) << self.offset
+    }
+
+    fn placed(&self, value: u32) -> u128 {
+        u128::from(value) << self.offset & self.mask()
+    }
+}

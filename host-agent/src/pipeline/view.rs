@@ -1,0 +1,127 @@
+//! What the flows of one network are made of, and nothing else: equal views have equal flows.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use model::{MacAddr, NetworkNumber, VlanId};
+use openflow::PortNo;
+
+/// A network as this host's switch must know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkView {
+    /// Its number.
+    pub number: NetworkNumber,
+    /// How its frames reach other hosts; absent while there is no way.
+    pub uplink: Option<Uplink>,
+    /// Its ports here, in order of their numbers in the switch.
+    pub locals: Vec<LocalPort>,
+    /// Its ports on other hosts.
+    pub remotes: Arc<[RemotePort]>,
+}
+
+/// The way from the integration bridge to a physical network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// The patch port to the physical network's bridge.
+    pub port: PortNo,
+    /// The tag that the network's frames carry there.
+    pub vlan: VlanId,
+}
+
+/// A port of the network whose interface is in this host's switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalPort {
+    /// Its number in the switch.
+    pub port: PortNo,
+    /// The only Ethernet address it may send from.
+    pub mac: MacAddr,
+    /// The only IP addresses it may send from.
+    pub addresses: Arc<[IpAddr]>,
+}
+
+/// A port of the network on another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemotePort {
+    /// Its Ethernet address.
+    pub mac: MacAddr,
+    /// Its IP addresses.
+    pub addresses: Arc<[IpAddr]>,
+}
+
+impl NetworkView {
+    /// Every address of the network with the Ethernet address that answers for it.
+    pub(super) fn ipv4_owners(&self) -> impl Iterator<Item = (Ipv4Addr, MacAddr, Place)> {
+        let locals = self.locals.iter();
+        let locals = locals.map(|port| (&port.addresses, port.mac, Place::Here));
+        let remotes = self.remotes.iter();
+        let remotes = remotes.map(|port| (&port.addresses, port.mac, Place::Elsewhere));
+        locals
+            .chain(remotes)
+            .flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)))
+    }
+
+    /// About how many flows it takes, to save growing the list step by step.
+    pub(super) fn flow_estimate(&self) -> usize {
+        8 + self.locals.len() * 12 + self.remotes.len() * 2
+    }
+}
+
+/// Where a port is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On this host.
+    Here,
+    /// On another host.
+    Elsewhere,
+}
+
+impl LocalPort {
+    /// Its IPv4 addresses.
+    pub(super) fn ipv4(&self) -> impl Iterator<Item = Ipv4Addr> {
+        ipv4(&self.addresses)
+    }
+
+    /// Its IPv6 addresses with the link-local one that follows from its Ethernet address; none
+    /// when it was given no IPv6 address.
+    pub(super) fn ipv6(&self) -> impl Iterator<Item = Ipv6Addr> {
+        let given = self.addresses.iter().filter_map(|address| match address {
+            IpAddr::V6(address) => Some(*address),
+            IpAddr::V4(_) => None,
+        });
+        let link_local = link_local(self.mac);
+        let implied = given.clone().next().map(|_| link_local);
+        implied
+            .into_iter()
+            .chain(given.filter(move |address| *address != link_local))
+    }
+}
+
+fn ipv4(addresses: &[IpAddr]) -> impl Iterator<Item = Ipv4Addr> {
+    addresses.iter().filter_map(|address| match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    })
+}
+
+/// The link-local address made of a modified EUI-64 (RFC 4291 appendix A).
+fn link_local(mac: MacAddr) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac.octets();
+    Ipv6Addr::from([
+        0xfe,
+        0x80,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        a ^ 2,
+        b,
+        c,
+        0xff,
+        0xfe,
+        d,
+        e,
+        f,
+    ])
+}

@@ -1,0 +1,358 @@
+//! The session with the controller: plans in, reports out.
+//!
+//! ```text
+//!   dial (backoff, jitter) -> TLS, both ends -> Hello {held} -> Welcome -> converse
+//!                                                                            |
+//!     plan parts -> Assembler -> disk -> published ---> the reconcile task    |
+//!     status of the reconcile task ---> complete report, then differences <---+
+//! ```
+//!
+//! A session that ends takes nothing with it: the agent works from the plan on disk, and the next
+//! session starts with a complete report.
+
+mod assemble;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::session::{AgentCodec, FromAgent, FromController, PROTOCOL, SessionError};
+use api::tls::{self, Identity, TlsError};
+use futures::{SinkExt, StreamExt};
+use model::plan::{Generation, HostPlan, PlanChange};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_util::codec::Framed;
+use tracing::{info, warn};
+
+use crate::plan_store::{PlanStore, PlanStoreError};
+use crate::status::{Remarks, Status};
+use assemble::{Assembled, Assembler};
+
+/// How long the connection, TLS and the welcome may take together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the controller may take to accept a message.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after the first failure; it doubles with each.
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+/// The longest pause between attempts.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// The pause after a refused plan: a controller that sends the same again is not answered in haste.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
+/// What a heartbeat may be.
+const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u64> = 1..=300;
+
+/// The plan as the agent has it: none before the first one ever came.
+pub type PlanSender = watch::Sender<Option<Arc<HostPlan>>>;
+
+/// What the reconcile task last found: nothing before its first pass.
+pub type StatusReceiver = watch::Receiver<Option<Arc<Status>>>;
+
+/// Where the controller is, and how each side proves who it is.
+pub struct Controller {
+    address: SocketAddr,
+    tls: TlsConnector,
+}
+
+/// Why there is no session with the controller.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A certificate or key cannot be read.
+    #[error("could not read {file}")]
+    Certificate {
+        /// Which file.
+        file: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Certificate, key and authority do not make an identity.
+    #[error("could not use the certificates")]
+    Identity(#[source] TlsError),
+    /// The controller cannot be reached, or is not who it should be.
+    #[error("could not connect to the controller at {address}")]
+    Connect {
+        /// Where it should be.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Something took too long.
+    #[error("the controller was silent for {0:?}")]
+    Silent(Duration),
+    /// The connection broke, or what came over it is no message.
+    #[error("the session broke")]
+    Broken(#[source] SessionError),
+    /// The controller closed the connection.
+    #[error("the controller closed the session")]
+    Closed,
+    /// The controller ended the session and said why.
+    #[error("the controller ended the session: {0}")]
+    Goodbye(String),
+    /// The controller said something that it may not say now.
+    #[error("the controller said something out of turn")]
+    OutOfTurn,
+}
+
+impl Controller {
+    /// The controller at `address`, with `ca.pem`, `host.pem` and `host.key` of this folder.
+    ///
+    /// # Errors
+    /// When one of them cannot be read or used.
+    pub fn new(address: SocketAddr, certificates: &Path) -> Result<Self, Error> {
+        let read = |file: &str| {
+            let path = certificates.join(file);
+            std::fs::read(&path).map_err(|source| Error::Certificate {
+                file: path.display().to_string(),
+                source,
+            })
+        };
+        let (authority, certificate, key) = (read("ca.pem")?, read("host.pem")?, read("host.key")?);
+        let identity = Identity {
+            certificate_pem: &certificate,
+            key_pem: &key,
+        };
+        let config = tls::client_config(&authority, Some(identity)).map_err(Error::Identity)?;
+        Ok(Self {
+            address,
+            tls: TlsConnector::from(config),
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn connect(&self) -> Result<impl AsyncRead + AsyncWrite + Unpin, Error> {
+        let connecting = async {
+            let stream = TcpStream::connect(self.address).await?;
+            // Reports are small and a hypervisor may wait for each.
+            stream.set_nodelay(true)?;
+            let name = ServerName::from(self.address.ip());
+            self.tls.connect(name, stream).await
+        };
+        let connected = timeout(CONNECT_TIMEOUT, connecting).await;
+        let connected = connected.map_err(|_| Error::Silent(CONNECT_TIMEOUT))?;
+        connected.map_err(|source| Error::Connect {
+            address: self.address,
+            source,
+        })
+    }
+}
+
+/// The agent's end of all its sessions, one after the other.
+pub struct Session {
+    /// Where plans are kept.
+    pub store: Arc<PlanStore>,
+    /// Where a plan goes once it is kept.
+    pub plan: PlanSender,
+    /// What to report.
+    pub status: StatusReceiver,
+    /// What else to report.
+    pub remarks: Remarks,
+}
+
+impl Session {
+    /// Keeps a session with the controller, for ever.
+    pub async fn run(mut self, controller: Controller) {
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            let began = Instant::now();
+            let outcome = match controller.connect().await {
+                Ok(stream) => self.converse(stream).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
+                let error = anyhow::Error::from(error);
+                warn!("no session with the controller: {error:#}");
+            }
+            if began.elapsed() > BACKOFF_MAX {
+                backoff = BACKOFF_MIN;
+            }
+            sleep(jittered(backoff)).await;
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    /// One session over a stream that is connected and proven.
+    async fn converse<S>(&mut self, stream: S) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut wire = Wire::new(stream);
+        wire.send(FromAgent::Hello {
+            protocol: PROTOCOL,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            held: self.held(),
+        })
+        .await?;
+        wire.heartbeat = match timeout(CONNECT_TIMEOUT, wire.receive()).await {
+            Ok(message) => welcomed(message?)?,
+            Err(_) => return Err(Error::Silent(CONNECT_TIMEOUT)),
+        };
+        info!("the controller welcomed us");
+        let mut assembler = Assembler::default();
+        let mut reported = None;
+        // A status from before this session is news to this controller.
+        self.status.mark_changed();
+        loop {
+            let silence = wire.heartbeat * 3;
+            let (speak_at, give_up_at) = (wire.sent_at + wire.heartbeat, wire.heard_at + silence);
+            tokio::select! {
+                message = wire.receive() => {
+                    let Some(part) = plan_part(message?)? else { continue };
+                    self.take(&mut wire, &mut assembler, part).await?;
+                    // The plan is held now: say so before it is carried out.
+                    self.report(&mut wire, &mut reported).await?;
+                }
+                Ok(()) = self.status.changed() => self.report(&mut wire, &mut reported).await?,
+                () = sleep_until(speak_at) => wire.send(FromAgent::Ping).await?,
+                () = sleep_until(give_up_at) => return Err(Error::Silent(silence)),
+            }
+        }
+    }
+
+    fn held(&self) -> Option<Generation> {
+        self.plan.borrow().as_ref().map(|plan| plan.generation)
+    }
+
+    /// Takes a part of a plan; the last part puts the plan on disk and then into effect.
+    async fn take<S>(
+        &self,
+        wire: &mut Wire<S>,
+        assembler: &mut Assembler,
+        part: PlanChange,
+    ) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let generation = part.generation;
+        let held = self.plan.borrow().clone();
+        let reason = match assembler.take(held.as_deref(), part) {
+            Assembled::Partial | Assembled::Known => return Ok(()),
+            Assembled::Plan(plan) => match self.keep(Arc::new(plan)).await {
+                Ok(()) => return Ok(()),
+                Err(error) => format!("{:#}", anyhow::Error::from(error)),
+            },
+            Assembled::Refused(reason) => reason,
+        };
+        warn!(plan.generation = %generation, "refused a plan: {reason}");
+        self.remarks.push(format!(
+            "refused the plan of generation {generation}: {reason}"
+        ));
+        wire.send(FromAgent::Refuse { generation, reason }).await?;
+        sleep(REFUSAL_PAUSE).await;
+        Ok(())
+    }
+
+    /// Only a plan that would survive a power cut takes effect.
+    async fn keep(&self, plan: Arc<HostPlan>) -> Result<(), PlanStoreError> {
+        let (store, stored) = (Arc::clone(&self.store), Arc::clone(&plan));
+        match tokio::task::spawn_blocking(move || store.save(&stored)).await {
+            Ok(saved) => saved?,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+        self.plan.send_replace(Some(plan));
+        Ok(())
+    }
+
+    /// Tells what the controller does not know yet: everything, the first time.
+    async fn report<S>(
+        &mut self,
+        wire: &mut Wire<S>,
+        reported: &mut Option<Arc<Status>>,
+    ) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(now) = self.status.borrow_and_update().clone() else {
+            return Ok(());
+        };
+        let held = self.held().unwrap_or_default();
+        let mut report = match reported {
+            None => now.complete_report(held),
+            Some(before) => before.differences_to(&now, held),
+        };
+        report.remarks = self.remarks.take();
+        wire.send(FromAgent::Report(report)).await?;
+        *reported = Some(now);
+        Ok(())
+    }
+}
+
+/// The interval between signs of life that the controller asks for.
+fn welcomed(message: FromController) -> Result<Duration, Error> {
+    match message {
+        FromController::Welcome {
+            heartbeat_seconds, ..
+        } => {
+            let (min, max) = HEARTBEAT_SECONDS.into_inner();
+            Ok(Duration::from_secs(heartbeat_seconds.clamp(min, max)))
+        }
+        FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
+        FromController::Plan(_) | FromController::Ping => Err(Error::OutOfTurn),
+    }
+}
+
+/// What the controller says once it has welcomed us: parts of plans, or that it is still there.
+fn plan_part(message: FromController) -> Result<Option<PlanChange>, Error> {
+    match message {
+        FromController::Plan(part) => Ok(Some(part)),
+        FromController::Ping => Ok(None),
+        FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
+        FromController::Welcome { .. } => Err(Error::OutOfTurn),
+    }
+}
+
+/// Messages over a stream, and when each side last said something.
+struct Wire<S> {
+    frames: Framed<S, AgentCodec>,
+    heartbeat: Duration,
+    sent_at: Instant,
+    heard_at: Instant,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    fn new(stream: S) -> Self {
+        Self {
+            frames: Framed::new(stream, AgentCodec::default()),
+            heartbeat: CONNECT_TIMEOUT,
+            sent_at: Instant::now(),
+            heard_at: Instant::now(),
+        }
+    }
+
+    async fn send(&mut self, message: FromAgent) -> Result<(), Error> {
+        let sent = timeout(SEND_TIMEOUT, self.frames.send(message)).await;
+        sent.map_err(|_| Error::Silent(SEND_TIMEOUT))?
+            .map_err(Error::Broken)?;
+        self.sent_at = Instant::now();
+        Ok(())
+    }
+
+    /// The next message. Loses nothing when the wait is given up.
+    async fn receive(&mut self) -> Result<FromController, Error> {
+        let message = self.frames.next().await.ok_or(Error::Closed)?;
+        self.heard_at = Instant::now();
+        message.map_err(Error::Broken)
+    }
+}
+
+/// Between half of it and all of it, so that a thousand agents do not return as one.
+fn jittered(pause: Duration) -> Duration {
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    let share = u32::try_from(random % 1_000).unwrap_or(0);
+    pause / 2 + pause * share / 2_000
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use api::session::ControllerCodec;
+use model::HostId;
+use model::report::HostReport;
+use tempfile::TempDir;
+use tokio::io::DuplexStream;
+use uuid::Uuid;
+
+use super::*;
+
+/// The controller's end of a session whose other end is a real one.
+struct Scripted {
+    wire: Framed<DuplexStream, ControllerCodec>,
+    status: watch::Sender<Option<Arc<Status>>>,
+    plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    folder: TempDir,
+}
+
+impl Scripted {
+    fn start(held: Option<HostPlan>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let (status, status_receiver) = watch::channel(None);
+        let plan = PlanSender::new(held.map(Arc::new));
+        let plan_receiver = plan.subscribe();
+        let mut session = Session {
+            store: Arc::new(PlanStore::open(folder.path()).unwrap()),
+            plan,
+            status: status_receiver,
+            remarks: Remarks::default(),
+        };
+        tokio::spawn(async move { session.converse(theirs).await });
+        Self {
+            wire: Framed::new(ours, ControllerCodec::default()),
+            status,
+            plan: plan_receiver,
+            folder,
+        }
+    }
+
+    async fn hear(&mut self) -> FromAgent {
+        let heard = timeout(Duration::from_secs(20), self.wire.next()).await;
+        heard.unwrap().unwrap().unwrap()
+    }
+
+    async fn hear_report(&mut self) -> HostReport {
+        loop {
+            match self.hear().await {
+                FromAgent::Report(report) => return report,
+                FromAgent::Ping => {}
+                other => panic!("{other:?} instead of a report"),
+            }
+        }
+    }
+
+    async fn say(&mut self, message: FromController) {
+        self.wire.send(message).await.unwrap();
+    }
+
+    async fn welcome(&mut self) -> Option<Generation> {
+        let FromAgent::Hello { held, .. } = self.hear().await else {
+            panic!("no hello");
+        };
+        self.say(FromController::Welcome {
+            host_id: HostId::from(Uuid::nil()),
+            heartbeat_seconds: 1,
+        })
+        .await;
+        held
+    }
+
+    async fn send_plan(&mut self, generation: u64, base: Option<u64>) {
+        self.say(FromController::Plan(PlanChange {
+            generation: Generation(generation),
+            base: base.map(Generation),
+            upsert: Vec::new(),
+            remove: Vec::new(),
+            more: false,
+        }))
+        .await;
+    }
+
+    fn publish(&self, realized: u64) {
+        self.status.send_replace(Some(Arc::new(Status {
+            realized: Generation(realized),
+            ..Status::default()
+        })));
+    }
+}
+
+fn plan(generation: u64) -> HostPlan {
+    HostPlan {
+        generation: Generation(generation),
+        ..HostPlan::default()
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_on_disk_before_it_takes_effect_and_is_acknowledged() {
+    let mut controller = Scripted::start(None);
+    assert_eq!(controller.welcome().await, None);
+    controller.publish(0);
+    assert!(controller.hear_report().await.complete);
+    controller.send_plan(5, None).await;
+    let report = controller.hear_report().await;
+    assert_eq!(report.held, Generation(5));
+    assert!(!report.complete);
+    assert_eq!(controller.plan.borrow().as_deref(), Some(&plan(5)));
+    let text = std::fs::read(controller.folder.path().join("plan.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<HostPlan>(&text).unwrap(), plan(5));
+}
+
+#[tokio::test]
+async fn the_first_report_waits_for_the_first_pass_and_is_complete() {
+    let mut controller = Scripted::start(Some(plan(3)));
+    assert_eq!(controller.welcome().await, Some(Generation(3)));
+    // Before the first pass there is nothing to say but that we are here.
+    assert_eq!(controller.hear().await, FromAgent::Ping);
+    controller.publish(3);
+    let report = controller.hear_report().await;
+    assert!(report.complete);
+    assert_eq!(
+        (report.held, report.realized),
+        (Generation(3), Generation(3))
+    );
+    controller.publish(4);
+    let report = controller.hear_report().await;
+    assert!(!report.complete);
+    assert_eq!(report.realized, Generation(4));
+}
+
+#[tokio::test]
+async fn an_older_plan_is_refused_and_the_newer_one_stays() {
+    let mut controller = Scripted::start(Some(plan(9)));
+    controller.welcome().await;
+    controller.send_plan(8, None).await;
+    let FromAgent::Refuse { generation, reason } = controller.hear().await else {
+        panic!("not refused");
+    };
+    assert_eq!(generation, Generation(8));
+    assert!(reason.contains("older"), "{reason}");
+    assert_eq!(controller.plan.borrow().as_deref(), Some(&plan(9)));
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_stored_does_not_take_effect() {
+    let mut controller = Scripted::start(None);
+    controller.welcome().await;
+    // A folder in the way of the new file: even root cannot write through it.
+    std::fs::create_dir(controller.folder.path().join("plan.json.new")).unwrap();
+    controller.send_plan(5, None).await;
+    let FromAgent::Refuse { reason, .. } = controller.hear().await else {
+        panic!("not refused");
+    };
+    assert!(reason.contains("could not store the plan"), "{reason}");
+    assert_eq!(controller.plan.borrow().as_deref(), None);
+}
+
+#[tokio::test]
+async fn a_silent_controller_is_given_up() {
+    let mut controller = Scripted::start(None);
+    controller.welcome().await;
+    let until_closed = async { while controller.wire.next().await.is_some() {} };
+    timeout(Duration::from_secs(20), until_closed)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,228 @@
+//! One bridge per physical network, its NIC, and the patch to the integration bridge.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::PhysicalNetworkId;
+use model::plan::PlanKey;
+
+use super::Surroundings;
+use super::edit::{BridgeRow, Edit, NewBridge, NewPort};
+use crate::observe::{Bridge, BridgePort, INTEGRATION_BRIDGE, Observed};
+use crate::wanted::{Wanted, WantedPhysicalNetwork};
+
+/// What to do about one physical network.
+struct Draft<'a> {
+    observed: &'a Observed,
+    surroundings: &'a Surroundings,
+    network: &'a WantedPhysicalNetwork,
+    /// The VLANs that this host uses on it.
+    vlans: BTreeSet<i64>,
+}
+
+/// The names of what belongs to a physical network. Its own is at most 12 bytes long, an
+/// interface's 15.
+struct Names {
+    bridge: String,
+    /// On the integration bridge.
+    to: String,
+    /// On the physical network's bridge.
+    inward: String,
+}
+
+impl Names {
+    fn new(network: &WantedPhysicalNetwork) -> Self {
+        let name = &network.name;
+        Self {
+            bridge: format!("br-{name}"),
+            to: format!("to-{name}"),
+            inward: format!("in-{name}"),
+        }
+    }
+}
+
+pub(super) fn plan(
+    observed: &Observed,
+    wanted: &Wanted,
+    surroundings: &Surroundings,
+    edit: &mut Edit,
+) {
+    let mut kept = BTreeSet::from([INTEGRATION_BRIDGE.to_owned()]);
+    for (id, network) in &wanted.physical_networks {
+        let draft = Draft {
+            observed,
+            surroundings,
+            network,
+            vlans: vlans(wanted, *id),
+        };
+        let names = Names::new(network);
+        kept.extend([network.nic.to_string(), names.bridge.clone()]);
+        match draft.obstacle(&names) {
+            Some(reason) => edit.fail(PlanKey::PhysicalNetwork(*id), reason),
+            None if draft.vlans.is_empty() => draft.bridge(&names, edit),
+            None => {
+                draft.bridge_and_patch(&names, edit);
+                edit.patch(*id, names.to.clone());
+                kept.extend([names.to, names.inward]);
+            }
+        }
+        if let Some(reason) = draft.fault() {
+            edit.fail(PlanKey::PhysicalNetwork(*id), reason);
+        }
+    }
+    clean_up(&observed.bridges, &kept, edit);
+}
+
+/// The VLANs of the networks that this host has on a physical network.
+fn vlans(wanted: &Wanted, id: PhysicalNetworkId) -> BTreeSet<i64> {
+    let networks = wanted.networks.values();
+    let here = networks.filter(|network| network.physical_network == id);
+    here.map(|network| network.vlan.get().into()).collect()
+}
+
+impl Draft<'_> {
+    /// Why this cannot be done at all.
+    fn obstacle(&self, names: &Names) -> Option<String> {
+        let nic = self.network.nic.to_string();
+        if self.surroundings.management_interface.as_ref() == Some(&nic) {
+            return Some(format!(
+                "{nic} leads to the controller; as a port of {} it would lose its addresses",
+                names.bridge
+            ));
+        }
+        let holder = self.observed.holder(&nic);
+        if let Some(holder) = holder.filter(|holder| *holder != names.bridge) {
+            return Some(format!("{nic} is a port of {holder}"));
+        }
+        let foreign = |(bridge, port): (&str, &String)| {
+            let found = self.observed.bridges.get(bridge)?.ports.get(port)?;
+            (!found.ours).then(|| format!("{bridge} has a port {port} that is not ours"))
+        };
+        let patches = [
+            (INTEGRATION_BRIDGE, &names.to),
+            (&names.bridge, &names.inward),
+        ];
+        patches.into_iter().find_map(foreign).or_else(|| {
+            let bridge = self.observed.bridges.get(&names.bridge)?;
+            let same = datapath(&bridge.datapath_type) == datapath(self.datapath_type());
+            (!same).then(|| format!("{} has another datapath type than br-int", names.bridge))
+        })
+    }
+
+    /// What the switch itself finds wrong with the NIC.
+    fn fault(&self) -> Option<String> {
+        let names = Names::new(self.network);
+        let bridge = self.observed.bridges.get(&names.bridge)?;
+        let port = bridge.ports.get(&self.network.nic.to_string())?;
+        port.error.clone()
+    }
+
+    /// A patch can only join bridges of one datapath.
+    fn datapath_type(&self) -> &str {
+        let integration = self.observed.integration();
+        integration.map_or(&self.surroundings.datapath_type, |it| &it.datapath_type)
+    }
+
+    fn bridge(&self, names: &Names, edit: &mut Edit) {
+        self.ensure_bridge(names, edit);
+    }
+
+    fn bridge_and_patch(&self, names: &Names, edit: &mut Edit) {
+        let bridge = self.ensure_bridge(names, edit);
+        let there = self.observed.bridges.get(&names.bridge);
+        let inward = NewPort {
+            name: &names.inward,
+            kind: "patch",
+            peer: Some(&names.to),
+            trunks: Some(&self.vlans),
+        };
+        ensure_port(there, &bridge, &inward, edit);
+        let Some(integration) = self.observed.integration() else {
+            return;
+        };
+        let to = NewPort {
+            name: &names.to,
+            kind: "patch",
+            peer: Some(&names.inward),
+            trunks: None,
+        };
+        let row = BridgeRow::There(integration.row);
+        ensure_port(Some(integration), &row, &to, edit);
+    }
+
+    fn ensure_bridge(&self, names: &Names, edit: &mut Edit) -> BridgeRow {
+        let there = self.observed.bridges.get(&names.bridge);
+        let row = match there {
+            Some(bridge) => BridgeRow::There(bridge.row),
+            None => edit.add_bridge(NewBridge {
+                name: &names.bridge,
+                fail_mode: "standalone",
+                datapath_type: self.datapath_type(),
+            }),
+        };
+        let nic = self.network.nic.to_string();
+        if there.is_none_or(|bridge| !bridge.ports.contains_key(&nic)) {
+            let uplink = NewPort {
+                name: &nic,
+                kind: "",
+                peer: None,
+                trunks: None,
+            };
+            edit.add_port(&row, &uplink);
+        }
+        row
+    }
+}
+
+/// `system` may be left unsaid.
+fn datapath(kind: &str) -> &str {
+    match kind {
+        "" => "system",
+        other => other,
+    }
+}
+
+/// Makes a patch port, or makes it right.
+fn ensure_port(bridge: Option<&Bridge>, row: &BridgeRow, new: &NewPort, edit: &mut Edit) {
+    let found = bridge.and_then(|bridge| Some((bridge, bridge.ports.get(new.name)?)));
+    match found {
+        None => edit.add_port(row, new),
+        Some((_, port)) if is_patch(port, new) => correct(port, new, edit),
+        Some((bridge, port)) => {
+            // Somebody made our port something else: begin again.
+            edit.remove_port(bridge.row, port.row);
+            edit.add_port(row, new);
+        }
+    }
+}
+
+fn is_patch(port: &BridgePort, new: &NewPort) -> bool {
+    port.kind == new.kind && port.peer.as_deref() == new.peer
+}
+
+fn correct(port: &BridgePort, new: &NewPort, edit: &mut Edit) {
+    let Some(trunks) = new.trunks else { return };
+    let right = port.vlan_mode.as_deref() == Some("trunk") && port.tag.is_none();
+    if right && port.trunks == *trunks {
+        return;
+    }
+    let columns = vec![
+        ("vlan_mode", "trunk".into()),
+        ("tag", ovsdb::Value::empty_set()),
+        ("trunks", ovsdb::Value::set(trunks.iter().copied())),
+    ];
+    edit.update("Port", port.row, columns);
+}
+
+/// Removes what we made and nobody wants any more.
+fn clean_up(bridges: &BTreeMap<String, Bridge>, kept: &BTreeSet<String>, edit: &mut Edit) {
+    for (name, bridge) in bridges {
+        if bridge.ours && !kept.contains(name) {
+            edit.remove_bridge(bridge.row);
+            continue;
+        }
+        let ports = bridge.ports.iter();
+        for (_, port) in ports.filter(|(name, port)| port.ours && !kept.contains(*name)) {
+            edit.remove_port(bridge.row, port.row);
+        }
+    }
+}

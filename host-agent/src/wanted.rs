@@ -1,0 +1,114 @@
+//! What a plan asks for, checked and sorted by network. Pure, once per plan.
+//!
+//! The controller allocates numbers, tags and addresses without clashes. Should a plan hold a clash
+//! all the same, two tenants must not meet because of it: whoever comes first by id is carried out,
+//! the other stays dark and is reported.
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, Sampling};
+use model::report::ItemFailure;
+use model::{MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId, PortId, VlanId};
+
+use crate::pipeline::RemotePort;
+
+/// A plan as the agent carries it out.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The plan's version.
+    pub generation: Generation,
+    /// Physical networks that may carry tenant networks.
+    pub physical_networks: BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>,
+    /// Networks, none of which clashes with another.
+    pub networks: BTreeMap<NetworkId, WantedNetwork>,
+    /// Ports that may be plugged here, none of which clashes with another of its network.
+    pub ports: BTreeMap<PortId, WantedPort>,
+    /// Instances to run.
+    pub instances: Vec<PlannedInstance>,
+    /// How to sample.
+    pub sampling: Option<Sampling>,
+    /// What cannot be carried out, whatever the switch looks like.
+    pub failures: Vec<ItemFailure>,
+}
+
+/// A physical network that gets a bridge of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedPhysicalNetwork {
+    /// Its name: at most 12 characters that an interface name may have.
+    pub name: String,
+    /// The host's NIC on it.
+    pub nic: NicName,
+}
+
+/// A network that flows are compiled for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedNetwork {
+    /// Its number.
+    pub number: NetworkNumber,
+    /// The physical network that carries it.
+    pub physical_network: PhysicalNetworkId,
+    /// Its tag there.
+    pub vlan: VlanId,
+    /// Its ports on other hosts.
+    pub remotes: Arc<[RemotePort]>,
+}
+
+/// A port that may be plugged here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedPort {
+    /// Its network, which is one of [`Wanted::networks`].
+    pub network: NetworkId,
+    /// The only Ethernet address it may send from.
+    pub mac: MacAddr,
+    /// The only IP addresses it may send from.
+    pub addresses: Arc<[IpAddr]>,
+}
+
+impl Wanted {
+    /// Checks and sorts a plan.
+    #[must_use]
+    pub fn new(plan: &HostPlan) -> Self {
+        let mut wanted = Self {
+            generation: plan.generation,
+            ..Self::default()
+        };
+        // In the order of kinds of keys: what an item refers to comes before it.
+        let mut claims = check::Claims::default();
+        let mut remotes = BTreeMap::<NetworkId, Vec<RemotePort>>::new();
+        for (key, item) in &plan.items {
+            let outcome = match item {
+                PlanItem::PhysicalNetwork(item) => wanted.physical_network(item),
+                PlanItem::Network(item) => wanted.network(item, &mut claims),
+                PlanItem::Port(item) => wanted.port(item, &mut claims),
+                PlanItem::RemotePort(item) => {
+                    let checked = wanted.remote_port(item, &mut claims);
+                    checked.map(|port| remotes.entry(item.network_id).or_default().push(port))
+                }
+                PlanItem::Instance(item) => {
+                    wanted.instances.push(item.clone());
+                    Ok(())
+                }
+                PlanItem::Sampling(item) => {
+                    wanted.sampling = Some(item.clone());
+                    Ok(())
+                }
+            };
+            let failure = outcome
+                .err()
+                .map(|reason| ItemFailure { key: *key, reason });
+            wanted.failures.extend(failure);
+        }
+        for (network, remotes) in remotes {
+            if let Some(network) = wanted.networks.get_mut(&network) {
+                network.remotes = remotes.into();
+            }
+        }
+        wanted
+    }
+}

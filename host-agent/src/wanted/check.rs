@@ -1,0 +1,144 @@
+//! What makes an item fit to be carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::plan::{PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort};
+use model::{MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
+
+use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
+use crate::pipeline::RemotePort;
+
+/// Why an item is not carried out.
+type Refused = String;
+
+/// What items before this one hold, and no other may.
+#[derive(Default)]
+pub(super) struct Claims {
+    numbers: BTreeMap<NetworkNumber, NetworkId>,
+    segments: BTreeMap<Segment, NetworkId>,
+    macs: BTreeSet<(NetworkId, MacAddr)>,
+    addresses: BTreeSet<(NetworkId, IpAddr)>,
+}
+
+impl Wanted {
+    pub(super) fn physical_network(
+        &mut self,
+        item: &PlannedPhysicalNetwork,
+    ) -> Result<(), Refused> {
+        // Management must not be reachable from any VIF: it gets no bridge and no patch of ours.
+        if item.role == Role::Management {
+            return Ok(());
+        }
+        let name = item.name.as_str();
+        if !is_interface_name(name) {
+            return Err(format!("br-{name} cannot be the name of a bridge"));
+        }
+        let mut others = self.physical_networks.values();
+        if let Some(other) = others.find(|other| other.name == name || other.nic == item.nic) {
+            return Err(format!(
+                "its name or NIC is already that of the physical network {}",
+                other.name
+            ));
+        }
+        let wanted = WantedPhysicalNetwork {
+            name: name.to_owned(),
+            nic: item.nic.clone(),
+        };
+        self.physical_networks.insert(item.id, wanted);
+        Ok(())
+    }
+
+    pub(super) fn network(
+        &mut self,
+        item: &PlannedNetwork,
+        claims: &mut Claims,
+    ) -> Result<(), Refused> {
+        let Segment::Vlan {
+            physical_network_id,
+            vlan,
+        } = item.segment;
+        if !self.physical_networks.contains_key(&physical_network_id) {
+            return Err(format!(
+                "the physical network {physical_network_id} carries no tenant networks here"
+            ));
+        }
+        if let Some(other) = claims.numbers.get(&item.number) {
+            return Err(format!(
+                "its number {} is that of network {other}",
+                item.number
+            ));
+        }
+        if let Some(other) = claims.segments.get(&item.segment) {
+            return Err(format!("its VLAN {vlan} is that of network {other}"));
+        }
+        claims.numbers.insert(item.number, item.id);
+        claims.segments.insert(item.segment, item.id);
+        let network = WantedNetwork {
+            number: item.number,
+            physical_network: physical_network_id,
+            vlan,
+            remotes: Arc::default(),
+        };
+        self.networks.insert(item.id, network);
+        Ok(())
+    }
+
+    pub(super) fn port(&mut self, item: &PlannedPort, claims: &mut Claims) -> Result<(), Refused> {
+        self.claim(item.network_id, item.mac, &item.addresses, claims)?;
+        let port = WantedPort {
+            network: item.network_id,
+            mac: item.mac,
+            addresses: item.addresses.clone().into(),
+        };
+        self.ports.insert(item.id, port);
+        Ok(())
+    }
+
+    pub(super) fn remote_port(
+        &self,
+        item: &PlannedRemotePort,
+        claims: &mut Claims,
+    ) -> Result<RemotePort, Refused> {
+        self.claim(item.network_id, item.mac, &item.addresses, claims)?;
+        Ok(RemotePort {
+            mac: item.mac,
+            addresses: item.addresses.clone().into(),
+        })
+    }
+
+    /// Takes the addresses of a port, unless another port of its network has one of them.
+    fn claim(
+        &self,
+        network: NetworkId,
+        mac: MacAddr,
+        addresses: &[IpAddr],
+        claims: &mut Claims,
+    ) -> Result<(), Refused> {
+        if !self.networks.contains_key(&network) {
+            return Err(format!("its network {network} is not carried out here"));
+        }
+        if claims.macs.contains(&(network, mac)) {
+            return Err(taken(mac));
+        }
+        let mut others = addresses.iter();
+        if let Some(address) = others.find(|it| claims.addresses.contains(&(network, **it))) {
+            return Err(taken(address));
+        }
+        claims.macs.insert((network, mac));
+        let addresses = addresses.iter().map(|address| (network, *address));
+        claims.addresses.extend(addresses);
+        Ok(())
+    }
+}
+
+fn taken(address: impl std::fmt::Display) -> Refused {
+    format!("its address {address} is that of another port of its network")
+}
+
+/// Whether a bridge `br-<name>` and its patch ports can be named after this.
+fn is_interface_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    name.len() <= PhysicalNetwork::NAME_MAX_CHARS && name.bytes().all(allowed) && name != "int"
+}

@@ -1,0 +1,130 @@
+use model::plan::{
+    PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort,
+};
+use model::{HostId, Role, Segment, TenantId};
+use uuid::Uuid;
+
+use super::*;
+
+fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+fn physical(id: u128, name: &str, role: Role) -> PlanItem {
+    PlanItem::PhysicalNetwork(PlannedPhysicalNetwork {
+        id: uuid(id).into(),
+        name: name.parse().unwrap(),
+        role,
+        nic: format!("eth{id}").parse().unwrap(),
+        vlans: None,
+        mtu: 1500,
+    })
+}
+
+fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
+    PlanItem::Network(PlannedNetwork {
+        id: uuid(id).into(),
+        tenant_id: TenantId::from(uuid(id)),
+        number: number.try_into().unwrap(),
+        segment: Segment::Vlan {
+            physical_network_id: uuid(1).into(),
+            vlan: vlan.try_into().unwrap(),
+        },
+        mtu: 1500,
+    })
+}
+
+fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
+    PlanItem::Port(PlannedPort {
+        id: uuid(id).into(),
+        network_id: uuid(network).into(),
+        mac: MacAddr::local(mac),
+        addresses: vec![address.parse().unwrap()],
+    })
+}
+
+fn remote(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
+    PlanItem::RemotePort(PlannedRemotePort {
+        id: uuid(id).into(),
+        network_id: uuid(network).into(),
+        mac: MacAddr::local(mac),
+        addresses: vec![address.parse().unwrap()],
+        host_id: HostId::from(uuid(99)),
+    })
+}
+
+fn wanted(items: &[PlanItem]) -> Wanted {
+    Wanted::new(&HostPlan {
+        generation: Generation(1),
+        items: items.iter().map(|it| (it.key(), it.clone())).collect(),
+    })
+}
+
+fn failed(wanted: &Wanted) -> Vec<PlanKey> {
+    wanted.failures.iter().map(|failure| failure.key).collect()
+}
+
+#[test]
+fn two_tenants_may_use_the_same_addresses() {
+    let wanted = wanted(&[
+        physical(1, "vm", Role::Private),
+        network(2, 1, 100),
+        network(3, 2, 101),
+        port(10, 2, 7, "10.0.0.1"),
+        port(11, 3, 7, "10.0.0.1"),
+    ]);
+    assert_eq!(wanted.failures, []);
+    assert_eq!(wanted.ports.len(), 2);
+}
+
+#[test]
+fn of_two_networks_that_share_a_number_or_a_vlan_only_the_first_is_carried_out() {
+    let wanted = wanted(&[
+        physical(1, "vm", Role::Private),
+        network(2, 1, 100),
+        network(3, 1, 101),
+        network(4, 2, 100),
+        port(10, 3, 7, "10.0.0.1"),
+    ]);
+    let network = |id| PlanKey::Network(uuid(id).into());
+    let port = PlanKey::Port(uuid(10).into());
+    assert_eq!(failed(&wanted), [network(3), network(4), port]);
+    assert_eq!(wanted.networks.len(), 1);
+    assert!(wanted.ports.is_empty());
+}
+
+#[test]
+fn of_two_ports_of_a_network_that_share_an_address_only_the_first_is_carried_out() {
+    let wanted = wanted(&[
+        physical(1, "vm", Role::Private),
+        network(2, 1, 100),
+        port(10, 2, 7, "10.0.0.1"),
+        port(11, 2, 7, "10.0.0.2"),
+        remote(12, 2, 8, "10.0.0.1"),
+        remote(13, 2, 9, "10.0.0.3"),
+    ]);
+    assert_eq!(
+        failed(&wanted),
+        [
+            PlanKey::Port(uuid(11).into()),
+            PlanKey::RemotePort(uuid(12).into())
+        ]
+    );
+    let network = &wanted.networks[&NetworkId::from(uuid(2))];
+    assert_eq!(network.remotes.len(), 1);
+}
+
+#[test]
+fn management_carries_no_network_whatever_the_plan_says() {
+    let wanted = wanted(&[physical(1, "mgmt", Role::Management), network(2, 1, 100)]);
+    assert!(wanted.physical_networks.is_empty());
+    assert_eq!(failed(&wanted), [PlanKey::Network(uuid(2).into())]);
+}
+
+#[test]
+fn a_name_that_makes_no_bridge_of_its_own_is_refused() {
+    for bad in ["käse", "with space", "thirteenchars", "a/b", "int"] {
+        let wanted = wanted(&[physical(1, bad, Role::Private)]);
+        assert_eq!(wanted.failures.len(), 1, "{bad}");
+    }
+}

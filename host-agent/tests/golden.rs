@@ -1,0 +1,86 @@
+//! Plans and ports in, flows out, as people read them: `tests/data/<case>.json` gives
+//! `tests/data/<case>.flows`. Run with `BLESS=1` to write the latter anew, and read the difference.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host_agent::binding::{self, Binding, Carrier};
+use host_agent::pipeline;
+use host_agent::wanted::Wanted;
+use model::plan::HostPlan;
+use model::{PhysicalNetworkId, PortId};
+use openflow::{Flow, PortNo};
+use serde::Deserialize;
+
+/// A plan, and where the switch has its ports.
+#[derive(Deserialize)]
+struct Case {
+    plan: HostPlan,
+    ports: BTreeMap<PortId, u32>,
+    uplinks: BTreeMap<PhysicalNetworkId, u32>,
+}
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+fn compile(case: &Case) -> Vec<Flow> {
+    let carriers = case.ports.iter().map(|(id, port)| {
+        let carrier = Carrier {
+            interface: format!("vif{port}"),
+            port: PortNo(*port),
+        };
+        (*id, carrier)
+    });
+    let binding = Binding {
+        carriers: carriers.collect(),
+        ..Binding::default()
+    };
+    let uplinks = case.uplinks.iter().map(|(id, port)| (*id, PortNo(*port)));
+    let wanted = Wanted::new(&case.plan);
+    assert_eq!(wanted.failures, []);
+    let views = binding::views(&wanted, &binding, &uplinks.collect());
+    let networks = views.values().flat_map(pipeline::compile);
+    pipeline::infrastructure()
+        .into_iter()
+        .chain(networks)
+        .collect()
+}
+
+/// Table by table, as a frame passes them.
+fn print(mut flows: Vec<Flow>) -> String {
+    flows.sort_by(|a, b| {
+        (a.table, b.priority, &a.matching).cmp(&(b.table, a.priority, &b.matching))
+    });
+    let mut text = String::new();
+    for table in pipeline::TABLES {
+        writeln!(text, "# {}: {}?", table.name, table.why).unwrap();
+        for flow in flows.iter().filter(|flow| flow.table == table.id) {
+            writeln!(text, "{flow}").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn every_case_compiles_to_just_its_flows() {
+    let mut cases = 0;
+    for entry in fs::read_dir(data()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        cases += 1;
+        let case: Case = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let text = print(compile(&case));
+        let golden = path.with_extension("flows");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&golden, &text).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(text, expected, "{} (BLESS=1 to renew)", golden.display());
+    }
+    assert!(cases > 0, "no cases found");
+}
