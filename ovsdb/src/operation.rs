@@ -20,18 +20,17 @@
 //!
 //! A builder has only the members that its operation has. Several conditions must all hold.
 
+mod builder;
 mod condition;
 mod outcome;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::value::Value;
-
+pub use builder::{Delete, Insert, Mutate, Mutator, Select, Until, Update, Wait};
 pub use condition::{Condition, Function};
 pub use outcome::OperationResult;
 pub(crate) use outcome::decode_outcomes;
@@ -39,25 +38,25 @@ pub(crate) use outcome::decode_outcomes;
 /// One operation of a transaction, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// §5.2.1
+    /// Insert a row: §5.2.1.
     Insert(Insert),
-    /// §5.2.2
+    /// Read rows: §5.2.2.
     Select(Select),
-    /// §5.2.3
+    /// Set columns: §5.2.3.
     Update(Update),
-    /// §5.2.4
+    /// Change columns: §5.2.4.
     Mutate(Mutate),
-    /// §5.2.5
+    /// Delete rows: §5.2.5.
     Delete(Delete),
-    /// §5.2.6
+    /// Wait for rows: §5.2.6.
     Wait(Wait),
-    /// §5.2.7
+    /// Commit: §5.2.7.
     Commit(Durability),
-    /// §5.2.8
+    /// Fail: §5.2.8.
     Abort,
-    /// §5.2.9
+    /// Log a comment: §5.2.9.
     Comment(String),
-    /// §5.2.10
+    /// Make sure of a lock: §5.2.10.
     Assert(String),
 }
 
@@ -134,207 +133,11 @@ impl Operation {
         Self::Comment(text.into())
     }
 
-    /// Makes the transaction fail unless this client holds the lock.
+    /// Makes the transaction fail unless this connection holds the lock, which is asked for
+    /// by [`Client::call`](crate::Client::call) of `lock` and gone when the connection is.
     pub fn assert(lock: impl Into<String>) -> Self {
         Self::Assert(lock.into())
     }
-}
-
-/// Inserts a row (§5.2.1).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Insert {
-    table: String,
-    row: BTreeMap<String, Value>,
-    #[serde(rename = "uuid-name", skip_serializing_if = "Option::is_none")]
-    uuid_name: Option<String>,
-}
-
-impl Insert {
-    /// Names the row for the other operations of this transaction: see
-    /// [`NamedUuid`](crate::NamedUuid).
-    pub fn with_uuid_name(mut self, name: impl Into<String>) -> Self {
-        self.uuid_name = Some(name.into());
-        self
-    }
-
-    /// Gives a column its value.
-    pub fn column(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.row.insert(name.into(), value.into());
-        self
-    }
-}
-
-/// Reads rows (§5.2.2).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Select {
-    table: String,
-    #[serde(rename = "where")]
-    conditions: Vec<Condition>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    columns: Option<Vec<String>>,
-}
-
-impl Select {
-    /// Reads only rows for which this holds.
-    pub fn where_(mut self, condition: Condition) -> Self {
-        self.conditions.push(condition);
-        self
-    }
-
-    /// Reads only these columns instead of all.
-    pub fn columns<C: Into<String>>(mut self, names: impl IntoIterator<Item = C>) -> Self {
-        self.columns = Some(names.into_iter().map(Into::into).collect());
-        self
-    }
-}
-
-/// Sets columns (§5.2.3).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Update {
-    table: String,
-    #[serde(rename = "where")]
-    conditions: Vec<Condition>,
-    row: BTreeMap<String, Value>,
-}
-
-impl Update {
-    /// Changes only rows for which this holds.
-    pub fn where_(mut self, condition: Condition) -> Self {
-        self.conditions.push(condition);
-        self
-    }
-
-    /// Gives a column this value.
-    pub fn column(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.row.insert(name.into(), value.into());
-        self
-    }
-}
-
-/// Changes columns relative to what they hold (§5.2.4).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Mutate {
-    table: String,
-    #[serde(rename = "where")]
-    conditions: Vec<Condition>,
-    mutations: Vec<(String, Mutator, Value)>,
-}
-
-impl Mutate {
-    /// Changes only rows for which this holds.
-    pub fn where_(mut self, condition: Condition) -> Self {
-        self.conditions.push(condition);
-        self
-    }
-
-    /// Changes a column. Mutations are done in the order given.
-    pub fn mutation(
-        mut self,
-        column: impl Into<String>,
-        mutator: Mutator,
-        value: impl Into<Value>,
-    ) -> Self {
-        self.mutations.push((column.into(), mutator, value.into()));
-        self
-    }
-}
-
-/// How a mutation changes a column (`<mutator>` in §5.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Mutator {
-    /// Adds to each number.
-    #[serde(rename = "+=")]
-    Add,
-    /// Subtracts from each number.
-    #[serde(rename = "-=")]
-    Subtract,
-    /// Multiplies each number.
-    #[serde(rename = "*=")]
-    Multiply,
-    /// Divides each number.
-    #[serde(rename = "/=")]
-    Divide,
-    /// Leaves the remainder of each integer.
-    #[serde(rename = "%=")]
-    Remainder,
-    /// Adds to a set, or to a map the entries whose keys it has not yet.
-    #[serde(rename = "insert")]
-    Insert,
-    /// Takes from a set or map what is given; for a map, a set of keys serves as well.
-    #[serde(rename = "delete")]
-    Delete,
-}
-
-/// Deletes rows (§5.2.5).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Delete {
-    table: String,
-    #[serde(rename = "where")]
-    conditions: Vec<Condition>,
-}
-
-impl Delete {
-    /// Deletes only rows for which this holds.
-    pub fn where_(mut self, condition: Condition) -> Self {
-        self.conditions.push(condition);
-        self
-    }
-}
-
-/// Waits for rows to be as expected (§5.2.6).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Wait {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<u64>,
-    table: String,
-    #[serde(rename = "where")]
-    conditions: Vec<Condition>,
-    columns: Vec<String>,
-    until: Until,
-    rows: Vec<BTreeMap<String, Value>>,
-}
-
-impl Wait {
-    /// Fails with `timed out` after this long, in whole milliseconds. Without a limit the
-    /// server waits for as long as the client's own request timeout lets it.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-        self
-    }
-
-    /// Looks only at rows for which this holds.
-    pub fn where_(mut self, condition: Condition) -> Self {
-        self.conditions.push(condition);
-        self
-    }
-
-    /// Compares only these columns.
-    pub fn columns<C: Into<String>>(mut self, names: impl IntoIterator<Item = C>) -> Self {
-        self.columns = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Expects a row that holds these values.
-    pub fn row<C: Into<String>, V: Into<Value>>(
-        mut self,
-        columns: impl IntoIterator<Item = (C, V)>,
-    ) -> Self {
-        let columns = columns.into_iter();
-        self.rows
-            .push(columns.map(|(name, v)| (name.into(), v.into())).collect());
-        self
-    }
-}
-
-/// What a [`Wait`] waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Until {
-    /// The rows found are those given.
-    #[serde(rename = "==")]
-    Equal,
-    /// The rows found are not those given.
-    #[serde(rename = "!=")]
-    NotEqual,
 }
 
 /// How far a [`Operation::commit`] goes before the server answers.

@@ -79,7 +79,7 @@ impl fmt::Debug for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Ok(session) = self.client.session() {
-            session.unfeed(&self.feed);
+            session.cancel(&self.feed);
         }
     }
 }
@@ -123,7 +123,11 @@ impl Feed {
         loop {
             let outcome = self.ask(session, &coverage, *dialect).await;
             let Err(error) = outcome else { return Ok(()) };
-            session.unfeed(self);
+            match error {
+                // Then the server has no such monitor.
+                Error::Refused { .. } => drop(session.unfeed(self)),
+                _ => session.cancel(self),
+            }
             match dialect.next() {
                 Some(next) if error.is_unknown_method() => *dialect = next,
                 _ => return Err(error),

@@ -16,7 +16,9 @@ use tracing::debug;
 use super::Options;
 use super::feed::Feed;
 use crate::error::Error;
-use crate::message::{Message, Refusal, encode_notification, encode_request, encode_response};
+use crate::message::{
+    FrameError, Message, Refusal, encode_notification, encode_request, encode_response,
+};
 use crate::monitor::Update;
 use crate::schema::Schema;
 
@@ -25,6 +27,9 @@ pub(super) use tasks::start;
 /// Messages that must not wait behind requests: answers to the server's `echo`, our own
 /// probes, and cancellations. A server that leaves more of them unread is not reading.
 const CONTROL_QUEUE: usize = 256;
+
+/// The longest `echo` that is answered, in bytes: answers wait in memory to be sent.
+const ECHO_BYTES: usize = 16 << 10;
 
 /// Requests between their callers and the writer. Small: the kernel buffers too, and what
 /// is still here can be taken back.
@@ -157,8 +162,8 @@ impl Session {
         monitor
     }
 
-    /// Directs no more updates to this feed, and asks the server to send none.
-    pub(super) fn unfeed(&self, feed: &Arc<Feed>) {
+    /// Directs no more updates to this feed; returns the monitors that did.
+    pub(super) fn unfeed(&self, feed: &Arc<Feed>) -> Vec<u64> {
         let mut monitors = Vec::new();
         locked(&self.feeds).retain(|monitor, fed| {
             let keep = !std::ptr::eq(fed.as_ptr(), Arc::as_ptr(feed));
@@ -167,7 +172,12 @@ impl Session {
             }
             keep
         });
-        for monitor in monitors {
+        monitors
+    }
+
+    /// Directs no more updates to this feed, and asks the server to send none.
+    pub(super) fn cancel(&self, feed: &Arc<Feed>) {
+        for monitor in self.unfeed(feed) {
             let cancel = encode_request(self.fresh_id(), "monitor_cancel", &(monitor,));
             // If it cannot be sent now, updates are passed over until the connection ends.
             let _ = cancel.map(|frame| self.control.try_send(frame));
@@ -220,6 +230,9 @@ impl Session {
                 Ok(())
             }
             Message::Request { id, method, params } if method == "echo" => {
+                if frame.len() > ECHO_BYTES {
+                    return Err(Error::Frame(FrameError::TooLong(ECHO_BYTES)));
+                }
                 self.send_control(encode_response(id, params), "echo")
             }
             Message::Request { method, .. } => {

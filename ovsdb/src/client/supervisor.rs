@@ -148,12 +148,17 @@ impl Supervisor {
         feed: Arc<Feed>,
         started: oneshot::Sender<Result<(), Error>>,
     ) {
+        if started.is_closed() {
+            return;
+        }
         let outcome = link.start(&feed).await;
         if outcome.is_ok() {
             self.feeds.push(Arc::downgrade(&feed));
         }
-        // Whoever asked may have given up; then the feed ends with its last handle.
-        let _ = started.send(outcome);
+        if started.send(outcome).is_err() {
+            // Whoever asked has given up meanwhile.
+            link.session.cancel(&feed);
+        }
     }
 
     fn disconnect(&mut self) {

@@ -21,8 +21,10 @@ use crate::value::{Name, Value};
 /// Changes of rows, by table.
 #[derive(Debug, Default)]
 pub(crate) struct TableUpdates<'a> {
-    pub(crate) tables: Vec<(Cow<'a, str>, Vec<(Uuid, RowChange<'a>)>)>,
+    pub(crate) tables: Vec<(Cow<'a, str>, RowChanges<'a>)>,
 }
+
+type RowChanges<'a> = Vec<(Uuid, RowChange<'a>)>;
 
 /// What became of a row.
 #[derive(Debug)]

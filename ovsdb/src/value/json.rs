@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::{Error as _, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Atom, Elements, Map, Set, Value};
+use super::{Atom, Map, Set, Value};
 
 impl Serialize for Atom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -62,11 +62,11 @@ impl<'de> Deserialize<'de> for Value {
 
 impl<'de> Deserialize<'de> for Atom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_any(ValueVisitor)?;
-        match value {
-            Value::Set(Set(Elements::One(atom))) => Ok(atom),
-            _ => Err(D::Error::custom("a set or map where an atom belongs")),
-        }
+        let atom = match deserializer.deserialize_any(ValueVisitor)? {
+            Value::Set(set) => set.into_one(),
+            Value::Map(_) => None,
+        };
+        atom.ok_or_else(|| D::Error::custom("a set or map where an atom belongs"))
     }
 }
 

@@ -1,5 +1,11 @@
 //! The client against a real ovsdb-server, and against peers that misbehave.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod change;
 mod hostile;
 mod monitor;

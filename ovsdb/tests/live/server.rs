@@ -72,13 +72,13 @@ impl Server {
         self.wait_until_up();
     }
 
-    /// The port of the nth listener on TCP or TLS, as the server logged it.
-    pub(crate) fn port(&self, nth: usize) -> u16 {
+    /// The port on which the server listens for TCP or TLS, as it logged it.
+    pub(crate) fn port(&self) -> u16 {
         let log = std::fs::read_to_string(self.path("log")).unwrap();
         let mut ports = log
             .lines()
             .filter_map(|line| line.rsplit_once("listening on port ")?.1.parse().ok());
-        ports.nth(nth).expect("the server logged its port")
+        ports.next().expect("the server logged its port")
     }
 
     fn wait_until_up(&self) {

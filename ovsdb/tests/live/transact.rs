@@ -78,7 +78,7 @@ async fn rows_are_inserted_selected_updated_mutated_and_deleted() {
         .transact(
             DB,
             vec![
-                Operation::comment("change the bridge").into(),
+                Operation::comment("change the bridge"),
                 Operation::update("Bridge")
                     .where_(by_uuid())
                     .column("datapath_type", "netdev")
