@@ -244,20 +244,28 @@ impl Client {
 
     /// All objects that `query` wants, from every page after its cursor.
     pub async fn list_all<T: Resource>(&self, query: &ListQuery) -> Result<Vec<T>, ClientError> {
-        let mut query = ListQuery {
-            limit: Some(PAGE_LIMIT),
-            ..query.clone()
-        };
-        let mut all = Vec::new();
-        loop {
+        self.list_first(query, usize::MAX).await
+    }
+
+    /// The first `count` objects that `query` wants, from as many pages as it takes.
+    pub async fn list_first<T: Resource>(
+        &self,
+        query: &ListQuery,
+        count: usize,
+    ) -> Result<Vec<T>, ClientError> {
+        let mut query = query.clone();
+        let mut found = Vec::new();
+        while found.len() < count {
+            query.limit = Some(PAGE_LIMIT.min(count - found.len()));
             let page: Page<T> = self.list(&query).await?;
             let is_last = page.next_cursor.is_none() || page.items.is_empty();
-            all.extend(page.items);
+            found.extend(page.items);
             if is_last {
-                return Ok(all);
+                break;
             }
             query.cursor = page.next_cursor;
         }
+        Ok(found)
     }
 
     /// One object.

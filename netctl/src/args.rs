@@ -1,0 +1,141 @@
+//! The command line. One row per command; what each takes is in its noun's file.
+
+use std::fmt::Write;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    One, Owned, completion, event, host, lab, physical_network, status, subnet, tenant, usage, vif,
+    vlan, vm,
+};
+use crate::connection::Connection;
+use crate::exit::EXITS;
+use crate::print::Format;
+
+/// The operator's command of Bulkhead, a network controller for multi-tenant isolation.
+///
+/// Arguments may be written as flags (--tenant acme) or as key=value (tenant=acme). Objects are
+/// named by their name, their id, or the start of their id.
+#[derive(Debug, Parser)]
+#[command(name = "netctl", version, after_help = after_help(), max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How results are printed.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// What results look like
+    #[arg(
+        long = "output",
+        short = 'o',
+        value_enum,
+        default_value_t,
+        global = true
+    )]
+    format: Format,
+    /// Only ids, one a line (the same as -o id)
+    #[arg(long, global = true)]
+    minimal: bool,
+}
+
+impl Cli {
+    pub(crate) fn format(&self) -> Format {
+        match self.output.minimal {
+            true => Format::Id,
+            false => self.output.format,
+        }
+    }
+}
+
+/// What an operator can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a tenant
+    TenantCreate(tenant::Create),
+    /// List tenants
+    TenantList(tenant::List),
+    /// Show a tenant
+    TenantShow(One),
+    /// Delete a tenant that owns nothing
+    TenantDelete(One),
+    /// Make a physical network: what carries tenant networks between hosts
+    PhysicalNetworkCreate(physical_network::Create),
+    /// List physical networks
+    PhysicalNetworkList(physical_network::List),
+    /// Show a physical network
+    PhysicalNetworkShow(One),
+    /// Delete a physical network that carries no network
+    PhysicalNetworkDelete(One),
+    /// Make a VLAN network of a tenant, and its subnet if one is given
+    VlanCreate(vlan::Create),
+    /// List VLAN networks
+    VlanList(vlan::List),
+    /// Show a VLAN network
+    VlanShow(Owned),
+    /// Delete a VLAN network that has no VIF, and its subnets
+    VlanDelete(Owned),
+    /// Make a subnet of a network: where its VIFs take addresses from
+    SubnetCreate(subnet::Create),
+    /// List subnets
+    SubnetList(subnet::List),
+    /// Show a subnet
+    SubnetShow(Owned),
+    /// Delete a subnet that no VIF has an address of
+    SubnetDelete(Owned),
+    /// Make a VIF: a port of a network, for an instance that a hypervisor starts
+    VifCreate(vif::Create),
+    /// List VIFs and whether their frames flow
+    VifList(vif::List),
+    /// Show a VIF
+    VifShow(Owned),
+    /// Delete a VIF that no instance uses
+    VifDelete(Owned),
+    /// Start an instance with its VIFs, and wait until their frames flow
+    VmStart(vm::Start),
+    /// Stop an instance, and delete it with the VIFs made for it
+    VmStop(Owned),
+    /// List instances and whether they run
+    VmList(vm::List),
+    /// Show an instance
+    VmShow(Owned),
+    /// List hosts and how they are
+    HostList(host::List),
+    /// Show a host
+    HostShow(One),
+    /// List the newest events
+    EventList(event::List),
+    /// What tenants, networks or VIFs moved
+    Usage(usage::Usage),
+    /// Whether the server answers, its version, and whether the pool is well
+    Status(status::Status),
+    /// Build a data centre on this machine, for trying Bulkhead out
+    LabUp(lab::Up),
+    /// Remove a lab and all that runs in it
+    LabDown(lab::Down),
+    /// Show a lab
+    LabStatus(lab::Status),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+}
+
+fn after_help() -> String {
+    let mut text = String::from(
+        "Examples:\n  \
+         netctl tenant-create acme\n  \
+         netctl vlan-create web tenant=acme vlan=101 subnet=10.0.0.0/24\n  \
+         netctl vm-start web1 tenant=acme network=web host=h1\n  \
+         netctl usage by=tenant last=1h -o csv\n\n\
+         Exit codes:\n",
+    );
+    for (exit, meaning) in EXITS {
+        // Writing to a String cannot fail.
+        let _written = writeln!(text, "  {}  {meaning}", exit.code());
+    }
+    text
+}

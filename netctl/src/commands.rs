@@ -1,0 +1,205 @@
+//! What each command does: one file per noun, and here what they share.
+
+pub(crate) mod completion;
+pub(crate) mod event;
+pub(crate) mod host;
+pub(crate) mod lab;
+pub(crate) mod physical_network;
+pub(crate) mod status;
+pub(crate) mod subnet;
+pub(crate) mod tenant;
+pub(crate) mod usage;
+pub(crate) mod vif;
+pub(crate) mod vlan;
+pub(crate) mod vm;
+
+use api::client::{Client, ClientError, ListQuery};
+use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
+use clap::Args;
+use model::{Network, PhysicalNetwork, Subnet, Tenant};
+
+use crate::args::Command;
+use crate::connection::Connection;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::{Output, json};
+use crate::resolve::{Scope, resolve};
+
+/// What came of a command: what to print, and how to exit.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) output: Output,
+    pub(crate) exit: Exit,
+}
+
+impl From<Output> for Done {
+    fn from(output: Output) -> Self {
+        let exit = Exit::Done;
+        Self { output, exit }
+    }
+}
+
+/// What every command comes to.
+type Outcome = Result<Done, Failure>;
+
+impl Command {
+    /// Does it.
+    pub(crate) async fn run(&self, connection: &Connection) -> Outcome {
+        match self {
+            Self::LabUp(command) => return command.run(connection).await,
+            Self::LabDown(command) => return command.run(connection).await,
+            Self::LabStatus(command) => return command.run(connection),
+            Self::Completion(command) => return Ok(command.run()),
+            _ => {}
+        }
+        self.ask(&connection.client()?).await
+    }
+
+    async fn ask(&self, client: &Client) -> Outcome {
+        match self {
+            Self::TenantCreate(command) => command.run(client).await,
+            Self::TenantList(command) => command.run(client).await,
+            Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
+            Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::PhysicalNetworkCreate(command) => command.run(client).await,
+            Self::PhysicalNetworkList(command) => command.run(client).await,
+            Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,
+            Self::PhysicalNetworkDelete(one) => delete::<PhysicalNetwork>(client, one.of()).await,
+            Self::VlanCreate(command) => command.run(client).await,
+            Self::VlanList(command) => command.run(client).await,
+            Self::VlanShow(one) => show::<Network>(client, one.of()).await,
+            Self::VlanDelete(one) => delete::<Network>(client, one.of()).await,
+            Self::SubnetCreate(command) => command.run(client).await,
+            Self::SubnetList(command) => command.run(client).await,
+            Self::SubnetShow(one) => show::<Subnet>(client, one.of()).await,
+            Self::SubnetDelete(one) => delete::<Subnet>(client, one.of()).await,
+            Self::VifCreate(command) => command.run(client).await,
+            Self::VifList(command) => command.run(client).await,
+            Self::VifShow(one) => show::<PortView>(client, one.of()).await,
+            Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
+            Self::VmStart(command) => command.run(client).await,
+            Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
+            Self::VmList(command) => command.run(client).await,
+            Self::VmShow(one) => show::<InstanceView>(client, one.of()).await,
+            Self::HostList(command) => command.run(client).await,
+            Self::HostShow(one) => show::<HostView>(client, one.of()).await,
+            Self::EventList(command) => command.run(client).await,
+            Self::Usage(command) => command.run(client).await,
+            Self::Status(command) => command.run(client).await,
+            // These need no server; `run` has done them.
+            Self::LabUp(_) | Self::LabDown(_) | Self::LabStatus(_) | Self::Completion(_) => {
+                Ok(Output::Text(String::new()).into())
+            }
+        }
+    }
+}
+
+/// One object of the pool.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct One {
+    /// Its name, its id, or the start of its id
+    name: String,
+}
+
+/// One object of a tenant.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Owned {
+    /// Its name, its id, or the start of its id
+    name: String,
+    /// Whose it is, where several tenants use the name
+    #[arg(long)]
+    tenant: Option<String>,
+}
+
+/// The text that names an object, and the tenant it is said to be of.
+type Named<'a> = (&'a str, Option<&'a str>);
+
+impl One {
+    fn of(&self) -> Named<'_> {
+        (&self.name, None)
+    }
+}
+
+impl Owned {
+    fn of(&self) -> Named<'_> {
+        (&self.name, self.tenant.as_deref())
+    }
+}
+
+/// How much of a list, and in which order.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Fields of the API's objects to sort by, - in front for descending: name,-created_at
+    #[arg(long, allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Show at most so many
+    #[arg(long)]
+    limit: Option<usize>,
+}
+
+impl ListArgs {
+    /// The objects that `query` wants, as many and in the order asked for.
+    async fn fetch<T: Resource>(
+        &self,
+        client: &Client,
+        query: ListQuery,
+    ) -> Result<Vec<T>, ClientError> {
+        let sort = self.sort.clone().or(query.sort.clone());
+        let query = ListQuery { sort, ..query };
+        match self.limit {
+            Some(limit) => client.list_first(&query, limit).await,
+            None => client.list_all(&query).await,
+        }
+    }
+}
+
+/// A filter for what may have been asked for.
+fn filter(query: ListQuery, field: &str, value: Option<&impl std::fmt::Display>) -> ListQuery {
+    match value {
+        Some(value) => query.filter(field, value),
+        None => query,
+    }
+}
+
+/// The id of the `T` that was named, if one was.
+async fn id_of<T: Resource>(
+    client: &Client,
+    name: Option<&str>,
+    scope: Scope,
+) -> Result<Option<uuid::Uuid>, Failure> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    let object: T = resolve(client, name, scope).await?;
+    Ok(Some(object.id()))
+}
+
+async fn show<T: Resource>(client: &Client, (name, tenant): Named<'_>) -> Outcome {
+    let scope = Scope::of(client, tenant).await?;
+    let object: T = resolve(client, name, scope).await?;
+    Ok(object_of(&object).into())
+}
+
+async fn delete<T: Creatable>(client: &Client, (name, tenant): Named<'_>) -> Outcome {
+    let scope = Scope::of(client, tenant).await?;
+    let object: T = resolve(client, name, scope).await?;
+    client.delete::<T>(object.id()).await?;
+    let id = object.id().to_string();
+    let output = Output::Said {
+        text: format!(
+            "deleted {} {} ({id})",
+            T::NOUN,
+            object.name().unwrap_or_default()
+        ),
+        json: serde_json::json!({ "deleted": id }),
+        id,
+    };
+    Ok(output.into())
+}
+
+fn object_of<T: Resource>(object: &T) -> Output {
+    Output::Object {
+        id: object.id().to_string(),
+        json: json(object),
+    }
+}

@@ -1,0 +1,79 @@
+//! `physical-network-*`
+
+use api::client::{Client, ListQuery};
+use api::request::PhysicalNetworkCreate;
+use clap::Args;
+use model::{Name, NicName, PhysicalNetwork, Role, VlanRanges};
+
+use super::{ListArgs, Outcome, filter, object_of};
+use crate::names::Names;
+use crate::print::{Column, Listing, Output, column};
+
+/// Which physical network to make.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Its name: at most 12 ASCII letters, digits, - or _
+    name: Name,
+    /// What it is for: management, private, public or storage
+    #[arg(long, default_value_t = Role::Private)]
+    role: Role,
+    /// The NIC that carries it on every host
+    #[arg(long)]
+    nic: NicName,
+    /// VLAN ids for tenant networks, such as 100-199,300
+    #[arg(long)]
+    vlans: Option<VlanRanges>,
+    /// The largest IP packet it carries, in bytes [default: 1500]
+    #[arg(long)]
+    mtu: Option<u16>,
+}
+
+/// Which physical networks to list.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only the one of this name
+    #[arg(long)]
+    name: Option<String>,
+    /// Only those for this
+    #[arg(long)]
+    role: Option<Role>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+const COLUMNS: &[Column<PhysicalNetwork>] = &[
+    column("name", |it, _| it.name.as_str().into()),
+    column("role", |it, _| it.role.to_string().into()),
+    column("nic", |it, _| it.nic.as_str().into()),
+    column("vlans", |it, _| {
+        it.vlans
+            .as_ref()
+            .map_or(String::new(), ToString::to_string)
+            .into()
+    }),
+    column("mtu", |it, _| it.mtu.to_string().into()),
+    column("id", |it, _| it.id.to_string().into()),
+];
+
+impl Create {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let request = PhysicalNetworkCreate {
+            name: self.name.clone(),
+            role: self.role,
+            nic: self.nic.clone(),
+            vlans: self.vlans.clone(),
+            mtu: self.mtu,
+        };
+        let network: PhysicalNetwork = client.create(&request).await?;
+        Ok(object_of(&network).into())
+    }
+}
+
+impl List {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let query = filter(ListQuery::default(), "name", self.name.as_ref());
+        let query = filter(query, "role", self.role.as_ref());
+        let networks = self.list.fetch(client, query).await?;
+        Ok(Output::List(Listing::of(&networks, COLUMNS, &Names::default())).into())
+    }
+}

@@ -1,0 +1,97 @@
+//! `subnet-*`
+
+use std::net::IpAddr;
+
+use api::client::{Client, ListQuery};
+use api::request::SubnetCreate;
+use clap::Args;
+use ipnet::IpNet;
+use model::{Name, Network, Subnet, Tenant};
+
+use super::{ListArgs, Outcome, filter, id_of, object_of};
+use crate::names::Names;
+use crate::print::{Column, Listing, Output, column};
+use crate::resolve::{Scope, resolve};
+
+/// Which subnet to make.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Its name, unique in the tenant
+    name: Option<Name>,
+    /// The network it belongs to
+    #[arg(long)]
+    network: String,
+    /// Whose network that is, where several tenants use the name
+    #[arg(long)]
+    tenant: Option<String>,
+    /// The prefix, such as 10.0.0.0/24
+    #[arg(long)]
+    cidr: IpNet,
+    /// The gateway's address; if absent, the first one
+    #[arg(long)]
+    gateway: Option<IpAddr>,
+    /// The first address to allocate; if absent, the first one
+    #[arg(long)]
+    pool_first: Option<IpAddr>,
+    /// The last address to allocate; if absent, the last one
+    #[arg(long)]
+    pool_last: Option<IpAddr>,
+}
+
+/// Which subnets to list.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only this tenant's
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only this network's
+    #[arg(long)]
+    network: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+const COLUMNS: &[Column<Subnet>] = &[
+    column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
+    column("network", |it, names| names.of(it.network_id.uuid()).into()),
+    column("name", |it, _| {
+        it.name.as_ref().map_or("", Name::as_str).into()
+    }),
+    column("cidr", |it, _| it.cidr.to_string().into()),
+    column("gateway", |it, _| it.gateway.to_string().into()),
+    column("pool", |it, _| {
+        format!("{}-{}", it.pool.first, it.pool.last).into()
+    }),
+    column("id", |it, _| it.id.to_string().into()),
+];
+
+impl Create {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let scope = Scope::of(client, self.tenant.as_deref()).await?;
+        let network: Network = resolve(client, &self.network, scope).await?;
+        let request = SubnetCreate {
+            network_id: network.id,
+            name: self.name.clone(),
+            cidr: self.cidr,
+            gateway: self.gateway,
+            pool_first: self.pool_first,
+            pool_last: self.pool_last,
+        };
+        let subnet: Subnet = client.create(&request).await?;
+        Ok(object_of(&subnet).into())
+    }
+}
+
+impl List {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
+        let scope = tenant.map_or(Scope::Pool, |id| Scope::Tenant(id.into()));
+        let network = id_of::<Network>(client, self.network.as_deref(), scope).await?;
+        let query = filter(ListQuery::default(), "tenant_id", tenant.as_ref());
+        let query = filter(query, "network_id", network.as_ref());
+        let subnets = self.list.fetch(client, query).await?;
+        let names = Names::default().with::<Tenant>(client).await?;
+        let names = names.with::<Network>(client).await?;
+        Ok(Output::List(Listing::of(&subnets, COLUMNS, &names)).into())
+    }
+}

@@ -1,0 +1,146 @@
+//! `usage`: what was moved, for people and for the bill.
+
+use api::client::Client;
+use api::request::UsageQuery;
+use api::resource::PortView;
+use clap::{Args, ValueEnum};
+use model::{Network, Tenant, Timestamp, UsageOf};
+
+use super::{Outcome, id_of};
+use crate::failure::Failure;
+use crate::names::Names;
+use crate::print::{Cell, Column, Listing, Output, column};
+use crate::resolve::Scope;
+
+#[cfg(test)]
+mod tests;
+
+/// Whose usage, by what, and of when. Directions are the instance's: it sent, it received.
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    /// What to sum by
+    #[arg(long, value_enum, default_value_t)]
+    by: By,
+    /// The start, included: 2026-11-01, or 2026-11-01T12:00:00Z [default: this month's, in UTC]
+    #[arg(long, value_parser = parse_time, conflicts_with = "last")]
+    from: Option<Timestamp>,
+    /// The end, excluded [default: now]
+    #[arg(long, value_parser = parse_time)]
+    to: Option<Timestamp>,
+    /// So long before the end instead of a start: 90s, 15m, 1h, 7d, 4w
+    #[arg(long, value_parser = parse_duration)]
+    last: Option<Seconds>,
+    /// Only this tenant's
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only this network's
+    #[arg(long)]
+    network: Option<String>,
+    /// Only this VIF's
+    #[arg(long)]
+    vif: Option<String>,
+}
+
+/// What usage is summed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum By {
+    #[default]
+    Tenant,
+    Network,
+    /// A VIF, as `vif` too
+    #[value(alias = "vif")]
+    Port,
+}
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seconds(i64);
+
+const COLUMNS: &[Column<model::Usage>] = &[
+    column("of", |it, _| crate::print::word(&it.of).into()),
+    column("name", |it, names| names.of(it.id).into()),
+    column("sent", |it, _| Cell::Bytes(it.sent.bytes)),
+    column("sent_packets", |it, _| it.sent.packets.to_string().into()),
+    column("received", |it, _| Cell::Bytes(it.received.bytes)),
+    column("received_packets", |it, _| {
+        it.received.packets.to_string().into()
+    }),
+    column("sent_estimate", |it, _| Cell::Bytes(it.sent_estimate.bytes)),
+    column("samples", |it, _| it.samples.to_string().into()),
+    column("from", |it, _| it.from.to_string().into()),
+    column("to", |it, _| it.to.to_string().into()),
+    column("id", |it, _| it.id.to_string().into()),
+];
+
+impl Usage {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
+        let scope = tenant.map_or(Scope::Pool, |id| Scope::Tenant(id.into()));
+        let network = id_of::<Network>(client, self.network.as_deref(), scope).await?;
+        let port = id_of::<PortView>(client, self.vif.as_deref(), scope).await?;
+        let (from, to) = self.range(Timestamp::now());
+        let query = UsageQuery {
+            by: self.by.into(),
+            from,
+            to,
+            tenant_id: tenant.map(Into::into),
+            network_id: network.map(Into::into),
+            port_id: port.map(Into::into),
+        };
+        let usage = client.usage(&query).await?;
+        let names = names(client, self.by).await?;
+        let listing = Listing::with_ids(&usage, COLUMNS, &names, |usage| usage.id.to_string());
+        Ok(Output::List(listing).into())
+    }
+
+    fn range(&self, now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+        let Some(Seconds(length)) = self.last else {
+            return (self.from, self.to);
+        };
+        let end = self.to.unwrap_or(now);
+        let start = Timestamp::from_unix_seconds(end.unix_seconds().saturating_sub(length));
+        (Some(start), Some(end))
+    }
+}
+
+async fn names(client: &Client, by: By) -> Result<Names, Failure> {
+    let names = Names::default();
+    Ok(match by {
+        By::Tenant => names.with::<Tenant>(client).await?,
+        By::Network => names.with::<Network>(client).await?,
+        By::Port => names.with::<PortView>(client).await?,
+    })
+}
+
+impl From<By> for UsageOf {
+    fn from(by: By) -> Self {
+        match by {
+            By::Tenant => Self::Tenant,
+            By::Network => Self::Network,
+            By::Port => Self::Port,
+        }
+    }
+}
+
+/// A time as in RFC 3339, or a day, which is its beginning in UTC.
+fn parse_time(text: &str) -> Result<Timestamp, model::Invalid> {
+    match text.len() {
+        10 => format!("{text}T00:00:00Z").parse(),
+        _ => text.parse(),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Seconds, &'static str> {
+    const UNITS: &[(char, i64)] = &[
+        ('s', 1),
+        ('m', 60),
+        ('h', 3600),
+        ('d', 86_400),
+        ('w', 604_800),
+    ];
+    let parsed = UNITS.iter().find_map(|(letter, seconds)| {
+        let count: u32 = text.strip_suffix(*letter)?.parse().ok()?;
+        (count > 0).then(|| Seconds(i64::from(count) * seconds))
+    });
+    parsed.ok_or("a number with s, m, h, d or w behind it, such as 1h")
+}

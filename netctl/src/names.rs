@@ -1,0 +1,40 @@
+//! Names for ids, for people.
+
+use std::collections::HashMap;
+
+use api::client::{Client, ClientError, ListQuery};
+use api::resource::Resource;
+use uuid::Uuid;
+
+/// The names of objects by their ids; ids of different nouns never meet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names(HashMap<Uuid, String>);
+
+impl Names {
+    /// Adds the names of all `T`.
+    pub(crate) async fn with<T: Resource>(mut self, client: &Client) -> Result<Self, ClientError> {
+        let all: Vec<T> = client.list_all(&ListQuery::default()).await?;
+        let named = all
+            .iter()
+            .filter_map(|object| Some((object.id(), object.name()?.to_owned())));
+        self.0.extend(named);
+        Ok(self)
+    }
+
+    /// The name behind an id, or the id itself.
+    pub(crate) fn of(&self, id: Uuid) -> String {
+        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// The same for what may be absent.
+    pub(crate) fn of_some(&self, id: Option<Uuid>) -> String {
+        id.map_or(String::new(), |id| self.of(id))
+    }
+}
+
+#[cfg(test)]
+impl FromIterator<(Uuid, String)> for Names {
+    fn from_iter<I: IntoIterator<Item = (Uuid, String)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}

@@ -1,0 +1,112 @@
+//! Finds the object that an operator means: by id, by name, or by the start of its id.
+
+use api::client::{Client, ClientError, ListQuery};
+use api::problem::Code;
+use api::resource::Resource;
+use model::{Tenant, TenantId};
+use uuid::Uuid;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// How many candidates are shown when several fit.
+const SHOWN_CANDIDATES: usize = 10;
+
+/// Where to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In the whole pool.
+    Pool,
+    /// Among what this tenant owns.
+    Tenant(TenantId),
+}
+
+impl Scope {
+    /// What a `--tenant` flag says.
+    pub(crate) async fn of(client: &Client, tenant: Option<&str>) -> Result<Self, Failure> {
+        let Some(tenant) = tenant else {
+            return Ok(Self::Pool);
+        };
+        let tenant: Tenant = resolve(client, tenant, Self::Pool).await?;
+        Ok(Self::Tenant(tenant.id))
+    }
+
+    fn query(self) -> ListQuery {
+        match self {
+            Self::Pool => ListQuery::default(),
+            Self::Tenant(id) => ListQuery::default().filter("tenant_id", id),
+        }
+    }
+}
+
+/// The only `T` that `text` can mean.
+pub(crate) async fn resolve<T: Resource>(
+    client: &Client,
+    text: &str,
+    scope: Scope,
+) -> Result<T, Failure> {
+    if let Ok(id) = Uuid::try_parse(text) {
+        return match client.get(id).await {
+            Err(ClientError::Refused(problem)) if problem.code == Code::NotFound => {
+                Err(absent::<T>(text, scope))
+            }
+            outcome => Ok(outcome?),
+        };
+    }
+    let named: Vec<T> = client.list_all(&scope.query().filter("name", text)).await?;
+    if !named.is_empty() || !could_start_an_id(text) {
+        return only(named, text, scope);
+    }
+    let mut all: Vec<T> = client.list_all(&scope.query()).await?;
+    all.retain(|object| object.id().to_string().starts_with(&text.to_lowercase()));
+    only(all, text, scope)
+}
+
+fn could_start_an_id(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn only<T: Resource>(mut found: Vec<T>, text: &str, scope: Scope) -> Result<T, Failure> {
+    match found.len() {
+        0 => Err(absent::<T>(text, scope)),
+        1 => Ok(found.remove(0)),
+        _ => Err(ambiguous(&found, text)),
+    }
+}
+
+fn absent<T: Resource>(text: &str, scope: Scope) -> Failure {
+    let noun = T::NOUN;
+    let whose = match scope {
+        Scope::Pool => "",
+        Scope::Tenant(_) => " of this tenant",
+    };
+    let says = format!("there is no {noun} {text}{whose}");
+    Failure::new(Exit::NotFound, says).next(format!("see `netctl {}-list`", command_noun(noun)))
+}
+
+fn ambiguous<T: Resource>(found: &[T], text: &str) -> Failure {
+    let says = format!("{} {}s fit {text}", found.len(), T::NOUN);
+    let failure = Failure::new(Exit::Usage, says)
+        .next("give more of the id, or say whose it is with tenant=...");
+    let shown = found.iter().take(SHOWN_CANDIDATES);
+    shown.fold(failure, |failure, object| {
+        failure.because(format!(
+            "{} {}",
+            object.id(),
+            object.name().unwrap_or_default()
+        ))
+    })
+}
+
+/// What the commands call a noun of the API.
+fn command_noun(noun: &str) -> String {
+    match noun {
+        "network" => "vlan".to_owned(),
+        "port" => "vif".to_owned(),
+        "instance" => "vm".to_owned(),
+        other => other.replace(' ', "-"),
+    }
+}
