@@ -2,13 +2,13 @@
 //! may hold. The replica needs it to know defaults, which updates leave out, and which
 //! columns are sets, whose changes come as differences.
 
+mod json;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
 use uuid::Uuid;
 
 use crate::value::{Atom, Map, Set, Value};
@@ -81,7 +81,8 @@ fn yes() -> bool {
 }
 
 /// What a column may hold: so many keys, or pairs of key and value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "json::ColumnForm")]
 pub struct ColumnType {
     /// Elements of the set, or keys of the map.
     pub key: BaseType,
@@ -94,7 +95,8 @@ pub struct ColumnType {
 }
 
 /// What one atom may be. Limits that are not given do not hold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "json::BaseForm")]
 pub struct BaseType {
     /// Its kind.
     pub kind: AtomType,
@@ -222,96 +224,5 @@ impl BaseType {
             referred_table: None,
             reference: Reference::Strong,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for ColumnType {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Max {
-            Number(u64),
-            Word(String),
-        }
-        #[derive(Deserialize)]
-        struct Long {
-            key: BaseType,
-            value: Option<BaseType>,
-            min: Option<u64>,
-            max: Option<Max>,
-        }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Short(AtomType),
-            Long(Box<Long>),
-        }
-        let long = match Form::deserialize(deserializer)? {
-            Form::Long(long) => *long,
-            Form::Short(kind) => Long {
-                key: BaseType::any(kind),
-                value: None,
-                min: None,
-                max: None,
-            },
-        };
-        let max = match long.max {
-            None => Some(1),
-            Some(Max::Number(number)) => Some(number),
-            Some(Max::Word(word)) if word == "unlimited" => None,
-            Some(Max::Word(_)) => return Err(D::Error::custom("max is no number")),
-        };
-        Ok(Self {
-            key: long.key,
-            value: long.value,
-            min: long.min.unwrap_or(1),
-            max,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for BaseType {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Long {
-            #[serde(rename = "type")]
-            kind: AtomType,
-            #[serde(rename = "enum")]
-            choices: Option<Value>,
-            min_integer: Option<Atom>,
-            max_integer: Option<Atom>,
-            min_real: Option<Atom>,
-            max_real: Option<Atom>,
-            min_length: Option<u64>,
-            max_length: Option<u64>,
-            ref_table: Option<String>,
-            #[serde(default)]
-            ref_type: Reference,
-        }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Short(AtomType),
-            Long(Box<Long>),
-        }
-        let long = match Form::deserialize(deserializer)? {
-            Form::Short(kind) => return Ok(Self::any(kind)),
-            Form::Long(long) => *long,
-        };
-        Ok(Self {
-            kind: long.kind,
-            choices: match long.choices {
-                Some(Value::Set(set)) => Some(set),
-                Some(Value::Map(_)) => return Err(D::Error::custom("enum is no set")),
-                None => None,
-            },
-            min: long.min_integer.or(long.min_real),
-            max: long.max_integer.or(long.max_real),
-            min_length: long.min_length,
-            max_length: long.max_length,
-            referred_table: long.ref_table,
-            reference: long.ref_type,
-        })
     }
 }

@@ -11,7 +11,7 @@ fn written(operation: impl Into<Operation>) -> Json {
 }
 
 #[test]
-fn every_operation_is_written_as_the_rfc_has_it() {
+fn operations_on_rows_are_written_as_the_rfc_has_them() {
     let named = || Condition::equal("name", "br0");
     let insert = Operation::insert("Port")
         .with_uuid_name("p")
@@ -32,8 +32,16 @@ fn every_operation_is_written_as_the_rfc_has_it() {
         written(Operation::update("Port").column("tag", Value::empty_set())),
         json!({"op": "update", "table": "Port", "where": [], "row": {"tag": ["set", []]}})
     );
+    assert_eq!(
+        written(Operation::delete("Port")),
+        json!({"op": "delete", "table": "Port", "where": []})
+    );
+}
+
+#[test]
+fn a_mutation_names_column_mutator_and_value() {
     let mutate = Operation::mutate("Bridge")
-        .where_(named())
+        .where_(Condition::equal("name", "br0"))
         .where_(Condition::new("flood_vlans", Function::Excludes, 1))
         .mutation("ports", Mutator::Insert, NamedUuid::new("p"));
     assert_eq!(
@@ -42,10 +50,10 @@ fn every_operation_is_written_as_the_rfc_has_it() {
                "where": [["name", "==", "br0"], ["flood_vlans", "excludes", 1]],
                "mutations": [["ports", "insert", ["named-uuid", "p"]]]})
     );
-    assert_eq!(
-        written(Operation::delete("Port")),
-        json!({"op": "delete", "table": "Port", "where": []})
-    );
+}
+
+#[test]
+fn the_operations_that_change_no_row_are_written_too() {
     let wait = Operation::wait("Port", Until::NotEqual)
         .timeout(Duration::from_millis(20))
         .columns(["name"])

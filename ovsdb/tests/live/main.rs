@@ -12,5 +12,6 @@ mod monitor;
 mod reconnect;
 mod scripted;
 mod server;
+mod stage;
 mod tls;
 mod transact;

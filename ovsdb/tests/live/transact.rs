@@ -53,73 +53,68 @@ async fn schema_and_databases_are_read() {
 }
 
 #[tokio::test]
-async fn rows_are_inserted_selected_updated_mutated_and_deleted() {
+async fn rows_are_inserted_selected_updated_and_deleted() {
     let server = Server::start();
     let client = server.connect().await;
     let inserted = client.transact(DB, bridge("br0")).await.unwrap();
-    let bridge_uuid = inserted[2].uuid().unwrap();
-
-    let by_uuid = || Condition::equal("_uuid", bridge_uuid);
-    let select = Operation::select("Bridge")
-        .where_(by_uuid())
-        .columns(["name", "external_ids"]);
-    let found = client
-        .transact(DB, vec![select.clone().into()])
-        .await
-        .unwrap();
-    let [row] = found[0].rows() else {
-        panic!("{found:?}");
+    let by_uuid = || Condition::equal("_uuid", inserted[2].uuid().unwrap());
+    let operations = vec![
+        Operation::update("Bridge")
+            .where_(by_uuid())
+            .column("datapath_type", "netdev")
+            .into(),
+        Operation::select("Bridge")
+            .where_(by_uuid())
+            .columns(["name", "datapath_type", "external_ids"])
+            .into(),
+        Operation::delete("Open_vSwitch").into(),
+    ];
+    let results = client.transact(DB, operations).await.unwrap();
+    assert_eq!(results[0].count(), Some(1));
+    let [row] = results[1].rows() else {
+        panic!("{results:?}");
     };
     assert_eq!(row.get("name").and_then(Value::as_str), Some("br0"));
+    assert_eq!(row.get("datapath_type"), Some(&"netdev".into()));
     assert_eq!(row.get("external_ids").unwrap().map_get("n"), Some("1"));
-    assert_eq!(row.get("ports"), None);
+    assert_eq!(row.get("ports"), None, "not asked for");
+    assert_eq!(results[2].count(), Some(1));
+    let select = Operation::select("Interface").into();
+    let rest = client.transact(DB, vec![select]).await.unwrap();
+    assert!(rest[0].rows().is_empty(), "garbage is collected");
+}
 
-    let results = client
-        .transact(
-            DB,
-            vec![
-                Operation::comment("change the bridge"),
-                Operation::update("Bridge")
-                    .where_(by_uuid())
-                    .column("datapath_type", "netdev")
-                    .into(),
-                Operation::mutate("Bridge")
-                    .where_(by_uuid())
-                    .mutation("external_ids", Mutator::Delete, Value::set(["n"]))
-                    .mutation("external_ids", Mutator::Insert, Value::map([("m", "2")]))
-                    .into(),
-                Operation::mutate("Open_vSwitch")
-                    .mutation("next_cfg", Mutator::Add, 4)
-                    .mutation("next_cfg", Mutator::Multiply, 5)
-                    .mutation("next_cfg", Mutator::Subtract, 3)
-                    .mutation("next_cfg", Mutator::Divide, 2)
-                    .mutation("next_cfg", Mutator::Remainder, 5)
-                    .into(),
-                select.into(),
-                Operation::select("Open_vSwitch")
-                    .columns(["next_cfg"])
-                    .into(),
-                Operation::commit(Durability::Durable),
-            ],
-        )
-        .await
-        .unwrap();
-    assert_eq!(results[0], OperationResult::Done);
-    assert_eq!(results[1].count(), Some(1));
-    let after = results[4].rows()[0].get("external_ids").unwrap();
+#[tokio::test]
+async fn every_mutator_changes_as_it_says() {
+    let server = Server::start();
+    let client = server.connect().await;
+    client.transact(DB, bridge("br0")).await.unwrap();
+    let operations = vec![
+        Operation::comment("change the bridge"),
+        Operation::mutate("Bridge")
+            .mutation("external_ids", Mutator::Delete, Value::set(["n"]))
+            .mutation("external_ids", Mutator::Insert, Value::map([("m", "2")]))
+            .into(),
+        Operation::mutate("Open_vSwitch")
+            .mutation("next_cfg", Mutator::Add, 4)
+            .mutation("next_cfg", Mutator::Multiply, 5)
+            .mutation("next_cfg", Mutator::Subtract, 3)
+            .mutation("next_cfg", Mutator::Divide, 2)
+            .mutation("next_cfg", Mutator::Remainder, 5)
+            .into(),
+        Operation::select("Bridge").into(),
+        Operation::select("Open_vSwitch").into(),
+        Operation::commit(Durability::Durable),
+    ];
+    let results = client.transact(DB, operations).await.unwrap();
+    assert_eq!(
+        (&results[0], &results[5]),
+        (&OperationResult::Done, &OperationResult::Done)
+    );
+    let after = results[3].rows()[0].get("external_ids").unwrap();
     assert_eq!(*after, Value::map([("kind", "test"), ("m", "2")]));
-    let next_cfg = results[5].rows()[0].get("next_cfg").unwrap();
+    let next_cfg = results[4].rows()[0].get("next_cfg").unwrap();
     assert_eq!(next_cfg.as_i64(), Some((4 * 5 - 3) / 2 % 5));
-
-    let deleted = client
-        .transact(DB, vec![Operation::delete("Open_vSwitch").into()])
-        .await
-        .unwrap();
-    assert_eq!(deleted[0].count(), Some(1));
-    let rest = client
-        .transact(DB, vec![Operation::select("Interface").into()])
-        .await;
-    assert!(rest.unwrap()[0].rows().is_empty(), "garbage is collected");
 }
 
 #[tokio::test]
@@ -177,6 +172,16 @@ async fn a_failed_operation_is_named_with_the_servers_words_and_nothing_is_chang
     assert_eq!((index, error.as_str()), (4, "unknown column"));
     assert!(details.contains("nonsense"), "{details}");
 
+    let rows = client
+        .transact(DB, vec![Operation::select("Open_vSwitch").into()])
+        .await;
+    assert!(rows.unwrap()[0].rows().is_empty());
+}
+
+#[tokio::test]
+async fn an_abort_and_a_failed_commit_are_errors_with_their_place() {
+    let server = Server::start();
+    let client = server.connect().await;
     let aborted = client.transact(DB, vec![Operation::abort()]).await;
     let Err(Error::Operation {
         index: 0, error, ..
@@ -197,11 +202,6 @@ async fn a_failed_operation_is_named_with_the_servers_words_and_nothing_is_chang
         (5, "constraint violation"),
         "at the commit"
     );
-
-    let rows = client
-        .transact(DB, vec![Operation::select("Open_vSwitch").into()])
-        .await;
-    assert!(rows.unwrap()[0].rows().is_empty());
 }
 
 #[tokio::test]
