@@ -1,0 +1,132 @@
+//! `ct`: a packet's connection is looked up, and a copy goes through the tables anew.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{MAX_RECIRCULATIONS, Pass, Run, change};
+use crate::action::{Action, Commit, Ct, Zone};
+use crate::field::Field;
+use crate::matching::CtState;
+use crate::protocol::{ETH_IPV4, ETH_IPV6, IP_ICMP, IP_ICMPV6, IP_SCTP, IP_TCP, IP_UDP};
+use crate::table::state::State;
+use crate::table::{Connection, Endpoint, Failure, Tracked};
+
+impl<'a> Run<'a, '_> {
+    pub(super) fn track(&mut self, pass: &mut Pass<'a>, ct: &'a Ct) -> Result<(), Failure> {
+        if ct.nat.is_some() {
+            return Err(Failure::Unsupported("address translation"));
+        }
+        let zone = match ct.zone {
+            Zone::Fixed(zone) => zone,
+            Zone::From(part) => u16::try_from(pass.state.get_part(part)).unwrap_or_default(),
+        };
+        let mut seen = pass.state.reparsed();
+        seen.clear_conntrack();
+        let connection = connection(&seen, zone);
+        let tracked = connection.map(|connection| self.tracker.look_up(connection));
+        let tracked = match (connection, tracked) {
+            (Some(connection), Some(tracked)) if ct.commit != Commit::No => {
+                let tracked = marked(pass, ct, tracked)?;
+                self.tracker.commit(connection, tracked.mark, tracked.label);
+                Some(tracked)
+            }
+            (_, tracked) => tracked,
+        };
+        if let Some(table) = ct.table
+            && pass.recirculations < MAX_RECIRCULATIONS
+        {
+            write(&mut seen, zone, tracked);
+            let mut again = Pass::new(seen, table, pass.recirculations + 1);
+            again.stack = pass.stack.clone();
+            again.action_set = pass.action_set.clone();
+            self.pass(again);
+        }
+        // Only the tables that `ct` leads to know what it found.
+        pass.state.clear_conntrack();
+        Ok(())
+    }
+}
+
+/// The connection with the mark and label that the nested actions write.
+fn marked(pass: &mut Pass<'_>, ct: &Ct, mut tracked: Tracked) -> Result<Tracked, Failure> {
+    let before = pass.state.clone();
+    pass.state.set_conntrack(Field::CtMark, tracked.mark.into());
+    pass.state.set_conntrack(Field::CtLabel, tracked.label);
+    for action in &ct.exec {
+        match action {
+            Action::SetField { .. } | Action::Load { .. } | Action::Move { .. } => {
+                change(pass, action)?;
+            }
+            _ => return Err(Failure::Unsupported("this action within ct")),
+        }
+    }
+    tracked.mark = u32::try_from(pass.state.get(Field::CtMark)).unwrap_or_default();
+    tracked.label = pass.state.get(Field::CtLabel);
+    pass.state = before;
+    Ok(tracked)
+}
+
+/// The connection a packet is of; `None` when it is of none that can be tracked.
+fn connection(state: &State, zone: u16) -> Option<Connection> {
+    let (source, destination) = addresses(state)?;
+    let protocol = state.frame.protocol();
+    let port = |field| u16::try_from(state.frame.get(field)?).ok();
+    let (from, to) = match protocol {
+        IP_TCP => (port(Field::TcpSrc)?, port(Field::TcpDst)?),
+        IP_UDP => (port(Field::UdpSrc)?, port(Field::UdpDst)?),
+        IP_SCTP => (port(Field::SctpSrc)?, port(Field::SctpDst)?),
+        IP_ICMP | IP_ICMPV6 => {
+            let id = state.frame.echo_id()?;
+            (id, id)
+        }
+        _ => return None,
+    };
+    let endpoint = |address, port| Endpoint { address, port };
+    Some(Connection {
+        zone,
+        protocol,
+        source: endpoint(source, from),
+        destination: endpoint(destination, to),
+    })
+}
+
+fn addresses(state: &State) -> Option<(IpAddr, IpAddr)> {
+    let get = |field| state.frame.get(field);
+    match state.frame.eth_type() {
+        ETH_IPV4 => {
+            let v4 = |field| u32::try_from(get(field)?).ok().map(Ipv4Addr::from);
+            Some((v4(Field::Ipv4Src)?.into(), v4(Field::Ipv4Dst)?.into()))
+        }
+        ETH_IPV6 => {
+            let v6 = |field| get(field).map(Ipv6Addr::from);
+            Some((v6(Field::Ipv6Src)?.into(), v6(Field::Ipv6Dst)?.into()))
+        }
+        _ => None,
+    }
+}
+
+/// Writes down what is known of the connection.
+fn write(state: &mut State, zone: u16, tracked: Option<Tracked>) {
+    let found = tracked.map_or(CtState::INV, |tracked| tracked.state);
+    let bits = found | CtState::TRK;
+    state.set_conntrack(Field::CtState, bits.0.into());
+    state.set_conntrack(Field::CtZone, zone.into());
+    let Some(tracked) = tracked else {
+        return;
+    };
+    state.set_conntrack(Field::CtMark, tracked.mark.into());
+    state.set_conntrack(Field::CtLabel, tracked.label);
+    let original = tracked.original;
+    state.set_conntrack(Field::CtNwProto, original.protocol.into());
+    state.set_conntrack(Field::CtTpSrc, original.source.port.into());
+    state.set_conntrack(Field::CtTpDst, original.destination.port.into());
+    let ends = [
+        (original.source, Field::CtNwSrc, Field::CtIpv6Src),
+        (original.destination, Field::CtNwDst, Field::CtIpv6Dst),
+    ];
+    for (end, v4, v6) in ends {
+        match end.address {
+            IpAddr::V4(address) => state.set_conntrack(v4, u32::from(address).into()),
+            IpAddr::V6(address) => state.set_conntrack(v6, address.into()),
+        }
+    }
+}
