@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use agent::{Counters, counters, datagram, flow, host, inventory, named_counters, vif};
 use flow_collector::attribute::Attribution;
-use flow_collector::tally::{Amounts, Resume, Taken, Tally};
+use flow_collector::tally::{Admission, Amounts, Order, Resume, Stamp, Taken, Tally, Window};
 use model::{Inventory, InventoryVif, Traffic};
 use sflow::Datagram;
 
@@ -283,4 +283,65 @@ fn of_two_vifs_at_one_ifindex_the_newer_is_meant() {
         let found = attribution.sender(address()).unwrap().vif(7).unwrap();
         assert_eq!(found.port_id, new.port_id);
     }
+}
+
+#[test]
+fn order_is_told_by_the_agents_start_and_the_sequence() {
+    let stamp = |arrived, uptime, sequence| Stamp {
+        arrived,
+        uptime,
+        sequence,
+    };
+    let newest = stamp(100_000, 50_000, 50);
+    let expected = [
+        (stamp(101_000, 51_000, 51), Order::Later(1)),
+        (stamp(101_000, 50_000, 53), Order::Later(3)),
+        (stamp(100_400, 50_000, 50), Order::NotLater(0)),
+        (stamp(100_400, 49_000, 48), Order::NotLater(2)),
+        (stamp(102_000, 1_000, 1), Order::Restarted),
+        // What was held up comes all at once.
+        (stamp(100_100, 80_000, 80), Order::Later(30)),
+        // Our clock was set back: time will tell, the sequence does already.
+        (stamp(60_000, 51_000, 51), Order::Later(1)),
+        // Our clock was set forward by an hour.
+        (stamp(3_700_000, 51_000, 51), Order::Restarted),
+    ];
+    for (stamp, order) in expected {
+        assert_eq!(stamp.order(newest), order, "{stamp:?}");
+    }
+    let wrapping = stamp(100_000, u32::MAX - 500, u32::MAX);
+    let wrapped = stamp(101_000, 499, 0);
+    assert_ne!(wrapped.order(wrapping), Order::NotLater(1));
+}
+
+#[test]
+fn a_window_takes_each_datagram_once_and_the_late_ones_too() {
+    let stamp = |sequence: u32| Stamp {
+        arrived: i64::from(sequence) * 10,
+        uptime: sequence * 10,
+        sequence,
+    };
+    let mut window = Window::new(stamp(100));
+    assert_eq!(window.admit(stamp(103)), Admission::New { missing: 2 });
+    assert_eq!(window.admit(stamp(101)), Admission::Late);
+    assert_eq!(window.admit(stamp(101)), Admission::Refused);
+    assert_eq!(window.admit(stamp(100)), Admission::Refused);
+    assert_eq!(window.admit(stamp(103)), Admission::Refused);
+    assert_eq!(window.admit(stamp(180)), Admission::New { missing: 76 });
+    assert_eq!(window.admit(stamp(102)), Admission::Refused);
+}
+
+#[test]
+fn a_late_datagram_of_an_agent_that_has_started_anew_is_refused() {
+    let stamp = |arrived, uptime, sequence| Stamp {
+        arrived,
+        uptime,
+        sequence,
+    };
+    let mut window = Window::new(stamp(100_000, 50_000, 50));
+    let restarted = window.admit(stamp(102_000, 1_000, 1));
+    assert_eq!(restarted, Admission::New { missing: 0 });
+    assert_eq!(window.admit(stamp(102_100, 51_000, 51)), Admission::Refused);
+    let next = window.admit(stamp(102_200, 1_000, 2));
+    assert_eq!(next, Admission::New { missing: 0 });
 }

@@ -70,13 +70,13 @@ impl Reading {
     /// one is no newer.
     #[must_use]
     pub fn since(&self, last: &Self) -> Option<Moved> {
-        if matches!(
-            self.stamp.order(last.stamp),
-            Order::NotLater(_) | Order::Outlived
-        ) {
+        if let Order::NotLater(_) = self.stamp.order(last.stamp) {
             return None;
         }
         let fell = self.sent.bytes < last.sent.bytes || self.received.bytes < last.received.bytes;
+        if fell && self.stamp.is_outlived_by(last.stamp) {
+            return None;
+        }
         let moved = match (fell, self.port == last.port) {
             // They only ever grow: these began anew, at zero.
             (true, _) => self.whole(),

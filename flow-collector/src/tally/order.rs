@@ -2,18 +2,12 @@
 //!
 //! A datagram carries a sequence number and its agent's uptime; the collector adds its own clock.
 //! Arrival minus uptime is when the agent started. That moment stays put (to a second: Open vSwitch
-//! counts whole seconds) while the agent runs, so it tells a restart, where the sequence starts over,
-//! from a datagram that was late or came twice:
-//!
-//! ```text
-//!                   start moved forward        start where it was        start moved backward
-//! sequence ahead    restarted                  later                     sent before a restart
-//! not ahead         restarted                  late or a duplicate       sent before a restart
-//! ```
+//! counts whole seconds) while the agent runs. So it tells an agent that has started anew, and counts
+//! from 1 again, from a datagram that was late or came twice.
 
 /// How exact uptimes are, in milliseconds.
 const UPTIME_STEP: i64 = 1000;
-/// How much an agent's start may seem to move, in milliseconds, and still be the same start.
+/// How far apart two starts may seem, in milliseconds, and still be the same start.
 const SAME_START: i64 = 2 * UPTIME_STEP;
 /// How long a datagram may be under way, in milliseconds.
 const LATEST: i64 = 10_000;
@@ -38,8 +32,6 @@ pub enum Order {
     Restarted,
     /// So many datagrams before it, or the same one: 0.
     NotLater(u32),
-    /// By an agent that has started anew since.
-    Outlived,
 }
 
 impl Stamp {
@@ -47,21 +39,33 @@ impl Stamp {
     #[must_use]
     pub fn order(self, newest: Self) -> Order {
         let elapsed = self.arrived.saturating_sub(newest.arrived);
-        let uptime = i64::from(self.uptime);
-        let start_moved = elapsed.saturating_sub(uptime - i64::from(newest.uptime));
-        // An agent that restarted did so after its last datagram, so is up for no longer than that.
-        if start_moved >= SAME_START && uptime < elapsed.saturating_add(UPTIME_STEP) {
+        // An agent that started anew did so after its last datagram, so is up for no longer than that.
+        let fits = i64::from(self.uptime) < elapsed.saturating_add(UPTIME_STEP);
+        if fits && self.start().saturating_sub(newest.start()) >= SAME_START {
             return Order::Restarted;
-        }
-        // Not beyond the time a datagram may take: our own clock may have been set back.
-        if start_moved <= -SAME_START && (0..LATEST).contains(&elapsed) {
-            return Order::Outlived;
         }
         // Sequence numbers wrap: the nearer way round is meant.
         match self.sequence.wrapping_sub(newest.sequence) {
             ahead @ 1..=0x7fff_ffff => Order::Later(ahead),
             _ => Order::NotLater(newest.sequence.wrapping_sub(self.sequence)),
         }
+    }
+
+    /// Whether this is of a run of the agent that had ended when `newest` was sent.
+    pub(super) fn is_outlived_by(self, newest: Self) -> bool {
+        let elapsed = self.arrived.saturating_sub(newest.arrived);
+        // Not for long: our own clock may have been set back.
+        (0..LATEST).contains(&elapsed) && newest.start().saturating_sub(self.start()) >= SAME_START
+    }
+
+    /// When the agent started, in milliseconds since 1970.
+    fn start(self) -> i64 {
+        self.arrived.saturating_sub(self.uptime.into())
+    }
+
+    /// Whether this is of the same run of the agent as `other`.
+    fn is_of_the_run_of(self, other: Self) -> bool {
+        self.start().abs_diff(other.start()) < SAME_START.unsigned_abs()
     }
 }
 
@@ -71,6 +75,8 @@ pub struct Window {
     newest: Stamp,
     /// Bit n: the one n before the newest was taken.
     taken: u64,
+    /// The newest from before the agent started anew.
+    before: Option<Stamp>,
 }
 
 /// Whether to take a datagram.
@@ -83,7 +89,7 @@ pub enum Admission {
     },
     /// Yes: it was missing.
     Late,
-    /// No: taken before, or too late to tell.
+    /// No: taken before, too late to tell, or by an agent that has started anew since.
     Refused,
 }
 
@@ -94,14 +100,23 @@ impl Window {
         Self {
             newest: first,
             taken: 1,
+            before: None,
         }
     }
 
     /// Whether to take the datagram with this stamp; remembers it.
     pub fn admit(&mut self, stamp: Stamp) -> Admission {
+        // Of the run before; not just of any: what was held up seems to come from an earlier start.
+        let before = self.before.filter(|before| stamp.is_of_the_run_of(*before));
+        if before.is_some() && stamp.is_outlived_by(self.newest) {
+            return Admission::Refused;
+        }
         match stamp.order(self.newest) {
             Order::Restarted => {
-                *self = Self::new(stamp);
+                *self = Self {
+                    before: Some(self.newest),
+                    ..Self::new(stamp)
+                };
                 Admission::New { missing: 0 }
             }
             Order::Later(ahead) => {
@@ -116,7 +131,6 @@ impl Window {
                 }
                 _ => Admission::Refused,
             },
-            Order::Outlived => Admission::Refused,
         }
     }
 }
