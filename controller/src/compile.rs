@@ -1,0 +1,268 @@
+//! From the intent to one plan per host: pure, and item by item.
+//!
+//! [`plan`] is the whole of a host's plan. [`touched`] says which items of which hosts one change
+//! may have altered: it looks only at what was written and at the hosts that have its networks,
+//! never at the pool.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::plan::{
+    Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
+    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort,
+};
+use model::{HostId, NetworkId, PhysicalNetwork, Port, PortId};
+
+use crate::intent::Intent;
+use crate::object::{Key, PluggedInstance};
+
+/// Everything this host must be and know, as of the intent's revision.
+#[must_use]
+pub fn plan(intent: &Intent, host: HostId) -> HostPlan {
+    let items = keys(intent, host).into_iter();
+    HostPlan {
+        generation: Generation(intent.revision),
+        items: items
+            .filter_map(|key| Some((key, item(intent, host, key)?)))
+            .collect(),
+    }
+}
+
+/// The keys of a host's plan.
+#[must_use]
+pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
+    let physical_networks = intent.physical_networks.keys();
+    let mut keys: BTreeSet<PlanKey> = physical_networks
+        .map(|id| PlanKey::PhysicalNetwork(*id))
+        .collect();
+    keys.extend(intent.sampling.iter().map(|_| PlanKey::Sampling));
+    let mut last = None;
+    for port in intent.ports_on(host) {
+        keys.insert(PlanKey::Port(port.id));
+        // The ports come network by network, so each network is met once.
+        if last.replace(port.network_id) != Some(port.network_id) {
+            keys.insert(PlanKey::Network(port.network_id));
+            keys.extend(remote_ports(intent, port.network_id, host));
+        }
+    }
+    let instances = intent.instances_on(host);
+    keys.extend(instances.map(|it| PlanKey::Instance(it.instance.id)));
+    keys
+}
+
+/// The ports of a network that are bound to hosts other than this.
+fn remote_ports(
+    intent: &Intent,
+    network: NetworkId,
+    host: HostId,
+) -> impl Iterator<Item = PlanKey> {
+    let ports = intent.ports_of(network);
+    let elsewhere = ports.filter(move |port| port.host_id.is_some_and(|it| it != host));
+    elsewhere.map(|port| PlanKey::RemotePort(port.id))
+}
+
+/// The item under this key in the host's plan, if its plan has one.
+#[must_use]
+pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
+    Some(match key {
+        PlanKey::PhysicalNetwork(id) => {
+            PlanItem::PhysicalNetwork(physical_network(intent.physical_networks.get(&id)?))
+        }
+        PlanKey::Network(id) => PlanItem::Network(network(intent, host, id)?),
+        PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
+        PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
+        PlanKey::Instance(id) => {
+            let plugged = intent.instances.get(&id)?;
+            let here = plugged.instance.host_id == host;
+            PlanItem::Instance(here.then(|| instance(intent, plugged))?)
+        }
+        PlanKey::Sampling => PlanItem::Sampling(intent.sampling.clone()?),
+    })
+}
+
+fn physical_network(network: &PhysicalNetwork) -> PlannedPhysicalNetwork {
+    PlannedPhysicalNetwork {
+        id: network.id,
+        name: network.name.clone(),
+        role: network.role,
+        nic: network.nic.clone(),
+        vlans: network.vlans.clone(),
+        mtu: network.mtu,
+    }
+}
+
+fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwork> {
+    if !intent.is_on(id, host) {
+        return None;
+    }
+    let network = intent.networks.get(&id)?;
+    Some(PlannedNetwork {
+        id,
+        tenant_id: network.tenant_id,
+        number: network.number,
+        segment: network.segment,
+        mtu: network.mtu,
+    })
+}
+
+fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
+    let port = intent.ports.get(&id)?;
+    if port.host_id != Some(host) {
+        return None;
+    }
+    Some(PlannedPort {
+        id,
+        network_id: port.network_id,
+        mac: port.mac,
+        addresses: port.addresses.clone(),
+    })
+}
+
+fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemotePort> {
+    let port = intent.ports.get(&id)?;
+    let host_id = port.host_id.filter(|elsewhere| *elsewhere != host)?;
+    if !intent.is_on(port.network_id, host) {
+        return None;
+    }
+    Some(PlannedRemotePort {
+        id,
+        network_id: port.network_id,
+        mac: port.mac,
+        addresses: port.addresses.clone(),
+        host_id,
+    })
+}
+
+fn instance(intent: &Intent, plugged: &PluggedInstance) -> PlannedInstance {
+    let ports = plugged.port_ids.iter();
+    let ports = ports.filter_map(|id| intent.ports.get(id));
+    PlannedInstance {
+        id: plugged.instance.id,
+        name: plugged.instance.name.clone(),
+        driver: plugged.instance.driver,
+        interfaces: ports.filter_map(|port| interface(intent, port)).collect(),
+    }
+}
+
+fn interface(intent: &Intent, port: &Port) -> Option<PlannedInterface> {
+    let network = intent.networks.get(&port.network_id)?;
+    let mut addresses = Vec::new();
+    let mut gateways: Vec<IpAddr> = Vec::new();
+    for address in &port.addresses {
+        let subnet = intent.subnet_with(port.network_id, *address)?;
+        addresses.push(IpNet::new(*address, subnet.cidr.prefix_len()).ok()?);
+        let gateway = subnet.gateway;
+        // The first subnet of a family gives its gateway, unless the port is the gateway's address
+        // itself, as in a prefix of one address.
+        let family_has_one = gateways.iter().any(|it| it.is_ipv4() == gateway.is_ipv4());
+        if !family_has_one && gateway != *address {
+            gateways.push(gateway);
+        }
+    }
+    Some(PlannedInterface {
+        port_id: port.id,
+        mac: port.mac,
+        addresses,
+        gateways,
+        mtu: network.mtu,
+    })
+}
+
+/// The items that may differ between two revisions, given the objects written in between.
+/// Whatever is not among them is the same in both.
+#[must_use]
+pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(HostId, PlanKey)> {
+    let mut touched = Touched {
+        before,
+        after,
+        items: BTreeSet::new(),
+        moved: BTreeSet::new(),
+    };
+    for key in written {
+        match *key {
+            // Hosts see of these only what ports and instances say of them, and no port has an
+            // address of a subnet that comes or goes.
+            Key::Tenant(_) | Key::Host(_) | Key::Subnet(_) => {}
+            Key::PhysicalNetwork(id) => touched.on_every_host(PlanKey::PhysicalNetwork(id)),
+            Key::Network(id) => touched.network(id),
+            Key::Port(id) => touched.port(id),
+            Key::Instance(id) => touched.instance(id),
+        }
+    }
+    touched.items
+}
+
+struct Touched<'a> {
+    before: &'a Intent,
+    after: &'a Intent,
+    items: BTreeSet<(HostId, PlanKey)>,
+    /// Networks that came to a host or left it, dealt with already.
+    moved: BTreeSet<(HostId, NetworkId)>,
+}
+
+impl Touched<'_> {
+    fn on_every_host(&mut self, key: PlanKey) {
+        let hosts = self.after.hosts.keys();
+        self.items.extend(hosts.map(|host| (*host, key)));
+    }
+
+    /// The hosts that have a port of the network, or had.
+    fn hosts(&self, network: NetworkId) -> BTreeSet<HostId> {
+        let before = self.before.hosts_of(network);
+        before.chain(self.after.hosts_of(network)).collect()
+    }
+
+    fn network(&mut self, id: NetworkId) {
+        for host in self.hosts(id) {
+            self.items.insert((host, PlanKey::Network(id)));
+        }
+    }
+
+    fn port(&mut self, id: PortId) {
+        let versions = [self.before.ports.get(&id), self.after.ports.get(&id)];
+        for port in versions.into_iter().flatten() {
+            let network = port.network_id;
+            for host in self.hosts(network) {
+                self.items.insert((host, PlanKey::Port(id)));
+                self.items.insert((host, PlanKey::RemotePort(id)));
+            }
+            if let Some(host) = port.host_id {
+                self.arrival_or_departure(network, host);
+            }
+            if let Some(user) = self.after.instance_with(id) {
+                self.instance(user.instance.id);
+            }
+        }
+    }
+
+    /// With its first port of a network a host needs all of the network; without one, nothing.
+    fn arrival_or_departure(&mut self, network: NetworkId, host: HostId) {
+        let (was, is) = (
+            self.before.is_on(network, host),
+            self.after.is_on(network, host),
+        );
+        if was == is || !self.moved.insert((host, network)) {
+            return;
+        }
+        self.items.insert((host, PlanKey::Network(network)));
+        for intent in [self.before, self.after] {
+            let remote = remote_ports(intent, network, host);
+            self.items.extend(remote.map(|key| (host, key)));
+        }
+    }
+
+    fn instance(&mut self, id: model::InstanceId) {
+        let versions = [
+            self.before.instances.get(&id),
+            self.after.instances.get(&id),
+        ];
+        for plugged in versions.into_iter().flatten() {
+            let host = plugged.instance.host_id;
+            self.items.insert((host, PlanKey::Instance(id)));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What the hosts last said: in memory only, for they say it again when they connect.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use imbl::{OrdMap, OrdSet};
+use model::plan::Generation;
+use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
+use model::{EventKind, HostId, HostStatus, InstanceId, InstanceStatus, Port, PortId, PortState};
+use model::{PortStatus, Timestamp};
+use uuid::Uuid;
+
+use super::events::shortened;
+
+/// The most interfaces, instances and failures of one host that are looked at.
+const ENTRIES_MAX: usize = 10_000;
+
+/// The longest name of an interface, in bytes: Linux has 15, others some more.
+const INTERFACE_BYTES_MAX: usize = 64;
+
+/// Everything that hosts said, as of one moment. A clone costs a few pointers.
+#[derive(Clone, Default)]
+pub(crate) struct Observed {
+    hosts: OrdMap<HostId, SeenHost>,
+    sightings: OrdSet<(PortId, HostId, String)>,
+}
+
+/// What one host said.
+#[derive(Clone, Default)]
+pub(crate) struct SeenHost {
+    pub(crate) status: HostStatus,
+    /// By the interface's name.
+    pub(crate) vifs: OrdMap<String, SeenVif>,
+    instances: OrdMap<InstanceId, InstanceReport>,
+    failures: Vec<ItemFailure>,
+}
+
+/// An interface, and since when we know it so.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenVif {
+    pub(crate) vif: Vif,
+    /// Since when this interface, with this number, carries this port.
+    pub(crate) since: Timestamp,
+    /// What operators were told of it, so that they are told once.
+    told: Option<EventKind>,
+}
+
+/// A port's interface on a host.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) host: HostId,
+    pub(crate) interface: String,
+    pub(crate) since: Timestamp,
+    /// Whether there is a device behind the name; a name without one may be left from a crash.
+    pub(crate) live: bool,
+}
+
+/// What a report changed.
+#[derive(Default)]
+pub(crate) struct News {
+    /// Ports whose interface came, went or changed.
+    pub(crate) ports: Vec<PortId>,
+    /// Interfaces that name no port at all, met for the first time: with what they say instead.
+    pub(crate) nameless: Vec<(String, String)>,
+    /// Failures that were not there before.
+    pub(crate) failures: Vec<String>,
+    /// Whether entries were left out because there are too many.
+    pub(crate) truncated: bool,
+}
+
+/// How to read it.
+impl Observed {
+    pub(crate) fn host(&self, id: HostId) -> Option<&SeenHost> {
+        self.hosts.get(&id)
+    }
+
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (&HostId, &SeenHost)> {
+        self.hosts.iter()
+    }
+
+    /// The hosts with an open session.
+    pub(crate) fn connected(&self) -> Vec<HostId> {
+        let connected = self.hosts.iter().filter(|(_, host)| host.status.connected);
+        connected.map(|(id, _)| *id).collect()
+    }
+
+    /// Where a port's interfaces are, by host.
+    pub(crate) fn sightings(&self, port: PortId) -> impl Iterator<Item = Sighting> + '_ {
+        let lowest = (port, HostId::from(Uuid::nil()), String::new());
+        let from_there = self.sightings.range(lowest..);
+        let of_port = from_there.take_while(move |(id, _, _)| *id == port);
+        of_port.filter_map(|(_, host, interface)| {
+            let seen = self.hosts.get(host)?.vifs.get(interface)?;
+            Some(Sighting {
+                host: *host,
+                interface: interface.clone(),
+                since: seen.since,
+                live: seen.vif.ifindex.is_some() || seen.vif.state != PortState::Down,
+            })
+        })
+    }
+
+    /// What the host that a port is bound to says of it.
+    pub(crate) fn port_status(&self, port: &Port) -> PortStatus {
+        let Some(host) = port.host_id else {
+            return PortStatus::default();
+        };
+        let lowest = (port.id, host, String::new());
+        let mut sightings = self.sightings.range(lowest..);
+        let found = sightings
+            .next()
+            .filter(|it| it.0 == port.id && it.1 == host);
+        let vif = found.and_then(|(_, host, name)| self.hosts.get(host)?.vifs.get(name));
+        vif.map_or_else(PortStatus::default, |SeenVif { vif, .. }| PortStatus {
+            state: vif.state,
+            reason: vif.reason.clone(),
+            interface: Some(vif.interface.clone()),
+            generation: vif.generation,
+        })
+    }
+
+    /// What an instance's host says of it.
+    pub(crate) fn instance_status(&self, host: HostId, id: InstanceId) -> Option<InstanceStatus> {
+        let report = self.hosts.get(&host)?.instances.get(&id)?;
+        Some(InstanceStatus {
+            running: report.running,
+            handle: report.handle.clone(),
+            reason: report.reason.clone(),
+        })
+    }
+}
+
+/// How it changes.
+impl Observed {
+    /// A session opened.
+    pub(super) fn connected_from(&mut self, host: HostId, address: IpAddr, agent_version: String) {
+        let status = &mut self.hosts.entry(host).or_default().status;
+        status.connected = true;
+        status.address = Some(address);
+        status.agent_version = Some(shortened(agent_version));
+        status.last_seen_at = Some(Timestamp::now());
+    }
+
+    /// The session ended: everything else stays as last known. Gives the ports it had.
+    pub(super) fn lost(&mut self, host: HostId) -> Vec<PortId> {
+        let Some(seen) = self.hosts.get_mut(&host) else {
+            return Vec::new();
+        };
+        seen.status.connected = false;
+        let ports = seen.vifs.values().filter_map(|seen| seen.vif.port_id);
+        ports.collect()
+    }
+
+    /// The host spoke.
+    pub(super) fn heard(&mut self, host: HostId) {
+        if let Some(seen) = self.hosts.get_mut(&host) {
+            seen.status.last_seen_at = Some(Timestamp::now());
+        }
+    }
+
+    /// A plan was sent.
+    pub(super) fn planned(&mut self, host: HostId, generation: Generation) {
+        if let Some(seen) = self.hosts.get_mut(&host) {
+            seen.status.planned = Some(generation);
+        }
+    }
+
+    /// A port is bound to the host from now on: what its interface there moves is its own.
+    /// Gives whether it has one there.
+    pub(super) fn bound(&mut self, port: PortId, host: HostId) -> bool {
+        let here: Vec<Sighting> = self.sightings(port).filter(|it| it.host == host).collect();
+        let Some(seen) = self.hosts.get_mut(&host) else {
+            return false;
+        };
+        for sighting in &here {
+            if let Some(vif) = seen.vifs.get_mut(&sighting.interface) {
+                vif.since = Timestamp::now();
+                vif.told = None;
+            }
+        }
+        !here.is_empty()
+    }
+
+    /// Whether operators were not told this of the interface yet; they are now.
+    pub(super) fn tell(&mut self, host: HostId, interface: &str, kind: EventKind) -> bool {
+        let seen = self.hosts.get_mut(&host);
+        let vif = seen.and_then(|seen| seen.vifs.get_mut(interface));
+        vif.is_some_and(|vif| vif.told.replace(kind) != Some(kind))
+    }
+
+    /// Takes in what a host reports of itself.
+    pub(super) fn absorb(&mut self, host: HostId, report: HostReport) -> News {
+        let mut news = News::default();
+        let mut seen = self.hosts.get(&host).cloned().unwrap_or_default();
+        seen.status.last_seen_at = Some(Timestamp::now());
+        seen.status.realized = Some(report.realized);
+        seen.absorb_failures(report.failures, &mut news);
+        seen.absorb_instances(report.complete, report.instances, &report.instances_gone);
+        let gone = match report.complete {
+            true => seen.vifs_not_in(&report.vifs),
+            false => report.vifs_gone,
+        };
+        for name in gone {
+            self.vif_gone(&mut seen, host, &name, &mut news);
+        }
+        for vif in report.vifs {
+            self.vif_seen(&mut seen, host, vif, &mut news);
+        }
+        self.hosts.insert(host, seen);
+        news
+    }
+
+    fn vif_gone(&mut self, seen: &mut SeenHost, host: HostId, name: &str, news: &mut News) {
+        let Some(gone) = seen.vifs.remove(name) else {
+            return;
+        };
+        if let Some(port) = gone.vif.port_id {
+            self.sightings.remove(&(port, host, gone.vif.interface));
+            news.ports.push(port);
+        }
+    }
+
+    fn vif_seen(&mut self, seen: &mut SeenHost, host: HostId, vif: Vif, news: &mut News) {
+        let vif = sanitized(vif);
+        let before = seen.vifs.get(&vif.interface).cloned();
+        if vif.interface.len() > INTERFACE_BYTES_MAX
+            || (before.is_none() && seen.vifs.len() >= ENTRIES_MAX)
+        {
+            news.truncated = true;
+            return;
+        }
+        let same_port = before.as_ref().is_some_and(|before| {
+            before.vif.port_id == vif.port_id && before.vif.iface_id == vif.iface_id
+        });
+        let same_number = before
+            .as_ref()
+            .is_some_and(|it| it.vif.ifindex == vif.ifindex);
+        if !same_port {
+            self.vif_gone(seen, host, &vif.interface, news);
+        }
+        match vif.port_id {
+            Some(port) => {
+                self.sightings.insert((port, host, vif.interface.clone()));
+                news.ports.push(port);
+            }
+            None if !same_port => {
+                let names = (vif.interface.clone(), vif.iface_id.clone());
+                news.nameless.push(names);
+            }
+            None => {}
+        }
+        let kept = before.filter(|_| same_port);
+        let since = kept.as_ref().filter(|_| same_number).map(|kept| kept.since);
+        let next = SeenVif {
+            since: since.unwrap_or_else(Timestamp::now),
+            told: kept.and_then(|kept| kept.told),
+            vif,
+        };
+        seen.vifs.insert(next.vif.interface.clone(), next);
+    }
+}
+
+impl SeenHost {
+    fn absorb_failures(&mut self, mut failures: Vec<ItemFailure>, news: &mut News) {
+        news.truncated |= failures.len() > ENTRIES_MAX;
+        failures.truncate(ENTRIES_MAX);
+        let sentence = |it: &ItemFailure| shortened(format!("{}: {}", it.key, it.reason));
+        let fresh = failures.iter().filter(|it| !self.failures.contains(it));
+        news.failures = fresh.map(sentence).collect();
+        self.status.failures = failures.iter().map(sentence).collect();
+        self.failures = failures;
+    }
+
+    fn absorb_instances(
+        &mut self,
+        complete: bool,
+        instances: Vec<InstanceReport>,
+        gone: &[InstanceId],
+    ) {
+        if complete {
+            self.instances.clear();
+        }
+        for id in gone {
+            self.instances.remove(id);
+        }
+        for mut report in instances {
+            report.handle = report.handle.map(shortened);
+            report.reason = report.reason.map(shortened);
+            if self.instances.len() < ENTRIES_MAX || self.instances.contains_key(&report.id) {
+                self.instances.insert(report.id, report);
+            }
+        }
+    }
+
+    fn vifs_not_in(&self, vifs: &[Vif]) -> Vec<String> {
+        let listed: std::collections::BTreeSet<&str> =
+            vifs.iter().map(|vif| vif.interface.as_str()).collect();
+        let unlisted = self
+            .vifs
+            .keys()
+            .filter(|name| !listed.contains(name.as_str()));
+        unlisted.cloned().collect()
+    }
+}
+
+/// What a host says is only text until it was cut to size.
+fn sanitized(vif: Vif) -> Vif {
+    Vif {
+        iface_id: shortened(vif.iface_id),
+        reason: vif.reason.map(shortened),
+        ..vif
+    }
+}

@@ -1,0 +1,159 @@
+//! What a session has still to send, and in what parts it travels.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
+use model::HostId;
+use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::compile;
+use crate::intent::Intent;
+
+/// More items than this are not a difference any more: the whole plan is sent instead.
+const DIRTY_MAX: usize = 20_000;
+
+/// The size that a part is filled to, in estimated bytes: far below what a frame may be.
+const PART_BYTES: usize = MAX_FRAME_BYTES / 4;
+
+/// What one open session has to send.
+pub(super) struct Outbox {
+    /// Tells sessions of one host apart.
+    pub(super) session: u64,
+    pub(super) dirty: Dirty,
+    pub(super) wake: Arc<Notify>,
+    /// Ends the session, when a newer one of the same host takes its place.
+    pub(super) replaced: CancellationToken,
+}
+
+/// What may differ from what the host was sent last.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Dirty {
+    /// Everything.
+    Whole,
+    /// These items.
+    Items(BTreeSet<PlanKey>),
+}
+
+impl Dirty {
+    pub(super) fn nothing() -> Self {
+        Self::Items(BTreeSet::new())
+    }
+
+    pub(super) fn add(&mut self, key: PlanKey) {
+        let Self::Items(keys) = self else {
+            return;
+        };
+        keys.insert(key);
+        if keys.len() > DIRTY_MAX {
+            *self = Self::Whole;
+        }
+    }
+}
+
+/// What a host was sent last: of this generation, made from this intent.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) generation: Generation,
+    pub(super) intent: Arc<Intent>,
+}
+
+/// A host's whole plan, in parts.
+pub(super) fn whole(intent: &Intent, host: HostId) -> Vec<PlanChange> {
+    let plan = compile::plan(intent, host);
+    let upsert = plan.items.into_values().collect();
+    parts(plan.generation, None, upsert, Vec::new())
+}
+
+/// What changed for a host since what it was sent, in parts; none if nothing did.
+pub(super) fn difference(
+    sent: &Sent,
+    intent: &Intent,
+    host: HostId,
+    dirty: BTreeSet<PlanKey>,
+) -> Vec<PlanChange> {
+    let (mut upsert, mut remove) = (Vec::new(), Vec::new());
+    for key in dirty {
+        let before = compile::item(&sent.intent, host, key);
+        match compile::item(intent, host, key) {
+            Some(after) if before.as_ref() != Some(&after) => upsert.push(after),
+            None if before.is_some() => remove.push(key),
+            _ => {}
+        }
+    }
+    if upsert.is_empty() && remove.is_empty() {
+        return Vec::new();
+    }
+    parts(
+        Generation(intent.revision),
+        Some(sent.generation),
+        upsert,
+        remove,
+    )
+}
+
+fn parts(
+    generation: Generation,
+    base: Option<Generation>,
+    upsert: Vec<PlanItem>,
+    remove: Vec<PlanKey>,
+) -> Vec<PlanChange> {
+    let empty = || PlanChange {
+        generation,
+        base,
+        upsert: Vec::new(),
+        remove: Vec::new(),
+        more: true,
+    };
+    let mut parts = Vec::new();
+    let (mut part, mut bytes) = (empty(), 0);
+    for item in upsert {
+        let size = estimated_bytes(&item);
+        let full = part.upsert.len() == MAX_ITEMS_PER_CHANGE || bytes + size > PART_BYTES;
+        if full && !part.upsert.is_empty() {
+            parts.push(std::mem::replace(&mut part, empty()));
+            bytes = 0;
+        }
+        bytes += size;
+        part.upsert.push(item);
+    }
+    for key in remove {
+        if part.upsert.len() + part.remove.len() >= MAX_ITEMS_PER_CHANGE {
+            parts.push(std::mem::replace(&mut part, empty()));
+        }
+        part.remove.push(key);
+    }
+    part.more = false;
+    parts.push(part);
+    parts
+}
+
+/// No less than the item's JSON takes, by the parts of it that vary.
+fn estimated_bytes(item: &PlanItem) -> usize {
+    const FIXED: usize = 400;
+    const PER_ADDRESS: usize = 48;
+    // A name of 64 characters, four bytes or a six-byte escape each.
+    const NAME: usize = 400;
+    match item {
+        PlanItem::PhysicalNetwork(it) => {
+            let vlans = it.vlans.as_ref().map_or(0, |vlans| vlans.to_string().len());
+            FIXED + NAME + vlans
+        }
+        PlanItem::Network(_) | PlanItem::Sampling(_) => FIXED,
+        PlanItem::Port(it) => FIXED + PER_ADDRESS * it.addresses.len(),
+        PlanItem::RemotePort(it) => FIXED + PER_ADDRESS * it.addresses.len(),
+        PlanItem::Instance(it) => {
+            let addresses: usize = it
+                .interfaces
+                .iter()
+                .map(|one| one.addresses.len() + 2)
+                .sum();
+            FIXED + NAME + FIXED * it.interfaces.len() + PER_ADDRESS * addresses
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Where a port belongs, given where its interfaces were seen: pure.
+//!
+//! A port follows its interface, but it is never in two places: while its host still has it, an
+//! interface elsewhere that names it stays dark. A live migration is just that for a while, and
+//! ends when the source lets go.
+
+#[cfg(test)]
+mod tests;
+
+use model::{HostId, Port, PortId};
+
+use super::observed::{Observed, Sighting};
+use crate::intent::Intent;
+
+/// What to do about a port's interfaces.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The host to bind it to, if that changes.
+    pub(crate) bind: Option<HostId>,
+    /// Interfaces that name a port that does not exist.
+    pub(crate) unknown: Vec<(HostId, String)>,
+    /// Interfaces that name the port on a host that it is not bound to.
+    pub(crate) conflicts: Vec<(HostId, String)>,
+}
+
+/// Judges one port by everything that is known now.
+pub(crate) fn judge(intent: &Intent, observed: &Observed, port: PortId) -> Verdict {
+    let sightings = observed.sightings(port);
+    let place = |sighting: &Sighting| (sighting.host, sighting.interface.clone());
+    let Some(port) = intent.ports.get(&port) else {
+        return Verdict {
+            unknown: sightings.map(|sighting| place(&sighting)).collect(),
+            ..Verdict::default()
+        };
+    };
+    let connected = |id: HostId| observed.host(id).is_some_and(|host| host.status.connected);
+    let sightings: Vec<Sighting> = sightings.filter(|it| connected(it.host)).collect();
+    let holder = holder(intent, port, &sightings);
+    let elsewhere = sightings.iter().filter(|it| Some(it.host) != holder);
+    Verdict {
+        bind: holder.filter(|host| port.host_id != Some(*host)),
+        unknown: Vec::new(),
+        conflicts: elsewhere.map(place).collect(),
+    }
+}
+
+/// The host that a port belongs to: the one it is on now, if it is really there; otherwise the
+/// first one that it really is on; otherwise the one that claims it.
+fn holder(intent: &Intent, port: &Port, sightings: &[Sighting]) -> Option<HostId> {
+    // Our own instances run where the intent says, whatever a host claims.
+    if intent.instance_with(port.id).is_some() {
+        return port.host_id;
+    }
+    let at_home = |it: &&Sighting| Some(it.host) == port.host_id;
+    let live = || sightings.iter().filter(|it| it.live);
+    let found = live()
+        .find(at_home)
+        .or_else(|| live().min_by_key(|it| (it.since, it.host)))
+        .or_else(|| sightings.iter().find(at_home))
+        .or_else(|| sightings.iter().min_by_key(|it| (it.since, it.host)));
+    found.map(|it| it.host).or(port.host_id)
+}

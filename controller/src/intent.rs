@@ -1,0 +1,361 @@
+//! The whole intent in memory: every object, and what is needed to decide about one of them
+//! without looking at the others.
+//!
+//! All maps are persistent: a clone is a copy of a few pointers, so every revision is a value of
+//! its own that readers keep as long as they like. Nothing here checks anything: [`service`]
+//! decides what may be written, this only keeps the indices true.
+//!
+//! [`service`]: crate::service
+
+mod free;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use model::plan::Sampling;
+use model::{
+    Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
+    Port, PortId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId,
+};
+use uuid::Uuid;
+
+use self::free::FreeAddresses;
+use crate::object::{Key, Noun, Object, PluggedInstance, ScopedName, Write};
+
+/// Everything that operators and hosts asked for, as of one revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intent {
+    /// Increases by one with every change, and with every start of the controller.
+    pub revision: u64,
+    /// How hosts sample their traffic: from the command line, the same for all.
+    pub sampling: Option<Sampling>,
+    /// The largest network number ever given: numbers are never used again.
+    pub last_network_number: u32,
+
+    pub(crate) tenants: OrdMap<TenantId, Arc<Tenant>>,
+    pub(crate) physical_networks: OrdMap<PhysicalNetworkId, Arc<PhysicalNetwork>>,
+    pub(crate) hosts: OrdMap<HostId, Arc<Host>>,
+    pub(crate) networks: OrdMap<NetworkId, Arc<Network>>,
+    pub(crate) subnets: OrdMap<SubnetId, Arc<Subnet>>,
+    pub(crate) ports: OrdMap<PortId, Arc<Port>>,
+    pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
+
+    names: OrdMap<ScopedName, Uuid>,
+    networks_by_tenant: OrdSet<(TenantId, NetworkId)>,
+    instances_by_tenant: OrdSet<(TenantId, InstanceId)>,
+    segments: OrdMap<Segment, NetworkId>,
+    free: FreeAddresses,
+    macs: OrdMap<(NetworkId, MacAddr), PortId>,
+    addresses: OrdMap<(NetworkId, IpAddr), PortId>,
+    subnets_by_network: OrdSet<(NetworkId, SubnetId)>,
+    ports_by_network: OrdSet<(NetworkId, PortId)>,
+    ports_by_host: OrdSet<(HostId, NetworkId, PortId)>,
+    /// How many ports of the network are bound to the host: there is no entry without one.
+    hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
+    instances_by_host: OrdSet<(HostId, InstanceId)>,
+    instances_by_port: OrdMap<PortId, InstanceId>,
+}
+
+/// Everything that can be looked up without a search.
+impl Intent {
+    /// The object under the key.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<Object> {
+        match key {
+            Key::Tenant(id) => self.tenants.get(&id).cloned().map(Object::Tenant),
+            Key::PhysicalNetwork(id) => {
+                let found = self.physical_networks.get(&id).cloned();
+                found.map(Object::PhysicalNetwork)
+            }
+            Key::Host(id) => self.hosts.get(&id).cloned().map(Object::Host),
+            Key::Network(id) => self.networks.get(&id).cloned().map(Object::Network),
+            Key::Subnet(id) => self.subnets.get(&id).cloned().map(Object::Subnet),
+            Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
+            Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
+        }
+    }
+
+    /// Every object of a kind, by id.
+    #[must_use]
+    pub fn all(&self, noun: Noun) -> Vec<Object> {
+        match noun {
+            Noun::Tenant => self.tenants.values().cloned().map(Object::Tenant).collect(),
+            Noun::PhysicalNetwork => {
+                let all = self.physical_networks.values().cloned();
+                all.map(Object::PhysicalNetwork).collect()
+            }
+            Noun::Host => self.hosts.values().cloned().map(Object::Host).collect(),
+            Noun::Network => {
+                let all = self.networks.values().cloned();
+                all.map(Object::Network).collect()
+            }
+            Noun::Subnet => self.subnets.values().cloned().map(Object::Subnet).collect(),
+            Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
+            Noun::Instance => {
+                let all = self.instances.values().cloned();
+                all.map(Object::Instance).collect()
+            }
+        }
+    }
+
+    /// Who has this name.
+    pub(crate) fn named(&self, name: &ScopedName) -> Option<Uuid> {
+        self.names.get(name).copied()
+    }
+
+    /// The networks of a tenant, by id.
+    pub fn networks_of(&self, tenant: TenantId) -> impl Iterator<Item = NetworkId> + '_ {
+        let pairs = self.networks_by_tenant.range(within(tenant));
+        pairs.map(|(_, network)| *network)
+    }
+
+    /// The instances of a tenant, by id.
+    pub fn instances_of(&self, tenant: TenantId) -> impl Iterator<Item = InstanceId> + '_ {
+        let pairs = self.instances_by_tenant.range(within(tenant));
+        pairs.map(|(_, instance)| *instance)
+    }
+
+    /// The network on this segment.
+    #[must_use]
+    pub fn network_on(&self, segment: &Segment) -> Option<NetworkId> {
+        self.segments.get(segment).copied()
+    }
+
+    /// The networks that a physical network carries, by VLAN id.
+    pub fn networks_carried(
+        &self,
+        physical_network_id: PhysicalNetworkId,
+    ) -> impl Iterator<Item = (VlanId, NetworkId)> + '_ {
+        let segment = |vlan| Segment::Vlan {
+            physical_network_id,
+            vlan,
+        };
+        self.segments
+            .range(segment(VlanId::MIN)..=segment(VlanId::MAX))
+            .map(|(Segment::Vlan { vlan, .. }, network)| (*vlan, *network))
+    }
+
+    /// The subnets of a network, by id.
+    pub fn subnets_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Subnet>> {
+        let pairs = self.subnets_by_network.range(within(network));
+        pairs.filter_map(|(_, id)| self.subnets.get(id))
+    }
+
+    /// The subnet of a network that an address belongs to.
+    #[must_use]
+    pub fn subnet_with(&self, network: NetworkId, address: IpAddr) -> Option<&Arc<Subnet>> {
+        let mut subnets = self.subnets_of(network);
+        subnets.find(|subnet| subnet.cidr.contains(&address))
+    }
+
+    /// The lowest address that the subnet can give out.
+    #[must_use]
+    pub fn lowest_free_address(&self, subnet: &Subnet) -> Option<IpAddr> {
+        self.free.lowest(subnet)
+    }
+
+    /// The port of a network that has this Ethernet address.
+    #[must_use]
+    pub fn port_with_mac(&self, network: NetworkId, mac: MacAddr) -> Option<PortId> {
+        self.macs.get(&(network, mac)).copied()
+    }
+
+    /// The port of a network that has this address.
+    #[must_use]
+    pub fn port_with_address(&self, network: NetworkId, address: IpAddr) -> Option<PortId> {
+        self.addresses.get(&(network, address)).copied()
+    }
+
+    /// A port that has an address of this subnet.
+    #[must_use]
+    pub fn port_in(&self, subnet: &Subnet) -> Option<PortId> {
+        let first = (subnet.network_id, subnet.cidr.network());
+        let last = (subnet.network_id, subnet.cidr.broadcast());
+        let mut within = self.addresses.range(first..=last);
+        within.next().map(|(_, port)| *port)
+    }
+
+    /// The ports of a network, by id.
+    pub fn ports_of(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Port>> {
+        let pairs = self.ports_by_network.range(within(network));
+        pairs.filter_map(|(_, id)| self.ports.get(id))
+    }
+
+    /// The ports bound to a host, by network.
+    pub fn ports_on(&self, host: HostId) -> impl Iterator<Item = &Arc<Port>> {
+        let (first, last) = (lowest_id(), highest_id());
+        let found = self
+            .ports_by_host
+            .range((host, first, lowest_id())..=(host, last, highest_id()));
+        found.filter_map(|(_, _, id)| self.ports.get(id))
+    }
+
+    /// The hosts that have a port of the network.
+    pub fn hosts_of(&self, network: NetworkId) -> impl Iterator<Item = HostId> + '_ {
+        let pairs = self.hosts_by_network.range(within(network));
+        pairs.map(|((_, host), _)| *host)
+    }
+
+    /// Whether the host has a port of the network.
+    #[must_use]
+    pub fn is_on(&self, network: NetworkId, host: HostId) -> bool {
+        self.hosts_by_network.contains_key(&(network, host))
+    }
+
+    /// The instances of a host, by id.
+    pub fn instances_on(&self, host: HostId) -> impl Iterator<Item = &Arc<PluggedInstance>> {
+        let pairs = self.instances_by_host.range(within(host));
+        pairs.filter_map(|(_, id)| self.instances.get(id))
+    }
+
+    /// The instance that uses a port.
+    #[must_use]
+    pub fn instance_with(&self, port: PortId) -> Option<&Arc<PluggedInstance>> {
+        self.instances.get(self.instances_by_port.get(&port)?)
+    }
+}
+
+/// How it changes.
+impl Intent {
+    /// Carries out a change.
+    pub fn apply<'a>(&mut self, revision: u64, writes: impl IntoIterator<Item = &'a Write>) {
+        self.revision = revision;
+        for write in writes {
+            match write {
+                Write::Put(object) => self.put(object),
+                Write::Delete(key) => self.delete(*key),
+            }
+        }
+    }
+
+    /// Adds an object, or replaces the one under its key.
+    pub fn put(&mut self, object: &Object) {
+        self.delete(object.key());
+        if let Some(name) = object.name() {
+            self.names.insert(name, object.key().uuid());
+        }
+        match object.clone() {
+            Object::Tenant(it) => _ = self.tenants.insert(it.id, it),
+            Object::PhysicalNetwork(it) => _ = self.physical_networks.insert(it.id, it),
+            Object::Host(it) => _ = self.hosts.insert(it.id, it),
+            Object::Network(it) => {
+                self.last_network_number = self.last_network_number.max(it.number.get());
+                self.networks_by_tenant.insert((it.tenant_id, it.id));
+                self.segments.insert(it.segment, it.id);
+                self.networks.insert(it.id, it);
+            }
+            Object::Subnet(it) => {
+                self.free.add_subnet(&it);
+                self.subnets_by_network.insert((it.network_id, it.id));
+                self.subnets.insert(it.id, it);
+            }
+            Object::Port(it) => self.put_port(it),
+            Object::Instance(it) => self.put_instance(it),
+        }
+    }
+
+    /// Removes the object under the key, if there is one.
+    fn delete(&mut self, key: Key) {
+        let Some(object) = self.get(key) else {
+            return;
+        };
+        if let Some(name) = object.name() {
+            self.names.remove(&name);
+        }
+        match &object {
+            Object::Tenant(it) => _ = self.tenants.remove(&it.id),
+            Object::PhysicalNetwork(it) => _ = self.physical_networks.remove(&it.id),
+            Object::Host(it) => _ = self.hosts.remove(&it.id),
+            Object::Network(it) => {
+                self.networks_by_tenant.remove(&(it.tenant_id, it.id));
+                self.segments.remove(&it.segment);
+                self.networks.remove(&it.id);
+            }
+            Object::Subnet(it) => {
+                self.free.remove_subnet(it);
+                self.subnets_by_network.remove(&(it.network_id, it.id));
+                self.subnets.remove(&it.id);
+            }
+            Object::Port(it) => self.delete_port(it),
+            Object::Instance(it) => self.delete_instance(it),
+        }
+    }
+
+    fn put_port(&mut self, port: Arc<Port>) {
+        let network = port.network_id;
+        self.macs.insert((network, port.mac), port.id);
+        for address in &port.addresses {
+            self.addresses.insert((network, *address), port.id);
+            if let Some(subnet) = self.subnet_with(network, *address).cloned() {
+                self.free.take(&subnet, *address);
+            }
+        }
+        self.ports_by_network.insert((network, port.id));
+        if let Some(host) = port.host_id {
+            self.ports_by_host.insert((host, network, port.id));
+            *self.hosts_by_network.entry((network, host)).or_default() += 1;
+        }
+        self.ports.insert(port.id, port);
+    }
+
+    fn delete_port(&mut self, port: &Port) {
+        let network = port.network_id;
+        self.macs.remove(&(network, port.mac));
+        for address in &port.addresses {
+            self.addresses.remove(&(network, *address));
+            if let Some(subnet) = self.subnet_with(network, *address).cloned() {
+                self.free.give_back(&subnet, *address);
+            }
+        }
+        self.ports_by_network.remove(&(network, port.id));
+        if let Some(host) = port.host_id {
+            self.ports_by_host.remove(&(host, network, port.id));
+            let others = self.hosts_by_network.get(&(network, host)).copied();
+            match others {
+                Some(count) if count > 1 => {
+                    self.hosts_by_network.insert((network, host), count - 1);
+                }
+                _ => _ = self.hosts_by_network.remove(&(network, host)),
+            }
+        }
+        self.ports.remove(&port.id);
+    }
+
+    fn put_instance(&mut self, it: Arc<PluggedInstance>) {
+        let id = it.instance.id;
+        self.instances_by_tenant.insert((it.instance.tenant_id, id));
+        self.instances_by_host.insert((it.instance.host_id, id));
+        for port in &it.port_ids {
+            self.instances_by_port.insert(*port, id);
+        }
+        self.instances.insert(id, it);
+    }
+
+    fn delete_instance(&mut self, it: &PluggedInstance) {
+        let id = it.instance.id;
+        self.instances_by_tenant
+            .remove(&(it.instance.tenant_id, id));
+        self.instances_by_host.remove(&(it.instance.host_id, id));
+        for port in &it.port_ids {
+            self.instances_by_port.remove(port);
+        }
+        self.instances.remove(&id);
+    }
+}
+
+/// Every pair that starts with this id.
+fn within<A, B>(first: Id<A>) -> RangeInclusive<(Id<A>, Id<B>)> {
+    (first, lowest_id())..=(first, highest_id())
+}
+
+fn lowest_id<T>() -> Id<T> {
+    Id::from(Uuid::nil())
+}
+
+fn highest_id<T>() -> Id<T> {
+    Id::from(Uuid::max())
+}

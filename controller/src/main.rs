@@ -1,0 +1,141 @@
+//! `bulkhead-controller`: reads the command line, and starts what was asked for.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use controller::serve::{self, CollectorPlace, Config};
+use model::Name;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+
+/// The controller of a Bulkhead pool.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the REST API and the agents.
+    Serve(Serve),
+    /// Makes the certificate by which a host's agent says who it is.
+    HostCertificate(HostCertificate),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The folder for authority, token, store and usage ledger; made if it is not there.
+    #[arg(long, value_name = "DIR", env = "BULKHEAD_DATA_DIR")]
+    data_dir: PathBuf,
+    /// Where the REST API listens.
+    #[arg(long, value_name = "IP:PORT")]
+    api_listen: SocketAddr,
+    /// Where agents connect.
+    #[arg(long, value_name = "IP:PORT")]
+    agent_listen: SocketAddr,
+    /// Where the collector listens for sFlow; hosts send it to this port of --advertise.
+    #[arg(long, value_name = "IP:PORT")]
+    sflow_listen: SocketAddr,
+    /// The address that hosts and clients reach this machine by.
+    #[arg(long, value_name = "IP")]
+    advertise: IpAddr,
+    /// One packet in so many is sampled.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    sampling_rate: u32,
+    /// Seconds between two counter samples of one port.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    polling_seconds: u32,
+    /// Seconds of one interval of the usage ledger.
+    #[arg(long, value_name = "N", default_value_t = flow_collector::Config::DEFAULT_INTERVAL_SECONDS)]
+    usage_interval_seconds: NonZeroU32,
+    /// Leaves the collector to bulkhead-flow-collector, which listens on the same address.
+    #[arg(long)]
+    no_collector: bool,
+}
+
+#[derive(Args)]
+struct HostCertificate {
+    /// The folder of the controller, which may be running.
+    #[arg(long, value_name = "DIR", env = "BULKHEAD_DATA_DIR")]
+    data_dir: PathBuf,
+    /// The name of the host, unique in the pool.
+    #[arg(long)]
+    name: Name,
+    /// The folder to write ca.pem, host.pem and host.key into; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => run(arguments.into()).await,
+        Command::HostCertificate(arguments) => host_certificate(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("could not await SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("could not await SIGINT")?;
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping");
+        asked.cancel();
+    });
+    serve::serve(config, stop).await
+}
+
+fn host_certificate(arguments: &HostCertificate) -> anyhow::Result<()> {
+    let HostCertificate {
+        data_dir,
+        name,
+        out,
+    } = arguments;
+    let id = serve::host_certificate(data_dir, name, out)?;
+    info!(host.id = %id, "made the certificate of host {name} in {}", out.display());
+    Ok(())
+}
+
+impl From<Serve> for Config {
+    fn from(arguments: Serve) -> Self {
+        Self {
+            data_dir: arguments.data_dir,
+            api_listen: arguments.api_listen,
+            agent_listen: arguments.agent_listen,
+            sflow_listen: arguments.sflow_listen,
+            advertise: arguments.advertise,
+            sampling_rate: arguments.sampling_rate,
+            polling_seconds: arguments.polling_seconds,
+            usage_interval_seconds: arguments.usage_interval_seconds,
+            collector: match arguments.no_collector {
+                true => CollectorPlace::Elsewhere,
+                false => CollectorPlace::Embedded,
+            },
+        }
+    }
+}

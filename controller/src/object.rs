@@ -1,0 +1,221 @@
+//! What the intent is made of: one object per noun, and the writes that change them.
+
+use std::sync::Arc;
+
+use model::{
+    Host, HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One thing that operators or hosts asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// See [`Tenant`].
+    Tenant(Arc<Tenant>),
+    /// See [`PhysicalNetwork`].
+    PhysicalNetwork(Arc<PhysicalNetwork>),
+    /// See [`Host`].
+    Host(Arc<Host>),
+    /// See [`Network`].
+    Network(Arc<Network>),
+    /// See [`Subnet`].
+    Subnet(Arc<Subnet>),
+    /// See [`Port`].
+    Port(Arc<Port>),
+    /// See [`PluggedInstance`].
+    Instance(Arc<PluggedInstance>),
+}
+
+/// An instance with the ports its VIFs plug into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluggedInstance {
+    /// The instance.
+    #[serde(flatten)]
+    pub instance: Instance,
+    /// Its ports: the first is `eth0` inside.
+    pub port_ids: Vec<PortId>,
+}
+
+/// Which object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A tenant.
+    Tenant(TenantId),
+    /// A physical network.
+    PhysicalNetwork(PhysicalNetworkId),
+    /// A host.
+    Host(HostId),
+    /// A network.
+    Network(NetworkId),
+    /// A subnet.
+    Subnet(SubnetId),
+    /// A port.
+    Port(PortId),
+    /// An instance.
+    Instance(InstanceId),
+}
+
+/// The kinds of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Noun {
+    /// See [`Tenant`].
+    Tenant,
+    /// See [`PhysicalNetwork`].
+    PhysicalNetwork,
+    /// See [`Host`].
+    Host,
+    /// See [`Network`].
+    Network,
+    /// See [`Subnet`].
+    Subnet,
+    /// See [`Port`].
+    Port,
+    /// See [`PluggedInstance`].
+    Instance,
+}
+
+impl Noun {
+    /// Every noun with its table in the store, each after those it refers to.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Tenant, "tenant"),
+        (Self::PhysicalNetwork, "physical_network"),
+        (Self::Host, "host"),
+        (Self::Network, "network"),
+        (Self::Subnet, "subnet"),
+        (Self::Port, "port"),
+        (Self::Instance, "instance"),
+    ];
+
+    /// The name of its table, which the audit log uses too.
+    #[must_use]
+    pub fn table(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(noun, _)| *noun == self);
+        found.map_or("", |(_, table)| table)
+    }
+}
+
+/// One step of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// The object is new, or replaces the one under its key.
+    Put(Object),
+    /// The object is gone.
+    Delete(Key),
+}
+
+impl Write {
+    /// The object it is about.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Put(object) => object.key(),
+            Self::Delete(key) => *key,
+        }
+    }
+}
+
+impl Key {
+    /// What kind of object it identifies.
+    #[must_use]
+    pub const fn noun(self) -> Noun {
+        match self {
+            Self::Tenant(_) => Noun::Tenant,
+            Self::PhysicalNetwork(_) => Noun::PhysicalNetwork,
+            Self::Host(_) => Noun::Host,
+            Self::Network(_) => Noun::Network,
+            Self::Subnet(_) => Noun::Subnet,
+            Self::Port(_) => Noun::Port,
+            Self::Instance(_) => Noun::Instance,
+        }
+    }
+
+    /// Its UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Tenant(id) => id.uuid(),
+            Self::PhysicalNetwork(id) => id.uuid(),
+            Self::Host(id) => id.uuid(),
+            Self::Network(id) => id.uuid(),
+            Self::Subnet(id) => id.uuid(),
+            Self::Port(id) => id.uuid(),
+            Self::Instance(id) => id.uuid(),
+        }
+    }
+}
+
+/// A name and where it must be unique: in the pool, or in one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ScopedName {
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) noun: Noun,
+    pub(crate) name: Name,
+}
+
+impl Object {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Tenant(it) => Key::Tenant(it.id),
+            Self::PhysicalNetwork(it) => Key::PhysicalNetwork(it.id),
+            Self::Host(it) => Key::Host(it.id),
+            Self::Network(it) => Key::Network(it.id),
+            Self::Subnet(it) => Key::Subnet(it.id),
+            Self::Port(it) => Key::Port(it.id),
+            Self::Instance(it) => Key::Instance(it.instance.id),
+        }
+    }
+
+    /// Its name, where it has one.
+    pub(crate) fn name(&self) -> Option<ScopedName> {
+        let (tenant, name) = match self {
+            Self::Tenant(it) => (None, Some(&it.name)),
+            Self::PhysicalNetwork(it) => (None, Some(&it.name)),
+            Self::Host(it) => (None, Some(&it.name)),
+            Self::Network(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
+        };
+        Some(ScopedName {
+            tenant,
+            noun: self.key().noun(),
+            name: name?.clone(),
+        })
+    }
+
+    /// Its JSON form, as the store keeps it.
+    ///
+    /// # Errors
+    /// Never for an object that was made by this program.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        match self {
+            Self::Tenant(it) => serde_json::to_string(it),
+            Self::PhysicalNetwork(it) => serde_json::to_string(it),
+            Self::Host(it) => serde_json::to_string(it),
+            Self::Network(it) => serde_json::to_string(it),
+            Self::Subnet(it) => serde_json::to_string(it),
+            Self::Port(it) => serde_json::to_string(it),
+            Self::Instance(it) => serde_json::to_string(it),
+        }
+    }
+
+    /// The object that [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// The text is not the JSON form of such an object.
+    pub fn from_json(noun: Noun, text: &str) -> serde_json::Result<Self> {
+        Ok(match noun {
+            Noun::Tenant => Self::Tenant(serde_json::from_str(text)?),
+            Noun::PhysicalNetwork => Self::PhysicalNetwork(serde_json::from_str(text)?),
+            Noun::Host => Self::Host(serde_json::from_str(text)?),
+            Noun::Network => Self::Network(serde_json::from_str(text)?),
+            Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
+            Noun::Port => Self::Port(serde_json::from_str(text)?),
+            Noun::Instance => Self::Instance(serde_json::from_str(text)?),
+        })
+    }
+}

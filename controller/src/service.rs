@@ -1,0 +1,127 @@
+//! What clients and hosts may ask for: one file per noun, each a set of pure decisions.
+//!
+//! A decision checks the whole request against the intent (every fault at once), allocates what
+//! was left open, and says what to write; the writer makes it durable. [`Service`] is the
+//! [`Backend`](api::backend::Backend) of the REST API.
+
+mod backend;
+mod faults;
+mod host;
+mod instance;
+mod network;
+mod physical_network;
+mod port;
+mod subnet;
+mod tenant;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use api::backend::{Caller, Outcome};
+use flow_collector::Collector;
+use model::plan::Sampling;
+use model::{Host, PortId};
+use uuid::Uuid;
+
+use crate::fleet::Fleet;
+use crate::fleet::identity::Identity;
+use crate::fleet::sighting::judge;
+use crate::intent::Intent;
+use crate::store::{Store, StoreError};
+use crate::token::TokenDigest;
+use crate::writer::Writer;
+
+/// The controller, as its clients and its hosts see it.
+pub struct Service {
+    writer: Writer,
+    fleet: Arc<Fleet>,
+    collector: Option<Arc<Collector>>,
+    token: TokenDigest,
+}
+
+impl Service {
+    /// Loads the store and is ready to serve. `fleet` hears of every change from now on.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn start(
+        store: Store,
+        sampling: Option<Sampling>,
+        fleet: Arc<Fleet>,
+        token: TokenDigest,
+    ) -> Result<Self, StoreError> {
+        let listener = fleet.clone();
+        let writer = Writer::start(
+            store,
+            sampling,
+            Box::new(move |before, after, written| listener.intent_changed(before, after, written)),
+        )?;
+        fleet.start_with(writer.intent());
+        Ok(Self {
+            writer,
+            fleet,
+            collector: None,
+            token,
+        })
+    }
+
+    /// The same, with a collector to ask for usage.
+    #[must_use]
+    pub fn with_collector(self, collector: Arc<Collector>) -> Self {
+        Self {
+            collector: Some(collector),
+            ..self
+        }
+    }
+
+    /// The hosts.
+    #[must_use]
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
+    /// The newest durable intent.
+    #[must_use]
+    pub fn intent(&self) -> Arc<Intent> {
+        self.writer.intent()
+    }
+
+    /// Registers a host whose certificate was seen, if it is new.
+    pub(crate) async fn host_register(&self, host: &Identity) -> Outcome<()> {
+        if self
+            .intent()
+            .hosts
+            .get(&host.id)
+            .is_some_and(|known| known.name == host.name)
+        {
+            return Ok(());
+        }
+        let caller = caller(format!("host:{}", host.name));
+        let name = host.name.clone();
+        let decide = |intent: &Intent| host::register(intent, host.id, name);
+        self.writer.change(caller, "host_register", decide).await
+    }
+
+    /// Binds those of these ports that belong to this host, and are not bound to it yet.
+    pub(crate) async fn ports_bind(&self, host: &Host, ports: &[PortId]) -> Outcome<()> {
+        let decide = |intent: &Intent| {
+            // Judged again under the writer's lock: much may have changed while this waited.
+            let observed = self.fleet.observed();
+            let here = |port: &&PortId| judge(intent, &observed, **port).bind == Some(host.id);
+            let ports: Vec<PortId> = ports.iter().filter(here).copied().collect();
+            host::bind(intent, host.id, &ports)
+        };
+        let caller = caller(format!("host:{}", host.name));
+        self.writer.change(caller, "ports_bind", decide).await
+    }
+}
+
+/// Who asks when no client does.
+fn caller(actor: String) -> Caller {
+    Caller {
+        actor,
+        request_id: Uuid::now_v7().to_string(),
+        idempotency: None,
+    }
+}

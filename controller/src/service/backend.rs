@@ -1,0 +1,227 @@
+//! The REST API's view of the controller: reads from memory, changes through the writer.
+
+use std::sync::Arc;
+
+use api::backend::{Backend, Caller, Outcome};
+use api::problem::{Code, Problem};
+use api::request::{
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    UsageQuery,
+};
+use api::resource::{Health, HostView, InstanceView, PortView};
+use model::{
+    Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+};
+use tracing::error;
+
+use super::{Service, instance, network, physical_network, port, subnet, tenant};
+use crate::fleet::Observed;
+use crate::object::PluggedInstance;
+
+/// The name of the one token there is.
+const ADMIN: &str = "admin";
+
+impl Backend for Service {
+    fn authenticate(&self, token: &str) -> Option<String> {
+        self.token.matches(token).then(|| ADMIN.to_owned())
+    }
+
+    fn health(&self) -> Health {
+        let status = match self.writer.is_failing() {
+            false => "ok",
+            true => "the last change could not be made durable; see the controller's log",
+        };
+        Health {
+            status: status.to_owned(),
+            hosts_connected: self.fleet.observed().connected().len(),
+            hosts: self.writer.intent().hosts.len(),
+        }
+    }
+
+    fn inventory(&self) -> Arc<Inventory> {
+        self.fleet.inventory().borrow().clone()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.fleet.events()
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
+        let Some(collector) = &self.collector else {
+            let detail = "the collector runs on its own and keeps the usage; ask it";
+            return Err(Problem::new(Code::StoreUnavailable, detail));
+        };
+        collector.usage(query).await.map_err(|error| {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "could not report usage"
+            );
+            let detail = "the usage ledger does not answer; see the controller's log";
+            Problem::new(Code::StoreUnavailable, detail)
+        })
+    }
+
+    fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.writer.intent().tenants.values().cloned().collect()
+    }
+
+    fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
+        self.writer.intent().tenants.get(&id).cloned()
+    }
+
+    async fn tenant_create(&self, caller: Caller, request: TenantCreate) -> Outcome<Tenant> {
+        let decide = |intent: &_| tenant::create(intent, request);
+        self.writer.change(caller, "tenant_create", decide).await
+    }
+
+    async fn tenant_delete(&self, caller: Caller, id: TenantId) -> Outcome<()> {
+        let decide = |intent: &_| tenant::delete(intent, id);
+        self.writer.change(caller, "tenant_delete", decide).await
+    }
+
+    fn physical_networks(&self) -> Vec<Arc<PhysicalNetwork>> {
+        let intent = self.writer.intent();
+        intent.physical_networks.values().cloned().collect()
+    }
+
+    fn physical_network(&self, id: PhysicalNetworkId) -> Option<Arc<PhysicalNetwork>> {
+        self.writer.intent().physical_networks.get(&id).cloned()
+    }
+
+    async fn physical_network_create(
+        &self,
+        caller: Caller,
+        request: PhysicalNetworkCreate,
+    ) -> Outcome<PhysicalNetwork> {
+        let decide = |intent: &_| physical_network::create(intent, request);
+        let verb = "physical_network_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn physical_network_delete(&self, caller: Caller, id: PhysicalNetworkId) -> Outcome<()> {
+        let decide = |intent: &_| physical_network::delete(intent, id);
+        let verb = "physical_network_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    fn networks(&self) -> Vec<Arc<Network>> {
+        self.writer.intent().networks.values().cloned().collect()
+    }
+
+    fn network(&self, id: NetworkId) -> Option<Arc<Network>> {
+        self.writer.intent().networks.get(&id).cloned()
+    }
+
+    async fn network_create(&self, caller: Caller, request: NetworkCreate) -> Outcome<Network> {
+        let decide = |intent: &_| network::create(intent, request);
+        self.writer.change(caller, "network_create", decide).await
+    }
+
+    async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
+        let decide = |intent: &_| network::delete(intent, id);
+        self.writer.change(caller, "network_delete", decide).await
+    }
+
+    fn subnets(&self) -> Vec<Arc<Subnet>> {
+        self.writer.intent().subnets.values().cloned().collect()
+    }
+
+    fn subnet(&self, id: SubnetId) -> Option<Arc<Subnet>> {
+        self.writer.intent().subnets.get(&id).cloned()
+    }
+
+    async fn subnet_create(&self, caller: Caller, request: SubnetCreate) -> Outcome<Subnet> {
+        let decide = |intent: &_| subnet::create(intent, request);
+        self.writer.change(caller, "subnet_create", decide).await
+    }
+
+    async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
+        let decide = |intent: &_| subnet::delete(intent, id);
+        self.writer.change(caller, "subnet_delete", decide).await
+    }
+
+    fn ports(&self) -> Vec<PortView> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let ports = intent.ports.values();
+        ports.map(|port| port_view(port, &observed)).collect()
+    }
+
+    fn port(&self, id: PortId) -> Option<PortView> {
+        let intent = self.writer.intent();
+        Some(port_view(intent.ports.get(&id)?, &self.fleet.observed()))
+    }
+
+    async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
+        let decide = |intent: &_| port::create(intent, request);
+        self.writer.change(caller, "port_create", decide).await
+    }
+
+    async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
+        let decide = |intent: &_| port::delete(intent, id);
+        self.writer.change(caller, "port_delete", decide).await
+    }
+
+    fn instances(&self) -> Vec<InstanceView> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let instances = intent.instances.values();
+        instances.map(|it| instance_view(it, &observed)).collect()
+    }
+
+    fn instance(&self, id: InstanceId) -> Option<InstanceView> {
+        let intent = self.writer.intent();
+        let plugged = intent.instances.get(&id)?;
+        Some(instance_view(plugged, &self.fleet.observed()))
+    }
+
+    async fn instance_create(
+        &self,
+        caller: Caller,
+        request: InstanceCreate,
+    ) -> Outcome<InstanceView> {
+        let connected = self.fleet.observed().connected();
+        let decide = |intent: &_| instance::create(intent, request, &connected);
+        self.writer.change(caller, "instance_create", decide).await
+    }
+
+    async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
+        let decide = |intent: &_| instance::delete(intent, id);
+        self.writer.change(caller, "instance_delete", decide).await
+    }
+
+    fn hosts(&self) -> Vec<HostView> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let hosts = intent.hosts.values();
+        hosts.map(|host| host_view(host, &observed)).collect()
+    }
+
+    fn host(&self, id: HostId) -> Option<HostView> {
+        let intent = self.writer.intent();
+        Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
+    }
+}
+
+fn port_view(port: &Port, observed: &Observed) -> PortView {
+    PortView {
+        port: port.clone(),
+        status: observed.port_status(port),
+    }
+}
+
+fn instance_view(plugged: &PluggedInstance, observed: &Observed) -> InstanceView {
+    let instance = plugged.instance.clone();
+    let status = observed.instance_status(instance.host_id, instance.id);
+    InstanceView {
+        instance,
+        port_ids: plugged.port_ids.clone(),
+        status: status.unwrap_or(instance::NOT_REPORTED),
+    }
+}
+
+fn host_view(host: &Host, observed: &Observed) -> HostView {
+    let seen = observed.host(host.id);
+    HostView {
+        host: host.clone(),
+        status: seen.map(|seen| seen.status.clone()).unwrap_or_default(),
+    }
+}

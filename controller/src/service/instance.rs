@@ -1,0 +1,189 @@
+//! Instances and the ports that are made with them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use api::backend::Outcome;
+use api::problem::{FieldCode, Problem};
+use api::request::InstanceCreate;
+use api::resource::InstanceView;
+use model::{
+    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, TenantId, Timestamp,
+};
+
+use super::faults::Faults;
+use super::port;
+use crate::intent::Intent;
+use crate::object::{Key, Noun, Object, PluggedInstance, Write};
+use crate::writer::Draft;
+
+/// The most VIFs of an instance: its item of the plan must stay small.
+const INTERFACES_MAX: usize = 16;
+
+/// What is said of an instance whose host has said nothing of it yet.
+pub(super) const NOT_REPORTED: InstanceStatus = InstanceStatus {
+    running: false,
+    handle: None,
+    reason: None,
+};
+
+/// What an instance is made of, once it is checked.
+struct Parts {
+    host: HostId,
+    networks: Vec<Arc<Network>>,
+    ports: Vec<Arc<Port>>,
+}
+
+/// `connected`: the hosts that could start it at once.
+pub(super) fn create(
+    intent: &Intent,
+    request: InstanceCreate,
+    connected: &[HostId],
+) -> Outcome<Draft<InstanceView>> {
+    let parts = check(intent, &request, connected)?;
+    let instance = Instance {
+        id: Id::generate(),
+        tenant_id: request.tenant_id,
+        name: request.name,
+        host_id: parts.host,
+        driver: Driver::Netns,
+        created_at: Timestamp::now(),
+    };
+    // Each port is decided in view of those before it, so no two get the same address.
+    let mut with_ports = intent.clone();
+    let mut writes = Vec::new();
+    let mut port_ids = Vec::new();
+    for network in &parts.networks {
+        let port = port::of_instance(&with_ports, network, instance.id, parts.host)?;
+        port_ids.push(port.id);
+        let object = Object::Port(Arc::new(port));
+        with_ports.put(&object);
+        writes.push(Write::Put(object));
+    }
+    for port in &parts.ports {
+        port_ids.push(port.id);
+        writes.push(port::bound(port, parts.host));
+    }
+    writes.push(Write::Put(Object::Instance(Arc::new(PluggedInstance {
+        instance: instance.clone(),
+        port_ids: port_ids.clone(),
+    }))));
+    let status = NOT_REPORTED;
+    let answer = InstanceView {
+        instance,
+        port_ids,
+        status,
+    };
+    Ok(Draft { writes, answer })
+}
+
+fn check(intent: &Intent, request: &InstanceCreate, connected: &[HostId]) -> Outcome<Parts> {
+    let mut faults = Faults::default();
+    let tenant = request.tenant_id;
+    faults.known("tenant_id", tenant, intent.tenants.get(&tenant));
+    faults.unique_name(intent, Some(tenant), Noun::Instance, &request.name);
+    let host = host(intent, request.host_id, connected, &mut faults);
+    if request.network_ids.len() + request.port_ids.len() > INTERFACES_MAX {
+        let message = format!("with port_ids must be {INTERFACES_MAX} at most");
+        faults.add("network_ids", FieldCode::OutOfRange, message);
+        return Err(faults
+            .check()
+            .err()
+            .unwrap_or_else(|| Problem::invalid(Vec::new())));
+    }
+    let networks = networks(intent, request, &mut faults);
+    let ports = ports(intent, request, &mut faults);
+    let host = faults.require(host)?;
+    Ok(Parts {
+        host,
+        networks,
+        ports,
+    })
+}
+
+/// The host asked for, or the connected one with the fewest instances.
+fn host(
+    intent: &Intent,
+    asked: Option<HostId>,
+    connected: &[HostId],
+    faults: &mut Faults,
+) -> Option<HostId> {
+    if let Some(id) = asked {
+        let found = intent.hosts.get(&id).map(|host| host.id);
+        return faults.known("host_id", id, found);
+    }
+    let fewest = connected
+        .iter()
+        .copied()
+        .min_by_key(|host| intent.instances_on(*host).count());
+    if fewest.is_none() {
+        let message = "no host is connected, so say which is to run it";
+        faults.add("host_id", FieldCode::Required, message);
+    }
+    fewest
+}
+
+fn networks(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<Arc<Network>> {
+    let mut networks = Vec::new();
+    for (index, id) in request.network_ids.iter().enumerate() {
+        let field = format!("network_ids[{index}]");
+        match intent.networks.get(id) {
+            None => {
+                let message = format!("there is no network {id}");
+                faults.add(&field, FieldCode::UnknownReference, message);
+            }
+            Some(network) => {
+                check_owner(&field, network.tenant_id, request.tenant_id, faults);
+                networks.push(network.clone());
+            }
+        }
+    }
+    networks
+}
+
+fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<Arc<Port>> {
+    let mut ports = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (index, id) in request.port_ids.iter().enumerate() {
+        let field = format!("port_ids[{index}]");
+        let Some(port) = intent.ports.get(id) else {
+            let message = format!("there is no port {id}");
+            faults.add(&field, FieldCode::UnknownReference, message);
+            continue;
+        };
+        check_owner(&field, port.tenant_id, request.tenant_id, faults);
+        if let Some(user) = intent.instance_with(*id) {
+            let message = format!("is used by the instance {}", user.instance.id);
+            faults.add(&field, FieldCode::Duplicate, message);
+        }
+        if !seen.insert(id) {
+            faults.add(&field, FieldCode::Duplicate, "is in the list twice");
+        }
+        ports.push(port.clone());
+    }
+    ports
+}
+
+/// An instance joins networks and ports of its own tenant, never of another.
+fn check_owner(field: &str, owner: TenantId, tenant: TenantId, faults: &mut Faults) {
+    if owner != tenant {
+        let message = format!("belongs to the tenant {owner}, the instance to {tenant}");
+        faults.add(field, FieldCode::Inconsistent, message);
+    }
+}
+
+pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
+    let plugged = intent.instances.get(&id);
+    let plugged = plugged.ok_or_else(|| Problem::not_found("instance", id))?;
+    let made_with_it = |port: &&Arc<Port>| port.instance_id == Some(id);
+    let ports = plugged
+        .port_ids
+        .iter()
+        .filter_map(|id| intent.ports.get(id));
+    let mut writes: Vec<Write> = ports
+        .filter(made_with_it)
+        .map(|port| Write::Delete(Key::Port(port.id)))
+        .collect();
+    writes.push(Write::Delete(Key::Instance(id)));
+    Ok(Draft { writes, answer: () })
+}

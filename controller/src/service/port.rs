@@ -1,0 +1,193 @@
+//! Ports, their addresses, and the hosts they are bound to.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use api::backend::Outcome;
+use api::problem::{Code, FieldCode, Problem};
+use api::request::PortCreate;
+use api::resource::PortView;
+use model::{
+    AddressRange, HostId, Id, InstanceId, MacAddr, Network, Port, PortId, PortStatus, Timestamp,
+};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::faults::Faults;
+use crate::intent::Intent;
+use crate::object::{Key, Noun, Object, Write};
+use crate::writer::Draft;
+
+/// The most addresses of a port: its flows and its plan item grow with them.
+const ADDRESSES_MAX: usize = 8;
+
+pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<PortView>> {
+    let mut faults = Faults::default();
+    let network = intent.networks.get(&request.network_id);
+    let network = faults.known("network_id", request.network_id, network);
+    if let Some(network) = network {
+        check(intent, network, &request, &mut faults);
+    }
+    if let Some(host) = request.host_id {
+        faults.known("host_id", host, intent.hosts.get(&host));
+    }
+    let network = faults.require(network)?;
+    let mut port = new(intent, network, request.mac)?;
+    port.addresses = match request.addresses {
+        Some(addresses) => addresses,
+        None => allocate(intent, network)?,
+    };
+    port.name = request.name;
+    port.host_id = request.host_id;
+    Ok(Draft {
+        writes: vec![Write::Put(Object::Port(Arc::new(port.clone())))],
+        answer: PortView {
+            port,
+            status: PortStatus::default(),
+        },
+    })
+}
+
+fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut Faults) {
+    if let Some(name) = &request.name {
+        faults.unique_name(intent, Some(network.tenant_id), Noun::Port, name);
+    }
+    if let Some(mac) = request.mac
+        && let Some(owner) = intent.port_with_mac(network.id, mac)
+    {
+        let message = format!("the port {owner} of this network has {mac}");
+        faults.add("mac", FieldCode::Duplicate, message);
+    }
+    let addresses = request.addresses.as_deref().unwrap_or_default();
+    if addresses.len() > ADDRESSES_MAX {
+        let message = format!("must be {ADDRESSES_MAX} addresses at most");
+        faults.add("addresses", FieldCode::OutOfRange, message);
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    for (index, address) in addresses.iter().enumerate() {
+        let field = format!("addresses[{index}]");
+        if !seen.insert(address) {
+            faults.add(&field, FieldCode::Duplicate, "is in the list twice");
+            continue;
+        }
+        if let Err((code, message)) = check_address(intent, network, *address) {
+            faults.add(&field, code, message);
+        }
+    }
+}
+
+fn check_address(
+    intent: &Intent,
+    network: &Network,
+    address: IpAddr,
+) -> Result<(), (FieldCode, String)> {
+    let Some(subnet) = intent.subnet_with(network.id, address) else {
+        let message = format!("{address} is in no subnet of network {}", network.id);
+        return Err((FieldCode::Inconsistent, message));
+    };
+    let hosts = AddressRange::of_hosts(subnet.cidr);
+    if !hosts.contains(address) {
+        let message = format!("must be from {} to {}", hosts.first, hosts.last);
+        return Err((FieldCode::OutOfRange, message));
+    }
+    if address == subnet.gateway {
+        let message = format!("{address} is kept for the gateway of {}", subnet.cidr);
+        return Err((FieldCode::Inconsistent, message));
+    }
+    match intent.port_with_address(network.id, address) {
+        None => Ok(()),
+        Some(owner) => {
+            let message = format!("the port {owner} of this network has {address}");
+            Err((FieldCode::Duplicate, message))
+        }
+    }
+}
+
+/// A port of the network, with an Ethernet address and nothing else.
+fn new(intent: &Intent, network: &Network, mac: Option<MacAddr>) -> Outcome<Port> {
+    let mac = match mac {
+        Some(mac) => mac,
+        None => unused_mac(intent, network)?,
+    };
+    Ok(Port {
+        id: Id::generate(),
+        tenant_id: network.tenant_id,
+        network_id: network.id,
+        name: None,
+        mac,
+        addresses: Vec::new(),
+        host_id: None,
+        instance_id: None,
+        created_at: Timestamp::now(),
+    })
+}
+
+/// Of 2⁴⁰ addresses, so the first is free but for bad luck.
+fn unused_mac(intent: &Intent, network: &Network) -> Outcome<MacAddr> {
+    let random = SystemRandom::new();
+    loop {
+        let mut bits = [0; 8];
+        let filled = random.fill(&mut bits);
+        filled.map_err(|_| Problem::new(Code::Internal, "the system gives no random bytes"))?;
+        let mac = MacAddr::local(u64::from_ne_bytes(bits));
+        if intent.port_with_mac(network.id, mac).is_none() {
+            return Ok(mac);
+        }
+    }
+}
+
+/// The lowest free address of every subnet of the network.
+fn allocate(intent: &Intent, network: &Network) -> Outcome<Vec<IpAddr>> {
+    let subnets = intent.subnets_of(network.id);
+    let lowest = subnets.map(|subnet| {
+        intent.lowest_free_address(subnet).ok_or_else(|| {
+            let detail = format!(
+                "every address of {} in subnet {} is in use; delete a port",
+                subnet.cidr, subnet.id
+            );
+            Problem::new(Code::Exhausted, detail)
+        })
+    });
+    lowest.collect()
+}
+
+/// A port for an instance, made and deleted with it.
+pub(super) fn of_instance(
+    intent: &Intent,
+    network: &Network,
+    instance: InstanceId,
+    host: HostId,
+) -> Outcome<Port> {
+    Ok(Port {
+        addresses: allocate(intent, network)?,
+        host_id: Some(host),
+        instance_id: Some(instance),
+        ..new(intent, network, None)?
+    })
+}
+
+/// The port as it is when bound to this host.
+pub(super) fn bound(port: &Port, host: HostId) -> Write {
+    Write::Put(Object::Port(Arc::new(Port {
+        host_id: Some(host),
+        ..port.clone()
+    })))
+}
+
+pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
+    if !intent.ports.contains_key(&id) {
+        return Err(Problem::not_found("port", id));
+    }
+    if let Some(user) = intent.instance_with(id) {
+        let detail = format!(
+            "port {id} is used by instance {}; delete the instance first",
+            user.instance.id
+        );
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    Ok(Draft {
+        writes: vec![Write::Delete(Key::Port(id))],
+        answer: (),
+    })
+}

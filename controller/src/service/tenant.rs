@@ -1,0 +1,46 @@
+//! Tenants.
+
+use std::sync::Arc;
+
+use api::backend::Outcome;
+use api::problem::{Code, Problem};
+use api::request::TenantCreate;
+use model::{Id, Tenant, TenantId, Timestamp};
+
+use super::faults::Faults;
+use crate::intent::Intent;
+use crate::object::{Key, Noun, Object, Write};
+use crate::writer::Draft;
+
+pub(super) fn create(intent: &Intent, request: TenantCreate) -> Outcome<Draft<Tenant>> {
+    let mut faults = Faults::default();
+    faults.unique_name(intent, None, Noun::Tenant, &request.name);
+    faults.check()?;
+    let tenant = Tenant {
+        id: Id::generate(),
+        name: request.name,
+        created_at: Timestamp::now(),
+    };
+    Ok(Draft {
+        writes: vec![Write::Put(Object::Tenant(Arc::new(tenant.clone())))],
+        answer: tenant,
+    })
+}
+
+pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
+    if !intent.tenants.contains_key(&id) {
+        return Err(Problem::not_found("tenant", id));
+    }
+    let networks = intent.networks_of(id).count();
+    let instances = intent.instances_of(id).count();
+    if networks + instances > 0 {
+        let detail = format!(
+            "tenant {id} still owns {networks} networks and {instances} instances; delete them first"
+        );
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    Ok(Draft {
+        writes: vec![Write::Delete(Key::Tenant(id))],
+        answer: (),
+    })
+}

@@ -1,0 +1,321 @@
+//! The intent on disk: SQLite, and nothing but SQLite. Only this module knows that.
+//!
+//! The writer's thread owns the [`Store`]; reads are answered from memory and never come here.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde_json::value::RawValue;
+
+use crate::change::{Change, KeptAnswer, Step};
+use crate::intent::Intent;
+use crate::object::{Noun, Object, Write};
+
+/// Every layout the store ever had, oldest first: each turns the one before it into itself.
+const MIGRATIONS: &[&str] = &[include_str!("store/1.sql")];
+
+/// How long to wait for another program that holds the file, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite could not.
+    #[error("could not {doing} in the store")]
+    Sqlite {
+        /// What we were doing.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A row does not hold what this program writes.
+    #[error("could not understand {noun:?} {id} in the store")]
+    Body {
+        /// The kind of object.
+        noun: Noun,
+        /// Its id, as it stands.
+        id: String,
+        /// What is wrong with its JSON.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An object could not be put into words.
+    #[error("could not write an object as JSON")]
+    Encode(#[from] serde_json::Error),
+    /// A newer program made the file.
+    #[error("the store has layout {found}, this program knows up to {known}: use a newer program")]
+    TooNew {
+        /// The file's layout.
+        found: usize,
+        /// The newest layout known here.
+        known: usize,
+    },
+}
+
+/// The open store.
+pub struct Store {
+    connection: Connection,
+}
+
+/// Which request an answer was kept for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The change that made it.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who asked.
+    pub actor: String,
+    /// The client's name for it.
+    pub key: String,
+    /// SHA-256 of the request.
+    pub fingerprint: [u8; 32],
+}
+
+/// Puts what was being done beside SQLite's reason.
+fn while_doing(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |source| StoreError::Sqlite { doing, source }
+}
+
+impl Store {
+    /// Opens the store, makes it if there is none, and brings its layout up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is no store, or is a newer program's.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(path).map_err(while_doing("open the file"))?;
+        configure(&connection).map_err(while_doing("set the journal mode"))?;
+        migrate(&mut connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Reads everything back.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what this program did not write.
+    pub fn load(&self) -> Result<Intent, StoreError> {
+        let mut intent = Intent::default();
+        intent.revision = self.last_revision()?;
+        for (noun, table) in Noun::ALL {
+            self.load_table(&mut intent, *noun, table)?;
+        }
+        intent.last_network_number = self
+            .connection
+            .query_row("SELECT value FROM last_network_number", [], |row| {
+                row.get(0)
+            })
+            .map_err(while_doing("read the last network number"))?;
+        Ok(intent)
+    }
+
+    fn load_table(&self, intent: &mut Intent, noun: Noun, table: &str) -> Result<(), StoreError> {
+        let reading = while_doing("read a table");
+        let sql = format!("SELECT id, body FROM {table} ORDER BY id");
+        let mut statement = self.connection.prepare(&sql).map_err(&reading)?;
+        let mut rows = statement.query([]).map_err(&reading)?;
+        while let Some(row) = rows.next().map_err(&reading)? {
+            let id: String = row.get(0).map_err(&reading)?;
+            let body = row
+                .get_ref(1)
+                .and_then(|body| Ok(body.as_str()?))
+                .map_err(&reading)?;
+            let object = Object::from_json(noun, body).map_err(|source| StoreError::Body {
+                noun,
+                id,
+                source,
+            })?;
+            intent.put(&object);
+        }
+        Ok(())
+    }
+
+    /// The number of the newest durable change; 0 before the first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn last_revision(&self) -> Result<u64, StoreError> {
+        self.connection
+            .query_row("SELECT coalesce(max(revision), 0) FROM audit", [], |row| {
+                row.get(0)
+            })
+            .map_err(while_doing("read the last revision"))
+    }
+
+    /// Makes all these changes durable, in one transaction: all of them or none.
+    ///
+    /// # Errors
+    /// The file cannot be written, or a constraint is violated. Nothing was changed then.
+    pub fn commit(&mut self, changes: &[&Change]) -> Result<(), StoreError> {
+        let transaction = self
+            .connection
+            .transaction()
+            .map_err(while_doing("begin"))?;
+        for change in changes {
+            write_change(&transaction, change)?;
+        }
+        transaction.commit().map_err(while_doing("commit"))
+    }
+
+    /// Every request whose answer is kept, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kept_keys(&self) -> Result<Vec<KeptKey>, StoreError> {
+        let reading = while_doing("read the idempotency keys");
+        let sql = "SELECT revision, at, actor, key, fingerprint FROM idempotency ORDER BY revision";
+        let mut statement = self.connection.prepare(sql).map_err(&reading)?;
+        let rows = statement.query_map([], |row| {
+            let at: String = row.get(1)?;
+            Ok(KeptKey {
+                revision: row.get(0)?,
+                at: at.parse().unwrap_or(Timestamp::from_unix_seconds(0)),
+                actor: row.get(2)?,
+                key: row.get(3)?,
+                fingerprint: row.get(4)?,
+            })
+        });
+        rows.map_err(&reading)?
+            .collect::<Result<_, _>>()
+            .map_err(&reading)
+    }
+
+    /// What was answered to the change of this revision.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kept_answer(&self, revision: u64) -> Result<Option<String>, StoreError> {
+        self.connection
+            .query_row(
+                "SELECT answer FROM idempotency WHERE revision = ?1",
+                [revision],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(while_doing("read a kept answer"))
+    }
+}
+
+/// Durable at every commit; a reader such as a backup never waits for us, nor we for it.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let migrating = while_doing("bring the layout up to date");
+    let transaction = connection.transaction().map_err(&migrating)?;
+    let found: usize = transaction
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(&migrating)?;
+    let known = MIGRATIONS.len();
+    let missing = MIGRATIONS
+        .get(found..)
+        .ok_or(StoreError::TooNew { found, known })?;
+    for migration in missing {
+        transaction.execute_batch(migration).map_err(&migrating)?;
+    }
+    transaction
+        .pragma_update(None, "user_version", known)
+        .map_err(&migrating)?;
+    transaction.commit().map_err(&migrating)
+}
+
+fn write_change(transaction: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
+    let mut entries = Vec::with_capacity(change.steps.len());
+    for step in &change.steps {
+        entries.push(write_step(transaction, step)?);
+    }
+    let writing = while_doing("write the audit log");
+    transaction
+        .prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        .map_err(&writing)?
+        .execute(params![
+            change.revision,
+            change.at.to_string(),
+            change.actor,
+            change.request_id,
+            change.verb,
+            serde_json::to_string(&entries)?,
+        ])
+        .map_err(&writing)?;
+    if let Some(through) = change.forget_answers_through {
+        transaction
+            .prepare_cached("DELETE FROM idempotency WHERE revision <= ?1")
+            .and_then(|mut delete| delete.execute([through]))
+            .map_err(while_doing("forget old idempotency keys"))?;
+    }
+    match &change.idempotency {
+        Some(kept) => keep_answer(transaction, change, kept),
+        None => Ok(()),
+    }
+}
+
+/// What the audit log says of one write.
+#[derive(serde::Serialize)]
+struct AuditEntry {
+    noun: &'static str,
+    id: uuid::Uuid,
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
+}
+
+fn write_step(transaction: &Transaction<'_>, step: &Step) -> Result<AuditEntry, StoreError> {
+    let key = step.write.key();
+    let table = key.noun().table();
+    let id = key.uuid();
+    let after = match &step.write {
+        Write::Put(object) => Some(object.to_json()?),
+        Write::Delete(_) => None,
+    };
+    let writing = while_doing("write an object");
+    match &after {
+        Some(body) => transaction
+            .prepare_cached(&format!(
+                "INSERT INTO {table} (id, body) VALUES (?1, ?2) \
+                 ON CONFLICT (id) DO UPDATE SET body = excluded.body"
+            ))
+            .and_then(|mut put| put.execute(params![id.to_string(), body])),
+        None => transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))
+            .and_then(|mut delete| delete.execute([id.to_string()])),
+    }
+    .map_err(writing)?;
+    let before = step.before.as_ref().map(Object::to_json).transpose()?;
+    Ok(AuditEntry {
+        noun: table,
+        id,
+        before: before.map(RawValue::from_string).transpose()?,
+        after: after.map(RawValue::from_string).transpose()?,
+    })
+}
+
+fn keep_answer(
+    transaction: &Transaction<'_>,
+    change: &Change,
+    kept: &KeptAnswer,
+) -> Result<(), StoreError> {
+    let writing = while_doing("keep an answer");
+    transaction
+        .prepare_cached("INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        .map_err(&writing)?
+        .execute(params![
+            change.revision,
+            change.at.to_string(),
+            change.actor,
+            kept.key,
+            kept.fingerprint,
+            kept.answer,
+        ])
+        .map_err(&writing)?;
+    Ok(())
+}
