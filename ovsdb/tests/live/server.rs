@@ -74,19 +74,24 @@ impl Server {
 
     /// The port on which the server listens for TCP or TLS, as it logged it.
     pub(crate) fn port(&self) -> u16 {
-        let log = std::fs::read_to_string(self.path("log")).unwrap();
+        let log = self.log();
         let mut ports = log
             .lines()
             .filter_map(|line| line.rsplit_once("listening on port ")?.1.parse().ok());
         ports.next().expect("the server logged its port")
     }
 
+    /// Waits for the line that the server logs once it listens everywhere.
     fn wait_until_up(&self) {
         let give_up = Instant::now() + Duration::from_secs(20);
-        while std::os::unix::net::UnixStream::connect(self.path("db.sock")).is_err() {
+        while !self.log().contains("ovsdb-server (Open vSwitch)") {
             assert!(Instant::now() < give_up, "ovsdb-server does not start");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap()
     }
 }
 
