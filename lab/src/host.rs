@@ -131,6 +131,8 @@ impl Host {
     }
 
     fn agent_launch(&self, layout: &Layout) -> Option<Launch> {
+        // No two agents on a machine may share a prefix: each removes what it does not want.
+        let namespaces = format!("{}{}-", layout.instance_prefix(), self.name);
         let program = layout.spec.programs.as_ref()?.join(AGENT);
         let options: [(&str, OsString); 6] = [
             ("--controller", layout::AGENTS.to_string().into()),
@@ -138,7 +140,7 @@ impl Host {
             ("--state-dir", self.agent_directory().into()),
             ("--ovsdb", self.vswitch.ovsdb_address().into()),
             ("--ovs-rundir", self.vswitch.rundir().into()),
-            ("--namespace-prefix", layout.instance_prefix().into()),
+            ("--namespace-prefix", namespaces.into()),
         ];
         Some(Launch {
             namespace: self.namespace.clone(),

@@ -159,7 +159,7 @@ fn agent() {
         assert!(Path::new(option(&line, directory)).is_dir());
     }
     assert!(option(&line, "--ovsdb").starts_with("unix:/"));
-    assert!(option(&line, "--namespace-prefix").ends_with("-i-"));
+    assert!(option(&line, "--namespace-prefix").contains("-i-h"));
     let certificate = Path::new(option(&line, "--certificate-dir")).join("host.pem");
     let name = fs::read_to_string(certificate).unwrap();
     while greet(option(&line, "--controller"), &name).is_err() {
