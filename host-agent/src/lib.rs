@@ -20,10 +20,14 @@
 
 pub mod binding;
 pub mod diff;
+pub mod instances;
+pub mod links;
 pub mod observe;
 pub mod pipeline;
 pub mod plan_store;
+pub mod reconcile;
 pub mod session;
 pub mod status;
+pub mod switch;
 pub mod topology;
 pub mod wanted;

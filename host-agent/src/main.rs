@@ -1,2 +1,167 @@
-//! Starts the program.
-fn main() {}
+//! The program of one host's agent.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Parser;
+use compute::netns::Netns;
+use host_agent::instances::{Found, Instances};
+use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
+use host_agent::plan_store::PlanStore;
+use host_agent::reconcile::{Channels, Reconciler, Settings};
+use host_agent::session::{Controller, Session};
+use host_agent::status::Remarks;
+use model::plan::HostPlan;
+use ovsdb::{Client, Endpoint, Options};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// Makes this host's Open vSwitch be what the controller's plan says.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where the controller listens for agents.
+    #[arg(long, value_name = "IP:PORT")]
+    controller: SocketAddr,
+    /// The folder with ca.pem, host.pem and host.key.
+    #[arg(long, value_name = "DIR")]
+    certificate_dir: PathBuf,
+    /// The folder where the plan is kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/bulkhead/agent")]
+    state_dir: PathBuf,
+    /// Where ovsdb-server listens.
+    #[arg(
+        long,
+        value_name = "unix:PATH",
+        default_value = "unix:/run/openvswitch/db.sock"
+    )]
+    ovsdb: Endpoint,
+    /// The run directory of ovs-vswitchd.
+    #[arg(long, value_name = "DIR", default_value = "/run/openvswitch")]
+    ovs_rundir: PathBuf,
+    /// How the names of instances' namespaces start; no other agent on this machine may use it.
+    #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
+    namespace_prefix: String,
+    /// The datapath type of new bridges; by default the kernel's where it has one.
+    #[arg(long, value_name = "TYPE")]
+    datapath_type: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    log_to_stderr();
+    let controller = Controller::new(arguments.controller, &arguments.certificate_dir)?;
+    let store = Arc::new(PlanStore::open(&arguments.state_dir)?);
+    let plan = watch::Sender::new(stored_plan(&store)?.map(Arc::new));
+    let remarks = Remarks::default();
+    let (found, instances) = watch::channel(Found::new());
+    let (status_sender, mut status) = watch::channel(None);
+
+    let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
+    let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
+    let channels = Channels {
+        plan: plan.subscribe(),
+        instances,
+        status: status_sender,
+        remarks: remarks.clone(),
+    };
+    let reconciler = Reconciler::new(arguments.settings(), channels, ovsdb.clone(), monitor);
+    let mut reconciling = tokio::spawn(reconciler.run());
+    // Bridges first: what starts on them needs them, and what is reported comes from them.
+    status.wait_for(Option::is_some).await?;
+
+    let netns = Netns::new(arguments.namespace_prefix, INTEGRATION_BRIDGE, ovsdb);
+    let instances = Instances {
+        drivers: vec![Box::new(netns)],
+        plan: plan.subscribe(),
+        found,
+        remarks: remarks.clone(),
+    };
+    let mut running = tokio::spawn(instances.run());
+    let session = Session {
+        store,
+        plan,
+        status,
+        remarks,
+    };
+    let mut conversing = tokio::spawn(session.run(controller));
+    ready();
+    tokio::select! {
+        ended = &mut reconciling => ended.context("the reconcile task failed"),
+        ended = &mut running => ended.context("the task that runs instances failed"),
+        ended = &mut conversing => ended.context("the session's task failed"),
+        () = told_to_stop() => Ok(()),
+    }
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        let datapath_type = self.datapath_type.clone();
+        Settings {
+            controller: self.controller,
+            run_directory: self.ovs_rundir.clone(),
+            datapath_type: datapath_type.unwrap_or_else(|| best_datapath_type().to_owned()),
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// The plan of before. An unreadable one is put aside: the controller still has it, and until then
+/// nothing that is installed is taken away.
+fn stored_plan(store: &PlanStore) -> anyhow::Result<Option<HostPlan>> {
+    match store.load() {
+        Ok(plan) => {
+            let generation = plan.as_ref().map(|plan| plan.generation.0);
+            info!(generation, "the stored plan");
+            Ok(plan)
+        }
+        Err(error) => {
+            let aside = store.set_aside()?;
+            let error = anyhow::Error::from(error);
+            warn!("{error:#}; it is now {}", aside.display());
+            Ok(None)
+        }
+    }
+}
+
+/// The kernel's datapath is fastest; without its module only the userspace one is there.
+fn best_datapath_type() -> &'static str {
+    match Path::new("/sys/module/openvswitch").exists() {
+        true => "system",
+        false => "netdev",
+    }
+}
+
+/// Tells systemd, if it started us, that the first pass is made.
+fn ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        warn!("could not tell systemd that we are ready: {error}");
+    }
+    info!("ready");
+}
+
+/// Waits for SIGTERM or SIGINT. Flows stay: an agent that stops takes no traffic with it.
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,163 @@
+//! The task that runs this host's instances, through the drivers of `compute`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compute::Hypervisor;
+use model::InstanceId;
+use model::plan::{HostPlan, PlanItem, PlanKey, PlannedInstance};
+use model::report::InstanceReport;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::status::Remarks;
+
+/// How often instances are looked after when nothing calls for it.
+const LOOK_AFTER: Duration = Duration::from_secs(30);
+
+/// What runs here, by instance.
+pub type Found = BTreeMap<InstanceId, InstanceReport>;
+
+/// The instances of this host, as its plan wants them.
+pub struct Instances {
+    /// What runs them.
+    pub drivers: Vec<Box<dyn Hypervisor>>,
+    /// What is wanted. Nothing is touched before the first plan.
+    pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    /// What was found.
+    pub found: watch::Sender<Found>,
+    /// What else an operator should know.
+    pub remarks: Remarks,
+}
+
+impl Instances {
+    /// Looks after them, for ever.
+    pub async fn run(mut self) {
+        let mut settled = None;
+        loop {
+            let plan = self.plan.borrow_and_update().clone();
+            let now = plan.map(|plan| wanted(&plan));
+            // Most plans change nothing here, and looking costs something per instance.
+            if now != settled {
+                self.reconcile(now.as_deref().unwrap_or_default()).await;
+                settled = now;
+            }
+            match timeout(LOOK_AFTER, self.plan.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => settled = None,
+            }
+        }
+    }
+
+    async fn reconcile(&self, wanted: &[PlannedInstance]) {
+        let mut found = Found::new();
+        for driver in &self.drivers {
+            let own = wanted.iter().filter(|it| it.driver == driver.driver());
+            let own: Vec<PlannedInstance> = own.cloned().collect();
+            let reconciled = driver.reconcile(&own).await;
+            found.extend(reconciled.instances.into_iter().map(|it| (it.id, it)));
+            for (handle, reason) in reconciled.leftovers {
+                self.remarks
+                    .push(format!("could not stop {handle}: {reason}"));
+            }
+        }
+        self.found.send_if_modified(|before| {
+            let changed = *before != found;
+            *before = found;
+            changed
+        });
+    }
+}
+
+/// The instances of a plan, in order of their ids.
+fn wanted(plan: &HostPlan) -> Vec<PlannedInstance> {
+    let first = PlanKey::Instance(uuid::Uuid::nil().into());
+    let items = plan.items.range(first..).map(|(_, item)| item);
+    let instances = items.map_while(|item| match item {
+        PlanItem::Instance(instance) => Some(instance.clone()),
+        _ => None,
+    });
+    instances.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use compute::Reconciled;
+    use futures::future::BoxFuture;
+    use model::Driver;
+    use model::plan::Generation;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A driver that runs whatever it is asked to, and remembers what that was.
+    #[derive(Default)]
+    struct Willing {
+        asked: Arc<Mutex<Vec<Vec<InstanceId>>>>,
+    }
+
+    impl Hypervisor for Willing {
+        fn driver(&self) -> Driver {
+            Driver::Netns
+        }
+
+        fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled> {
+            let ids: Vec<InstanceId> = wanted.iter().map(|it| it.id).collect();
+            let instances = ids.iter().map(|id| InstanceReport {
+                id: *id,
+                running: true,
+                handle: None,
+                reason: None,
+            });
+            let instances = instances.collect();
+            self.asked.lock().unwrap().push(ids);
+            Box::pin(async {
+                Reconciled {
+                    instances,
+                    leftovers: Vec::new(),
+                }
+            })
+        }
+    }
+
+    fn plan(ids: &[u128]) -> HostPlan {
+        let items = ids.iter().map(|id| {
+            PlanItem::Instance(PlannedInstance {
+                id: Uuid::from_u128(*id).into(),
+                name: "vm".parse().unwrap(),
+                driver: Driver::Netns,
+                interfaces: Vec::new(),
+            })
+        });
+        HostPlan {
+            generation: Generation(1),
+            items: items.map(|item| (item.key(), item)).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_touched_before_the_first_plan_and_then_just_what_it_says_runs() {
+        let driver = Willing::default();
+        let asked = Arc::clone(&driver.asked);
+        let (sender, receiver) = watch::channel(None);
+        let (found, mut seen) = watch::channel(Found::new());
+        let instances = Instances {
+            drivers: vec![Box::new(driver)],
+            plan: receiver,
+            found,
+            remarks: Remarks::default(),
+        };
+        let task = tokio::spawn(instances.run());
+        tokio::task::yield_now().await;
+        assert!(asked.lock().unwrap().is_empty());
+        sender.send_replace(Some(Arc::new(plan(&[1, 2]))));
+        seen.wait_for(|found| found.len() == 2).await.unwrap();
+        sender.send_replace(Some(Arc::new(plan(&[2]))));
+        seen.wait_for(|found| found.len() == 1).await.unwrap();
+        task.abort();
+    }
+}

@@ -1,0 +1,79 @@
+//! The kernel's links: which one leads to the controller, and NICs switched on.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use futures::TryStreamExt;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrStorage;
+use rtnetlink::LinkUnspec;
+use rtnetlink::packet_route::link::LinkFlags;
+
+/// The name of the interface whose address the kernel would send from to reach `destination`.
+///
+/// # Errors
+/// When there is no route, or the address is no interface's.
+pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+    let ours: IpAddr = match destination {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Connecting a UDP socket sends nothing; it only makes the kernel choose a route.
+    let socket = UdpSocket::bind((ours, 0))?;
+    socket.connect(destination)?;
+    let source = socket.local_addr()?.ip();
+    let mut interfaces = getifaddrs()?;
+    let has_source = |address: &SockaddrStorage| ip(address) == Some(source);
+    interfaces
+        .find(|interface| interface.address.as_ref().is_some_and(has_source))
+        .map(|interface| interface.interface_name)
+        .ok_or_else(|| io::Error::other(format!("no interface has the address {source}")))
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|it| IpAddr::V6(it.ip())))
+}
+
+/// Switches a link on unless it is on already.
+///
+/// # Errors
+/// When there is no such link, or it cannot be switched on.
+pub async fn switch_on(name: &str) -> io::Result<()> {
+    let (connection, handle, _) = rtnetlink::new_connection()?;
+    let connection = tokio::spawn(connection);
+    let outcome = async {
+        let mut links = handle.link().get().match_name(name.to_owned()).execute();
+        let link = links.try_next().await.map_err(io::Error::other)?;
+        let link = link.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        if link.header.flags.contains(LinkFlags::Up) {
+            return Ok(());
+        }
+        let up = LinkUnspec::new_with_index(link.header.index).up().build();
+        handle
+            .link()
+            .set(up)
+            .execute()
+            .await
+            .map_err(io::Error::other)
+    };
+    let outcome = outcome.await;
+    connection.abort();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_ourselves_is_the_loopback_interface() {
+        let name = interface_towards("127.0.0.1:9".parse().unwrap()).unwrap();
+        assert_eq!(name, "lo");
+    }
+
+    #[tokio::test]
+    async fn a_link_that_does_not_exist_cannot_be_switched_on() {
+        assert!(switch_on("no-such-link").await.is_err());
+    }
+}

@@ -1,0 +1,354 @@
+//! The task that makes the switch be what the plan says, and owns all that this takes.
+//!
+//! ```text
+//!   wake-ups: new plan, OVSDB changed, the switch's flows or ports changed, an instance, a timer
+//!       |
+//!       v   one pass, always from the whole current state
+//!   observe -> topology -> one OVSDB transaction (bridges, patches, sampling)
+//!           -> binding  -> views -> compile -> diff -> one OpenFlow bundle, barrier
+//!           -> marks    -> one OVSDB transaction (`bulkhead-active`), only when one changes
+//!           -> status   -> the session
+//! ```
+//!
+//! A wake-up carries no instruction, so a lost one, a restart and a hand-edited switch all take the
+//! same road. A pass costs what changed: networks that look as before are neither compiled nor
+//! compared.
+
+mod flows;
+mod report;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::plan::HostPlan;
+use ovsdb::{Client, Monitor, Operation};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, error, info, warn};
+
+use crate::binding::{self, Binding, SwitchPorts};
+use crate::instances::Found;
+use crate::links;
+use crate::observe::{DATABASE, Observed};
+use crate::status::{Remarks, Status};
+use crate::switch::{Dialling, Drift, Lost, Switch};
+use crate::topology::{self, Surroundings, Topology};
+use crate::wanted::Wanted;
+use flows::Networks;
+
+/// How often everything is looked at again when nothing calls for it.
+const RESYNC: Duration = Duration::from_secs(30);
+
+/// How soon a pass is made again after one in which something failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long the first pass waits for a switch that should be there.
+const SWITCH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the task needs to know of its host.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the controller is: the way there is the management interface.
+    pub controller: SocketAddr,
+    /// The run directory of ovs-vswitchd, with the bridges' sockets.
+    pub run_directory: PathBuf,
+    /// The datapath type of bridges that are made here.
+    pub datapath_type: String,
+}
+
+/// Where wake-ups come from, and where the outcome goes.
+pub struct Channels {
+    /// The newest plan.
+    pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    /// What runs here.
+    pub instances: watch::Receiver<Found>,
+    /// What came of the last pass.
+    pub status: watch::Sender<Option<Arc<Status>>>,
+    /// What else an operator should know.
+    pub remarks: Remarks,
+}
+
+/// The task's state.
+pub struct Reconciler {
+    settings: Settings,
+    channels: Channels,
+    ovsdb: Client,
+    monitor: Monitor,
+    link: Link,
+    surroundings: Surroundings,
+    /// The plan, checked; none before the first one.
+    wanted: Option<Arc<Wanted>>,
+    networks: Networks,
+    status: Status,
+}
+
+/// The integration bridge's OpenFlow connection.
+enum Link {
+    Up(Box<Switch>),
+    Down(Dialling),
+}
+
+/// Whether all of a pass could be done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Again,
+}
+
+impl Reconciler {
+    /// A task that has not made its first pass yet.
+    #[must_use]
+    pub fn new(settings: Settings, channels: Channels, ovsdb: Client, monitor: Monitor) -> Self {
+        Self {
+            link: Link::Down(Dialling::start(&settings.run_directory)),
+            surroundings: Surroundings {
+                datapath_type: settings.datapath_type.clone(),
+                management_interface: None,
+            },
+            settings,
+            channels,
+            ovsdb,
+            monitor,
+            wanted: None,
+            networks: Networks::default(),
+            status: Status::default(),
+        }
+    }
+
+    /// Reconciles for ever; ends when the database client does.
+    pub async fn run(mut self) {
+        self.await_switch().await;
+        let mut resync_at = Instant::now();
+        loop {
+            if resync_at <= Instant::now() {
+                self.look_around().await;
+                resync_at = Instant::now() + RESYNC;
+            }
+            let wake_at = match self.pass().await {
+                Outcome::Done => resync_at,
+                Outcome::Again => resync_at.min(Instant::now() + RETRY),
+            };
+            if self.wait(wake_at).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives a switch that is there the time to say so, lest the first report after a restart calls
+    /// every port unconfirmed.
+    async fn await_switch(&mut self) {
+        let observed = Observed::new(&self.monitor.snapshot());
+        if observed.integration().is_none() {
+            return;
+        }
+        if let Ok(event) = timeout(SWITCH_PATIENCE, self.link.event()).await {
+            self.take_event(event);
+        }
+    }
+
+    /// What no wake-up tells of: routes, links, and flows should the switch have lost a notice.
+    async fn look_around(&mut self) {
+        match links::interface_towards(self.settings.controller) {
+            Ok(name) => self.surroundings.management_interface = Some(name),
+            Err(error) => debug!("cannot tell the management interface: {error}"),
+        }
+        if let Link::Up(switch) = &mut self.link {
+            let drift = switch.look_again().await;
+            self.drifted(drift);
+        }
+        let Some(wanted) = self.wanted.clone() else {
+            return;
+        };
+        for network in wanted.physical_networks.values() {
+            let nic = network.nic.to_string();
+            if let Err(error) = links::switch_on(&nic).await {
+                debug!("could not switch {nic} on: {error}");
+            }
+        }
+    }
+
+    async fn pass(&mut self) -> Outcome {
+        self.take_plan();
+        let observed = Observed::new(&self.monitor.snapshot());
+        let Some(wanted) = self.wanted.clone() else {
+            return self.pass_without_plan(&observed).await;
+        };
+        let mut topology = topology::plan(&observed, &wanted, &self.surroundings);
+        let operations = std::mem::take(&mut topology.operations);
+        let rows = self.transact(operations).await;
+        let (binding, flows) = self.program(&observed, &wanted, &topology).await;
+        let status = self.describe(&observed, &wanted, &topology, &binding);
+        let marks = report::marks(&observed, &status);
+        let marked = self.transact(marks).await;
+        let all_done = [rows, flows, marked].iter().all(|it| *it == Outcome::Done);
+        let settled = all_done && self.networks.settled(&topology);
+        self.publish(Status {
+            realized: match settled {
+                true => wanted.generation,
+                false => self.status.realized,
+            },
+            ..status
+        });
+        match all_done {
+            true => Outcome::Done,
+            false => Outcome::Again,
+        }
+    }
+
+    /// Without a plan we know nothing, and so take nothing away.
+    async fn pass_without_plan(&mut self, observed: &Observed) -> Outcome {
+        let mut safety = topology::plan_safety(observed, &self.surroundings);
+        let operations = std::mem::take(&mut safety.operations);
+        let outcome = self.transact(operations).await;
+        let nothing = Wanted::default();
+        let binding = binding::bind(observed, &nothing, &SwitchPorts::default());
+        let status = self.describe(observed, &nothing, &safety, &binding);
+        self.publish(status);
+        outcome
+    }
+
+    fn take_plan(&mut self) {
+        let plan = self.channels.plan.borrow_and_update().clone();
+        let held = self.wanted.as_ref().map(|wanted| wanted.generation);
+        if let Some(plan) = plan.filter(|plan| Some(plan.generation) != held) {
+            info!(plan.generation = %plan.generation, "carrying out a new plan");
+            self.wanted = Some(Arc::new(Wanted::new(&plan)));
+        }
+    }
+
+    async fn transact(&self, operations: Vec<Operation>) -> Outcome {
+        if operations.is_empty() {
+            return Outcome::Done;
+        }
+        debug!(
+            operations = operations.len(),
+            "changing the switch's database"
+        );
+        match self.ovsdb.transact(DATABASE, operations).await {
+            Ok(_) => Outcome::Done,
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                warn!("could not change the switch's database: {error:#}");
+                Outcome::Again
+            }
+        }
+    }
+
+    /// Makes the flows right. Without a connection nothing is bound: no number is believed.
+    async fn program(
+        &mut self,
+        observed: &Observed,
+        wanted: &Wanted,
+        topology: &Topology,
+    ) -> (Binding, Outcome) {
+        let Link::Up(switch) = &mut self.link else {
+            self.networks.unconfirm();
+            return (Binding::default(), Outcome::Done);
+        };
+        let drift = switch.look_if_tampered().await;
+        let binding = binding::bind(observed, wanted, switch.ports());
+        let uplinks = binding::uplinks(observed, &topology.patches, switch.ports());
+        let views = binding::views(wanted, &binding, &uplinks);
+        self.drifted(drift);
+        let Link::Up(switch) = &mut self.link else {
+            return (binding, Outcome::Again);
+        };
+        let applied = self.networks.apply(switch, views, wanted.generation).await;
+        match applied {
+            Ok(0) => (binding, Outcome::Done),
+            Ok(changed) => {
+                debug!(changed, "changed flows");
+                (binding, Outcome::Done)
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                error!("could not change the switch's flows: {error:#}");
+                self.hang_up();
+                (binding, Outcome::Again)
+            }
+        }
+    }
+
+    /// Handles what another look at the flows found.
+    fn drifted(&mut self, drift: Result<Drift, openflow::client::Error>) {
+        match drift {
+            Ok(drift) if drift.flows == 0 => {}
+            Ok(drift) => {
+                let flows = drift.flows;
+                warn!(flows, "somebody changed flows of ours; restoring them");
+                let remark = format!("{flows} flows were changed by somebody else and restored");
+                self.channels.remarks.push(remark);
+                self.networks.doubt(drift.groups);
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                warn!("could not look at the switch's flows: {error:#}");
+                self.hang_up();
+            }
+        }
+    }
+
+    /// What is installed is unknown from here on: begin anew.
+    fn hang_up(&mut self) {
+        self.networks.forget();
+        self.link = Link::Down(Dialling::start(&self.settings.run_directory));
+    }
+
+    fn publish(&mut self, status: Status) {
+        let first = self.channels.status.borrow().is_none();
+        if first || status != self.status {
+            self.status = status;
+            let status = Arc::new(self.status.clone());
+            self.channels.status.send_replace(Some(status));
+        }
+    }
+
+    /// Waits for something that may need a pass.
+    async fn wait(&mut self, until: Instant) -> Result<(), ovsdb::Error> {
+        let event = tokio::select! {
+            event = self.link.event() => event,
+            changed = self.monitor.changed() => return changed,
+            Ok(()) = self.channels.plan.changed() => return Ok(()),
+            Ok(()) = self.channels.instances.changed() => return Ok(()),
+            () = sleep_until(until) => return Ok(()),
+        };
+        self.take_event(event);
+        Ok(())
+    }
+
+    fn take_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Answered(switch) => {
+                info!("the switch answers");
+                self.networks.forget();
+                self.link = Link::Up(switch);
+            }
+            LinkEvent::Lost => {
+                warn!("lost the switch; dialling");
+                self.hang_up();
+            }
+            LinkEvent::Changed => {}
+        }
+    }
+}
+
+/// What came of waiting for the switch.
+enum LinkEvent {
+    Answered(Box<Switch>),
+    Changed,
+    Lost,
+}
+
+impl Link {
+    async fn event(&mut self) -> LinkEvent {
+        match self {
+            Self::Up(switch) => match switch.changed().await {
+                Ok(()) => LinkEvent::Changed,
+                Err(Lost) => LinkEvent::Lost,
+            },
+            Self::Down(dialling) => LinkEvent::Answered(Box::new(dialling.answered().await)),
+        }
+    }
+}

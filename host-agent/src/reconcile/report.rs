@@ -1,0 +1,92 @@
+//! What came of a pass, as it is reported, and as hypervisors read it in OVSDB. Pure.
+
+use compute::ovsdb::ObservedVif;
+use model::report::Vif;
+use model::{PortId, PortState};
+use ovsdb::{Condition, Mutator, Operation, Value};
+
+use super::Reconciler;
+use super::flows::Way;
+use crate::binding::{Binding, Dark, foreign_vifs};
+use crate::observe::{ACTIVE, Observed};
+use crate::status::Status;
+use crate::topology::Topology;
+use crate::wanted::Wanted;
+
+/// The state of an interface with what goes with it.
+type State = (PortState, Option<String>, Option<model::plan::Generation>);
+
+impl Reconciler {
+    /// The status after a pass, but for the realized generation.
+    pub(super) fn describe(
+        &self,
+        observed: &Observed,
+        wanted: &Wanted,
+        topology: &Topology,
+        binding: &Binding,
+    ) -> Status {
+        let vifs = foreign_vifs(observed).map(|vif| {
+            let (state, reason, generation) = self.state(vif, wanted, binding);
+            let vif = Vif {
+                interface: vif.interface.clone(),
+                iface_id: vif.iface_id.clone().unwrap_or_default(),
+                port_id: port_id(vif),
+                ifindex: vif.ifindex,
+                state,
+                reason,
+                generation,
+            };
+            (vif.interface.clone(), vif)
+        });
+        let failures = wanted.failures.iter().chain(&topology.failures);
+        Status {
+            realized: self.status.realized,
+            failures: failures.cloned().collect(),
+            vifs: vifs.collect(),
+            instances: self.channels.instances.borrow().clone(),
+        }
+    }
+
+    fn state(&self, vif: &ObservedVif, wanted: &Wanted, binding: &Binding) -> State {
+        let building = |reason: &str| (PortState::Building, Some(reason.to_owned()), None);
+        match binding.dark.get(&vif.interface) {
+            Some(Dark::Refused(reason)) => return (PortState::Down, Some(reason.clone()), None),
+            Some(Dark::NotYet(reason)) => return building(reason),
+            None => {}
+        }
+        let id = port_id(vif);
+        if id.is_none_or(|id| !binding.carriers.contains_key(&id)) {
+            return building("Open vSwitch does not answer");
+        }
+        let network = id.and_then(|id| wanted.ports.get(&id)).map(|it| it.network);
+        match network.and_then(|network| self.networks.confirmed(network)) {
+            Some((generation, Way::Out)) => (PortState::Active, None, Some(generation)),
+            Some((_, Way::OnlyHere)) => building("its network has no way to other hosts yet"),
+            None => building("its flows are not confirmed yet"),
+        }
+    }
+}
+
+fn port_id(vif: &ObservedVif) -> Option<PortId> {
+    vif.iface_id.as_deref()?.parse().ok()
+}
+
+/// Tells hypervisors which interfaces became active, and which are no longer. One that stays active
+/// keeps its mark: every change of the database costs the switch a pass of its own.
+pub(super) fn marks(observed: &Observed, status: &Status) -> Vec<Operation> {
+    let marks = foreign_vifs(observed).filter_map(|vif| {
+        let reported = status.vifs.get(&vif.interface)?;
+        let row = Operation::mutate("Interface").where_(Condition::equal("_uuid", vif.row));
+        match (reported.state, vif.active, reported.generation) {
+            (PortState::Active, None, Some(generation)) => {
+                let mark = Value::map([(ACTIVE, generation.to_string())]);
+                Some(row.mutation("external_ids", Mutator::Insert, mark))
+            }
+            (PortState::Down, Some(_), _) => {
+                Some(row.mutation("external_ids", Mutator::Delete, Value::set([ACTIVE])))
+            }
+            _ => None,
+        }
+    });
+    marks.map(Operation::from).collect()
+}

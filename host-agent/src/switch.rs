@@ -1,0 +1,284 @@
+//! The flows of the integration bridge: a mirror of what is installed, kept by what we write and by
+//! what the switch says others did, and the one way to change them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use openflow::Flow;
+use openflow::client::{Client, Error, Event, Events, Options};
+use openflow::message::{AsyncConfig, FlowFilter, FlowUpdate, PortChange, PortStatus};
+use rustc_hash::FxHashMap;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::binding::SwitchPorts;
+use crate::diff::{Changes, diff};
+use crate::observe::INTEGRATION_BRIDGE;
+use crate::pipeline::cookie::{Group, MARK, MARK_MASK, is_ours};
+
+/// The pause between attempts to reach a switch that is not there: every one of them is time
+/// without a flow.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// What the switch shall tell us of: every change of its ports, and nothing else.
+const TOLD: AsyncConfig = AsyncConfig {
+    packet_in: 0,
+    port_status: 0b111,
+    flow_removed: 0,
+};
+
+/// A connection to the integration bridge, and all we know of it.
+pub struct Switch {
+    client: Client,
+    events: Events,
+    ports: SwitchPorts,
+    /// Our flows by network, sorted by their keys.
+    installed: FxHashMap<Group, Vec<Flow>>,
+    /// Whether somebody else changed flows since we last looked.
+    tampered: bool,
+}
+
+/// What another look at the switch's flows found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// How many flows were not as we left them.
+    pub flows: usize,
+    /// The groups they belong to.
+    pub groups: BTreeSet<Group>,
+}
+
+/// A switch that is being dialled until it answers.
+pub struct Dialling(JoinHandle<Switch>);
+
+impl Dialling {
+    /// Begins to dial the integration bridge of the ovs-vswitchd with this run directory.
+    #[must_use]
+    pub fn start(run_directory: &Path) -> Self {
+        let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
+        Self(tokio::spawn(dial(socket)))
+    }
+
+    /// Waits until it answers. Loses nothing when the wait is given up.
+    pub async fn answered(&mut self) -> Switch {
+        match (&mut self.0).await {
+            Ok(switch) => switch,
+            // Only a panic ends dialling early, or the end of the runtime.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn dial(socket: PathBuf) -> Switch {
+    loop {
+        match Switch::connect(&socket).await {
+            Ok(switch) => return switch,
+            Err(error) => debug!("{:#}", anyhow::Error::from(error)),
+        }
+        sleep(RETRY).await;
+    }
+}
+
+impl Switch {
+    /// Connects, and looks at ports and flows.
+    async fn connect(socket: &Path) -> Result<Self, Error> {
+        let options = Options {
+            connect_timeout: Duration::from_secs(2),
+            ..Options::default()
+        };
+        let client = Client::connect(socket, options).await?;
+        // Listen first, look then: what happens in between is heard.
+        let events = client.events();
+        client.subscribe(TOLD).await?;
+        client.watch_flows().await?;
+        let ports = client.ports().await?;
+        let mut switch = Self {
+            ports: ports.into_iter().map(|it| (it.number, it.name)).collect(),
+            client,
+            events,
+            installed: FxHashMap::default(),
+            tampered: false,
+        };
+        switch.look().await?;
+        Ok(switch)
+    }
+
+    /// Its ports: names by number.
+    #[must_use]
+    pub const fn ports(&self) -> &SwitchPorts {
+        &self.ports
+    }
+
+    /// Our flows of one group, sorted by their keys.
+    #[must_use]
+    pub fn installed(&self, group: Group) -> &[Flow] {
+        self.installed.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// The groups that have flows installed.
+    pub fn groups(&self) -> impl Iterator<Item = Group> {
+        self.installed.keys().copied()
+    }
+
+    /// Waits until something happened that may need us. Loses nothing when the wait is given up.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn changed(&mut self) -> Result<(), Lost> {
+        loop {
+            let event = self.events.next().await.ok_or(Lost)?;
+            if self.note(event) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks at all of our flows again if somebody else changed some.
+    ///
+    /// # Errors
+    /// When the switch does not answer.
+    pub async fn look_if_tampered(&mut self) -> Result<Drift, Error> {
+        match self.tampered {
+            true => self.look_again().await,
+            false => Ok(Drift::default()),
+        }
+    }
+
+    /// Looks at all of our flows again, and says what is not as we left it.
+    ///
+    /// # Errors
+    /// When the switch does not answer.
+    pub async fn look_again(&mut self) -> Result<Drift, Error> {
+        let before = std::mem::take(&mut self.installed);
+        self.look().await?;
+        let groups: BTreeSet<Group> = before
+            .keys()
+            .chain(self.installed.keys())
+            .copied()
+            .collect();
+        let mut drift = Drift::default();
+        for group in groups {
+            let mut changes = Changes::default();
+            let left = before.get(&group).map_or(&[][..], Vec::as_slice);
+            diff(left, self.installed(group), &mut changes);
+            if !changes.is_empty() {
+                drift.flows += changes.len();
+                drift.groups.insert(group);
+            }
+        }
+        Ok(drift)
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
+        self.tampered = false;
+        let found = self
+            .client
+            .flows(FlowFilter::cookie(MARK, MARK_MASK))
+            .await?;
+        self.installed.clear();
+        for flow in found.into_iter().map(|found| found.flow) {
+            if let Some(group) = Group::from_cookie(flow.cookie) {
+                self.installed.entry(group).or_default().push(flow);
+            }
+        }
+        for flows in self.installed.values_mut() {
+            flows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        }
+        Ok(())
+    }
+
+    /// Makes the flows of these groups be the given ones: all at one instant, or none. Gives back
+    /// how many flows changed.
+    ///
+    /// # Errors
+    /// When the switch refuses or does not answer; what is installed is then unknown.
+    pub async fn apply(&mut self, wanted: Vec<(Group, Vec<Flow>)>) -> Result<usize, Error> {
+        let mut changes = Changes::default();
+        for (group, flows) in &wanted {
+            diff(self.installed(*group), flows, &mut changes);
+        }
+        let changed = changes.len();
+        if changed > 0 {
+            self.commit(changes).await?;
+        }
+        for (group, flows) in wanted {
+            match flows.is_empty() {
+                true => self.installed.remove(&group),
+                false => self.installed.insert(group, flows),
+            };
+        }
+        Ok(changed)
+    }
+
+    /// Takes events meanwhile: the switch tells of each of our own changes, too.
+    async fn commit(&mut self, changes: Changes) -> Result<(), Error> {
+        let client = self.client.clone();
+        let mut committing = std::pin::pin!(client.commit(changes.into_messages()));
+        loop {
+            tokio::select! {
+                outcome = &mut committing => return outcome,
+                Some(event) = self.events.next() => {
+                    self.note(event);
+                }
+            }
+        }
+    }
+
+    /// Remembers what an event says; whether it may need us.
+    fn note(&mut self, event: Event) -> bool {
+        match event {
+            Event::PortStatus(status) => self.note_port(status),
+            Event::FlowsChanged(FlowUpdate::Own { .. }) => false,
+            Event::FlowsChanged(
+                FlowUpdate::Added(flow)
+                | FlowUpdate::Modified(flow)
+                | FlowUpdate::Removed(flow, _)
+                | FlowUpdate::Initial(flow),
+            ) => self.note_flow(&flow),
+            Event::FlowsChanged(FlowUpdate::Paused | FlowUpdate::Resumed)
+            | Event::MonitorOverflow => {
+                self.tampered = true;
+                true
+            }
+            Event::FlowRemoved(_) | Event::PacketIn(_) => false,
+        }
+    }
+
+    fn note_port(&mut self, status: PortStatus) -> bool {
+        let PortStatus { change, port } = status;
+        let number = port.number;
+        let before = match change {
+            PortChange::Deleted => self.ports.remove(&number),
+            _ => self.ports.insert(number, port.name),
+        };
+        before.as_ref() != self.ports.get(&number)
+    }
+
+    /// An operator's own flow is none of our business, unless it stands where one of ours was.
+    fn note_flow(&mut self, flow: &Flow) -> bool {
+        let replaced = || {
+            let mut groups = self.installed.values();
+            groups.any(|flows| {
+                flows
+                    .binary_search_by(|it| it.key().cmp(&flow.key()))
+                    .is_ok()
+            })
+        };
+        let concerned = is_ours(flow.cookie) || replaced();
+        self.tampered |= concerned;
+        concerned
+    }
+}
+
+/// The connection to the switch is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection to the switch is gone")]
+pub struct Lost;
