@@ -132,7 +132,7 @@ impl Host {
 
     fn agent_launch(&self, layout: &Layout) -> Option<Launch> {
         // No two agents on a machine may share a prefix: each removes what it does not want.
-        let namespaces = format!("{}{}-", layout.instance_prefix(), self.name);
+        let namespaces = format!("{}{}-", layout.instance_prefix(), self.name());
         let program = layout.spec.programs.as_ref()?.join(AGENT);
         let options: [(&str, OsString); 6] = [
             ("--controller", layout::AGENTS.to_string().into()),
