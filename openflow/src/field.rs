@@ -115,6 +115,12 @@ pub enum Prerequisite {
     NdAdvert,
     /// A `ct_state` that only packets of a known connection have.
     Ct,
+    /// The same, and IPv4.
+    CtIpv4,
+    /// The same, and IPv6.
+    CtIpv6,
+    /// The same, and `ct_nw_proto`.
+    CtProtocol,
 }
 
 /// The class of headers that carry an experimenter's id.

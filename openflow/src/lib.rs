@@ -11,7 +11,8 @@
 //! And what is done with flows:
 //!
 //! - [`message`]: what controller and switch say to each other;
-//! - [`client`]: a connection to a switch: flows in one bundle, statistics, events.
+//! - [`client`]: a connection to a switch: flows in one bundle, statistics, events;
+//! - [`table`]: an evaluator: packet in, packets out, no switch.
 //!
 //! Decoding takes bytes from a stranger: it never panics, never allocates more than a
 //! small multiple of what it was given, and keeps what it does not know as raw bytes.
@@ -27,6 +28,7 @@ pub mod matching;
 pub mod message;
 pub mod port;
 pub mod protocol;
+pub mod table;
 pub mod text;
 pub mod wire;
 

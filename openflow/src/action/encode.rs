@@ -97,13 +97,12 @@ impl Action {
                 original,
             } => {
                 let port = port_u16(port.unwrap_or(PortNo::IN_PORT), version)?;
-                let table_byte = u64::from(table.unwrap_or(u8::MAX));
-                let (kind, table_byte) = match (table, original) {
-                    (_, true) => (nicira::RESUBMIT_TABLE_CT, table_byte),
-                    (Some(_), false) => (nicira::RESUBMIT_TABLE, table_byte),
-                    (None, false) => (nicira::RESUBMIT, 0),
+                let table = u64::from(table.unwrap_or(u8::MAX));
+                let kind = match original {
+                    true => nicira::RESUBMIT_TABLE_CT,
+                    false => nicira::RESUBMIT_TABLE,
                 };
-                plain(kind, u64::from(port) << 32 | table_byte << 24, out)
+                plain(kind, u64::from(port) << 32 | table << 24, out)
             }
             Action::DecTtlFor(ids) => dec_ttl_for(ids, out),
             Action::Note(bytes) => {
@@ -144,10 +143,10 @@ impl Controller {
         let start = begin_nicira(nicira::CONTROLLER2, out);
         out.extend_from_slice(&[0; 6]);
         if self.max_len != u16::MAX {
-            put_property(property::MAX_LEN, &self.max_len.to_be_bytes(), out)?;
+            put_property(property::MAX_LEN, &padded(self.max_len), out)?;
         }
         if self.id != 0 {
-            put_property(property::CONTROLLER_ID, &self.id.to_be_bytes(), out)?;
+            put_property(property::CONTROLLER_ID, &padded(self.id), out)?;
         }
         if self.reason != super::Reason::Action {
             put_property(property::REASON, &[self.reason.wire()], out)?;
@@ -163,6 +162,11 @@ impl Controller {
         }
         finish(start, out)
     }
+}
+
+/// These properties count their padding.
+fn padded(number: u16) -> [u8; 4] {
+    high(number).to_be_bytes()
 }
 
 fn put_property(kind: u16, body: &[u8], out: &mut Vec<u8>) -> Encoded {

@@ -29,16 +29,16 @@ pub(crate) struct Tlv<'a> {
 }
 
 impl Field {
-    /// The header this field has in a dialect: the newest that it knows.
+    /// The header this field has in a dialect: Nicira's own is the first one, OpenFlow's
+    /// the newest that the version knows.
     fn header(self, dialect: Dialect) -> &'static Header {
-        let version = match dialect {
-            Dialect::Nicira => 0,
-            Dialect::OpenFlow(version) => version.wire(),
-        };
         let headers = self.info().headers;
-        // A field that has no header old enough is written with its first one.
-        let known = headers.iter().rfind(|header| header.since <= version);
-        known.unwrap_or(&headers[0])
+        let newest = |version: Version| headers.iter().rfind(|h| h.since <= version.wire());
+        let found = match dialect {
+            Dialect::Nicira => None,
+            Dialect::OpenFlow(version) => newest(version),
+        };
+        found.unwrap_or(&headers[0])
     }
 
     /// Whether its header needs an experimenter's id, which has no room in some actions.

@@ -163,13 +163,13 @@ fields! {
     CtZone: ["ct_zone"], [nxm1(106, "NXM_NX_CT_ZONE")], 2, 16, Whole, Hexadecimal, Nothing;
     CtMark: ["ct_mark"], [nxm1(107, "NXM_NX_CT_MARK")], 4, 32, Bits, Hexadecimal, Nothing;
     CtLabel: ["ct_label"], [nxm1(108, "NXM_NX_CT_LABEL")], 16, 128, Bits, Hexadecimal, Nothing;
-    CtNwSrc: ["ct_nw_src"], [nxm1(120, "NXM_NX_CT_NW_SRC")], 4, 32, Bits, Ipv4, Ct;
-    CtIpv6Src: ["ct_ipv6_src"], [nxm1(122, "NXM_NX_CT_IPV6_SRC")], 16, 128, Bits, Ipv6, Ct;
-    CtNwDst: ["ct_nw_dst"], [nxm1(121, "NXM_NX_CT_NW_DST")], 4, 32, Bits, Ipv4, Ct;
-    CtIpv6Dst: ["ct_ipv6_dst"], [nxm1(123, "NXM_NX_CT_IPV6_DST")], 16, 128, Bits, Ipv6, Ct;
+    CtNwSrc: ["ct_nw_src"], [nxm1(120, "NXM_NX_CT_NW_SRC")], 4, 32, Bits, Ipv4, CtIpv4;
+    CtIpv6Src: ["ct_ipv6_src"], [nxm1(122, "NXM_NX_CT_IPV6_SRC")], 16, 128, Bits, Ipv6, CtIpv6;
+    CtNwDst: ["ct_nw_dst"], [nxm1(121, "NXM_NX_CT_NW_DST")], 4, 32, Bits, Ipv4, CtIpv4;
+    CtIpv6Dst: ["ct_ipv6_dst"], [nxm1(123, "NXM_NX_CT_IPV6_DST")], 16, 128, Bits, Ipv6, CtIpv6;
     CtNwProto: ["ct_nw_proto"], [nxm1(119, "NXM_NX_CT_NW_PROTO")], 1, 8, Whole, Decimal, Ct;
-    CtTpSrc: ["ct_tp_src"], [nxm1(124, "NXM_NX_CT_TP_SRC")], 2, 16, Bits, Decimal, Ct;
-    CtTpDst: ["ct_tp_dst"], [nxm1(125, "NXM_NX_CT_TP_DST")], 2, 16, Bits, Decimal, Ct;
+    CtTpSrc: ["ct_tp_src"], [nxm1(124, "NXM_NX_CT_TP_SRC")], 2, 16, Bits, Decimal, CtProtocol;
+    CtTpDst: ["ct_tp_dst"], [nxm1(125, "NXM_NX_CT_TP_DST")], 2, 16, Bits, Decimal, CtProtocol;
     Metadata: ["metadata"], [oxm(2, "OXM_OF_METADATA")], 8, 64, Bits, Hexadecimal, Nothing;
     // Other views of fields above.
     VlanTci: ["vlan_tci"], [nxm0(4, "NXM_OF_VLAN_TCI")], 2, 16, Bits, Hexadecimal, Nothing;

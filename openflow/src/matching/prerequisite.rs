@@ -17,24 +17,25 @@ impl Match {
         match prerequisite {
             Prerequisite::Nothing => true,
             Prerequisite::Vlan => self.has_vlan_tag(),
-            Prerequisite::Mpls => {
-                self.is_eth(&[protocol::ETH_MPLS, protocol::ETH_MPLS_MULTICAST])
-            }
+            Prerequisite::Mpls => self.is_eth(&[protocol::ETH_MPLS, protocol::ETH_MPLS_MULTICAST]),
             Prerequisite::Ipv4 => self.is_eth(&[protocol::ETH_IPV4]),
             Prerequisite::Ipv6 => self.is_eth(&[protocol::ETH_IPV6]),
             Prerequisite::Ip => self.is_ip(),
             Prerequisite::Arp => self.is_eth(&[protocol::ETH_ARP, protocol::ETH_RARP]),
-            Prerequisite::Tcp => self.is_ip() && self.is_proto(protocol::IP_TCP),
-            Prerequisite::Udp => self.is_ip() && self.is_proto(protocol::IP_UDP),
-            Prerequisite::Sctp => self.is_ip() && self.is_proto(protocol::IP_SCTP),
+            Prerequisite::Tcp => self.is_ip() && self.begins(protocol::IP_TCP),
+            Prerequisite::Udp => self.is_ip() && self.begins(protocol::IP_UDP),
+            Prerequisite::Sctp => self.is_ip() && self.begins(protocol::IP_SCTP),
             Prerequisite::Icmpv4 => {
-                self.is_eth(&[protocol::ETH_IPV4]) && self.is_proto(protocol::IP_ICMP)
+                self.is_eth(&[protocol::ETH_IPV4]) && self.begins(protocol::IP_ICMP)
             }
             Prerequisite::Icmpv6 => self.is_icmpv6(),
             Prerequisite::Nd => self.is_nd(&[protocol::ND_SOLICIT, protocol::ND_ADVERT]),
             Prerequisite::NdSolicit => self.is_nd(&[protocol::ND_SOLICIT]),
             Prerequisite::NdAdvert => self.is_nd(&[protocol::ND_ADVERT]),
-            Prerequisite::Ct => self.is_connection(),
+            Prerequisite::Ct => self.is_ip() && self.is_connection(),
+            Prerequisite::CtIpv4 => self.is_eth(&[protocol::ETH_IPV4]) && self.is_connection(),
+            Prerequisite::CtIpv6 => self.is_eth(&[protocol::ETH_IPV6]) && self.is_connection(),
+            Prerequisite::CtProtocol => self.get(Field::CtNwProto).is_some(),
         }
     }
 
@@ -48,19 +49,24 @@ impl Match {
     }
 
     fn is_eth(&self, types: &[u16]) -> bool {
-        types.iter().any(|eth_type| self.is(Field::EthType, (*eth_type).into()))
+        types
+            .iter()
+            .any(|eth_type| self.is(Field::EthType, (*eth_type).into()))
     }
 
     fn is_ip(&self) -> bool {
         self.is_eth(&[protocol::ETH_IPV4, protocol::ETH_IPV6])
     }
 
-    fn is_proto(&self, number: u8) -> bool {
-        self.is(Field::IpProto, number.into())
+    /// Whether only packets match that the header of this protocol is in: later fragments
+    /// have none.
+    fn begins(&self, protocol: u8) -> bool {
+        let later = self.get(Field::IpFrag).is_some_and(|m| m.value & 2 != 0);
+        self.is(Field::IpProto, protocol.into()) && !later
     }
 
     fn is_icmpv6(&self) -> bool {
-        self.is_eth(&[protocol::ETH_IPV6]) && self.is_proto(protocol::IP_ICMPV6)
+        self.is_eth(&[protocol::ETH_IPV6]) && self.begins(protocol::IP_ICMPV6)
     }
 
     fn is_nd(&self, types: &[u8]) -> bool {
