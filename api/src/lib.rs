@@ -17,3 +17,6 @@ pub mod serve;
 pub mod server;
 pub mod session;
 pub mod tls;
+
+#[cfg(test)]
+mod test_pool;

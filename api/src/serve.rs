@@ -19,16 +19,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use admission::Admission;
+use admission::{Admission, Ticket};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
@@ -110,13 +110,8 @@ async fn tls_within(
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let server = Server::new(limits, router, stop);
-    let accept = async || {
-        let (stream, address) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok((stream, Some(address.ip())))
-    };
     server
-        .run(accept, move |stream| acceptor.accept(stream))
+        .run(listener, move |stream| acceptor.accept(stream))
         .await;
 }
 
@@ -127,10 +122,36 @@ async fn unix_within(
     stop: CancellationToken,
 ) {
     let server = Server::new(limits, router, stop);
-    let accept = async || Ok((listener.accept().await?.0, None));
     server
-        .run(accept, |stream| std::future::ready(Ok(stream)))
+        .run(listener, |stream| std::future::ready(Ok(stream)))
         .await;
+}
+
+/// A socket that takes connections.
+trait Listener {
+    /// A connection.
+    type Stream;
+
+    /// The next connection, and the address it is from if there is one.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<IpAddr>)>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
+        let (stream, address) = self.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, Some(address.ip())))
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(UnixStream, Option<IpAddr>)> {
+        Ok((self.accept().await?.0, None))
+    }
 }
 
 /// One listener's connections.
@@ -154,16 +175,14 @@ impl Server {
     }
 
     /// Accepts connections until it is told to stop, then waits for those that are left.
-    async fn run<S, T, F>(
-        self,
-        accept: impl AsyncFn() -> io::Result<(S, Option<IpAddr>)>,
-        handshake: impl Fn(S) -> F,
-    ) where
+    async fn run<L, T, F>(self, listener: L, handshake: impl Fn(L::Stream) -> F)
+    where
+        L: Listener,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = io::Result<T>> + Send + 'static,
     {
-        while let Some(accepted) = self.stop.run_until_cancelled(self.next(&accept)).await {
-            match accepted {
+        while let Some(next) = self.stop.run_until_cancelled(self.admit(&listener)).await {
+            match next {
                 Ok((stream, ticket)) => self.spawn(handshake(stream), ticket),
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection; trying again");
@@ -171,19 +190,17 @@ impl Server {
                 }
             }
         }
-        // Each of them ends by itself within the grace.
+        // Nobody new from here on; each of the others ends by itself within the grace.
+        drop(listener);
         self.connections.close();
         self.connections.wait().await;
     }
 
     /// The next connection that is let in.
-    async fn next<S>(
-        &self,
-        accept: &impl AsyncFn() -> io::Result<(S, Option<IpAddr>)>,
-    ) -> io::Result<(S, admission::Ticket)> {
+    async fn admit<L: Listener>(&self, listener: &L) -> io::Result<(L::Stream, Ticket)> {
         loop {
             let slot = self.admission.slot().await;
-            let (stream, address) = accept().await?;
+            let (stream, address) = listener.next().await?;
             match slot.admit(address) {
                 Some(ticket) => return Ok((stream, ticket)),
                 None => tracing::debug!(?address, "too many connections from one address"),
@@ -191,7 +208,7 @@ impl Server {
         }
     }
 
-    fn spawn<T, F>(&self, handshake: F, ticket: admission::Ticket)
+    fn spawn<T, F>(&self, handshake: F, ticket: Ticket)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = io::Result<T>> + Send + 'static,

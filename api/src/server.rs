@@ -26,6 +26,7 @@ mod signed;
 mod value;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,8 +48,15 @@ mod tests;
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
+/// How long a request may take, its body included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The REST API of this backend.
 pub fn router(backend: Arc<impl Backend>) -> Router {
+    router_within(PATIENCE, backend)
+}
+
+fn router_within(patience: Duration, backend: Arc<impl Backend>) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, route| {
         router.route(route.path, guarded(route, &backend))
     });
@@ -56,7 +64,7 @@ pub fn router(backend: Arc<impl Backend>) -> Router {
         .fallback(handler::no_such_route)
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn(guard::limit_time))
+        .layer(from_fn_with_state(patience, guard::limit_time))
         .layer(CatchPanicLayer::custom(guard::on_panic))
         .layer(from_fn(guard::identify))
         .with_state(backend)

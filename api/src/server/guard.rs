@@ -15,9 +15,6 @@ use uuid::Uuid;
 use crate::backend::Backend;
 use crate::problem::{Code, Problem};
 
-/// How long a request may take, its body included.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The header that names a request.
 pub(super) const REQUEST_ID: &str = "x-request-id";
 
@@ -75,10 +72,14 @@ pub(super) fn on_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 /// Answers for a request that takes too long.
-pub(super) async fn limit_time(request: Request, next: Next) -> Response {
-    let in_time = tokio::time::timeout(TIMEOUT, next.run(request)).await;
+pub(super) async fn limit_time(
+    State(patience): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let in_time = tokio::time::timeout(patience, next.run(request)).await;
     in_time.unwrap_or_else(|_| {
-        let seconds = TIMEOUT.as_secs();
+        let seconds = patience.as_secs();
         let detail = format!(
             "not done after {seconds} s; a change may still come about: repeat it under the same \
              Idempotency-Key"

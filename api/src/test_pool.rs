@@ -1,0 +1,369 @@
+//! A backend for the tests of this crate: objects in memory, nothing checked against the pool.
+//!
+//! A tenant called `panic` panics, one called `hang` never comes to be, and one called `slow`
+//! takes a moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use model::*;
+use uuid::Uuid;
+
+use crate::backend::{Backend, Caller, Outcome};
+use crate::problem::{Code, Problem};
+use crate::request::*;
+use crate::resource::*;
+
+/// The only valid token, and who bears it.
+pub(crate) const TOKEN: &str = "token-of-the-tests";
+pub(crate) const ACTOR: &str = "admin";
+
+#[derive(Default)]
+pub(crate) struct TestPool {
+    pub(crate) tenants: Shelf<Tenant>,
+    pub(crate) physical_networks: Shelf<PhysicalNetwork>,
+    pub(crate) networks: Shelf<Network>,
+    pub(crate) subnets: Shelf<Subnet>,
+    pub(crate) ports: Shelf<PortView>,
+    pub(crate) instances: Shelf<InstanceView>,
+    pub(crate) hosts: Shelf<HostView>,
+    pub(crate) events: Mutex<Vec<Event>>,
+    /// Who asked for changes, in order.
+    pub(crate) callers: Mutex<Vec<Caller>>,
+    pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
+}
+
+/// All objects of one noun, by id.
+pub(crate) struct Shelf<T>(Mutex<BTreeMap<Uuid, T>>);
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Resource> Shelf<T> {
+    pub(crate) fn put(&self, object: T) -> T {
+        self.0.lock().unwrap().insert(object.id(), object.clone());
+        object
+    }
+
+    pub(crate) fn all(&self) -> Vec<T> {
+        self.0.lock().unwrap().values().cloned().collect()
+    }
+
+    fn all_shared(&self) -> Vec<Arc<T>> {
+        self.all().into_iter().map(Arc::new).collect()
+    }
+
+    fn one(&self, id: Uuid) -> Option<T> {
+        self.0.lock().unwrap().get(&id).cloned()
+    }
+
+    fn take(&self, id: Uuid) -> Outcome<()> {
+        let taken = self.0.lock().unwrap().remove(&id);
+        taken
+            .map(drop)
+            .ok_or_else(|| Problem::not_found(T::NOUN, id))
+    }
+}
+
+impl TestPool {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tenants.all().is_empty()
+            && self.physical_networks.all().is_empty()
+            && self.networks.all().is_empty()
+            && self.subnets.all().is_empty()
+            && self.ports.all().is_empty()
+            && self.instances.all().is_empty()
+    }
+
+    fn note(&self, caller: Caller) {
+        self.callers.lock().unwrap().push(caller);
+    }
+}
+
+pub(crate) fn tenant(name: &str) -> Tenant {
+    Tenant {
+        id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn physical_network(name: &str) -> PhysicalNetwork {
+    PhysicalNetwork {
+        id: PhysicalNetworkId::generate(),
+        name: name.parse().unwrap(),
+        role: Role::Private,
+        nic: "eth1".parse().unwrap(),
+        vlans: Some("100-199".parse().unwrap()),
+        mtu: 1500,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn network(name: &str, vlan: u16) -> Network {
+    Network {
+        id: NetworkId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        number: NetworkNumber::try_from(u32::from(vlan)).unwrap(),
+        segment: Segment::Vlan {
+            physical_network_id: PhysicalNetworkId::generate(),
+            vlan: vlan.try_into().unwrap(),
+        },
+        mtu: 1500,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
+    }
+}
+
+pub(crate) fn subnet(cidr: &str) -> Subnet {
+    let cidr: ipnet::IpNet = cidr.parse().unwrap();
+    let pool = AddressRange::of_hosts(cidr);
+    Subnet {
+        id: SubnetId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: Some("subnet".parse().unwrap()),
+        cidr,
+        gateway: pool.first,
+        pool,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn port(name: Option<&str>) -> PortView {
+    let port = Port {
+        id: PortId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: name.map(|name| name.parse().unwrap()),
+        mac: MacAddr::local(7),
+        addresses: vec!["10.0.0.5".parse().unwrap()],
+        host_id: Some(HostId::generate()),
+        instance_id: Some(InstanceId::generate()),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    };
+    let status = PortStatus::default();
+    PortView { port, status }
+}
+
+pub(crate) fn instance(name: &str) -> InstanceView {
+    InstanceView {
+        instance: Instance {
+            id: InstanceId::generate(),
+            tenant_id: TenantId::generate(),
+            name: name.parse().unwrap(),
+            host_id: HostId::generate(),
+            driver: Driver::Netns,
+            created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        },
+        port_ids: vec![PortId::generate()],
+        status: InstanceStatus {
+            running: true,
+            handle: None,
+            reason: None,
+        },
+    }
+}
+
+pub(crate) fn host(name: &str) -> HostView {
+    HostView {
+        host: Host {
+            id: HostId::generate(),
+            name: name.parse().unwrap(),
+            created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        },
+        status: HostStatus::default(),
+    }
+}
+
+pub(crate) fn event(id: u64, kind: EventKind) -> Event {
+    Event {
+        id,
+        at: Timestamp::from_unix_seconds(1_700_000_000),
+        kind,
+        host_id: Some(HostId::generate()),
+        message: "something happened".to_owned(),
+    }
+}
+
+impl Backend for TestPool {
+    fn authenticate(&self, token: &str) -> Option<String> {
+        (token == TOKEN).then(|| ACTOR.to_owned())
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            status: "ok".to_owned(),
+            hosts_connected: 0,
+            hosts: self.hosts.all().len(),
+        }
+    }
+
+    fn inventory(&self) -> Arc<Inventory> {
+        Arc::default()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap().clone()
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
+        self.usage_queries.lock().unwrap().push(query);
+        Ok(Vec::new())
+    }
+
+    fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.tenants.all_shared()
+    }
+
+    fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
+        self.tenants.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn tenant_create(&self, caller: Caller, request: TenantCreate) -> Outcome<Tenant> {
+        self.note(caller);
+        match request.name.as_str() {
+            "panic" => panic!("asked to"),
+            "hang" => std::future::pending().await,
+            "slow" => tokio::time::sleep(Duration::from_millis(300)).await,
+            _ => {}
+        }
+        Ok(self.tenants.put(tenant(request.name.as_str())))
+    }
+
+    async fn tenant_delete(&self, caller: Caller, id: TenantId) -> Outcome<()> {
+        self.note(caller);
+        let owns = |network: &Network| network.tenant_id == id;
+        if self.networks.all().iter().any(owns) {
+            return Err(Problem::new(
+                Code::InUse,
+                "the tenant owns networks; delete them first",
+            ));
+        }
+        self.tenants.take(id.uuid())
+    }
+
+    fn physical_networks(&self) -> Vec<Arc<PhysicalNetwork>> {
+        self.physical_networks.all_shared()
+    }
+
+    fn physical_network(&self, id: PhysicalNetworkId) -> Option<Arc<PhysicalNetwork>> {
+        self.physical_networks.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn physical_network_create(
+        &self,
+        caller: Caller,
+        request: PhysicalNetworkCreate,
+    ) -> Outcome<PhysicalNetwork> {
+        self.note(caller);
+        let made = PhysicalNetwork {
+            role: request.role,
+            nic: request.nic,
+            vlans: request.vlans,
+            mtu: request.mtu.unwrap_or(1500),
+            ..physical_network(request.name.as_str())
+        };
+        Ok(self.physical_networks.put(made))
+    }
+
+    async fn physical_network_delete(&self, caller: Caller, id: PhysicalNetworkId) -> Outcome<()> {
+        self.note(caller);
+        self.physical_networks.take(id.uuid())
+    }
+
+    fn networks(&self) -> Vec<Arc<Network>> {
+        self.networks.all_shared()
+    }
+
+    fn network(&self, id: NetworkId) -> Option<Arc<Network>> {
+        self.networks.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn network_create(&self, caller: Caller, request: NetworkCreate) -> Outcome<Network> {
+        self.note(caller);
+        let vlan = request.vlan.map_or(100, VlanId::get);
+        let made = Network {
+            tenant_id: request.tenant_id,
+            ..network(request.name.as_str(), vlan)
+        };
+        Ok(self.networks.put(made))
+    }
+
+    async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
+        self.note(caller);
+        self.networks.take(id.uuid())
+    }
+
+    fn subnets(&self) -> Vec<Arc<Subnet>> {
+        self.subnets.all_shared()
+    }
+
+    fn subnet(&self, id: SubnetId) -> Option<Arc<Subnet>> {
+        self.subnets.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn subnet_create(&self, caller: Caller, request: SubnetCreate) -> Outcome<Subnet> {
+        self.note(caller);
+        Ok(self.subnets.put(subnet(&request.cidr.to_string())))
+    }
+
+    async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
+        self.note(caller);
+        self.subnets.take(id.uuid())
+    }
+
+    fn ports(&self) -> Vec<PortView> {
+        self.ports.all()
+    }
+
+    fn port(&self, id: PortId) -> Option<PortView> {
+        self.ports.one(id.uuid())
+    }
+
+    async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
+        self.note(caller);
+        Ok(self
+            .ports
+            .put(port(request.name.as_ref().map(Name::as_str))))
+    }
+
+    async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
+        self.note(caller);
+        self.ports.take(id.uuid())
+    }
+
+    fn instances(&self) -> Vec<InstanceView> {
+        self.instances.all()
+    }
+
+    fn instance(&self, id: InstanceId) -> Option<InstanceView> {
+        self.instances.one(id.uuid())
+    }
+
+    async fn instance_create(
+        &self,
+        caller: Caller,
+        request: InstanceCreate,
+    ) -> Outcome<InstanceView> {
+        self.note(caller);
+        Ok(self.instances.put(instance(request.name.as_str())))
+    }
+
+    async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
+        self.note(caller);
+        self.instances.take(id.uuid())
+    }
+
+    fn hosts(&self) -> Vec<HostView> {
+        self.hosts.all()
+    }
+
+    fn host(&self, id: HostId) -> Option<HostView> {
+        self.hosts.one(id.uuid())
+    }
+}
