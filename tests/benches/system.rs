@@ -45,10 +45,26 @@ struct Host {
 
 impl Bench {
     fn set(hosts: usize, ports: usize) -> Self {
-        let pool = Pool::up(&PoolSpec { hosts, datapath: Datapath::Dummy });
-        let rest = Rest::open(pool.lab().controller().unwrap_or_else(|e| panic!("{e}")).directory());
-        let hosts = (1..=hosts).map(|number| Host::open(&pool, number)).collect();
-        let mut bench = Self { pool, rest, hosts, networks: Vec::new(), plugged: 0 };
+        let pool = Pool::up(&PoolSpec {
+            hosts,
+            datapath: Datapath::Dummy,
+        });
+        let rest = Rest::open(
+            pool.lab()
+                .controller()
+                .unwrap_or_else(|e| panic!("{e}"))
+                .directory(),
+        );
+        let hosts = (1..=hosts)
+            .map(|number| Host::open(&pool, number))
+            .collect();
+        let mut bench = Self {
+            pool,
+            rest,
+            hosts,
+            networks: Vec::new(),
+            plugged: 0,
+        };
         bench.fill(ports);
         bench
     }
@@ -57,13 +73,19 @@ impl Bench {
     fn fill(&mut self, ports_per_host: usize) {
         let start = Instant::now();
         let total = ports_per_host * self.hosts.len();
-        self.create("physical-networks",
-            json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "2-3999"}));
+        self.create(
+            "physical-networks",
+            json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "2-3999"}),
+        );
         let tenant = self.create("tenants", json!({"name": "acme"}))["id"].clone();
         for number in 0..total.div_ceil(PORTS_PER_NETWORK) {
-            let network = json!({"tenant_id": tenant, "name": format!("n{number}"), "kind": "vlan"});
+            let network =
+                json!({"tenant_id": tenant, "name": format!("n{number}"), "kind": "vlan"});
             let network = text(&self.create("networks", network)["id"]);
-            self.create("subnets", json!({"network_id": network, "cidr": "10.0.0.0/16"}));
+            self.create(
+                "subnets",
+                json!({"network_id": network, "cidr": "10.0.0.0/16"}),
+            );
             self.networks.push(network);
         }
         let created = start.elapsed();
@@ -131,7 +153,9 @@ impl Bench {
                 .mutation("ports", ovsdb::Mutator::Insert, Value::set(names))
                 .into(),
         );
-        let done = self.pool.wait(self.hosts[host].client.transact("Open_vSwitch", operations));
+        let done = self
+            .pool
+            .wait(self.hosts[host].client.transact("Open_vSwitch", operations));
         done.unwrap_or_else(|e| panic!("{e}"));
     }
 
@@ -140,7 +164,9 @@ impl Bench {
         while !host.is_active(port) {
             let changed = tokio::time::timeout(Duration::from_secs(120), host.monitor.changed());
             let changed = self.pool.wait(async { changed.await });
-            changed.unwrap_or_else(|_| panic!("{port} did not become active")).unwrap_or_else(|e| panic!("{e}"));
+            changed
+                .unwrap_or_else(|_| panic!("{port} did not become active"))
+                .unwrap_or_else(|e| panic!("{e}"));
         }
     }
 
@@ -176,7 +202,11 @@ impl Bench {
             let index = (share * (times.len() - 1) as f64).round() as usize;
             times[index].as_secs_f64() * 1000.0
         };
-        println!("  {what}: median {:.1} ms, p99 {:.1} ms ({CHANGES} changes)", at(0.5), at(0.99));
+        println!(
+            "  {what}: median {:.1} ms, p99 {:.1} ms ({CHANGES} changes)",
+            at(0.5),
+            at(0.99)
+        );
         let per_change: Vec<String> = after
             .iter()
             .map(|(kind, seconds)| {
@@ -204,12 +234,19 @@ impl Bench {
     }
 
     fn processes(&self) -> Vec<(&'static str, u32)> {
-        let processes = self.pool.lab().processes().unwrap_or_else(|e| panic!("{e}"));
+        let processes = self
+            .pool
+            .lab()
+            .processes()
+            .unwrap_or_else(|e| panic!("{e}"));
         let kinds = ["controller", "agent", "vswitchd", "ovsdb"];
-        let found = processes.iter().filter(|it| !it.name().starts_with("switch")).filter_map(|it| {
-            let kind = kinds.iter().find(|kind| it.name().contains(*kind))?;
-            Some((*kind, it.pid().ok()??))
-        });
+        let found = processes
+            .iter()
+            .filter(|it| !it.name().starts_with("switch"))
+            .filter_map(|it| {
+                let kind = kinds.iter().find(|kind| it.name().contains(*kind))?;
+                Some((*kind, it.pid().ok()??))
+            });
         found.collect()
     }
 
@@ -218,16 +255,26 @@ impl Bench {
         for (kind, pid) in self.processes() {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-            let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-            memory.entry(kind).or_default().push(kilobytes.unwrap_or(0.0) / 1024.0);
+            let kilobytes =
+                line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+            memory
+                .entry(kind)
+                .or_default()
+                .push(kilobytes.unwrap_or(0.0) / 1024.0);
         }
         let largest = memory.iter().map(|(kind, sizes)| {
             format!("{kind} {:.0}", sizes.iter().copied().fold(0.0, f64::max))
         });
-        println!("  RSS MB, the largest of each: {}", largest.collect::<Vec<_>>().join(", "));
+        println!(
+            "  RSS MB, the largest of each: {}",
+            largest.collect::<Vec<_>>().join(", ")
+        );
         let flows = self.pool.flows(1).len();
         let ports = self.plugged / self.hosts.len();
-        println!("  flows on host 1: {flows} for {ports} ports, {:.1} a port", flows as f64 / ports as f64);
+        println!(
+            "  flows on host 1: {flows} for {ports} ports, {:.1} a port",
+            flows as f64 / ports as f64
+        );
     }
 }
 
@@ -242,7 +289,11 @@ impl Host {
             let monitor = client.monitor("Open_vSwitch", request).await;
             (client, monitor.unwrap_or_else(|e| panic!("{e}")))
         });
-        Self { id, client, monitor }
+        Self {
+            id,
+            client,
+            monitor,
+        }
     }
 
     fn is_active(&self, port: &str) -> bool {
@@ -257,5 +308,8 @@ impl Host {
 }
 
 fn text(value: &Json) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
 }

@@ -28,6 +28,8 @@ impl Rest {
     /// A client for the controller whose data directory this is.
     #[must_use]
     pub fn open(data: &Path) -> Self {
+        // The unix socket has no TLS, but the client will not be made without a provider of it.
+        let _already = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .unix_socket(data.join("api.sock"))
             .timeout(Duration::from_secs(60))

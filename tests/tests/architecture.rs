@@ -1,4 +1,5 @@
 //! The shape of the workspace is a promise: these tests refuse to let it drift.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,6 @@
 //! Whole-system tests: real controller, agents, ovsdb-server, ovs-vswitchd and packets, in labs of a
 //! few hosts. One binary, so that it is linked once; one pool a test, so that each stands alone.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
 mod binding;
