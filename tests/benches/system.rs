@@ -163,7 +163,7 @@ impl Bench {
         let host = &mut self.hosts[host];
         while !host.is_active(port) {
             let changed = tokio::time::timeout(Duration::from_secs(120), host.monitor.changed());
-            let changed = self.pool.wait(async { changed.await });
+            let changed = self.pool.wait(changed);
             changed
                 .unwrap_or_else(|_| panic!("{port} did not become active"))
                 .unwrap_or_else(|e| panic!("{e}"));
@@ -198,14 +198,15 @@ impl Bench {
         std::thread::sleep(Duration::from_millis(500));
         let after = self.processor_seconds();
         times.sort_unstable();
-        let at = |share: f64| {
-            let index = (share * (times.len() - 1) as f64).round() as usize;
+        // Nearest rank.
+        let at = |percent: usize| {
+            let index = (times.len() * percent).div_ceil(100).max(1) - 1;
             times[index].as_secs_f64() * 1000.0
         };
         println!(
             "  {what}: median {:.1} ms, p99 {:.1} ms ({CHANGES} changes)",
-            at(0.5),
-            at(0.99)
+            at(50),
+            at(99)
         );
         let per_change: Vec<String> = after
             .iter()

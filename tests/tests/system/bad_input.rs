@@ -12,8 +12,6 @@ struct Pool {
     port: Value,
 }
 
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
-
 async fn pool(rest: &Rest) -> Pool {
     let tenant = rest.create("tenants", json!({"name": "acme"})).await;
     let physical = json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "100-199"});
@@ -71,120 +69,86 @@ fn good(pool: &Pool, collection: &str) -> Value {
     }
 }
 
+/// Bad values, as JSON, and what is said of them.
+#[rustfmt::skip]
+const FAULTS: &[(&str, &str, &str, &str)] = &[
+    ("tenants", "name", r#""acme""#, "duplicate"),
+    ("physical-networks", "name", r#""private""#, "duplicate"),
+    ("physical-networks", "name", r#""much-too-long-for-a-bridge""#, "out_of_range"),
+    ("physical-networks", "name", r#""a b""#, "out_of_range"),
+    ("physical-networks", "role", r#""tenant""#, "out_of_range"),
+    ("physical-networks", "nic", r#""eth1""#, "duplicate"),
+    ("physical-networks", "nic", r#""a/b""#, "out_of_range"),
+    ("physical-networks", "nic", r#""xxxxxxxxxxxxxxxx""#, "out_of_range"),
+    ("physical-networks", "vlans", r#""0-5""#, "out_of_range"),
+    ("physical-networks", "vlans", r#""5-4""#, "out_of_range"),
+    ("physical-networks", "vlans", r#""1-4095""#, "out_of_range"),
+    ("physical-networks", "mtu", "1279", "out_of_range"),
+    ("physical-networks", "mtu", "9217", "out_of_range"),
+    ("physical-networks", "mtu", "70000", "out_of_range"),
+    ("networks", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("networks", "tenant_id", r#""acme""#, "out_of_range"),
+    ("networks", "name", r#""web""#, "duplicate"),
+    ("networks", "kind", r#""token-ring""#, "out_of_range"),
+    ("networks", "physical_network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("networks", "vlan", "100", "duplicate"),
+    ("networks", "vlan", "99", "out_of_range"),
+    ("networks", "vlan", "0", "out_of_range"),
+    ("networks", "vlan", "4095", "out_of_range"),
+    ("networks", "vlan", "-1", "out_of_range"),
+    ("networks", "mtu", "1279", "out_of_range"),
+    ("networks", "mtu", "1501", "out_of_range"),
+    ("subnets", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("subnets", "name", r#""web-v4""#, "duplicate"),
+    ("subnets", "cidr", r#""10.0.0.0/25""#, "duplicate"),
+    ("subnets", "cidr", r#""10.1.0.1/24""#, "out_of_range"),
+    ("subnets", "cidr", r#""10.1.0.0/33""#, "out_of_range"),
+    ("subnets", "gateway", r#""10.2.0.1""#, "out_of_range"),
+    ("subnets", "gateway", r#""fd00::1""#, "out_of_range"),
+    ("subnets", "pool_first", r#""10.2.0.1""#, "out_of_range"),
+    ("subnets", "pool_last", r#""10.1.0.9""#, "inconsistent"),
+    ("ports", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("ports", "name", r#""one""#, "duplicate"),
+    ("ports", "mac", r#""fa:16:3e:00:00:01""#, "duplicate"),
+    ("ports", "mac", r#""ff:ff:ff:ff:ff:ff""#, "out_of_range"),
+    ("ports", "mac", r#""01:00:5e:00:00:01""#, "out_of_range"),
+    ("ports", "addresses", r#"["10.0.0.2"]"#, "duplicate"),
+    ("ports", "addresses", r#"["10.9.0.1"]"#, "inconsistent"),
+    ("ports", "addresses", r#"["10.0.0.9", "10.0.0.9"]"#, "duplicate"),
+    ("ports", "host_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("instances", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("instances", "host_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("instances", "network_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
+    ("instances", "port_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
+];
+
 fn faults(pool: &Pool) -> Vec<Fault> {
-    let long = "x".repeat(65);
-    let mut all = vec![
-        fault("tenants", "name", json!("acme"), "duplicate"),
-        fault("physical-networks", "name", json!("private"), "duplicate"),
-        fault(
-            "physical-networks",
-            "name",
-            json!("much-too-long-for-a-bridge"),
-            "out_of_range",
-        ),
-        fault("physical-networks", "name", json!("a b"), "out_of_range"),
-        fault("physical-networks", "role", json!("tenant"), "out_of_range"),
-        fault("physical-networks", "nic", json!("eth1"), "duplicate"),
-        fault("physical-networks", "nic", json!("a/b"), "out_of_range"),
-        fault(
-            "physical-networks",
-            "nic",
-            json!("x".repeat(16)),
-            "out_of_range",
-        ),
-        fault("physical-networks", "vlans", json!("0-5"), "out_of_range"),
-        fault("physical-networks", "vlans", json!("5-4"), "out_of_range"),
-        fault(
-            "physical-networks",
-            "vlans",
-            json!("1-4095"),
-            "out_of_range",
-        ),
-        fault("physical-networks", "mtu", json!(1279), "out_of_range"),
-        fault("physical-networks", "mtu", json!(9217), "out_of_range"),
-        fault("physical-networks", "mtu", json!(70000), "out_of_range"),
-        fault("networks", "tenant_id", json!(NOBODY), "unknown_reference"),
-        fault("networks", "tenant_id", json!("acme"), "out_of_range"),
-        fault("networks", "name", json!("web"), "duplicate"),
-        fault("networks", "kind", json!("token-ring"), "out_of_range"),
-        fault(
-            "networks",
-            "physical_network_id",
-            json!(NOBODY),
-            "unknown_reference",
-        ),
-        fault("networks", "vlan", json!(100), "duplicate"),
-        fault("networks", "vlan", json!(99), "out_of_range"),
-        fault("networks", "vlan", json!(0), "out_of_range"),
-        fault("networks", "vlan", json!(4095), "out_of_range"),
-        fault("networks", "vlan", json!(-1), "out_of_range"),
-        fault("networks", "mtu", json!(1279), "out_of_range"),
-        fault("networks", "mtu", json!(1501), "out_of_range"),
-        fault("subnets", "network_id", json!(NOBODY), "unknown_reference"),
-        fault("subnets", "name", json!("web-v4"), "duplicate"),
-        fault("subnets", "cidr", json!("10.0.0.0/25"), "duplicate"),
-        fault("subnets", "cidr", json!("10.1.0.1/24"), "out_of_range"),
-        fault("subnets", "cidr", json!("10.1.0.0/33"), "out_of_range"),
-        fault("subnets", "gateway", json!("10.2.0.1"), "out_of_range"),
-        fault("subnets", "gateway", json!("fd00::1"), "out_of_range"),
-        fault("subnets", "pool_first", json!("10.2.0.1"), "out_of_range"),
-        fault("subnets", "pool_last", json!("10.1.0.9"), "inconsistent"),
-        fault("ports", "network_id", json!(NOBODY), "unknown_reference"),
-        fault("ports", "name", json!("one"), "duplicate"),
-        fault("ports", "mac", json!("fa:16:3e:00:00:01"), "duplicate"),
-        fault("ports", "mac", json!("ff:ff:ff:ff:ff:ff"), "out_of_range"),
-        fault("ports", "mac", json!("01:00:5e:00:00:01"), "out_of_range"),
-        fault(
-            "ports",
-            "addresses",
-            json!([pool.port["addresses"][0]]),
-            "duplicate",
-        ),
-        fault("ports", "addresses", json!(["10.9.0.1"]), "inconsistent"),
-        fault(
-            "ports",
-            "addresses",
-            json!(["10.0.0.9", "10.0.0.9"]),
-            "duplicate",
-        ),
-        fault("ports", "host_id", json!(NOBODY), "unknown_reference"),
-        fault("instances", "tenant_id", json!(NOBODY), "unknown_reference"),
-        fault("instances", "host_id", json!(NOBODY), "unknown_reference"),
-        fault(
-            "instances",
-            "network_ids",
-            json!([NOBODY]),
-            "unknown_reference",
-        ),
-        fault(
-            "instances",
-            "port_ids",
-            json!([NOBODY]),
-            "unknown_reference",
-        ),
-    ];
+    let known = FAULTS.iter().map(|(collection, field, value, code)| {
+        fault(collection, field, value.parse().unwrap(), code)
+    });
+    let mut all: Vec<Fault> = known.collect();
     for collection in tests::COLLECTIONS {
         let body = good(pool, collection);
-        let fields = body
-            .as_object()
-            .map(|fields| fields.iter().collect())
-            .unwrap_or_else(Vec::new);
-        for (field, value) in fields {
+        for (field, value) in body.as_object().unwrap() {
             let field: &'static str = String::leak(field.clone());
-            let of_another_type = if value.is_number() {
-                json!("x")
-            } else {
-                json!(17)
-            };
-            all.push(fault(collection, field, of_another_type, "wrong_type"));
-            all.push(fault(collection, field, json!({}), "wrong_type"));
-            if field == "name" {
-                for bad in ["", " x", "a\u{7}b", &long] {
-                    all.push(fault(collection, field, json!(bad), "out_of_range"));
-                }
-            }
+            all.extend(faults_of_any(collection, field, value.is_number()));
         }
         all.push(fault(collection, "colour", json!("blue"), "unknown"));
+    }
+    all
+}
+
+/// What is wrong with any field, whatever it means.
+fn faults_of_any(collection: &'static str, field: &'static str, is_number: bool) -> Vec<Fault> {
+    let of_another_type = if is_number { json!("x") } else { json!(17) };
+    let mut all = vec![
+        fault(collection, field, of_another_type, "wrong_type"),
+        fault(collection, field, json!({}), "wrong_type"),
+    ];
+    if field == "name" {
+        for bad in ["", " x", "a\u{7}b", &"x".repeat(65)] {
+            all.push(fault(collection, field, json!(bad), "out_of_range"));
+        }
     }
     all
 }
