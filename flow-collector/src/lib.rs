@@ -9,7 +9,9 @@
 //!   favour it errs;
 //! * `ledger`: amounts and the counter readings they include, durable together, in SQLite;
 //! * `report`: sums over a time range;
-//! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`.
+//! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
+//! * [`program`]: what that program has besides: the inventory fetched from the controller, and a
+//!   REST server of its own.
 //!
 //! What does not live here: the wire format (crate `sflow`), who is whose (the controller's
 //! inventory), and prices.
@@ -18,6 +20,7 @@ pub mod attribute;
 mod collector;
 mod ledger;
 mod listen;
+pub mod program;
 mod report;
 mod statistics;
 pub mod tally;
