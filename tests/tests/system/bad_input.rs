@@ -9,7 +9,6 @@ struct Pool {
     physical: Value,
     network: Value,
     subnet: Value,
-    port: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -21,13 +20,13 @@ async fn pool(rest: &Rest) -> Pool {
     let subnet = json!({"network_id": network["id"], "cidr": "10.0.0.0/24", "name": "web-v4"});
     let subnet = rest.create("subnets", subnet).await;
     let port = json!({"network_id": network["id"], "name": "one", "mac": "fa:16:3e:00:00:01"});
-    let port = rest.create("ports", port).await;
+    // It is given 10.0.0.2, the first address after the gateway's.
+    rest.create("ports", port).await;
     Pool {
         tenant,
         physical,
         network,
         subnet,
-        port,
     }
 }
 
