@@ -17,7 +17,8 @@ pub enum Error {
     BadSpec(String),
     /// Something is in the directory already.
     #[error(
-        "{} is not empty: remove the lab that is there (netctl lab-down), or use another directory",
+        "{} is not empty: remove the lab that is there (`netctl lab-down --lab` and that directory), or \
+         use another directory",
         directory.display()
     )]
     Occupied {
