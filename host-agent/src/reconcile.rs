@@ -263,11 +263,20 @@ impl Reconciler {
                 (binding, Outcome::Done)
             }
             Err(error) => {
-                let error = anyhow::Error::from(error);
-                error!("could not change the switch's flows: {error:#}");
-                self.hang_up();
+                self.unapplied(error);
                 (binding, Outcome::Again)
             }
+        }
+    }
+
+    /// Nothing of a bundle that was refused is in force, and the switch is as it was; after any
+    /// other failure nobody knows what is installed.
+    fn unapplied(&mut self, error: openflow::client::Error) {
+        let refused = matches!(error, openflow::client::Error::Bundle { .. });
+        let error = anyhow::Error::from(error);
+        error!("could not change the switch's flows: {error:#}");
+        if !refused {
+            self.hang_up();
         }
     }
 

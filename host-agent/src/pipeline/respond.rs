@@ -29,6 +29,9 @@ const ANSWER: u16 = 100;
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
 
+/// The port that no frame comes in by (`OFPP_NONE`), in the 16 bits that a flow may write.
+const NO_PORT: u16 = 0xffff;
+
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for (address, mac, place) in network.ipv4_owners() {
         let request = NETWORK
@@ -57,6 +60,6 @@ fn answer(request: Match, address: Ipv4Addr, mac: MacAddr) -> Flow {
         .action(Action::set_field(Field::ArpSha, mac.octets()))
         .action(Action::set_field(Field::ArpSpa, address))
         .action(Action::copy(Field::InPort, OUT_PORT.field))
-        .action(Action::set_field(Field::InPort, 0u32))
+        .action(Action::set_field(Field::InPort16, NO_PORT))
         .goto(count_and_output::TABLE.id)
 }

@@ -1,0 +1,100 @@
+//! Plans for tests: two tenants with the same addresses on one physical network.
+
+use model::plan::{
+    Generation, HostPlan, PlanItem, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort,
+    PlannedRemotePort, Sampling,
+};
+use model::{HostId, MacAddr, Role, Segment, TenantId};
+use uuid::Uuid;
+
+/// The physical network, carried by a NIC that the dummy switch makes up.
+pub(crate) const PHYSICAL: u128 = 1;
+/// One tenant's network, on VLAN 100.
+pub(crate) const RED: u128 = 0x10;
+/// The other's, on VLAN 101.
+pub(crate) const BLUE: u128 = 0x20;
+
+pub(crate) fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+pub(crate) fn physical() -> PlanItem {
+    PlanItem::PhysicalNetwork(PlannedPhysicalNetwork {
+        id: uuid(PHYSICAL).into(),
+        name: "vm".parse().unwrap(),
+        role: Role::Private,
+        nic: "nic1".parse().unwrap(),
+        vlans: Some("100-199".parse().unwrap()),
+        mtu: 1600,
+    })
+}
+
+pub(crate) fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
+    PlanItem::Network(PlannedNetwork {
+        id: uuid(id).into(),
+        tenant_id: TenantId::from(uuid(id)),
+        number: number.try_into().unwrap(),
+        segment: Segment::Vlan {
+            physical_network_id: uuid(PHYSICAL).into(),
+            vlan: vlan.try_into().unwrap(),
+        },
+        mtu: 1500,
+    })
+}
+
+/// The port `10.0.0.<n>` of a network; its id is the network's and `n`.
+pub(crate) fn port(network: u128, n: u8) -> PlanItem {
+    PlanItem::Port(PlannedPort {
+        id: port_id(network, n).into(),
+        network_id: uuid(network).into(),
+        mac: MacAddr::local(n.into()),
+        addresses: vec![[10, 0, 0, n].into()],
+    })
+}
+
+pub(crate) fn remote_port(network: u128, n: u8) -> PlanItem {
+    PlanItem::RemotePort(PlannedRemotePort {
+        id: port_id(network, n).into(),
+        network_id: uuid(network).into(),
+        mac: MacAddr::local(n.into()),
+        addresses: vec![[10, 0, 0, n].into()],
+        host_id: HostId::from(uuid(0xff)),
+    })
+}
+
+pub(crate) fn port_id(network: u128, n: u8) -> Uuid {
+    uuid(network << 8 | u128::from(n))
+}
+
+pub(crate) fn sampling(rate: u32) -> PlanItem {
+    PlanItem::Sampling(Sampling {
+        collector: "127.0.0.1:6343".parse().unwrap(),
+        rate,
+        header_bytes: 128,
+        polling_seconds: 10,
+    })
+}
+
+pub(crate) fn plan(generation: u64, items: &[PlanItem]) -> HostPlan {
+    HostPlan {
+        generation: Generation(generation),
+        items: items.iter().map(|it| (it.key(), it.clone())).collect(),
+    }
+}
+
+/// Two ports of red, one of blue with the same address as red's first, one remote port of red.
+pub(crate) fn two_tenants(generation: u64) -> HostPlan {
+    plan(
+        generation,
+        &[
+            physical(),
+            network(RED, 1, 100),
+            network(BLUE, 2, 101),
+            port(RED, 1),
+            port(RED, 2),
+            remote_port(RED, 3),
+            port(BLUE, 1),
+            sampling(64),
+        ],
+    )
+}
