@@ -16,7 +16,7 @@ use agent::{Counters, counters, datagram, flow, host, inventory, vif};
 use api::request::UsageQuery;
 use flow_collector::{Collector, Config, Statistics};
 use model::{Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf};
-use sflow::{CounterRecord, Datagram, FlowRecord, Interface, Sample};
+use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -236,37 +236,14 @@ fn captures() -> Vec<PathBuf> {
     pcap::files(&data)
 }
 
-/// Per interface of the host with this address.
+/// Per interface of the one host that sent these datagrams.
 fn truth(datagrams: &[pcap::Captured]) -> BTreeMap<u32, Truth> {
-    let mut truth: BTreeMap<u32, Truth> = BTreeMap::new();
+    let mut truth = BTreeMap::new();
     for captured in datagrams {
         for sample in Datagram::decode(&captured.payload).unwrap().samples() {
             match sample.unwrap() {
-                Sample::Flow(flow) => {
-                    let Interface::Index(if_index) = flow.input else {
-                        continue;
-                    };
-                    let header = flow.records().find_map(|record| match record.unwrap() {
-                        FlowRecord::Header(header) => Some(header),
-                        _ => None,
-                    });
-                    let header = header.unwrap();
-                    let truth = truth.entry(if_index).or_default();
-                    let frame = u64::from(header.frame_length - header.stripped);
-                    truth.estimate += u64::from(flow.sampling_rate) * frame;
-                    truth.samples += 1;
-                }
-                Sample::Counters(counters) => {
-                    for record in counters.records() {
-                        let CounterRecord::Interface(it) = record.unwrap() else {
-                            continue;
-                        };
-                        let truth = truth.entry(it.if_index).or_default();
-                        let now = (it.input.octets.unwrap(), it.output.octets.unwrap());
-                        truth.first.get_or_insert(now);
-                        truth.last = now;
-                    }
-                }
+                Sample::Flow(flow) => add_flow(&mut truth, &flow),
+                Sample::Counters(counters) => add_counters(&mut truth, &counters),
                 Sample::Unknown { .. } => {}
             }
         }
@@ -274,22 +251,49 @@ fn truth(datagrams: &[pcap::Captured]) -> BTreeMap<u32, Truth> {
     truth
 }
 
-/// The names of the interfaces, as the counter samples have them.
-fn names(datagrams: &[pcap::Captured]) -> BTreeMap<u32, String> {
-    let mut names = BTreeMap::new();
-    for captured in datagrams {
-        for sample in Datagram::decode(&captured.payload).unwrap().samples() {
-            let Ok(Sample::Counters(counters)) = sample else {
-                continue;
-            };
-            for record in counters.records() {
-                if let Ok(CounterRecord::PortName(name)) = record {
-                    names.insert(counters.source.index, String::from_utf8_lossy(name).into());
-                }
-            }
+fn add_flow(truth: &mut BTreeMap<u32, Truth>, flow: &FlowSample<'_>) {
+    let Interface::Index(if_index) = flow.input else {
+        return;
+    };
+    let mut records = flow.records().map(Result::unwrap);
+    let frame = records.find_map(|record| match record {
+        FlowRecord::Header(header) => Some(header.frame_length - header.stripped),
+        _ => None,
+    });
+    let truth = truth.entry(if_index).or_default();
+    truth.estimate += u64::from(flow.sampling_rate) * u64::from(frame.unwrap());
+    truth.samples += 1;
+}
+
+fn add_counters(truth: &mut BTreeMap<u32, Truth>, counters: &CounterSample<'_>) {
+    for record in counters.records().map(Result::unwrap) {
+        if let CounterRecord::Interface(it) = record {
+            let truth = truth.entry(it.if_index).or_default();
+            let now = (it.input.octets.unwrap(), it.output.octets.unwrap());
+            truth.first.get_or_insert(now);
+            truth.last = now;
         }
     }
-    names
+}
+
+/// The names of the interfaces, as the counter samples have them.
+fn names(datagrams: &[pcap::Captured]) -> BTreeMap<u32, String> {
+    let samples = datagrams
+        .iter()
+        .flat_map(|captured| Datagram::decode(&captured.payload).unwrap().samples());
+    let counters = samples.filter_map(|sample| match sample.unwrap() {
+        Sample::Counters(counters) => Some(counters),
+        _ => None,
+    });
+    let name = |counters: CounterSample<'_>| {
+        counters.records().find_map(|record| match record.unwrap() {
+            CounterRecord::PortName(name) => Some(String::from_utf8_lossy(name).into_owned()),
+            _ => None,
+        })
+    };
+    counters
+        .filter_map(|counters| Some((counters.source.index, name(counters)?)))
+        .collect()
 }
 
 #[tokio::test]

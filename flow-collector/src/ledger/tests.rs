@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use api::request::UsageQuery;
-use model::{NetworkId, PortId, TenantId, Timestamp, Traffic, UsageOf};
+use model::{NetworkId, PortId, TenantId, Timestamp, Traffic, Usage, UsageOf};
 use tempfile::TempDir;
 
 use super::*;
@@ -73,8 +73,6 @@ fn sums(path: &Path, query: &UsageQuery) -> Vec<Usage> {
     let range = Range::of(query, Timestamp::from_unix_seconds(100_000));
     report::usage(path, query, range).unwrap()
 }
-
-use model::Usage;
 
 fn query(by: UsageOf) -> UsageQuery {
     UsageQuery {
