@@ -1,5 +1,6 @@
 //! `bulkhead-controller`: reads the command line, and starts what was asked for.
 
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -80,6 +81,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => run(arguments.into()).await,

@@ -14,7 +14,7 @@ mod port;
 mod subnet;
 mod tenant;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

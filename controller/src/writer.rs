@@ -70,7 +70,7 @@ struct Working {
 }
 
 enum Job {
-    Commit(Pending),
+    Commit(Box<Pending>),
     /// Give what was answered to the change of this revision.
     Recall(u64, oneshot::Sender<Option<String>>),
 }
@@ -194,11 +194,11 @@ impl Writer {
         }
         working.carry_out(&mut change);
         let (done, durable) = oneshot::channel();
-        place.send(Job::Commit(Pending {
+        place.send(Job::Commit(Box::new(Pending {
             change,
             after: working.clone(),
             done,
-        }));
+        })));
         Ok(Decided::Queued(answer, durable))
     }
 }
@@ -366,7 +366,7 @@ impl Batch {
 
     fn add(&mut self, job: Job) {
         match job {
-            Job::Commit(pending) => self.pending.push(pending),
+            Job::Commit(pending) => self.pending.push(*pending),
             Job::Recall(revision, done) => self.recalls.push((revision, done)),
         }
     }

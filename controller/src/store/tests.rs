@@ -1,1 +1,245 @@
+use std::sync::Arc;
 
+use model::{Id, Tenant};
+use proptest::prelude::*;
+
+use super::*;
+use crate::object::Key;
+use crate::service::tests::{Op, decide, ops};
+
+impl Store {
+    /// A disk that is full when the file has so many pages.
+    pub(crate) fn limit_pages(&self, pages: u32) {
+        let limited = self.connection.pragma_update(None, "max_page_count", pages);
+        limited.unwrap();
+    }
+}
+
+fn in_memory() -> Store {
+    let mut connection = Connection::open_in_memory().unwrap();
+    configure(&connection).unwrap();
+    migrate(&mut connection).unwrap();
+    Store { connection }
+}
+
+fn change(intent: &Intent, writes: Vec<Write>) -> Change {
+    let step = |write: Write| Step {
+        before: intent.get(write.key()),
+        write,
+    };
+    Change {
+        revision: intent.revision + 1,
+        at: Timestamp::now(),
+        actor: "admin".into(),
+        request_id: "test".into(),
+        verb: "test",
+        steps: writes.into_iter().map(step).collect(),
+        idempotency: None,
+        forget_answers_through: None,
+    }
+}
+
+/// Carries out operations on both, one transaction each.
+fn run(store: &mut Store, intent: &mut Intent, ops: &[Op]) {
+    for op in ops {
+        let writes = decide(intent, op).unwrap_or_default();
+        let change = change(intent, writes.clone());
+        store.commit(&[&change]).unwrap();
+        intent.apply(change.revision, &writes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn what_is_loaded_is_what_was_written(steps in ops(40)) {
+        let mut store = in_memory();
+        let mut intent = Intent::default();
+        run(&mut store, &mut intent, &steps);
+        prop_assert_eq!(store.load().unwrap(), intent);
+    }
+}
+
+/// A pool with two networks, and a port on each.
+fn pool() -> (Store, Intent) {
+    let mut store = in_memory();
+    let mut intent = Intent::default();
+    let network = |name| Op::Network {
+        tenant: 0,
+        name,
+        carrier: 0,
+        vlan: None,
+    };
+    let port = |network| Op::Port {
+        network,
+        name: Some(network),
+        mac: Some(1),
+        last: Some(3),
+        host: Some(0),
+    };
+    let steps = [
+        Op::Tenant { name: 0 },
+        Op::PhysicalNetwork { name: 0, vlans: 6 },
+        Op::Host { name: 0 },
+        network(0),
+        network(1),
+        Op::Subnet {
+            network: 0,
+            cidr: 0,
+            gateway: None,
+        },
+        Op::Subnet {
+            network: 1,
+            cidr: 0,
+            gateway: None,
+        },
+        port(0),
+        port(1),
+    ];
+    run(&mut store, &mut intent, &steps);
+    assert_eq!(intent.ports.len(), 2);
+    (store, intent)
+}
+
+/// Another network than this, but for what is changed.
+fn network_like(network: &model::Network, change: impl Fn(&mut model::Network)) -> Write {
+    let mut copy = network.clone();
+    copy.id = Id::generate();
+    copy.name = "other".parse().unwrap();
+    copy.number = 77.try_into().unwrap();
+    let model::Segment::Vlan { vlan, .. } = &mut copy.segment;
+    *vlan = 105.try_into().unwrap();
+    change(&mut copy);
+    Write::Put(Object::Network(Arc::new(copy)))
+}
+
+/// Another port than this, but for what is changed.
+fn port_like(port: &model::Port, change: impl Fn(&mut model::Port)) -> Write {
+    let mut copy = port.clone();
+    copy.id = Id::generate();
+    copy.name = Some("other".parse().unwrap());
+    copy.mac = model::MacAddr::local(99);
+    copy.addresses = vec!["10.0.0.5".parse().unwrap()];
+    change(&mut copy);
+    Write::Put(Object::Port(Arc::new(copy)))
+}
+
+/// Whatever a bug in the checks would let through, the store refuses.
+#[test]
+fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
+    let (mut store, intent) = pool();
+    let network = &**intent.networks.values().next().unwrap();
+    let port = &**intent.ports.values().next().unwrap();
+    let tenant = &**intent.tenants.values().next().unwrap();
+    let twin = Tenant {
+        id: Id::generate(),
+        ..tenant.clone()
+    };
+    let bad = [
+        (
+            "a tenant's name twice",
+            Write::Put(Object::Tenant(Arc::new(twin))),
+        ),
+        (
+            "a network's name twice",
+            network_like(network, |it| it.name = network.name.clone()),
+        ),
+        (
+            "a number twice",
+            network_like(network, |it| it.number = network.number),
+        ),
+        (
+            "a segment twice",
+            network_like(network, |it| it.segment = network.segment),
+        ),
+        (
+            "an unknown tenant",
+            network_like(network, |it| it.tenant_id = Id::generate()),
+        ),
+        (
+            "a port's name twice",
+            port_like(port, |it| it.name = port.name.clone()),
+        ),
+        (
+            "an Ethernet address twice",
+            port_like(port, |it| it.mac = port.mac),
+        ),
+        (
+            "an address twice",
+            port_like(port, |it| it.addresses = port.addresses.clone()),
+        ),
+        (
+            "an unknown network",
+            port_like(port, |it| it.network_id = Id::generate()),
+        ),
+        (
+            "an unknown host",
+            port_like(port, |it| it.host_id = Some(Id::generate())),
+        ),
+        (
+            "an unknown instance",
+            port_like(port, |it| it.instance_id = Some(Id::generate())),
+        ),
+        (
+            "a tenant that owns something",
+            Write::Delete(Key::Tenant(tenant.id)),
+        ),
+        (
+            "a network that has ports",
+            Write::Delete(Key::Network(network.id)),
+        ),
+    ];
+    for (what, write) in bad {
+        let refused = store.commit(&[&change(&intent, vec![write])]);
+        assert!(refused.is_err(), "{what} was stored");
+        assert_eq!(store.load().unwrap(), intent, "{what} left something");
+    }
+    let good = vec![network_like(network, |_| {}), port_like(port, |_| {})];
+    store.commit(&[&change(&intent, good)]).unwrap();
+}
+
+#[test]
+fn the_audit_log_tells_who_did_what_to_which_object_and_how_it_was_before() {
+    let (mut store, mut intent) = pool();
+    run(&mut store, &mut intent, &[Op::Bind { port: 0, host: 0 }]);
+    let row: (u64, String, String, String) = store
+        .connection
+        .query_row(
+            "SELECT revision, actor, objects ->> '$[0].before.id', objects ->> '$[0].after.host_id' \
+             FROM audit ORDER BY revision DESC",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
+        .unwrap();
+    let port = intent.ports.values().next().unwrap();
+    let host = port.host_id.unwrap().to_string();
+    assert_eq!(
+        row,
+        (intent.revision, "admin".into(), port.id.to_string(), host)
+    );
+}
+
+#[test]
+fn a_store_of_a_newer_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bulkhead.db");
+    let store = Store::open(&path).unwrap();
+    store
+        .connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    drop(store);
+    let refused = Store::open(&path).err().unwrap();
+    assert!(
+        matches!(refused, StoreError::TooNew { found: 99, .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_store_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bulkhead.db");
+    std::fs::write(&path, "no store at all, but a text that is long enough").unwrap();
+    assert!(Store::open(&path).is_err());
+}

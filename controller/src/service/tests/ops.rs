@@ -1,0 +1,283 @@
+//! Random requests, decided on an intent in memory.
+
+use api::backend::Outcome;
+use api::request::{
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
+    TenantCreate,
+};
+use model::{HostId, Id, MacAddr, Role};
+use proptest::prelude::*;
+
+use crate::intent::Intent;
+use crate::object::{Key, Noun, Write};
+use crate::service::{host, instance, network, physical_network, port, subnet, tenant};
+
+/// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Tenant {
+        name: u8,
+    },
+    PhysicalNetwork {
+        name: u8,
+        vlans: u8,
+    },
+    Host {
+        name: u8,
+    },
+    Network {
+        tenant: u8,
+        name: u8,
+        carrier: u8,
+        vlan: Option<u8>,
+    },
+    Subnet {
+        network: u8,
+        cidr: u8,
+        gateway: Option<u8>,
+    },
+    Port {
+        network: u8,
+        name: Option<u8>,
+        mac: Option<u8>,
+        last: Option<u8>,
+        host: Option<u8>,
+    },
+    Instance {
+        tenant: u8,
+        name: u8,
+        host: u8,
+        networks: Vec<u8>,
+        ports: Vec<u8>,
+    },
+    Bind {
+        port: u8,
+        host: u8,
+    },
+    Delete {
+        noun: Noun,
+        index: u8,
+    },
+}
+
+pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    // The first steps make a pool that the others can work on.
+    let some = proptest::collection::vec(op(), 0..most);
+    some.prop_map(|rest| {
+        let mut ops = vec![
+            Op::PhysicalNetwork { name: 0, vlans: 6 },
+            Op::Host { name: 0 },
+            Op::Host { name: 1 },
+            Op::Host { name: 2 },
+        ];
+        for tenant in 0..2 {
+            ops.push(Op::Tenant { name: tenant });
+            ops.push(Op::Network {
+                tenant,
+                name: 0,
+                carrier: 0,
+                vlan: None,
+            });
+            ops.push(Op::Subnet {
+                network: tenant,
+                cidr: 0,
+                gateway: None,
+            });
+        }
+        ops.extend(rest);
+        ops
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let n = || 0u8..6;
+    let maybe = || proptest::option::weighted(0.3, 0u8..6);
+    let noun = prop_oneof![
+        1 => Just(Noun::Tenant),
+        1 => Just(Noun::PhysicalNetwork),
+        1 => Just(Noun::Network),
+        1 => Just(Noun::Subnet),
+        4 => Just(Noun::Port),
+        2 => Just(Noun::Instance),
+    ];
+    let some = || proptest::collection::vec(0u8..6, 0..3);
+    prop_oneof![
+        1 => n().prop_map(|name| Op::Tenant { name }),
+        1 => (n(), n()).prop_map(|(name, vlans)| Op::PhysicalNetwork { name, vlans }),
+        1 => n().prop_map(|name| Op::Host { name }),
+        2 => (n(), n(), n(), maybe())
+            .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
+        2 => (n(), n(), maybe())
+            .prop_map(|(network, cidr, gateway)| Op::Subnet { network, cidr, gateway }),
+        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()))
+            .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
+        4 => (n(), n(), n(), some(), some())
+            .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
+        4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
+        6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
+    ]
+}
+
+/// The key of the object of this number, or of one that does not exist.
+fn pick(intent: &Intent, noun: Noun, index: u8) -> Key {
+    let all = intent.all(noun);
+    match all.get(usize::from(index) % all.len().max(1)) {
+        Some(object) => object.key(),
+        None => Key::Tenant(Id::generate()),
+    }
+}
+
+fn id<T>(intent: &Intent, noun: Noun, index: u8) -> Id<T> {
+    Id::from(pick(intent, noun, index).uuid())
+}
+
+pub(super) fn name(prefix: &str, number: u8) -> model::Name {
+    format!("{prefix}{number}").parse().unwrap()
+}
+
+/// What subnets may be made of: large and tiny, overlapping, of both families.
+const PREFIXES: [&str; 6] = [
+    "10.0.0.0/29",
+    "10.0.0.0/24",
+    "fd00::/125",
+    "10.0.1.0/31",
+    "10.0.2.0/30",
+    "fd00:1::/64",
+];
+
+/// What the operation would write.
+pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
+    match op.clone() {
+        Op::Tenant { name: it } => {
+            let request = TenantCreate {
+                name: name("t", it),
+            };
+            tenant::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::PhysicalNetwork { name: it, vlans } => {
+            let request = PhysicalNetworkCreate {
+                name: name("p", it),
+                role: Role::Private,
+                nic: format!("eth{it}").parse().unwrap(),
+                vlans: Some(
+                    format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans))
+                        .parse()
+                        .unwrap(),
+                ),
+                mtu: None,
+            };
+            physical_network::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::Host { name: it } => {
+            let name = name("h", it);
+            let known = intent.hosts.values().find(|host| host.name == name);
+            let id = known.map_or_else(HostId::generate, |host| host.id);
+            host::register(intent, id, name).map(|draft| draft.writes)
+        }
+        Op::Bind { port, host } => {
+            let port = id(intent, Noun::Port, port);
+            let host = id(intent, Noun::Host, host);
+            if intent.instance_with(port).is_some() || !intent.hosts.contains_key(&host) {
+                return Ok(Vec::new());
+            }
+            host::bind(intent, host, &[port]).map(|draft| draft.writes)
+        }
+        Op::Delete { noun, index } => delete(intent, pick(intent, noun, index)),
+        op => decide_of_tenant(intent, op),
+    }
+}
+
+/// The same, for what tenants own.
+fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
+    match op {
+        Op::Network {
+            tenant,
+            name: it,
+            carrier,
+            vlan,
+        } => {
+            let request = NetworkCreate {
+                tenant_id: id(intent, Noun::Tenant, tenant),
+                name: name("n", it),
+                kind: NetworkKind::Vlan,
+                physical_network_id: Some(id(intent, Noun::PhysicalNetwork, carrier)),
+                vlan: vlan.map(|vlan| (100 + u16::from(vlan)).try_into().unwrap()),
+                mtu: None,
+            };
+            network::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::Subnet {
+            network,
+            cidr,
+            gateway,
+        } => {
+            let cidr: ipnet::IpNet = PREFIXES[usize::from(cidr)].parse().unwrap();
+            let request = SubnetCreate {
+                network_id: id(intent, Noun::Network, network),
+                name: None,
+                cidr,
+                gateway: gateway.and_then(|it| cidr.hosts().nth(it.into())),
+                pool_first: None,
+                pool_last: None,
+            };
+            subnet::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::Port {
+            network,
+            name: it,
+            mac,
+            last,
+            host,
+        } => {
+            let request = PortCreate {
+                network_id: id(intent, Noun::Network, network),
+                name: it.map(|it| name("v", it)),
+                mac: mac.map(|it| MacAddr::local(it.into())),
+                addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
+                host_id: host.map(|it| id(intent, Noun::Host, it)),
+            };
+            port::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::Instance {
+            tenant,
+            name: it,
+            host,
+            networks,
+            ports,
+        } => {
+            let request = InstanceCreate {
+                tenant_id: id(intent, Noun::Tenant, tenant),
+                name: name("i", it),
+                host_id: Some(id(intent, Noun::Host, host)),
+                network_ids: networks
+                    .iter()
+                    .map(|it| id(intent, Noun::Network, *it))
+                    .collect(),
+                port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
+            };
+            instance::create(intent, request, &[]).map(|draft| draft.writes)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
+    let draft = match key {
+        Key::Tenant(id) => tenant::delete(intent, id),
+        Key::PhysicalNetwork(id) => physical_network::delete(intent, id),
+        Key::Network(id) => network::delete(intent, id),
+        Key::Subnet(id) => subnet::delete(intent, id),
+        Key::Port(id) => port::delete(intent, id),
+        Key::Instance(id) => instance::delete(intent, id),
+        Key::Host(_) => return Ok(Vec::new()),
+    };
+    draft.map(|draft| draft.writes)
+}
+
+/// Carries the operation out, if it is not refused; gives what was written.
+pub(crate) fn run(intent: &mut Intent, op: &Op) -> Vec<Key> {
+    let writes = decide(intent, op).unwrap_or_default();
+    let revision = intent.revision + 1;
+    intent.apply(revision, &writes);
+    writes.iter().map(Write::key).collect()
+}
