@@ -19,9 +19,9 @@ use crate::print::Format;
 #[derive(Debug, Parser)]
 #[command(name = "netctl", version, after_help = after_help(), max_term_width = 100)]
 pub(crate) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Server")]
     pub(crate) connection: Connection,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Result")]
     pub(crate) output: OutputArgs,
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -203,3 +203,6 @@ fn object_of<T: Resource>(object: &T) -> Output {
         json: json(object),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use api::client::{Client, Server};
 use clap::Args;
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, START_A_SERVER};
 
 #[cfg(test)]
 mod tests;
@@ -62,7 +62,9 @@ impl Connection {
             return Err(Failure::new(Exit::Usage, "which token is for this server?")
                 .next("name its file with --token-file or NETCTL_TOKEN_FILE"));
         };
-        let token = String::from_utf8_lossy(&read_file(token_file, Exit::NoToken)?).into_owned();
+        let token = read_file(token_file, Exit::NoToken);
+        let token = token.map_err(|failure| target.absent().unwrap_or(failure))?;
+        let token = String::from_utf8_lossy(&token).into_owned();
         Ok(Client::new(server, Some(token.trim()))?)
     }
 
@@ -112,6 +114,13 @@ impl Connection {
 }
 
 impl Target {
+    /// Where there is no socket, there is no token beside it either; the first is what to say.
+    fn absent(&self) -> Option<Failure> {
+        let socket = Path::new(self.server.strip_prefix("unix:")?);
+        let says = format!("there is no server at {}", self.server);
+        (!socket.exists()).then(|| Failure::new(Exit::Unreachable, says).next(START_A_SERVER))
+    }
+
     fn server(&self) -> Result<Server, Failure> {
         if let Some(path) = self.server.strip_prefix("unix:") {
             return Ok(Server::Unix(path.into()));

@@ -8,6 +8,10 @@ use api::problem::{Code, Problem};
 
 use crate::exit::Exit;
 
+/// What to do when nobody answers.
+pub(crate) const START_A_SERVER: &str =
+    "start the controller there, or name another with --server, --lab or NETCTL_SERVER";
+
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -91,10 +95,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = match error {
             ClientError::Refused(problem) => return Self::refused(problem),
-            ClientError::Unreachable { .. } => {
-                "start the controller there, or name another server with --server, --lab or \
-                 NETCTL_SERVER"
-            }
+            ClientError::Unreachable { .. } => START_A_SERVER,
             ClientError::Setup { .. } => "check --server, --ca and the token's file",
             ClientError::TooLarge { .. } | ClientError::Answer { .. } => {
                 "check that a Bulkhead controller of this version answers there"

@@ -21,7 +21,7 @@ pub(crate) enum Format {
     Table,
     /// The API's own objects
     Json,
-    /// The table's columns as RFC 4180 has it, numbers exact
+    /// The table's columns, comma-separated, numbers exact
     Csv,
     /// Only ids, one a line
     Id,
@@ -165,10 +165,16 @@ fn table(listing: &Listing) -> String {
     text_of(&table)
 }
 
-/// One object, one line per field.
+/// One object, one line per field, what it is called first.
 fn sheet(object: &Value) -> String {
+    let mut fields = flatten(object);
+    fields.sort_by_key(|(name, _)| match name.as_str() {
+        "name" => 0,
+        "id" => 1,
+        _ => 2,
+    });
     let mut table = bare_table();
-    for (name, value) in flatten(object) {
+    for (name, value) in fields {
         table.add_row([name, harmless(&value)]);
     }
     text_of(&table)
@@ -203,14 +209,13 @@ fn csv_of_listing(listing: &Listing) -> String {
 }
 
 fn csv_of_object(object: &Value) -> String {
-    let (heads, cells) = flatten(object).into_iter().unzip();
+    let fields = flatten(object).into_iter();
+    let (heads, cells) = fields.map(|(name, value)| (name, harmless(&value))).unzip();
     csv_of(heads, std::iter::once(cells))
 }
 
 fn csv_of(heads: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(vec![]);
+    let mut writer = csv::Writer::from_writer(Vec::new());
     for row in std::iter::once(heads).chain(rows) {
         // Rows of one length written to memory: there is nothing that could fail.
         let _written = writer.write_record(row);
@@ -227,7 +232,7 @@ fn for_people(cell: &Cell) -> String {
 
 fn for_programs(cell: &Cell) -> String {
     match cell {
-        Cell::Text(text) => text.clone(),
+        Cell::Text(text) => harmless(text),
         Cell::Bytes(bytes) => bytes.to_string(),
     }
 }

@@ -161,7 +161,7 @@ async fn whoever_is_slow_to_ask_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_head_that_drips_in_is_cut_off() {
+async fn a_handshake_that_drips_in_is_cut_off() {
     let server = Running::tls(TIGHT).await;
     let mut stream = server.connect().await;
     // A TLS handshake of one byte at a time never gets anywhere.

@@ -59,13 +59,15 @@ struct Seconds(i64);
 const COLUMNS: &[Column<model::Usage>] = &[
     column("of", |it, _| crate::print::word(&it.of).into()),
     column("name", |it, names| names.of(it.id).into()),
-    column("sent", |it, _| Cell::Bytes(it.sent.bytes)),
+    column("sent_bytes", |it, _| Cell::Bytes(it.sent.bytes)),
     column("sent_packets", |it, _| it.sent.packets.to_string().into()),
-    column("received", |it, _| Cell::Bytes(it.received.bytes)),
+    column("received_bytes", |it, _| Cell::Bytes(it.received.bytes)),
     column("received_packets", |it, _| {
         it.received.packets.to_string().into()
     }),
-    column("sent_estimate", |it, _| Cell::Bytes(it.sent_estimate.bytes)),
+    column("sent_estimate_bytes", |it, _| {
+        Cell::Bytes(it.sent_estimate.bytes)
+    }),
     column("samples", |it, _| it.samples.to_string().into()),
     column("from", |it, _| it.from.to_string().into()),
     column("to", |it, _| it.to.to_string().into()),
