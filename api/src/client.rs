@@ -3,8 +3,12 @@
 //! Waits and sizes are bounded. A creation carries an `Idempotency-Key`, so that it can be, and
 //! is, repeated once when the connection fails: it is done once either way.
 
+mod error;
+mod query;
+
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Event, Inventory, Usage};
@@ -13,10 +17,13 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+pub use error::ClientError;
+pub use query::ListQuery;
+
 use crate::problem::Problem;
 use crate::request::UsageQuery;
 use crate::resource::{Creatable, Health, Page, Resource, Version};
-use crate::tls;
+use crate::tls::{self, TlsError};
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +34,10 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// How long to wait for a connection, and for a whole answer: longer than a server takes at most.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long an unused connection is kept: less than the server keeps it, so that no request meets
+/// a connection that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait before a request is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -48,99 +59,22 @@ pub enum Server {
     },
 }
 
+impl Server {
+    /// Even a client that needs none must be given one, or it asks for a process-wide provider.
+    fn tls_config(&self) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+        match self {
+            Self::Unix(_) => tls::distrustful_client_config(),
+            Self::Https { ca_pem, .. } => tls::client_config(ca_pem, None),
+        }
+    }
+}
+
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Https { url, .. } => f.write_str(url),
         }
-    }
-}
-
-/// Why there is no usable answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The server and token make no client.
-    #[error("could not prepare to speak to the server at {server}: {reason}")]
-    Setup {
-        /// Where the server would be.
-        server: String,
-        /// What is wrong with it.
-        reason: &'static str,
-        /// Why, where there is more to say.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// No connection, or it failed before the answer was there.
-    #[error("could not reach the server at {server}")]
-    Unreachable {
-        /// Where the server should be.
-        server: String,
-        /// Why not.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The server answered and said no.
-    #[error(transparent)]
-    Refused(#[from] Problem),
-    /// The answer is larger than any of ours.
-    #[error("the answer of the server at {server} is larger than {MAX_ANSWER_BYTES} bytes")]
-    TooLarge {
-        /// Who answered.
-        server: String,
-    },
-    /// The answer is none of this API.
-    #[error("could not understand the answer of the server at {server} (HTTP status {status})")]
-    Answer {
-        /// Who answered.
-        server: String,
-        /// With what status.
-        status: u16,
-        /// What was wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-/// What to see of a list. `Default` is: everything, by id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Fields and the values they must have; an empty value means absent.
-    pub filters: Vec<(String, String)>,
-    /// Fields to sort by, comma-separated, `-` in front for descending.
-    pub sort: Option<String>,
-    /// The most objects on a page: 1 to 1000.
-    pub limit: Option<usize>,
-    /// The `next_cursor` of the page before.
-    pub cursor: Option<String>,
-}
-
-impl ListQuery {
-    /// Only those whose `field` has this value.
-    #[must_use]
-    pub fn filter(mut self, field: &str, value: impl fmt::Display) -> Self {
-        self.filters.push((field.to_owned(), value.to_string()));
-        self
-    }
-
-    /// In this order.
-    #[must_use]
-    pub fn sort(mut self, sort: &str) -> Self {
-        self.sort = Some(sort.to_owned());
-        self
-    }
-
-    fn parameters(&self) -> Vec<(String, String)> {
-        let limit = self.limit.map(|limit| limit.to_string());
-        let others = [
-            ("sort", self.sort.clone()),
-            ("limit", limit),
-            ("cursor", self.cursor.clone()),
-        ];
-        let others = others
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        self.filters.iter().cloned().chain(others).collect()
     }
 }
 
@@ -169,35 +103,21 @@ impl Client {
             reason,
             source,
         };
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT);
-        // A client with its own TLS configuration never asks for a process-wide provider.
-        let (builder, ca_pem) = match &server {
-            Server::Unix(path) => (builder.unix_socket(path.as_path()), None),
-            Server::Https { url, .. } if !url.starts_with("https://") => {
+        let builder = match &server {
+            Server::Unix(path) => builder().unix_socket(path.as_path()),
+            Server::Https { url, .. } if url.starts_with("https://") => builder().https_only(true),
+            Server::Https { .. } => {
                 return Err(setup("its address must begin with https://", None));
             }
-            Server::Https { ca_pem, .. } => (builder.https_only(true), Some(ca_pem)),
         };
-        let tls = match ca_pem {
-            Some(ca_pem) => tls::client_config(ca_pem, None),
-            None => tls::distrustful_client_config(),
-        };
+        let tls = server.tls_config();
         let tls = tls.map_err(|error| setup("its authority is unusable", Some(error.into())))?;
         let http = builder
             .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
             .build()
             .map_err(|error| setup("no HTTP client for it", Some(error.into())))?;
         let authorization = token.map(authorization).transpose();
-        let authorization = authorization.map_err(|()| {
-            setup(
-                "the token must be one line of visible ASCII characters",
-                None,
-            )
-        })?;
+        let authorization = authorization.map_err(|reason| setup(reason, None))?;
         Ok(Self {
             http,
             server,
@@ -384,12 +304,24 @@ fn collection<T: Resource>() -> String {
     format!("/v1/{}", T::COLLECTION)
 }
 
+/// A client that waits for nothing forever and goes where it is told, not where an environment
+/// variable or an answer says.
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+}
+
 /// The header that shows the token; it is kept out of every log.
-fn authorization(token: &str) -> Result<HeaderValue, ()> {
+fn authorization(token: &str) -> Result<HeaderValue, &'static str> {
+    const REASON: &str = "the token must be one line of visible ASCII characters";
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(());
+        return Err(REASON);
     }
-    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ())?;
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| REASON)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -77,12 +77,8 @@ impl Fields {
         self.read(name, &value)
     }
 
-    /// A list of at most `max` different values; `None` if absent.
-    pub(super) fn list<T: FieldValue + PartialEq>(
-        &mut self,
-        name: &'static str,
-        max: usize,
-    ) -> Option<Vec<T>> {
+    /// A list of at most `max` values; `None` if absent.
+    pub(super) fn list<T: FieldValue>(&mut self, name: &'static str, max: usize) -> Option<Vec<T>> {
         let value = self.take(name)?;
         let Value::Array(items) = &value else {
             let message = format!("got {}; expected a list", shown(&value));
@@ -98,10 +94,6 @@ impl Fields {
         for (index, item) in items.iter().enumerate() {
             let field = format!("{name}[{index}]");
             match T::read(item) {
-                Ok(value) if list.contains(&value) => {
-                    let message = format!("{} is in the list already", shown(item));
-                    self.refuse(field, FieldCode::Duplicate, message);
-                }
                 Ok(value) => list.push(value),
                 Err(code) => self.refuse(field, code, unexpected(item, T::EXPECTED)),
             }

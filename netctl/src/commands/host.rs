@@ -42,7 +42,9 @@ const COLUMNS: &[Column<HostView>] = &[
 
 impl List {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
-        let query = filter(ListQuery::default(), "name", self.name.as_ref());
+        // Their ids come from their certificates, not from the order in which they joined.
+        let query = ListQuery::default().sort("name");
+        let query = filter(query, "name", self.name.as_ref());
         let hosts = self.list.fetch(client, query).await?;
         Ok(Output::List(Listing::of(&hosts, COLUMNS, &Names::default())).into())
     }

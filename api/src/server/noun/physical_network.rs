@@ -3,12 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use model::{PhysicalNetwork, Role, VlanRanges};
+use model::{PhysicalNetwork, Role};
 use uuid::Uuid;
 
 use super::{Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
-use crate::problem::FieldCode;
 use crate::request::PhysicalNetworkCreate;
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
@@ -49,7 +48,7 @@ impl Made for PhysicalNetwork {
         let name = fields.required("name");
         let role = fields.required("role");
         let nic = fields.required("nic");
-        let vlans = read_vlans(fields, role);
+        let vlans = fields.optional("vlans");
         let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
         let BridgedName(name) = name?;
         Some(PhysicalNetworkCreate {
@@ -76,19 +75,6 @@ impl Made for PhysicalNetwork {
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.physical_network_delete(caller, id.into())
     }
-}
-
-/// Tenant networks need VLAN ids; management carries none of them.
-fn read_vlans(fields: &mut Fields, role: Option<Role>) -> Option<VlanRanges> {
-    if role.is_some_and(|role| role != Role::Management) {
-        return fields.required("vlans");
-    }
-    let vlans = fields.optional("vlans");
-    if role.is_some() && vlans.is_some() {
-        let message = "a management network carries no tenant network: leave vlans out";
-        fields.refuse("vlans", FieldCode::Inconsistent, message);
-    }
-    vlans
 }
 
 fn role_name(role: Role) -> &'static str {

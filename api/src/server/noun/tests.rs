@@ -65,7 +65,7 @@ fn creations() -> Vec<Creation> {
                 ("name", Required, Kind::BridgedName),
                 ("role", Required, Kind::Role),
                 ("nic", Required, Kind::Nic),
-                ("vlans", Required, Kind::Vlans),
+                ("vlans", Optional, Kind::Vlans),
                 ("mtu", Optional, Kind::Mtu),
             ],
         },
@@ -343,48 +343,6 @@ async fn every_fault_of_a_request_is_told_at_once() {
         let answer = ask(&Arc::default(), request("POST", path, body.to_string())).await;
         let errors = answer.json["errors"].as_array().unwrap();
         assert_eq!(errors.len(), fields.len() + 1, "{}", answer.json);
-    }
-}
-
-#[tokio::test]
-async fn a_list_names_nothing_twice() {
-    for Creation {
-        path,
-        valid,
-        fields,
-    } in creations()
-    {
-        let lists = fields
-            .iter()
-            .filter(|(_, _, kind)| matches!(kind, Kind::Addresses | Kind::Ids));
-        for (field, _, _) in lists {
-            let mut body = valid.clone();
-            let item = body[*field][0].clone();
-            body[*field] = json!([item, item]);
-            let answer = ask(&Arc::default(), request("POST", path, body.to_string())).await;
-            assert_eq!(answer.json["errors"][0]["field"], format!("{field}[1]"));
-            assert_eq!(answer.json["errors"][0]["code"], "duplicate");
-        }
-    }
-}
-
-#[tokio::test]
-async fn vlans_are_for_every_role_but_management() {
-    let pool = Arc::default();
-    let mut body = json!({ "name": "m", "role": "management", "nic": "eth0", "vlans": "1" });
-    let path = "/v1/physical-networks";
-    let answer = ask(&pool, request("POST", path, body.to_string())).await;
-    assert_eq!(answer.json["errors"][0]["code"], "inconsistent");
-    body["vlans"] = Value::Null;
-    assert_eq!(
-        ask(&pool, request("POST", path, body.to_string()))
-            .await
-            .status,
-        201
-    );
-    for role in ["public", "storage"] {
-        let body = json!({ "name": "m", "role": role, "nic": "eth0" });
-        refused(path, &body, "vlans", "required").await;
     }
 }
 
