@@ -21,7 +21,7 @@ use crate::matching::Value;
 
 pub use conntrack::{Commit, Ct, Nat, NatTarget, PortChoice, Zone};
 pub use controller::{Controller, Reason};
-pub use learn::{Learn, LearnLimit, LearnSource, LearnSpec, LearnTarget};
+pub use learn::{Learn, LearnSource, LearnSpec, LearnTarget};
 pub use subfield::Subfield;
 
 /// What a flow does with a packet.

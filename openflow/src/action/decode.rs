@@ -90,7 +90,11 @@ fn decode_standard(kind: u16, body: &mut Reader) -> Decoded {
         standard::OUTPUT => {
             let (port, max_len) = (PortNo(body.u32()?), body.u16()?);
             body.skip(6)?;
-            Action::Output { port, max_len }
+            match port {
+                PortNo::CONTROLLER => Action::Output { port, max_len },
+                // The length means nothing to other ports.
+                _ => Action::output(port),
+            }
         }
         standard::GROUP => Action::Group(body.u32()?),
         standard::SET_QUEUE => Action::SetQueue(body.u32()?),

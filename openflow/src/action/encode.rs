@@ -66,7 +66,7 @@ impl Action {
 
     fn encode_nicira(&self, version: Version, out: &mut Vec<u8>) -> Encoded {
         match self {
-            Action::Load { target, value } => load(*target, *value, out),
+            Action::Load { target, value } => load(*target, (*value).into(), out),
             Action::Move { source, target } => register_move(*source, *target, out),
             Action::Push(part) => stack(nicira::PUSH, *part, out),
             Action::Pop(part) => stack(nicira::POP, *part, out),
@@ -200,16 +200,17 @@ fn set_field(
             offset,
             bits,
         };
-        load(target, low_u64((value & target.mask()) >> offset), out)?;
+        load(target, (value & target.mask()) >> offset, out)?;
         done = offset + bits;
     }
     Ok(())
 }
 
-fn load(target: Subfield, value: u64, out: &mut Vec<u8>) -> Encoded {
+/// Sets a part of a field of at most 64 bits.
+fn load(target: Subfield, value: u128, out: &mut Vec<u8>) -> Encoded {
     if target.field.is_experimenter(Dialect::Nicira) {
         let start = begin_nicira(nicira::LOAD2, out);
-        let value = u128::from(value) << target.offset;
+        let value = value << target.offset;
         target
             .field
             .encode(Dialect::Nicira, value, target.mask(), out);
@@ -217,7 +218,7 @@ fn load(target: Subfield, value: u64, out: &mut Vec<u8>) -> Encoded {
     }
     let start = begin_nicira(nicira::LOAD, out);
     target.encode(out)?;
-    put_number(out, value.into(), 8);
+    put_number(out, value, 8);
     finish(start, out)
 }
 
@@ -297,10 +298,6 @@ fn high(value: u16) -> u32 {
 
 fn low_u16(value: u32) -> u16 {
     (value & 0xffff) as u16
-}
-
-fn low_u64(value: u128) -> u64 {
-    (value & u128::from(u64::MAX)) as u64
 }
 
 /// The 16-bit number of a port, as Nicira's actions want it.

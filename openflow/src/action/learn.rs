@@ -25,8 +25,10 @@ pub struct Learn {
     pub send_flow_removed: bool,
     /// Whether the new flow goes with the flow that made it.
     pub delete_learned: bool,
-    /// How many flows may be made.
-    pub limit: Option<LearnLimit>,
+    /// How many flows may be made; 0: as many as it likes.
+    pub limit: u32,
+    /// A bit that says whether the flow is there now.
+    pub result: Option<Subfield>,
     /// What the new flow matches on and does.
     pub specs: Vec<LearnSpec>,
 }
@@ -43,19 +45,11 @@ impl Default for Learn {
             fin_hard_timeout: 0,
             send_flow_removed: false,
             delete_learned: false,
-            limit: None,
+            limit: 0,
+            result: None,
             specs: Vec::new(),
         }
     }
-}
-
-/// How many flows a `learn` may make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LearnLimit {
-    /// At most so many; 0: as many as it likes.
-    pub flows: u32,
-    /// A bit that says whether the flow is there now.
-    pub result: Option<Subfield>,
 }
 
 /// One thing that the new flow matches on or does.

@@ -2,7 +2,7 @@
 //! (OpenFlow 1.5 section 5.5).
 
 use crate::action::Action;
-use crate::wire::{DecodeError, EncodeError, Reader, Version, set_length};
+use crate::wire::{DecodeError, EncodeError, Reader, Version, put_number, set_length};
 
 /// `OFPIT_*`, OpenFlow 1.5 section 7.2.5.
 mod kind {
@@ -157,9 +157,9 @@ fn put_actions(
 
 /// Appends an instruction whose body has these parts, all of them short.
 fn put(kind: u16, parts: &[&[u8]], out: &mut Vec<u8>) {
-    let length: u16 = parts.iter().fold(4, |sum, part| sum + part.len() as u16);
+    let length = parts.iter().fold(4, |sum, part| sum + part.len());
     out.extend_from_slice(&kind.to_be_bytes());
-    out.extend_from_slice(&length.to_be_bytes());
+    put_number(out, length as u128, 2);
     for part in parts {
         out.extend_from_slice(part);
     }

@@ -7,7 +7,7 @@ use super::action_parse::{fits, sides};
 use super::action_print::List;
 use super::scan::{Pair, Pairs, Span};
 use super::value::{Hex, parse_one, parse_subfield, write_value};
-use crate::action::{Learn, LearnLimit, LearnSource, LearnSpec, LearnTarget, Subfield};
+use crate::action::{Learn, LearnSource, LearnSpec, LearnTarget, Subfield};
 use crate::field::Field;
 use crate::flow::DEFAULT_PRIORITY;
 
@@ -32,11 +32,9 @@ impl Display for Learn {
         list.item_if(self.send_flow_removed, format_args!("send_flow_rem"))?;
         list.item_if(self.delete_learned, format_args!("delete_learned"))?;
         list.item_if(self.cookie != 0, format_args!("cookie={:#x}", self.cookie))?;
-        if let Some(limit) = self.limit {
-            list.item_if(limit.flows != 0, format_args!("limit={}", limit.flows))?;
-            if let Some(part) = limit.result {
-                list.item(format_args!("result_dst={part}"))?;
-            }
+        list.item_if(self.limit != 0, format_args!("limit={}", self.limit))?;
+        if let Some(part) = self.result {
+            list.item(format_args!("result_dst={part}"))?;
         }
         for spec in &self.specs {
             list.item(format_args!("{spec}"))?;
@@ -98,24 +96,17 @@ fn parse_attribute(learn: &mut Learn, pair: &Pair) -> Result<bool, ParseError> {
         "fin_hard_timeout" => learn.fin_hard_timeout = value.number()?,
         "send_flow_rem" => learn.send_flow_removed = true,
         "delete_learned" => learn.delete_learned = true,
-        "limit" => limit(learn).flows = value.number()?,
+        "limit" => learn.limit = value.number()?,
         "result_dst" => {
             let part = parse_subfield(value)?;
             if part.bits() != 1 {
                 return Err(value.error("the result is a single bit"));
             }
-            limit(learn).result = Some(part);
+            learn.result = Some(part);
         }
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-fn limit(learn: &mut Learn) -> &mut LearnLimit {
-    learn.limit.get_or_insert(LearnLimit {
-        flows: 0,
-        result: None,
-    })
 }
 
 fn parse_spec(pair: &Pair) -> Result<LearnSpec, ParseError> {

@@ -1,199 +1,22 @@
 //! Flows that a switch accepts: every field of the table, every action, in combinations
 //! whose prerequisites hold.
 
+mod matches;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use openflow::action::{
-    Commit, Controller, Ct, Learn, LearnLimit, LearnSource, LearnSpec, LearnTarget, Nat,
-    PortChoice, Reason, Subfield, Zone,
+    Commit, Controller, Ct, Learn, LearnSource, LearnSpec, LearnTarget, Nat, PortChoice, Reason,
+    Subfield, Zone,
 };
-use openflow::field::{Format, Masking, Prerequisite};
+use openflow::field::Prerequisite;
 use openflow::flow::WriteMetadata;
 use openflow::{Action, Field, Flow, FlowFlags, Match, PortNo};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// What a flow is about; which fields and actions there are depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
-    name: &'static str,
-    eth_type: Option<u16>,
-    proto: Option<u8>,
-    nd: Option<u8>,
-    /// Whether only packets of known connections match.
-    tracked: bool,
-}
-
-const fn kind(name: &'static str, eth_type: u16, proto: u8) -> Kind {
-    Kind {
-        name,
-        eth_type: Some(eth_type),
-        proto: Some(proto),
-        nd: None,
-        tracked: false,
-    }
-}
-
-const KINDS: [Kind; 18] = [
-    Kind {
-        eth_type: None,
-        proto: None,
-        ..kind("any", 0, 0)
-    },
-    Kind {
-        proto: None,
-        ..kind("ip", 0x0800, 0)
-    },
-    kind("gre", 0x0800, 47),
-    kind("tcp", 0x0800, 6),
-    kind("udp", 0x0800, 17),
-    kind("sctp", 0x0800, 132),
-    kind("icmp", 0x0800, 1),
-    Kind {
-        proto: None,
-        ..kind("ipv6", 0x86dd, 0)
-    },
-    kind("tcp6", 0x86dd, 6),
-    kind("udp6", 0x86dd, 17),
-    Kind {
-        tracked: true,
-        ..kind("tracked", 0x0800, 6)
-    },
-    Kind {
-        tracked: true,
-        ..kind("tracked6", 0x86dd, 17)
-    },
-    kind("icmp6", 0x86dd, 58),
-    Kind {
-        nd: Some(135),
-        ..kind("ns", 0x86dd, 58)
-    },
-    Kind {
-        nd: Some(136),
-        ..kind("na", 0x86dd, 58)
-    },
-    Kind {
-        proto: None,
-        ..kind("arp", 0x0806, 0)
-    },
-    Kind {
-        proto: None,
-        ..kind("mpls", 0x8847, 0)
-    },
-    Kind {
-        proto: None,
-        ..kind("lldp", 0x88cc, 0)
-    },
-];
-
-impl Kind {
-    fn is_ipv4(self) -> bool {
-        self.eth_type == Some(0x0800)
-    }
-
-    fn is_ip(self) -> bool {
-        self.is_ipv4() || self.eth_type == Some(0x86dd)
-    }
-
-    fn start(self) -> Match {
-        let mut start = Match::new();
-        let mut set = |field: Field, value: u128| start.insert(field, value, field.full_mask());
-        self.eth_type
-            .into_iter()
-            .for_each(|eth_type| set(Field::EthType, eth_type.into()));
-        self.proto
-            .into_iter()
-            .for_each(|proto| set(Field::IpProto, proto.into()));
-        if self.tracked {
-            set(Field::CtState, 0x22);
-        }
-        if let Some(nd) = self.nd {
-            set(Field::Icmpv6Type, nd.into());
-            set(Field::Icmpv6Code, 0);
-        }
-        start
-    }
-}
-
-/// What is drawn for one field.
-#[derive(Clone, Debug)]
-struct Draw {
-    wanted: bool,
-    value: u128,
-    mask: u128,
-    style: u8,
-}
-
-fn draw() -> impl Strategy<Value = Draw> {
-    (0u8..8, any::<u128>(), any::<u128>(), 0u8..3).prop_map(|(chance, value, mask, style)| Draw {
-        wanted: chance == 0,
-        value,
-        mask,
-        style,
-    })
-}
-
-fn matches(kind: Kind) -> impl Strategy<Value = Match> {
-    vec(draw(), Field::ALL.len()).prop_map(move |draws| {
-        let drawn = Field::ALL.iter().zip(draws).filter(|(_, draw)| draw.wanted);
-        drawn.fold(kind.start(), |matching, (field, draw)| {
-            add(matching, *field, &draw)
-        })
-    })
-}
-
-/// Matches on a field too, if that makes sense.
-fn add(matching: Match, field: Field, draw: &Draw) -> Match {
-    let (value, mask) = value_and_mask(field, draw);
-    let with = matching.clone().masked(field, value, mask);
-    let settled = matching.get(field).is_some();
-    let makes_sense = match field {
-        // Views of other fields; what they are views of is drawn itself.
-        Field::VlanTci | Field::InPort16 | Field::IpTos => false,
-        _ if !field.reg_parts().is_empty() => false,
-        // The kind says.
-        Field::EthType | Field::IpProto => false,
-        _ => !settled,
-    };
-    match makes_sense && with.missing_prerequisite().is_none() && !with.is_empty() {
-        true => with,
-        false => matching,
-    }
-}
-
-fn value_and_mask(field: Field, draw: &Draw) -> (u128, u128) {
-    let full = field.full_mask();
-    let bits = u32::from(field.info().bits);
-    let prefix = full & !(full >> (draw.mask as u32 % bits));
-    let masking = field.info().masking;
-    let mask = match (masking, draw.style) {
-        (Masking::Whole, _) | (_, 0) => full,
-        // ovs-ofctl has no room for the longest masks of IPv6.
-        (_, 1) if prefix != 0 => prefix,
-        (_, _) if field.info().format == Format::Ipv6 => full,
-        _ => Some(draw.mask & full)
-            .filter(|mask| *mask != 0)
-            .unwrap_or(full),
-    };
-    match (field, field.info().format) {
-        (_, Format::Port) => (draw.value % 0xff00, full),
-        (_, Format::Fragment) => [(0, 3), (1, 1), (1, 3), (0, 2)][draw.value as usize % 4],
-        (Field::VlanVid, _) if draw.style == 0 => (0, full),
-        (Field::VlanVid, _) => (draw.value | 0x1000, mask | 0x1000),
-        // What is invalid cannot be committed.
-        (Field::CtState, _) => (draw.value & !0x10, mask),
-        // The lowest two bits are the ECN's.
-        (Field::IpTos, _) => (draw.value & 0xfc, full),
-        // Open vSwitch keeps eight bits of it.
-        (Field::ArpOp, _) => (draw.value & 0xff, full),
-        // It prints no masks of these.
-        (Field::TunGbpFlags, _) => (draw.value, full),
-        // Zero is "not there" to it.
-        (Field::CtNwProto, _) => (draw.value & 0xf | 1, full),
-        _ => (draw.value, mask),
-    }
-}
+use matches::{Draw, KINDS, Kind, matches, value_and_mask};
 
 fn port() -> impl Strategy<Value = PortNo> {
     prop_oneof![
@@ -484,19 +307,11 @@ fn learn() -> impl Strategy<Value = Action> {
         },
     ]);
     let result = Subfield::new(Field::Reg0, 8, 1);
-    let limit = (1u32..100, any::<bool>()).prop_map(move |(flows, wanted)| LearnLimit {
-        flows,
-        result: result.filter(|_| wanted),
-    });
+    let limit = (0u32..3, proptest::option::of(Just(result.expect("a bit"))));
     let numbers = (0u8..254, any::<u16>(), any::<u64>(), 0u16..3, 0u16..3);
-    let rest = (
-        any::<bool>(),
-        any::<bool>(),
-        proptest::option::of(limit),
-        vec(specs, 1..5),
-    );
+    let rest = (any::<bool>(), any::<bool>(), limit, vec(specs, 1..5));
     (numbers, rest).prop_map(|((table, priority, cookie, idle, hard), rest)| {
-        let (send_flow_removed, delete_learned, limit, specs) = rest;
+        let (send_flow_removed, delete_learned, (limit, result), specs) = rest;
         Action::from(Learn {
             table,
             priority,
@@ -508,6 +323,7 @@ fn learn() -> impl Strategy<Value = Action> {
             send_flow_removed,
             delete_learned,
             limit,
+            result,
             specs,
         })
     })

@@ -1,8 +1,13 @@
 //! The codec and the text against `ovs-ofctl`, in both directions and both versions.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod fake_switch;
 mod flows;
 mod ofctl;
+
+use std::fs;
+use std::path::Path;
 
 use openflow::message::{FlowMod, HEADER_LEN, ToSwitch};
 use openflow::{Flow, Version};
@@ -89,6 +94,27 @@ fn ofctl_prints_our_bytes_as_we_do() {
             let (_, theirs) = theirs.split_once("): ").expect("a kind of message");
             assert_eq!(theirs, ours, "{version:?}: {}", hex(message));
         }
+    }
+}
+
+/// `tests/vectors.rs` reads these files; `BLESS=1` writes them anew.
+#[test]
+fn vectors_are_what_ofctl_says() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let lines = fs::read_to_string(data.join("flows.txt")).expect("the flows of the vectors");
+    for version in VERSIONS {
+        let messages = ofctl::encode(&lines, version).into_iter().map(without_xid);
+        let said: String = messages.map(|message| hex(&message) + "\n").collect();
+        let file = data.join(format!("flow_mods_1_{}.hex", version.wire() - 1));
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&file, &said).expect("the vectors are written");
+        }
+        let known = fs::read_to_string(&file).expect("the vectors");
+        assert!(
+            said == known,
+            "{} is not what ovs-ofctl says",
+            file.display()
+        );
     }
 }
 

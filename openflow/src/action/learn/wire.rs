@@ -10,7 +10,7 @@
 //! The second form has, before the specs, limit (4), the result's bit (2), zero (2) and,
 //! if a flag says so, the result's field.
 
-use super::{Learn, LearnLimit, LearnSource, LearnSpec, LearnTarget};
+use super::{Learn, LearnSource, LearnSpec, LearnTarget};
 use crate::action::decode::Decoded;
 use crate::action::encode::{begin_nicira, finish};
 use crate::action::kind::{learn, nicira};
@@ -20,7 +20,12 @@ use crate::wire::{DecodeError, EncodeError, Reader, put_number};
 
 impl Learn {
     pub(in crate::action) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let kind = self.limit.map_or(nicira::LEARN, |_| nicira::LEARN2);
+        let limited = self.limit != 0 || self.result.is_some();
+        let kind = if limited {
+            nicira::LEARN2
+        } else {
+            nicira::LEARN
+        };
         let start = begin_nicira(kind, out);
         put_number(out, self.idle_timeout.into(), 2);
         put_number(out, self.hard_timeout.into(), 2);
@@ -30,24 +35,23 @@ impl Learn {
         out.extend_from_slice(&[self.table, 0]);
         put_number(out, self.fin_idle_timeout.into(), 2);
         put_number(out, self.fin_hard_timeout.into(), 2);
-        if let Some(limit) = self.limit {
-            put_number(out, limit.flows.into(), 4);
-            let offset = limit.result.map_or(0, |part| part.offset);
+        if limited {
+            put_number(out, self.limit.into(), 4);
+            let offset = self.result.map_or(0, |part| part.offset);
             put_number(out, u128::from(offset) << 16, 4);
-            if let Some(part) = limit.result {
-                part.field.encode_header(Dialect::Nicira, out);
-            }
+        }
+        if let Some(part) = self.result {
+            part.field.encode_header(Dialect::Nicira, out);
         }
         self.specs.iter().for_each(|spec| spec.encode(out));
         finish(start, out)
     }
 
     fn flags(&self) -> u16 {
-        let result = self.limit.and_then(|limit| limit.result);
         let flags = [
             (self.send_flow_removed, learn::SEND_FLOW_REMOVED),
             (self.delete_learned, learn::DELETE_LEARNED),
-            (result.is_some(), learn::WRITE_RESULT),
+            (self.result.is_some(), learn::WRITE_RESULT),
         ];
         let set = flags.iter().filter(|(is_set, _)| *is_set);
         set.fold(0, |sum, (_, flag)| sum | flag)
@@ -69,11 +73,8 @@ impl Learn {
         body.skip(1)?;
         new.fin_idle_timeout = body.u16()?;
         new.fin_hard_timeout = body.u16()?;
-        if kind == nicira::LEARN2 {
-            let Some(limit) = LearnLimit::decode(flags, body)? else {
-                return Ok(None);
-            };
-            new.limit = Some(limit);
+        if kind == nicira::LEARN2 && !new.decode_limit(flags, body)? {
+            return Ok(None);
         }
         let Some(specs) = decode_specs(body)? else {
             return Ok(None);
@@ -81,27 +82,18 @@ impl Learn {
         new.specs = specs;
         Ok(Some(new).filter(|_| flags & !known == 0).map(Into::into))
     }
-}
 
-impl LearnLimit {
-    fn decode(flags: u16, body: &mut Reader) -> Result<Option<LearnLimit>, DecodeError> {
-        let flows = body.u32()?;
+    /// `false`: the result is in a field we do not know.
+    fn decode_limit(&mut self, flags: u16, body: &mut Reader) -> Result<bool, DecodeError> {
+        self.limit = body.u32()?;
         let offset = body.u16()?;
         body.skip(2)?;
         if flags & learn::WRITE_RESULT == 0 {
-            return Ok(Some(LearnLimit {
-                flows,
-                result: None,
-            }));
+            return Ok(true);
         }
-        let Some(field) = Field::decode_header(body)? else {
-            return Ok(None);
-        };
-        let part = subfield::check(Subfield::new(field, offset, 1), offset)?;
-        Ok(Some(LearnLimit {
-            flows,
-            result: Some(part),
-        }))
+        let part = |field| subfield::check(Subfield::new(field, offset, 1), offset);
+        self.result = Field::decode_header(body)?.map(part).transpose()?;
+        Ok(self.result.is_some())
     }
 }
 
