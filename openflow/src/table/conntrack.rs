@@ -61,38 +61,50 @@ pub trait ConnectionTracker {
     fn commit(&mut self, packet: Connection, mark: u32, label: u128);
 }
 
-/// The simplest tracker: a connection is new until it is committed, and then established in
-/// both directions. It neither looks at TCP's own states nor ever forgets.
+/// A simple tracker: a connection is new until it has been committed and a reply has come, and
+/// established from then on. It does not look at TCP's own states, and never forgets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connections {
-    /// Mark and label of each connection, in the direction of its first packet.
-    committed: BTreeMap<Connection, (u32, u128)>,
+    /// By the direction of the first packet.
+    committed: BTreeMap<Connection, Committed>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Committed {
+    mark: u32,
+    label: u128,
+    has_reply: bool,
 }
 
 impl ConnectionTracker for Connections {
     fn look_up(&mut self, packet: Connection) -> Tracked {
-        let reversed = packet.reversed();
-        let known = |original: Connection, state: CtState| {
-            let (mark, label) = self.committed.get(&original)?;
-            Some(Tracked {
-                state,
-                mark: *mark,
-                label: *label,
-                original,
-            })
+        let tracked = |original, known: &Committed, state| Tracked {
+            state,
+            mark: known.mark,
+            label: known.label,
+            original,
         };
-        known(packet, CtState::EST)
-            .or_else(|| known(reversed, CtState::EST | CtState::RPL))
-            .unwrap_or(Tracked {
-                state: CtState::NEW,
-                mark: 0,
-                label: 0,
-                original: packet,
-            })
+        if let Some(known) = self.committed.get(&packet) {
+            let state = match known.has_reply {
+                true => CtState::EST,
+                false => CtState::NEW,
+            };
+            return tracked(packet, known, state);
+        }
+        if let Some(known) = self.committed.get_mut(&packet.reversed()) {
+            known.has_reply = true;
+            return tracked(packet.reversed(), known, CtState::EST | CtState::RPL);
+        }
+        tracked(packet, &Committed::default(), CtState::NEW)
     }
 
     fn commit(&mut self, packet: Connection, mark: u32, label: u128) {
-        let original = self.look_up(packet).original;
-        self.committed.insert(original, (mark, label));
+        let reversed = packet.reversed();
+        let original = match self.committed.contains_key(&reversed) {
+            true => reversed,
+            false => packet,
+        };
+        let known = self.committed.entry(original).or_default();
+        (known.mark, known.label) = (mark, label);
     }
 }

@@ -22,6 +22,8 @@ const NO_ETH_TYPE: u16 = 0x05ff;
 const MIN_ETH_TYPE: u16 = 0x0600;
 /// The two addresses.
 const ADDRESSES: usize = 12;
+/// VLAN tags that can be known of at once, by parsing one and pushing others.
+const MAX_TAGS: usize = 2;
 /// Bits of [`Field::IpFrag`]: a fragment, and not the first one.
 const FRAGMENT: u8 = 1;
 const LATER: u8 = 2;
@@ -364,7 +366,7 @@ impl Frame {
     }
 
     /// Writes those bits of a field that the mask has, and mends checksums; `false` when the
-    /// frame does not have the field.
+    /// frame does not have the field, or not so that it can be written.
     pub(super) fn set(&mut self, field: Field, value: u128, mask: u128) -> bool {
         match field {
             Field::VlanTci => {
@@ -377,7 +379,7 @@ impl Frame {
             }
             _ => {}
         }
-        let Some(place) = self.place(field) else {
+        let Some(place) = self.place(field).filter(|place| self.is_writable(*place)) else {
             return false;
         };
         let mask = (mask & field.full_mask()) << place.shift;
@@ -386,6 +388,12 @@ impl Frame {
         put_number(&mut bytes, word, place.bytes);
         self.write(place.at, &bytes);
         true
+    }
+
+    /// Open vSwitch leaves IP of protocol 0 and ARP of operation 0 as they are.
+    fn is_writable(&self, place: Place) -> bool {
+        let is_zero = self.arp_op() == Some(0) || self.ip.is_some_and(|ip| ip.protocol == 0);
+        place.at < self.network || !is_zero
     }
 
     /// Only the low eight bits of ARP's operation are looked at.
@@ -519,6 +527,13 @@ impl Frame {
     pub(super) fn push_tag(&mut self, eth_type: u16) {
         if !self.is_ethernet() {
             return;
+        }
+        if self.tags == MAX_TAGS {
+            // Open vSwitch forgets the innermost one.
+            let innermost = ADDRESSES + 4 * (MAX_TAGS - 1);
+            self.bytes.drain(innermost..innermost + 4);
+            self.tags -= 1;
+            self.shift(|at| at - 4);
         }
         let [high, low] = eth_type.to_be_bytes();
         self.bytes.splice(ADDRESSES..ADDRESSES, [high, low, 0, 0]);

@@ -86,9 +86,20 @@ fn find<'a>(flows: &'a Flows, key: &Key<'_>) -> Option<&'a Flow> {
 }
 
 /// The flow that matches when `conj_id` is `id`, those that are parts of conjunctions aside.
+/// As in Open vSwitch, these still hide flows of lower priority that have the same match.
 fn find_plain<'a>(flows: &'a Flows, key: &Key<'_>, id: u32) -> Option<&'a Flow> {
-    let mut plain = flows.values().filter(|flow| clauses(flow).next().is_none());
-    plain.find(|flow| key.matches(&flow.matching, id))
+    let matching = flows
+        .values()
+        .filter(|flow| key.matches(&flow.matching, id));
+    let mut hidden: Vec<&Match> = Vec::new();
+    for flow in matching {
+        if clauses(flow).next().is_some() {
+            hidden.push(&flow.matching);
+        } else if !hidden.contains(&&flow.matching) {
+            return Some(flow);
+        }
+    }
+    None
 }
 
 /// The conjunctions whose every clause one of these flows fulfils.

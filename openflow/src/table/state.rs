@@ -29,8 +29,8 @@ const CONNTRACK: [Field; 11] = [
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) frame: Frame,
-    /// Registers, metadata, ports and the like; and fields that the frame lacks but that were
-    /// written all the same. What is not here is zero.
+    /// Registers, metadata, ports and the like; and what was written to fields that the frame
+    /// lacks, which later tables see all the same.
     fields: BTreeMap<Field, u128>,
 }
 
@@ -61,12 +61,11 @@ impl State {
         }
         match field {
             Field::InPort16 => self.get(Field::InPort) & 0xffff,
-            _ => self.frame.get(field).unwrap_or_else(|| self.known(field)),
+            _ => {
+                let known = self.fields.get(&field).copied();
+                known.or_else(|| self.frame.get(field)).unwrap_or_default()
+            }
         }
-    }
-
-    fn known(&self, field: Field) -> u128 {
-        self.fields.get(&field).copied().unwrap_or_default()
     }
 
     /// Writes those bits of a field that the mask has, unless the packet is not of the kind
@@ -85,7 +84,7 @@ impl State {
         }
         if self.has(field.info().prerequisite) && !self.frame.set(field, value, mask) {
             let mask = mask & field.full_mask();
-            let merged = self.known(field) & !mask | value & mask;
+            let merged = self.get(field) & !mask | value & mask;
             self.fields.insert(field, merged);
         }
     }
@@ -103,8 +102,8 @@ impl State {
         self.fields.retain(|field, _| !CONNTRACK.contains(field));
     }
 
-    /// What connection tracking says, whatever kind of packet this is.
-    pub(super) fn set_conntrack(&mut self, field: Field, value: u128) {
+    /// Notes a field's value, whatever kind of packet this is.
+    pub(super) fn put(&mut self, field: Field, value: u128) {
         self.fields.insert(field, value);
     }
 
@@ -141,7 +140,10 @@ impl State {
             Prerequisite::Nd => nd(&[ND_SOLICIT, ND_ADVERT]),
             Prerequisite::NdSolicit => nd(&[ND_SOLICIT]),
             Prerequisite::NdAdvert => nd(&[ND_ADVERT]),
-            Prerequisite::Ct => self.get(Field::CtState) != 0,
+            Prerequisite::Ct
+            | Prerequisite::CtIpv4
+            | Prerequisite::CtIpv6
+            | Prerequisite::CtProtocol => self.get(Field::CtState) != 0,
         }
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn evaluate<'a>(
 ) -> Outcome<'a> {
     let mut state = State::new(packet.frame);
     for (field, value) in packet.fields {
-        state.set_conntrack(field, value);
+        match field.reg_parts().is_empty() {
+            true => state.put(field, value),
+            false => state.set(field, value, field.full_mask()),
+        }
     }
     let in_port = u128::from(packet.in_port.0);
     state.set(Field::InPort, in_port, Field::InPort.full_mask());
@@ -196,10 +199,17 @@ impl<'a> Run<'a, '_> {
             if let Err(failure) = taken {
                 self.outcome.outputs.truncate(outputs);
                 self.outcome.controllers.truncate(controllers);
-                self.outcome.failure.get_or_insert(failure);
+                self.fail(failure);
                 return;
             }
         }
+    }
+
+    /// Notes the first failure; that something cannot be done at all outweighs the others.
+    fn fail(&mut self, failure: Failure) {
+        let known = self.outcome.failure;
+        let outweighs = matches!(failure, Failure::Unsupported(_));
+        self.outcome.failure = known.filter(|_| !outweighs).or(Some(failure));
     }
 
     fn step(&mut self, pass: &mut Pass<'a>, step: Step<'a>) -> Result<(), Failure> {
@@ -275,7 +285,8 @@ impl<'a> Run<'a, '_> {
                     return self.output(pass, PortNo::from_u16(port), *max_len);
                 }
             }
-            Action::OutputTruncated { port, max_len } => self.output_cut(pass, *port, *max_len),
+            // What is cut off depends on which changes Open vSwitch had to make already.
+            Action::OutputTruncated { .. } => return Err(Failure::Unsupported("cut packets")),
             Action::Controller(controller) => self.send(pass, controller),
             Action::Resubmit { original: true, .. } => {
                 return Err(Failure::Unsupported("resubmit with the original addresses"));
@@ -301,7 +312,7 @@ impl<'a> Run<'a, '_> {
     fn output(&mut self, pass: &mut Pass<'a>, port: PortNo, max_len: u16) -> Result<(), Failure> {
         let in_port = port_of(&pass.state);
         match port {
-            PortNo::IN_PORT => self.emit(pass, in_port, usize::MAX),
+            PortNo::IN_PORT => self.emit(pass, in_port),
             PortNo::TABLE => return self.resubmit(pass, 0, in_port),
             PortNo::CONTROLLER => {
                 let reason = match pass.in_action_set {
@@ -320,26 +331,13 @@ impl<'a> Run<'a, '_> {
                 return Err(Failure::Unsupported("the switch's own forwarding"));
             }
             _ if port == in_port => {}
-            _ => self.emit(pass, port, usize::MAX),
+            _ => self.emit(pass, port),
         }
         Ok(())
     }
 
-    fn output_cut(&mut self, pass: &mut Pass<'a>, port: PortNo, max_len: u32) {
-        let bytes = usize::try_from(max_len).unwrap_or(usize::MAX);
-        let in_port = port_of(&pass.state);
-        match port {
-            PortNo::IN_PORT => self.emit(pass, in_port, bytes),
-            PortNo::LOCAL | PortNo(0..=0xffff_feff) if port != in_port => {
-                self.emit(pass, port, bytes);
-            }
-            _ => {}
-        }
-    }
-
-    fn emit(&mut self, pass: &Pass<'a>, port: PortNo, max_bytes: usize) {
-        let frame = pass.state.frame.bytes();
-        let frame = frame[..frame.len().min(max_bytes)].to_vec();
+    fn emit(&mut self, pass: &Pass<'a>, port: PortNo) {
+        let frame = pass.state.frame.bytes().to_vec();
         self.outcome.outputs.push(Output { port, frame });
     }
 

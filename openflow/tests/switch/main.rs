@@ -3,4 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails to unwrap fails the test")]
 
 mod client;
+mod evaluator;
 mod ovs;
+mod packets;
+mod tables;

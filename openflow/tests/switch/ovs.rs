@@ -1,6 +1,8 @@
 //! A real Open vSwitch of a test's own, with the dummy datapath: no kernel, no privileges, no
 //! packets but those a test sends. It ends with the value.
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -102,14 +104,21 @@ impl Switch {
         run(ofctl.args(rest))
     }
 
-    /// Runs `ovs-appctl` on the switch's daemon.
-    pub(crate) fn appctl(&self, arguments: &[&str]) -> String {
-        let target = self.path("ovs-vswitchd.ctl");
-        run(self
-            .command("ovs-appctl")
-            .arg("-t")
-            .arg(target)
-            .args(arguments))
+    /// Asks the daemon itself, without a program in between, which takes 50 times as long.
+    pub(crate) fn control(&self, method: &str, parameters: &[&str]) -> String {
+        let mut socket = UnixStream::connect(self.path("ovs-vswitchd.ctl")).unwrap();
+        let request = serde_json::json!({ "id": 0, "method": method, "params": parameters });
+        socket.write_all(request.to_string().as_bytes()).unwrap();
+        let reply = serde_json::Deserializer::from_reader(&socket)
+            .into_iter()
+            .next();
+        let reply: serde_json::Value = reply.unwrap().unwrap();
+        assert!(
+            reply["error"].is_null(),
+            "{method} {parameters:?}: {}",
+            reply["error"]
+        );
+        reply["result"].as_str().unwrap().to_owned()
     }
 
     /// Runs `ovs-vsctl` on the switch's database.

@@ -41,14 +41,17 @@ impl Frame {
     }
 
     /// Where the checksum of the transport header stands, if it counts the byte at `at`: all
-    /// count their own header, and all but ICMP's count the IP addresses.
+    /// count their own header, and all but that of ICMP in IPv4 count the IP addresses.
     fn transport_sum(&self, at: usize) -> Option<usize> {
         let (transport, ip) = (self.transport?, self.ip?);
         let addresses = match ip.version {
             IpVersion::V4 => self.network + 12..self.network + 20,
             IpVersion::V6 => self.network + 8..self.network + 40,
         };
-        let counts_addresses = ip.protocol != IP_ICMP;
+        let counts_addresses = match ip.protocol {
+            IP_ICMPV6 => ip.version == IpVersion::V6,
+            protocol => protocol != IP_ICMP,
+        };
         if at < transport && !(counts_addresses && addresses.contains(&at)) {
             return None;
         }

@@ -15,6 +15,17 @@ impl<'a> Run<'a, '_> {
         if ct.nat.is_some() {
             return Err(Failure::Unsupported("address translation"));
         }
+        if ct.table.is_some() && !pass.action_set.is_empty() {
+            // Open vSwitch 3.1 fails an assertion and ends.
+            return Err(Failure::Unsupported(
+                "ct while actions are in the action set",
+            ));
+        }
+        if pass.state.frame.is_fragment() {
+            // It waits in the switch for the rest of its packet.
+            pass.has_exited = true;
+            return Ok(());
+        }
         let zone = match ct.zone {
             Zone::Fixed(zone) => zone,
             Zone::From(part) => u16::try_from(pass.state.get_part(part)).unwrap_or_default(),
@@ -37,7 +48,6 @@ impl<'a> Run<'a, '_> {
             write(&mut seen, zone, tracked);
             let mut again = Pass::new(seen, table, pass.recirculations + 1);
             again.stack = pass.stack.clone();
-            again.action_set = pass.action_set.clone();
             self.pass(again);
         }
         // Only the tables that `ct` leads to know what it found.
@@ -49,8 +59,8 @@ impl<'a> Run<'a, '_> {
 /// The connection with the mark and label that the nested actions write.
 fn marked(pass: &mut Pass<'_>, ct: &Ct, mut tracked: Tracked) -> Result<Tracked, Failure> {
     let before = pass.state.clone();
-    pass.state.set_conntrack(Field::CtMark, tracked.mark.into());
-    pass.state.set_conntrack(Field::CtLabel, tracked.label);
+    pass.state.put(Field::CtMark, tracked.mark.into());
+    pass.state.put(Field::CtLabel, tracked.label);
     for action in &ct.exec {
         match action {
             Action::SetField { .. } | Action::Load { .. } | Action::Move { .. } => {
@@ -108,25 +118,25 @@ fn addresses(state: &State) -> Option<(IpAddr, IpAddr)> {
 fn write(state: &mut State, zone: u16, tracked: Option<Tracked>) {
     let found = tracked.map_or(CtState::INV, |tracked| tracked.state);
     let bits = found | CtState::TRK;
-    state.set_conntrack(Field::CtState, bits.0.into());
-    state.set_conntrack(Field::CtZone, zone.into());
+    state.put(Field::CtState, bits.0.into());
+    state.put(Field::CtZone, zone.into());
     let Some(tracked) = tracked else {
         return;
     };
-    state.set_conntrack(Field::CtMark, tracked.mark.into());
-    state.set_conntrack(Field::CtLabel, tracked.label);
+    state.put(Field::CtMark, tracked.mark.into());
+    state.put(Field::CtLabel, tracked.label);
     let original = tracked.original;
-    state.set_conntrack(Field::CtNwProto, original.protocol.into());
-    state.set_conntrack(Field::CtTpSrc, original.source.port.into());
-    state.set_conntrack(Field::CtTpDst, original.destination.port.into());
+    state.put(Field::CtNwProto, original.protocol.into());
+    state.put(Field::CtTpSrc, original.source.port.into());
+    state.put(Field::CtTpDst, original.destination.port.into());
     let ends = [
         (original.source, Field::CtNwSrc, Field::CtIpv6Src),
         (original.destination, Field::CtNwDst, Field::CtIpv6Dst),
     ];
     for (end, v4, v6) in ends {
         match end.address {
-            IpAddr::V4(address) => state.set_conntrack(v4, u32::from(address).into()),
-            IpAddr::V6(address) => state.set_conntrack(v6, address.into()),
+            IpAddr::V4(address) => state.put(v4, u32::from(address).into()),
+            IpAddr::V6(address) => state.put(v6, address.into()),
         }
     }
 }
