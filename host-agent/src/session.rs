@@ -215,6 +215,7 @@ impl Session {
                     self.report(&mut wire, &mut reported).await?;
                 }
                 Ok(()) = self.status.changed() => self.report(&mut wire, &mut reported).await?,
+                () = self.remarks.arrived() => self.report(&mut wire, &mut reported).await?,
                 () = sleep_until(speak_at) => wire.send(FromAgent::Ping).await?,
                 () = sleep_until(give_up_at) => return Err(Error::Silent(silence)),
             }

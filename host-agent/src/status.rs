@@ -2,11 +2,12 @@
 //! differences by the session.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::InstanceId;
 use model::plan::Generation;
 use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
+use tokio::sync::Notify;
 
 /// The most failures that one report names; the first say enough.
 const MAX_FAILURES: usize = 1_000;
@@ -69,13 +70,19 @@ fn gone<K: Ord + Clone, V>(before: &BTreeMap<K, V>, now: &BTreeMap<K, V>) -> Vec
 /// What an operator should know, waiting for the next report. Clones share the same remarks.
 #[derive(Clone, Debug, Default)]
 pub struct Remarks {
-    waiting: Arc<Mutex<VecDeque<String>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<VecDeque<String>>,
+    arrived: Notify,
 }
 
 impl Remarks {
     /// Adds a sentence, unless the last one said just that.
     pub fn push(&self, remark: String) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting();
         if waiting.back() == Some(&remark) {
             return;
         }
@@ -83,13 +90,23 @@ impl Remarks {
             waiting.pop_front();
         }
         waiting.push_back(remark);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Waits for a remark. Loses nothing when the wait is given up.
+    pub async fn arrived(&self) {
+        self.shared.arrived.notified().await;
     }
 
     /// Takes all that wait.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.drain(..).collect()
+        self.waiting().drain(..).collect()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<String>> {
+        let waiting = self.shared.waiting.lock();
+        waiting.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

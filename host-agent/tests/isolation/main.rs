@@ -1,0 +1,7 @@
+//! What the compiled tables do with frames, worked out by the evaluator: random networks that share
+//! MAC and IP addresses, any frame, any port. A frame reaches just whom it may reach.
+
+mod allowed;
+mod anything;
+mod frame;
+mod world;
