@@ -147,6 +147,9 @@ impl Match {
 impl Match {
     /// Appends the match as `ofp_match`: type, length, fields, padding to eight bytes
     /// (OpenFlow 1.5 section 7.2.3.1).
+    ///
+    /// # Errors
+    /// When a field has a mask that it cannot have, or unknown fields are too long.
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         out.extend_from_slice(&[0, 1, 0, 0]);
@@ -157,6 +160,9 @@ impl Match {
     }
 
     /// Appends the fields alone.
+    ///
+    /// # Errors
+    /// When a field has a mask that it cannot have.
     pub fn encode_fields(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut rest = self.fields.as_slice();
         while let [first, others @ ..] = rest {
@@ -194,6 +200,9 @@ impl Match {
     }
 
     /// The match that consists of these fields, without header or padding.
+    ///
+    /// # Errors
+    /// When they are malformed.
     pub fn decode_fields(bytes: &[u8]) -> Result<Match, DecodeError> {
         let mut reader = Reader::new("a match", bytes);
         let mut matching = Match::new();

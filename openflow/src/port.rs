@@ -89,3 +89,28 @@ impl fmt::Display for PortNo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_the_same_in_16_and_32_bits() {
+        for number in [0, 1, 0xfeff, 0xff00, 0xfff8, 0xfffe, 0xffff] {
+            assert_eq!(PortNo::from_u16(number).to_u16(), Some(number));
+        }
+        assert_eq!(PortNo::from_u16(0xfffe), PortNo::LOCAL);
+        assert_eq!(PortNo(0xff00).to_u16(), None);
+        assert_eq!(PortNo(0x1_0000).to_u16(), None);
+    }
+
+    #[test]
+    fn a_reserved_port_has_a_name() {
+        for (port, name) in RESERVED {
+            assert_eq!(port.to_string(), name);
+            assert_eq!(PortNo::from_name(&name.to_lowercase()), Some(port));
+        }
+        assert_eq!(PortNo::from_name("none"), Some(PortNo::ANY));
+        assert_eq!(PortNo(7).to_string(), "7");
+    }
+}

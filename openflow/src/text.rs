@@ -125,6 +125,9 @@ impl fmt::Display for Action {
 
 impl Action {
     /// The actions in a text such as `set_field:0x5->reg0,resubmit(,4)`; `drop` is none.
+    ///
+    /// # Errors
+    /// When it is no such text.
     pub fn parse_list(text: &str) -> Result<Vec<Action>, ParseError> {
         action_parse::actions(Span::new(text), 0)
     }

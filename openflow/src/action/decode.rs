@@ -46,6 +46,9 @@ impl<'a> RawAction<'a> {
 
 impl Action {
     /// The actions that these bytes are, one after the other.
+    ///
+    /// # Errors
+    /// When they are malformed, or nested too deep.
     pub fn decode_list(version: Version, bytes: &[u8]) -> Result<Vec<Action>, DecodeError> {
         decode_nested(version, bytes, 0)
     }

@@ -18,6 +18,9 @@ type Encoded = Result<(), EncodeError>;
 
 impl Action {
     /// Appends actions one after the other.
+    ///
+    /// # Errors
+    /// When one is too long, or the version cannot express it.
     pub fn encode_list(actions: &[Action], version: Version, out: &mut Vec<u8>) -> Encoded {
         actions
             .iter()
@@ -47,7 +50,7 @@ impl Action {
             Action::DecTtl => short(standard::DEC_TTL, 0, out),
             Action::SetTtl(ttl) => short(standard::SET_TTL, u32::from(*ttl) << 24, out),
             Action::SetField { field, value, mask } => {
-                set_field(*field, *value, *mask, version, out)
+                set_field(*field, *value & *mask, *mask, version, out)
             }
             Action::Load { target, value } if version >= Version::V1_5 => {
                 let value = u128::from(*value) << target.offset & target.mask();

@@ -53,6 +53,9 @@ impl UnknownInstruction {
 
 impl Instructions {
     /// Appends them all.
+    ///
+    /// # Errors
+    /// When they are too long, or the version cannot express an action.
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let apply = self.put_meter(version, out);
         if !apply.is_empty() {
@@ -89,6 +92,9 @@ impl Instructions {
     }
 
     /// The instructions that these bytes are.
+    ///
+    /// # Errors
+    /// When they are malformed.
     pub fn decode(version: Version, bytes: &[u8]) -> Result<Instructions, DecodeError> {
         let mut reader = Reader::new("a list of instructions", bytes);
         let mut instructions = Instructions::default();

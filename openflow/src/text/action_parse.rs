@@ -26,7 +26,7 @@ pub(super) fn instructions(text: Span) -> Result<Instructions, ParseError> {
         let pair = pair?;
         match pair.key.text() {
             "clear_actions" => all.clear_actions = true,
-            "write_actions" => all.write = actions(pair.value, 1)?,
+            "write_actions" => all.write = actions(pair.value, 0)?,
             "write_metadata" => all.write_metadata = Some(write_metadata(pair.value)?),
             "goto_table" => all.goto_table = Some(pair.value.number()?),
             "unknown_instruction" => {

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use openflow::message::{FlowMod, HEADER_LEN, ToSwitch};
-use openflow::{Flow, Version};
+use openflow::{Field, Flow, Version};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -44,6 +44,22 @@ fn decode(message: &[u8], version: Version) -> Flow {
 fn without_xid(mut message: Vec<u8>) -> Vec<u8> {
     message[4..8].fill(0);
     message
+}
+
+#[test]
+fn the_drawn_flows_match_on_every_field() {
+    let flows = some_flows();
+    let matched = |field: &Field| flows.iter().any(|flow| flow.matching.get(*field).is_some());
+    let view = |field: &Field| {
+        // A match has these only as the fields they are views of.
+        matches!(field, Field::VlanTci | Field::InPort16 | Field::IpTos)
+            || !field.reg_parts().is_empty()
+    };
+    let missing: Vec<_> = Field::ALL
+        .iter()
+        .filter(|field| !matched(field) && !view(field))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

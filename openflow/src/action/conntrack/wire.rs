@@ -154,9 +154,9 @@ impl Nat {
         let addresses = match self.addresses {
             None => 0,
             Some((IpAddr::V4(_), None)) => nat::IPV4_FIRST,
-            Some((IpAddr::V4(_), Some(_))) => nat::IPV4_FIRST | nat::IPV4_LAST,
+            Some((IpAddr::V4(_), Some(_))) => IPV4_RANGE,
             Some((IpAddr::V6(_), None)) => nat::IPV6_FIRST,
-            Some((IpAddr::V6(_), Some(_))) => nat::IPV6_FIRST | nat::IPV6_LAST,
+            Some((IpAddr::V6(_), Some(_))) => IPV6_RANGE,
         };
         let ports = match self.ports {
             None => 0,
@@ -196,6 +196,9 @@ impl Nat {
     }
 }
 
+const IPV4_RANGE: u16 = nat::IPV4_FIRST | nat::IPV4_LAST;
+const IPV6_RANGE: u16 = nat::IPV6_FIRST | nat::IPV6_LAST;
+
 type Range = (Option<(IpAddr, Option<IpAddr>)>, Option<(u16, Option<u16>)>);
 
 /// `None`: a combination of parts that makes no sense.
@@ -206,9 +209,9 @@ fn decode_range(present: u16, body: &mut Reader) -> Result<Option<Range>, Decode
     let addresses = match present & !ports {
         0 => None,
         nat::IPV4_FIRST => Some((v4(body)?, None)),
-        3 => Some((v4(body)?, Some(v4(body)?))),
+        IPV4_RANGE => Some((v4(body)?, Some(v4(body)?))),
         nat::IPV6_FIRST => Some((v6(body)?, None)),
-        12 => Some((v6(body)?, Some(v6(body)?))),
+        IPV6_RANGE => Some((v6(body)?, Some(v6(body)?))),
         _ => return Ok(None),
     };
     let ports = match ports {
