@@ -6,38 +6,18 @@
 //! packet that is looked up again after `ct` is seen with fresh eyes.
 
 mod checksum;
+mod parse;
+mod vlan;
 
 use crate::field::Field;
-use crate::protocol::{
-    ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP, ETH_VLAN, IP_ICMP, IP_ICMPV6, IP_SCTP, IP_TCP, IP_UDP,
-    ND_ADVERT, ND_SOLICIT,
-};
+use crate::protocol::{IP_ICMP, IP_ICMPV6, IP_SCTP, IP_TCP, IP_UDP};
 use crate::wire::put_number;
 
-/// Tags of a provider bridge (802.1ad).
-const ETH_SERVICE_VLAN: u16 = 0x88a8;
-/// The type that Open vSwitch gives to frames that have a length in place of a type.
-const NO_ETH_TYPE: u16 = 0x05ff;
-/// The least Ethernet type; below it is a length.
-const MIN_ETH_TYPE: u16 = 0x0600;
 /// The two addresses.
 const ADDRESSES: usize = 12;
-/// VLAN tags that can be known of at once, by parsing one and pushing others.
-const MAX_TAGS: usize = 2;
 /// Bits of [`Field::IpFrag`]: a fragment, and not the first one.
 const FRAGMENT: u8 = 1;
 const LATER: u8 = 2;
-/// "There is a tag", in a tag's 16 bits and in [`Field::VlanVid`].
-const PRESENT: u16 = 0x1000;
-
-/// IPv6 extension headers, by protocol number.
-mod extension {
-    pub(super) const HOP: u8 = 0;
-    pub(super) const ROUTING: u8 = 43;
-    pub(super) const FRAGMENT: u8 = 44;
-    pub(super) const AUTHENTICATION: u8 = 51;
-    pub(super) const DESTINATION: u8 = 60;
-}
 
 /// A frame and where its headers are.
 #[derive(Debug, Clone)]
@@ -81,28 +61,6 @@ struct Nd {
 }
 
 impl Frame {
-    /// Finds the headers.
-    pub(super) fn parse(bytes: Vec<u8>) -> Frame {
-        let mut frame = Frame {
-            bytes,
-            tags: 0,
-            eth_type: 0,
-            network: 0,
-            ip: None,
-            has_arp: false,
-            transport: None,
-            nd: None,
-        };
-        frame.find_network();
-        match frame.eth_type {
-            ETH_IPV4 => frame.find_ipv4(),
-            ETH_IPV6 => frame.find_ipv6(),
-            ETH_ARP | ETH_RARP => frame.has_arp = frame.is_arp_whole(),
-            _ => {}
-        }
-        frame
-    }
-
     /// The frame as it would go out.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -142,189 +100,6 @@ impl Frame {
             _ => matches!(self.bytes[at], 128 | 129),
         };
         self.u16(at + 4).filter(|_| is_echo)
-    }
-
-    fn find_network(&mut self) {
-        let mut at = ADDRESSES;
-        let Some(mut kind) = self.u16(at) else {
-            return;
-        };
-        if matches!(kind, ETH_VLAN | ETH_SERVICE_VLAN)
-            && let Some(inner) = self.u16(at + 4)
-        {
-            (self.tags, kind, at) = (1, inner, at + 4);
-        }
-        at += 2;
-        self.eth_type = kind;
-        if kind < MIN_ETH_TYPE {
-            self.eth_type = NO_ETH_TYPE;
-            const SNAP: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
-            let is_snap = self.bytes.get(at..at + 6).is_some_and(|llc| llc == SNAP);
-            if let Some(kind) = self.u16(at + 6).filter(|_| is_snap) {
-                at += 8;
-                if kind >= MIN_ETH_TYPE {
-                    self.eth_type = kind;
-                }
-            }
-        }
-        self.network = at;
-    }
-
-    fn find_ipv4(&mut self) {
-        let at = self.network;
-        let room = self.bytes.len() - at;
-        let Some(header) = self.bytes.get(at..at + 20) else {
-            return;
-        };
-        let header_len = usize::from(header[0] & 0xf) * 4;
-        let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        let is_sound = header_len >= 20 && header_len <= total && total <= room;
-        if !is_sound {
-            return;
-        }
-        let fragment = match u16::from_be_bytes([header[6], header[7]]) & 0x3fff {
-            0 => 0,
-            0x2000 => FRAGMENT,
-            _ => FRAGMENT | LATER,
-        };
-        let ip = Ip {
-            version: IpVersion::V4,
-            protocol: header[9],
-            fragment,
-            is_whole: true,
-        };
-        self.ip = Some(ip);
-        self.find_transport(ip, at + header_len, at + total);
-    }
-
-    fn find_ipv6(&mut self) {
-        let at = self.network;
-        let Some(header) = self.bytes.get(at..at + 40) else {
-            return;
-        };
-        let end = at + 40 + usize::from(u16::from_be_bytes([header[4], header[5]]));
-        if end > self.bytes.len() {
-            return;
-        }
-        let mut ip = Ip {
-            version: IpVersion::V6,
-            protocol: header[6],
-            fragment: 0,
-            is_whole: true,
-        };
-        match self.skip_extensions(&mut ip, at + 40, end) {
-            Some(transport) => self.find_transport(ip, transport, end),
-            // The addresses are known, but not what follows them.
-            None => {
-                ip = Ip {
-                    is_whole: false,
-                    protocol: 0,
-                    ..ip
-                }
-            }
-        }
-        self.ip = Some(ip);
-    }
-
-    /// Follows the chain of extension headers to the one that is none.
-    fn skip_extensions(&self, ip: &mut Ip, mut at: usize, end: usize) -> Option<usize> {
-        use extension::{AUTHENTICATION, DESTINATION, FRAGMENT as FRAGMENT_HEADER, HOP, ROUTING};
-        loop {
-            let is_extension = matches!(
-                ip.protocol,
-                HOP | ROUTING | FRAGMENT_HEADER | AUTHENTICATION | DESTINATION
-            );
-            if !is_extension {
-                return Some(at);
-            }
-            let header = self.bytes.get(at..at + 8).filter(|_| at + 8 <= end)?;
-            let length = match ip.protocol {
-                FRAGMENT_HEADER => 8,
-                AUTHENTICATION => (usize::from(header[1]) + 2) * 4,
-                _ => (usize::from(header[1]) + 1) * 8,
-            };
-            let is_fragment_header = ip.protocol == FRAGMENT_HEADER;
-            ip.protocol = header[0];
-            at += length;
-            if at > end {
-                return None;
-            }
-            let offset = u16::from_be_bytes([header[2], header[3]]);
-            if is_fragment_header && offset != 0 {
-                ip.fragment = FRAGMENT;
-                if offset & 0xfff8 != 0 {
-                    ip.fragment |= LATER;
-                    ip.protocol = FRAGMENT_HEADER;
-                    return Some(at);
-                }
-            }
-        }
-    }
-
-    fn find_transport(&mut self, ip: Ip, at: usize, end: usize) {
-        if ip.fragment & LATER != 0 {
-            return;
-        }
-        let room = end - at;
-        let least = match ip.protocol {
-            IP_TCP => 20,
-            IP_UDP | IP_ICMP | IP_ICMPV6 => 8,
-            IP_SCTP => 12,
-            _ => return,
-        };
-        if room < least {
-            return;
-        }
-        if ip.protocol == IP_TCP {
-            let header_len = usize::from(self.bytes[at + 12] >> 4) * 4;
-            if header_len < 20 || header_len > room {
-                return;
-            }
-        }
-        self.transport = Some(at);
-        let kind = self.bytes[at];
-        let is_nd = matches!(kind, ND_SOLICIT | ND_ADVERT) && self.bytes[at + 1] == 0;
-        if ip.protocol == IP_ICMPV6 && is_nd {
-            self.nd = Some(self.find_nd(at + 8, end));
-        }
-    }
-
-    fn find_nd(&self, at: usize, end: usize) -> Nd {
-        let mut nd = Nd::default();
-        if at + 16 > end {
-            return nd;
-        }
-        nd.target = Some(at);
-        let mut at = at + 16;
-        while at + 8 <= end {
-            let (kind, length) = (self.bytes[at], usize::from(self.bytes[at + 1]) * 8);
-            if length == 0 || at + length > end {
-                break;
-            }
-            let slot = match kind {
-                1 => Some(&mut nd.source_address),
-                2 => Some(&mut nd.target_address),
-                _ => None,
-            };
-            if let Some(slot) = slot.filter(|_| length == 8) {
-                if slot.is_some() {
-                    // Twice the same: nothing of it is believed.
-                    return Nd::default();
-                }
-                *slot = Some(at + 2);
-                if nd.first_option == 0 {
-                    nd.first_option = kind;
-                }
-            }
-            at += length;
-        }
-        nd
-    }
-
-    fn is_arp_whole(&self) -> bool {
-        const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
-        let arp = self.bytes.get(self.network..self.network + 28);
-        arp.is_some_and(|arp| arp.starts_with(&ETHERNET_IPV4))
     }
 
     /// Whether there is an Ethernet header at all.
@@ -496,73 +271,5 @@ impl Frame {
             bytes,
             shift: 0,
         })
-    }
-}
-
-/// VLAN tags.
-impl Frame {
-    /// The outermost tag's 16 bits with bit 12 set; 0 without a tag.
-    fn tag(&self) -> u16 {
-        let tag = self.u16(ADDRESSES + 2).filter(|_| self.tags > 0);
-        tag.map_or(0, |tag| tag | PRESENT)
-    }
-
-    /// Writes bits of the outermost tag; bit 12 says whether there shall be one.
-    fn set_tag(&mut self, value: u128, mask: u128) {
-        let old = u128::from(self.tag());
-        let new = u16::try_from((old & !mask | value & mask) & 0xffff).unwrap_or_default();
-        if u128::from(new) == old {
-            return;
-        }
-        match (new & PRESENT != 0, self.tags > 0) {
-            (true, false) => self.push_tag(ETH_VLAN),
-            (false, true) => return self.pop_tag(),
-            (false, false) => return,
-            (true, true) => {}
-        }
-        self.bytes[ADDRESSES + 2..ADDRESSES + 4].copy_from_slice(&(new & !PRESENT).to_be_bytes());
-    }
-
-    /// Pushes a tag of this Ethernet type, with VLAN id and priority 0.
-    pub(super) fn push_tag(&mut self, eth_type: u16) {
-        if !self.is_ethernet() {
-            return;
-        }
-        if self.tags == MAX_TAGS {
-            // Open vSwitch forgets the innermost one.
-            let innermost = ADDRESSES + 4 * (MAX_TAGS - 1);
-            self.bytes.drain(innermost..innermost + 4);
-            self.tags -= 1;
-            self.shift(|at| at - 4);
-        }
-        let [high, low] = eth_type.to_be_bytes();
-        self.bytes.splice(ADDRESSES..ADDRESSES, [high, low, 0, 0]);
-        self.tags += 1;
-        self.shift(|at| at + 4);
-    }
-
-    /// Pops the outermost tag, if one is known of.
-    pub(super) fn pop_tag(&mut self) {
-        if self.tags == 0 {
-            return;
-        }
-        self.bytes.drain(ADDRESSES..ADDRESSES + 4);
-        self.tags -= 1;
-        self.shift(|at| at - 4);
-    }
-
-    /// Moves the places of all headers behind the tags.
-    fn shift(&mut self, to: impl Fn(usize) -> usize) {
-        self.network = to(self.network);
-        self.transport = self.transport.map(&to);
-        if let Some(nd) = &mut self.nd {
-            for at in [
-                &mut nd.target,
-                &mut nd.source_address,
-                &mut nd.target_address,
-            ] {
-                *at = at.map(&to);
-            }
-        }
     }
 }

@@ -4,12 +4,13 @@
 //! levels. It is a list here and not recursion: a table may resubmit thousands of times.
 
 mod action_set;
+mod change;
 mod ct;
 
 use super::lookup::Key;
 use super::state::State;
 use super::{ConnectionTracker, Failure, Hop, Outcome, Output, Packet, Tables, ToController};
-use crate::action::{Action, Controller, Reason, Subfield};
+use crate::action::{Action, Controller, Reason};
 use crate::field::Field;
 use crate::flow::Flow;
 use crate::port::PortNo;
@@ -304,7 +305,7 @@ impl<'a> Run<'a, '_> {
             Action::Exit => pass.has_exited = true,
             Action::DecTtl => self.decrement_ttl(pass, &[0]),
             Action::DecTtlFor(controllers) => self.decrement_ttl(pass, controllers),
-            _ => return change(pass, action),
+            _ => return change::carry_out(pass, action),
         }
         Ok(())
     }
@@ -383,44 +384,4 @@ impl<'a> Run<'a, '_> {
         }
         pass.leave();
     }
-}
-
-/// The actions that only change the packet or what is known of it.
-fn change(pass: &mut Pass<'_>, action: &Action) -> Result<(), Failure> {
-    let state = &mut pass.state;
-    match action {
-        Action::SetField { field, value, mask } => state.set(*field, *value, *mask),
-        Action::Load { target, value } => state.set_part(*target, (*value).into()),
-        Action::Move { source, target } => {
-            let value = state.get_part(*source);
-            state.set_part(*target, value);
-        }
-        Action::Push(source) => pass.stack.push(state.get_part(*source)),
-        Action::Pop(target) => {
-            if let Some(value) = pass.stack.pop() {
-                state.set_part(*target, value);
-            }
-        }
-        Action::PushVlan(eth_type) => state.frame.push_tag(*eth_type),
-        Action::PopVlan => state.frame.pop_tag(),
-        Action::SetTtl(ttl) => state.set(Field::IpTtl, (*ttl).into(), 0xff),
-        Action::CtClear => state.clear_conntrack(),
-        Action::CheckPacketLarger { length, target } => check_length(state, *length, *target),
-        // Queues and meters delay and drop, and do not change where packets go.
-        Action::SetQueue(_) | Action::PopQueue | Action::Meter(_) => {}
-        Action::Note(_) | Action::Conjunction { .. } | Action::FinTimeout { .. } => {}
-        Action::Group(_) => return Err(Failure::Unsupported("groups")),
-        Action::Learn(_) => return Err(Failure::Unsupported("learn")),
-        Action::PushMpls(_) | Action::PopMpls(_) | Action::DecMplsTtl => {
-            return Err(Failure::Unsupported("MPLS"));
-        }
-        Action::Unknown(_) => return Err(Failure::Unsupported("an unknown action")),
-        _ => return Err(Failure::Unsupported("this action")),
-    }
-    Ok(())
-}
-
-fn check_length(state: &mut State, length: u16, target: Subfield) {
-    let is_larger = state.frame.bytes().len() > usize::from(length);
-    state.set_part(target, u128::from(is_larger));
 }

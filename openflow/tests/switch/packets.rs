@@ -37,7 +37,7 @@ pub(crate) enum Transport {
     Nd {
         kind: u8,
         target: usize,
-        options: usize,
+        options: u8,
     },
     Other(u8),
 }
@@ -98,9 +98,9 @@ impl Recipe {
                 transport,
             } => {
                 let body = transport.build(&IPV4S[*from], &IPV4S[*to], false);
-                let length = 20 + body.len() as u16;
+                let length = length(&[&[0; 20], &body[..]].concat());
                 let mut header = vec![0x45, *tos];
-                header.extend(length.to_be_bytes());
+                header.extend(length);
                 header.extend([0, 7]);
                 header.extend(fragment.to_be_bytes());
                 header.extend([*ttl, transport.protocol(false), 0, 0]);
@@ -126,7 +126,7 @@ impl Recipe {
                     next = 60;
                 }
                 frame.extend([0x86, 0xdd, 0x60, 0, 0, 9]);
-                frame.extend((body.len() as u16).to_be_bytes());
+                frame.extend(length(&body));
                 frame.extend([next, *ttl]);
                 frame.extend(IPV6S[*from]);
                 frame.extend(IPV6S[*to]);
@@ -257,14 +257,14 @@ impl Transport {
                 let mut nd = vec![*kind, 0, 0, 0, 0x60, 0, 0, 0];
                 nd.extend(IPV6S[*target]);
                 for option in 0..*options {
-                    nd.extend([1 + option as u8 % 2, 1, 2, 0, 0, 0, 0, 0x0a]);
+                    nd.extend([1 + option % 2, 1, 2, 0, 0, 0, 0, 0x0a]);
                 }
                 (nd, 2)
             }
             Transport::Other(_) => return vec![1, 2, 3, 4, 5, 6, 7, 8],
         };
         let protocol = self.protocol(is_v6);
-        let length = (body.len() as u16).to_be_bytes();
+        let length = length(&body);
         let pseudo = [from, to, &[0, protocol], &length].concat();
         let counts_pseudo = protocol != 1;
         let sum = match counts_pseudo {
@@ -276,6 +276,10 @@ impl Transport {
     }
 }
 
+fn length(bytes: &[u8]) -> [u8; 2] {
+    u16::try_from(bytes.len()).unwrap().to_be_bytes()
+}
+
 /// The internet checksum (RFC 1071) of parts of even length but for the last.
 fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     let words = parts.iter().flat_map(|part| part.chunks(2));
@@ -284,7 +288,7 @@ fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    (!(sum as u16)).to_be_bytes()
+    (!u16::try_from(sum).unwrap()).to_be_bytes()
 }
 
 fn transport() -> impl Strategy<Value = Transport> {
@@ -300,7 +304,7 @@ fn transport() -> impl Strategy<Value = Transport> {
             flags
         }),
         (select(&[0u8, 8, 3][..]), 0u8..2).prop_map(|(kind, code)| Transport::Icmp { kind, code }),
-        (135u8..137, 0usize..2, 0usize..4).prop_map(|(kind, target, options)| Transport::Nd {
+        (135u8..137, 0usize..2, 0u8..4).prop_map(|(kind, target, options)| Transport::Nd {
             kind,
             target,
             options

@@ -61,52 +61,64 @@ fn prerequisites(kind: Kind) -> Match {
     }
 }
 
-/// A value or a masked value of a field, taken from the little world that packets live in.
-fn condition(kind: Kind) -> BoxedStrategy<(Field, u128, u128)> {
-    let whole = |field: Field, values: Vec<u128>| {
-        let exact = move |value| (field, value, field.full_mask());
-        select(values).prop_map(exact).boxed()
-    };
-    let numbers =
-        |field, values: &[u16]| whole(field, values.iter().map(|v| (*v).into()).collect());
-    let macs = |field| whole(field, MACS.iter().map(|mac| number(mac)).collect());
-    let ipv4s = |field: Field| {
-        let masks = select(vec![u128::from(u32::MAX), 0xffff_ff00, 0x0000_0003]);
-        (select(&IPV4S[..]), masks)
-            .prop_map(move |(ip, mask)| (field, number(&ip) & mask, mask))
-            .boxed()
-    };
-    let ipv6s = |field| whole(field, IPV6S.iter().map(|ip| number(ip)).collect());
-    let mut choices = vec![
+/// A condition of a match: field, value, mask.
+type Condition = (Field, u128, u128);
+
+fn masked(field: Field, values: &[u16], mask: u128) -> Vec<Condition> {
+    let row = |value: &u16| (field, u128::from(*value), mask);
+    values.iter().map(row).collect()
+}
+
+fn numbers(field: Field, values: &[u16]) -> Vec<Condition> {
+    masked(field, values, field.full_mask())
+}
+
+fn addresses<const N: usize>(field: Field, known: &[[u8; N]]) -> Vec<Condition> {
+    let row = |address: &[u8; N]| (field, number(address), field.full_mask());
+    known.iter().map(row).collect()
+}
+
+/// IPv4 addresses: whole, a network, and a mask that is no prefix.
+fn ipv4s(field: Field) -> Vec<Condition> {
+    let masks = [0xffff_ffff, 0xffff_ff00, 0x0000_0003];
+    let rows = |ip: &[u8; 4]| masks.map(|mask| (field, number(ip) & mask, mask));
+    IPV4S.iter().flat_map(rows).collect()
+}
+
+/// What any flow may match on, out of the little world that packets live in.
+fn common_conditions() -> Vec<Condition> {
+    let multicast = 1 << 40;
+    [
         numbers(Field::InPort, &[1, 2, 3]),
-        macs(Field::EthSrc),
-        macs(Field::EthDst),
-        (0..2u128)
-            .prop_map(|bit| (Field::EthDst, bit << 40, 1 << 40))
-            .boxed(),
+        addresses(Field::EthSrc, &MACS),
+        addresses(Field::EthDst, &MACS),
+        vec![
+            (Field::EthDst, 0, multicast),
+            (Field::EthDst, multicast, multicast),
+        ],
         numbers(Field::Reg0, &[0, 1, 2]),
-        (0..4u128).prop_map(|value| (Field::Reg1, value, 3)).boxed(),
-        (0..2u128)
-            .prop_map(|value| (Field::Metadata, value, 1))
-            .boxed(),
-    ];
-    let more = match kind {
+        masked(Field::Reg1, &[0, 1, 2, 3], 3),
+        masked(Field::Metadata, &[0, 1], 1),
+    ]
+    .concat()
+}
+
+/// What only flows for this kind of packet may match on.
+fn special_conditions(kind: Kind) -> Vec<Condition> {
+    let rows = match kind {
         Any => vec![
             numbers(Field::VlanVid, &[0]),
             numbers(Field::EthType, &[0x05ff, 0x8100, 0x88b5]),
         ],
-        Vlan => {
-            let vids: Vec<u16> = VIDS.iter().map(|vid| vid | 0x1000).collect();
-            vec![
-                numbers(Field::VlanVid, &vids),
-                numbers(Field::VlanPcp, &[0, 1]),
-            ]
-        }
+        Vlan => vec![
+            numbers(Field::VlanVid, &VIDS.map(|vid| vid | 0x1000)),
+            numbers(Field::VlanPcp, &[0, 1]),
+        ],
         Arp => vec![
             numbers(Field::ArpOp, &[0, 1, 2]),
             ipv4s(Field::ArpSpa),
             ipv4s(Field::ArpTpa),
-            macs(Field::ArpSha),
+            addresses(Field::ArpSha, &MACS),
         ],
         Ipv4 => vec![
             ipv4s(Field::Ipv4Src),
@@ -117,31 +129,34 @@ fn condition(kind: Kind) -> BoxedStrategy<(Field, u128, u128)> {
             numbers(Field::IpEcn, &[0, 1, 2, 3]),
         ],
         Ipv6 => vec![
-            ipv6s(Field::Ipv6Src),
-            ipv6s(Field::Ipv6Dst),
+            addresses(Field::Ipv6Src, &IPV6S),
+            addresses(Field::Ipv6Dst, &IPV6S),
             numbers(Field::IpProto, &[0, 6, 17, 58]),
             numbers(Field::Ipv6Label, &[9, 10]),
         ],
         Udp4 => vec![
             numbers(Field::UdpSrc, &PORTS),
-            numbers(Field::UdpDst, &PORTS),
-            numbers(Field::UdpDst, &[0]),
+            numbers(Field::UdpDst, &[0, 53, 80, 1000]),
         ],
         Tcp6 => vec![
             numbers(Field::TcpSrc, &PORTS),
             numbers(Field::TcpDst, &PORTS),
-            (0..4u128)
-                .prop_map(|bits| (Field::TcpFlags, bits << 1, 6))
-                .boxed(),
+            masked(Field::TcpFlags, &[0, 2, 4, 6], 6),
         ],
         Nd => vec![
-            ipv6s(Field::NdTarget),
-            macs(Field::NdSll),
+            addresses(Field::NdTarget, &IPV6S),
+            addresses(Field::NdSll, &MACS),
             numbers(Field::NdSll, &[0]),
         ],
     };
-    choices.extend(more);
-    proptest::strategy::Union::new(choices).boxed()
+    rows.concat()
+}
+
+fn condition(kind: Kind) -> impl Strategy<Value = Condition> {
+    prop_oneof![
+        select(common_conditions()),
+        select(special_conditions(kind))
+    ]
 }
 
 fn number(bytes: &[u8]) -> u128 {

@@ -64,7 +64,7 @@ fn marked(pass: &mut Pass<'_>, ct: &Ct, mut tracked: Tracked) -> Result<Tracked,
     for action in &ct.exec {
         match action {
             Action::SetField { .. } | Action::Load { .. } | Action::Move { .. } => {
-                change(pass, action)?;
+                change::carry_out(pass, action)?;
             }
             _ => return Err(Failure::Unsupported("this action within ct")),
         }
