@@ -1,6 +1,8 @@
 //! Plans and ports in, flows out, as people read them: `tests/data/<case>.json` gives
 //! `tests/data/<case>.flows`. Run with `BLESS=1` to write the latter anew, and read the difference.
 
+#![expect(clippy::unwrap_used, reason = "what fails to unwrap fails the test")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;

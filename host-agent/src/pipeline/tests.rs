@@ -1,1 +1,107 @@
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
+use model::{MacAddr, VlanId};
+use openflow::{Action, PortNo};
+
+use super::registers::REGISTERS;
+use super::*;
+
+fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
+    list.iter().map(|it| it.parse().unwrap()).collect()
+}
+
+fn local(port: u32, list: &[&str]) -> LocalPort {
+    LocalPort {
+        port: PortNo(port),
+        mac: MacAddr::local(port.into()),
+        addresses: addresses(list),
+    }
+}
+
+fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
+    let remote = |n: usize| RemotePort {
+        mac: MacAddr::local(u64::try_from(n).unwrap() + 1000),
+        addresses: addresses(&[&format!("10.9.0.{n}")]),
+    };
+    NetworkView {
+        number: 7.try_into().unwrap(),
+        uplink: Some(Uplink {
+            port: PortNo(99),
+            vlan: VlanId::MIN,
+        }),
+        locals,
+        remotes: (1..=remotes).map(remote).collect(),
+    }
+}
+
+#[test]
+fn no_two_registers_share_a_bit() {
+    let mut taken = BTreeMap::new();
+    for register in REGISTERS {
+        assert!(register.offset + register.bits <= 32, "{}", register.name);
+        let before = taken.entry(register.field).or_insert(0);
+        assert_eq!(*before & register.mask(), 0, "{}", register.name);
+        *before |= register.mask();
+    }
+}
+
+#[test]
+fn frames_only_ever_move_on_to_later_tables() {
+    let ids: Vec<u8> = TABLES.iter().map(|table| table.id).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b));
+    let network = network(vec![local(1, &["10.0.0.1", "2001:db8::1"])], 1);
+    for flow in infrastructure().iter().chain(&compile(&network)) {
+        let next = flow.instructions.goto_table;
+        assert!(next.is_none_or(|next| next > flow.table && ids.contains(&next)));
+    }
+}
+
+#[test]
+fn only_the_last_table_outputs_and_nothing_floods_or_learns() {
+    let network = network(vec![local(1, &["10.0.0.1"]), local(2, &["10.0.0.2"])], 1);
+    let last = TABLES.last().unwrap().id;
+    for flow in infrastructure().iter().chain(&compile(&network)) {
+        for action in &flow.instructions.apply {
+            match action {
+                Action::Output { port, .. } => {
+                    assert_eq!(flow.table, last);
+                    assert_eq!(port.name(), None, "{flow}");
+                }
+                Action::Learn(_) | Action::OutputField { .. } | Action::Group(_) => {
+                    panic!("{flow}")
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
+    let flows = compile(&network(
+        vec![local(1, &["10.0.0.1"]), local(2, &["10.0.0.2", "fe80::2"])],
+        2,
+    ));
+    let group = Group::of(7.try_into().unwrap());
+    assert!(
+        flows
+            .iter()
+            .all(|it| Group::from_cookie(it.cookie) == Some(group))
+    );
+    assert!(flows.is_sorted_by(|a, b| a.key() < b.key()));
+    assert!(infrastructure().is_sorted_by(|a, b| a.key() < b.key()));
+}
+
+#[test]
+fn the_number_of_flows_is_as_documented() {
+    let count = |locals, remotes| compile(&network(locals, remotes)).len();
+    assert_eq!(infrastructure().len(), 23);
+    let empty = count(Vec::new(), 0);
+    assert_eq!(empty, 4);
+    assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 11);
+    let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
+    assert_eq!(count(both, 0) - empty, 11 + 10);
+    assert_eq!(count(Vec::new(), 5) - empty, 5 * 2);
+}

@@ -114,7 +114,7 @@ fn within_its_network(world: &World, port: PortNo, frame: &Frame, delivered: &De
             .filter(|uplink| uplink.port == *out && !from_fabric);
         let tag = uplink.map(|uplink| [[0x81, 0], uplink.vlan.get().to_be_bytes()].concat());
         assert!(local || uplink.is_some(), "out of {out}, another network's");
-        let tagged = &bytes[12..14] == [0x81, 0] || &bytes[12..14] == [0x88, 0xa8];
+        let tagged = [[0x81, 0], [0x88, 0xa8]].contains(&[bytes[12], bytes[13]]);
         match tag {
             Some(tag) => assert_eq!(bytes[12..16], tag),
             None => assert!(!tagged, "a tag came out of {out}"),
