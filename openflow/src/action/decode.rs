@@ -125,14 +125,7 @@ fn decode_nicira(kind: u16, version: Version, body: &mut Reader, depth: usize) -
         nicira::LOAD => return decode_load(body),
         nicira::LOAD2 => return decode_set_field(body),
         nicira::MOVE => return Positions::decode(body)?.decode_move(body),
-        nicira::SET_TUNNEL => {
-            body.skip(2)?;
-            Action::set_field(Field::TunId, body.u32()?)
-        }
-        nicira::SET_TUNNEL64 => {
-            body.skip(6)?;
-            Action::set_field(Field::TunId, body.u64()?)
-        }
+        nicira::SET_TUNNEL | nicira::SET_TUNNEL64 => decode_set_tunnel(kind, body)?,
         nicira::PUSH => return Ok(decode_stack(body)?.map(Action::Push)),
         nicira::POP => return Ok(decode_stack(body)?.map(Action::Pop)),
         nicira::OUTPUT_FIELD => return decode_output_field(body),
@@ -162,24 +155,14 @@ fn decode_nicira(kind: u16, version: Version, body: &mut Reader, depth: usize) -
             clauses: body.u8()?,
             id: body.u32()?,
         },
-        nicira::NOTE => {
-            let bytes = body.rest();
-            body.skip(bytes.len())?;
-            Action::Note(bytes.into())
-        }
-        nicira::CONTROLLER => Action::from(Controller {
-            max_len: body.u16()?,
-            id: body.u16()?,
-            reason: Reason::from_wire(body.u8()?),
-            ..Controller::default()
-        }),
+        nicira::NOTE => Action::Note(take_rest(body)?.into()),
+        nicira::CONTROLLER => decode_plain_controller(body)?,
         nicira::CONTROLLER2 => return decode_controller(body),
         nicira::CT => return Ct::decode(version, body, depth),
         nicira::LEARN | nicira::LEARN2 => return Learn::decode(kind, body),
         nicira::CLONE => {
             body.skip(6)?;
-            let nested = body.rest();
-            body.skip(nested.len())?;
+            let nested = take_rest(body)?;
             Action::Clone(decode_nested(version, nested, depth + 1)?)
         }
         nicira::CHECK_PACKET_LARGER => return decode_check_packet_larger(body),
@@ -195,6 +178,16 @@ fn decode_set_field(body: &mut Reader) -> Decoded {
         value: value & mask & field.full_mask(),
         mask: mask & field.full_mask(),
     }))
+}
+
+/// Older ways to set a tunnel's key.
+fn decode_set_tunnel(kind: u16, body: &mut Reader) -> Result<Action, DecodeError> {
+    if kind == nicira::SET_TUNNEL {
+        body.skip(2)?;
+        return Ok(Action::set_field(Field::TunId, body.u32()?));
+    }
+    body.skip(6)?;
+    Ok(Action::set_field(Field::TunId, body.u64()?))
 }
 
 fn decode_load(body: &mut Reader) -> Decoded {
@@ -282,6 +275,20 @@ fn decode_dec_ttl_for(body: &mut Reader) -> Result<Action, DecodeError> {
         list.push(ids.u16()?);
     }
     Ok(Action::DecTtlFor(list))
+}
+
+fn decode_plain_controller(body: &mut Reader) -> Result<Action, DecodeError> {
+    Ok(Action::from(Controller {
+        max_len: body.u16()?,
+        id: body.u16()?,
+        reason: Reason::from_wire(body.u8()?),
+        ..Controller::default()
+    }))
+}
+
+/// Everything up to the end.
+fn take_rest<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    body.bytes(body.rest().len())
 }
 
 fn decode_controller(body: &mut Reader) -> Decoded {

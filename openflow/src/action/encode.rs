@@ -108,26 +108,13 @@ impl Action {
                 plain(kind, u64::from(port) << 32 | table << 24, out)
             }
             Action::DecTtlFor(ids) => dec_ttl_for(ids, out),
-            Action::Note(bytes) => {
-                let start = begin_nicira(nicira::NOTE, out);
-                out.extend_from_slice(bytes);
-                finish(start, out)
-            }
+            Action::Note(bytes) => note(bytes, out),
             Action::Controller(controller) => controller.encode(out),
             Action::Ct(ct) => ct.encode(version, out),
             Action::Learn(learn) => learn.encode(out),
-            Action::Clone(actions) => {
-                let start = begin_nicira(nicira::CLONE, out);
-                out.extend_from_slice(&[0; 6]);
-                Action::encode_list(actions, version, out)?;
-                finish(start, out)
-            }
+            Action::Clone(actions) => clone(actions, version, out),
             Action::CheckPacketLarger { length, target } => {
-                let start = begin_nicira(nicira::CHECK_PACKET_LARGER, out);
-                put_number(out, (*length).into(), 2);
-                put_number(out, target.offset.into(), 2);
-                target.field.encode_header(Dialect::Nicira, out);
-                finish_at_least(24, start, out)
+                check_packet_larger(*length, *target, out)
             }
             // Every other action is OpenFlow's own.
             _ => Ok(()),
@@ -278,6 +265,27 @@ fn dec_ttl_for(ids: &[u16], out: &mut Vec<u8>) -> Encoded {
         put_number(out, (*id).into(), 2);
     }
     finish(start, out)
+}
+
+fn note(bytes: &[u8], out: &mut Vec<u8>) -> Encoded {
+    let start = begin_nicira(nicira::NOTE, out);
+    out.extend_from_slice(bytes);
+    finish(start, out)
+}
+
+fn clone(actions: &[Action], version: Version, out: &mut Vec<u8>) -> Encoded {
+    let start = begin_nicira(nicira::CLONE, out);
+    out.extend_from_slice(&[0; 6]);
+    Action::encode_list(actions, version, out)?;
+    finish(start, out)
+}
+
+fn check_packet_larger(length: u16, target: Subfield, out: &mut Vec<u8>) -> Encoded {
+    let start = begin_nicira(nicira::CHECK_PACKET_LARGER, out);
+    put_number(out, length.into(), 2);
+    put_number(out, target.offset.into(), 2);
+    target.field.encode_header(Dialect::Nicira, out);
+    finish_at_least(24, start, out)
 }
 
 /// An action of OpenFlow with a body of four bytes.
