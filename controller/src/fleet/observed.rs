@@ -1,8 +1,5 @@
 //! What the hosts last said: in memory only, for they say it again when they connect.
 
-#[cfg(test)]
-mod tests;
-
 use std::net::IpAddr;
 
 use imbl::{OrdMap, OrdSet};
