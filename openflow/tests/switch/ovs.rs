@@ -90,17 +90,19 @@ impl Switch {
 
     /// Runs `ovs-ofctl` in OpenFlow 1.5 on the bridge; `arguments` begin with the command.
     pub(crate) fn ofctl(&self, arguments: &[&str]) -> String {
+        self.ofctl_in(Version::V1_5, arguments)
+    }
+
+    /// The same in another version.
+    pub(crate) fn ofctl_in(&self, version: Version, arguments: &[&str]) -> String {
         let target = format!("unix:{}", self.socket().display());
         let (command, rest) = arguments.split_first().unwrap();
+        let protocol = match version {
+            Version::V1_4 => "OpenFlow14",
+            Version::V1_5 => "OpenFlow15",
+        };
         let mut ofctl = self.command("ovs-ofctl");
-        ofctl.args([
-            "-O",
-            "OpenFlow15",
-            "--no-names",
-            "--no-stats",
-            command,
-            &target,
-        ]);
+        ofctl.args(["-O", protocol, "--no-names", "--no-stats", command, &target]);
         run(ofctl.args(rest))
     }
 
