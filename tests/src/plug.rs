@@ -108,17 +108,17 @@ impl Pool {
         host.unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// The flows of br-int on a host, without counters, one a line.
+    /// The flows of br-int on a host, without counters, one a line, sorted.
     #[must_use]
     pub fn flows(&self, host: usize) -> Vec<String> {
         let dump = ["-O", "OpenFlow15", "--no-stats", "dump-flows", "br-int"];
         let host = self.host(host);
         let text = self.wait(host.vswitch().ovs_ofctl(&dump));
         let text = text.unwrap_or_else(|e| panic!("{e}"));
-        text.lines()
-            .map(|line| line.trim().to_owned())
-            .filter(|l| l.contains("actions="))
-            .collect()
+        let lines = text.lines().map(|line| line.trim().to_owned());
+        let mut flows: Vec<String> = lines.filter(|line| line.contains("actions=")).collect();
+        flows.sort();
+        flows
     }
 
     fn run(&self, line: &[&str]) {

@@ -10,10 +10,20 @@ use tests::{Instance, Pool, PoolSpec, eventually};
 
 use crate::{PATIENCE, two_tenants};
 
+/// Ends a loop in another thread, also when this one panics.
+struct StopWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Pings 100 times a second while `act` runs; gives (sent, answered).
 fn ping_through(from: &Instance, to: &Instance, act: impl FnOnce()) -> (u32, u32) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = StopWhenDropped(&stop);
         let pinging = scope.spawn(|| {
             let (mut sent, mut answered) = (0, 0);
             while !stop.load(Ordering::Relaxed) {
@@ -121,6 +131,7 @@ fn a_killed_switch_comes_back_with_its_flows_and_never_leaks() {
     let sniffers: Vec<_> = globex.instances.iter().map(Instance::sniff).collect();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = StopWhenDropped(&stop);
         // Broadcasts and direct frames, all the time, from before the kill to after the return.
         scope.spawn(|| {
             let from = &acme.instances[0];
@@ -145,7 +156,6 @@ fn a_killed_switch_comes_back_with_its_flows_and_never_leaks() {
                 scene.pool.flows(1) == before
             });
         }
-        stop.store(true, Ordering::Relaxed);
     });
     for sniffer in sniffers {
         let caught = sniffer.stop();
