@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId, Role, TenantId,
+    Handout, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId, Role, TenantId,
     Timestamp, UsageOf, VlanId, VlanRanges,
 };
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,9 @@ pub struct SubnetCreate {
     /// The last address to allocate; if absent, the last host address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool_last: Option<IpAddr>,
+    /// What its ports are told along with their addresses.
+    #[serde(flatten)]
+    pub handout: Handout,
 }
 
 /// `POST /v1/ports`

@@ -130,6 +130,7 @@ pub(crate) fn subnet(cidr: &str) -> Subnet {
         cidr,
         gateway: pool.first,
         pool,
+        handout: model::Handout::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }

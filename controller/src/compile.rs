@@ -13,9 +13,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::plan::{
     Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
-    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort,
+    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
-use model::{HostId, NetworkId, PhysicalNetwork, Port, PortId};
+use model::{DomainName, HostId, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId};
 
 use crate::intent::Intent;
 use crate::object::{Key, PluggedInstance};
@@ -106,7 +106,16 @@ fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwor
         number: network.number,
         segment: network.segment,
         mtu: network.mtu,
+        subnets: intent.subnets_of(id).map(|it| subnet(it)).collect(),
     })
+}
+
+fn subnet(subnet: &Subnet) -> PlannedSubnet {
+    PlannedSubnet {
+        cidr: subnet.cidr,
+        gateway: subnet.gateway,
+        handout: subnet.handout.clone(),
+    }
 }
 
 fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
@@ -119,7 +128,17 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         network_id: port.network_id,
         mac: port.mac,
         addresses: port.addresses.clone(),
+        hostname: hostname(intent, port),
     })
+}
+
+/// An instance is told its own name, anything else that of its port; names that cannot name a host
+/// are not told.
+fn hostname(intent: &Intent, port: &Port) -> Option<DomainName> {
+    let instance = intent.instance_with(port.id);
+    let name = instance.map(|plugged| &plugged.instance.name);
+    let name: DomainName = name.or(port.name.as_ref())?.as_str().parse().ok()?;
+    name.into_host_name()
 }
 
 fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemotePort> {
@@ -184,9 +203,9 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
     };
     for key in written {
         match *key {
-            // Hosts see of these only what ports and instances say of them, and no port has an
-            // address of a subnet that comes or goes.
-            Key::Tenant(_) | Key::Host(_) | Key::Subnet(_) => {}
+            // Hosts see of these only what ports and instances say of them.
+            Key::Tenant(_) | Key::Host(_) => {}
+            Key::Subnet(id) => touched.subnet(id),
             Key::PhysicalNetwork(id) => touched.on_every_host(PlanKey::PhysicalNetwork(id)),
             Key::Network(id) => touched.network(id),
             Key::Port(id) => touched.port(id),
@@ -220,6 +239,17 @@ impl Touched<'_> {
         for host in self.hosts(id) {
             self.items.insert((host, PlanKey::Network(id)));
         }
+    }
+
+    /// No port has an address of a subnet that comes or goes, but its network tells of it.
+    fn subnet(&mut self, id: SubnetId) {
+        let versions = [self.before.subnets.get(&id), self.after.subnets.get(&id)];
+        let networks: BTreeSet<NetworkId> = versions
+            .into_iter()
+            .flatten()
+            .map(|it| it.network_id)
+            .collect();
+        networks.into_iter().for_each(|id| self.network(id));
     }
 
     fn port(&mut self, id: PortId) {
@@ -263,6 +293,10 @@ impl Touched<'_> {
         for plugged in versions.into_iter().flatten() {
             let host = plugged.instance.host_id;
             self.items.insert((host, PlanKey::Instance(id)));
+            // A port is told the name of the instance that uses it.
+            let ports = plugged.port_ids.iter();
+            self.items
+                .extend(ports.map(|port| (host, PlanKey::Port(*port))));
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod backend;
 mod faults;
+mod handout;
 mod host;
 mod instance;
 mod network;

@@ -20,7 +20,9 @@ use api::resource::PortView;
 use controller::change::{Change, Step};
 use controller::object::{Object, Write};
 use controller::store::Store;
-use model::{MacAddr, Network, PhysicalNetwork, Port, PortId, Role, Segment, Tenant, Timestamp};
+use model::{
+    Handout, MacAddr, Network, PhysicalNetwork, Port, PortId, Role, Segment, Tenant, Timestamp,
+};
 use tempfile::TempDir;
 
 /// How long the program may take to be ready, or to end.
@@ -113,6 +115,7 @@ async fn tenant_and_network(client: &Client) -> Network {
         gateway: None,
         pool_first: None,
         pool_last: None,
+        handout: Handout::default(),
     };
     client.create::<model::Subnet>(&subnet).await.unwrap();
     network

@@ -7,6 +7,7 @@
 //! the crate `api` carries both, and the REST contract.
 
 mod event;
+mod handout;
 mod host;
 mod id;
 mod instance;
@@ -25,6 +26,7 @@ mod usage;
 mod vlan;
 
 pub use event::{Event, EventKind};
+pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
 pub use instance::{Driver, Instance, InstanceId, InstanceStatus};

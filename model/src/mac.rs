@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::{Invalid, NetworkNumber};
 
 /// The Ethernet address of one VIF: unicast, never zero (IEEE 802-2014 §8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +26,14 @@ impl MacAddr {
     pub const fn local(bits: u64) -> Self {
         let [_, _, _, a, b, c, d, e] = bits.to_be_bytes();
         Self([0xfa, a, b, c, d, e])
+    }
+
+    /// The address by which a network's gateway and its DHCP server are known to its ports: the
+    /// same on every host, `0a:bd` and the network's number. No port may have it.
+    #[must_use]
+    pub const fn gateway(network: NetworkNumber) -> Self {
+        let [a, b, c, d] = network.get().to_be_bytes();
+        Self([0x0a, 0xbd, a, b, c, d])
     }
 }
 

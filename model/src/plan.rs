@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Driver, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber, NicName,
-    PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
+    DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber,
+    NicName, PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -158,6 +158,21 @@ pub struct PlannedNetwork {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Its subnets.
+    #[serde(default)]
+    pub subnets: Vec<PlannedSubnet>,
+}
+
+/// A subnet of a tenant network, as a host needs to know it to answer for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSubnet {
+    /// The prefix, with no host bits set.
+    pub cidr: IpNet,
+    /// The address kept for the network's gateway.
+    pub gateway: IpAddr,
+    /// What ports are told along with their addresses.
+    #[serde(flatten)]
+    pub handout: Handout,
 }
 
 /// A port bound to this host.
@@ -171,6 +186,9 @@ pub struct PlannedPort {
     pub mac: MacAddr,
     /// The only IP addresses it may send from.
     pub addresses: Vec<IpAddr>,
+    /// What whoever plugs in is told to be called: one label.
+    #[serde(default)]
+    pub hostname: Option<DomainName>,
 }
 
 /// A port of a network that this host has, bound to another host.

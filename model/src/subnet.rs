@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Invalid, Name, NetworkId, TenantId, Timestamp};
+use crate::{Handout, Id, Invalid, Name, NetworkId, TenantId, Timestamp};
 
 /// The identifier of a [`Subnet`].
 pub type SubnetId = Id<Subnet>;
@@ -27,6 +27,9 @@ pub struct Subnet {
     pub gateway: IpAddr,
     /// Where addresses are allocated from.
     pub pool: AddressRange,
+    /// What its ports are told along with their addresses.
+    #[serde(flatten)]
+    pub handout: Handout,
     /// When it was made.
     pub created_at: Timestamp,
 }

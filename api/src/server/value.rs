@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Timestamp, UsageOf, VlanId, VlanRanges,
+    DomainName, Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Route, Timestamp, UsageOf,
+    VlanId, VlanRanges,
 };
 use serde_json::Value;
 
@@ -40,7 +41,17 @@ text_values! {
     VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",
     Role: "one of \"management\", \"private\", \"public\", \"storage\"",
     Timestamp: "a time as in RFC 3339, such as \"2026-11-22T12:30:00Z\"",
+    DomainName: "a domain name such as \"example.net\"",
+    Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
+}
+
+impl FieldValue for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        value.as_bool().ok_or(FieldCode::WrongType)
+    }
 }
 
 impl<T> FieldValue for Id<T> {

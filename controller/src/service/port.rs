@@ -58,6 +58,10 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         let message = format!("the port {owner} of this network has {mac}");
         faults.add("mac", FieldCode::Duplicate, message);
     }
+    if request.mac == Some(MacAddr::gateway(network.number)) {
+        let message = "is kept for the network's gateway";
+        faults.add("mac", FieldCode::Inconsistent, message);
+    }
     let addresses = request.addresses.as_deref().unwrap_or_default();
     if addresses.len() > ADDRESSES_MAX {
         let message = format!("must be {ADDRESSES_MAX} addresses at most");

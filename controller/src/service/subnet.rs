@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use model::{AddressRange, Id, NetworkId, Subnet, SubnetId, Timestamp};
 
 use super::faults::Faults;
+use super::handout;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -40,6 +41,7 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
     let gateway = request.gateway.unwrap_or(hosts.first);
     check_host(&mut faults, "gateway", gateway, &hosts);
     let pool = pool(&request, &hosts, &mut faults);
+    handout::check(request.cidr, &request.handout, &mut faults);
     let (network, pool) = faults.require(network.zip(pool))?;
     if intent.subnets_of(network.id).count() >= SUBNETS_MAX {
         let detail = format!(
@@ -56,6 +58,7 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
         cidr: request.cidr,
         gateway,
         pool,
+        handout: request.handout,
         created_at: Timestamp::now(),
     };
     Ok(Draft {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use api::client::{Client, ListQuery};
 use api::request::SubnetCreate;
-use clap::Args;
+use clap::{ArgAction, Args};
 use ipnet::IpNet;
-use model::{Name, Network, Subnet, Tenant};
+use model::{DomainName, Handout, Name, Network, Route, Subnet, Tenant};
 
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::names::Names;
@@ -36,6 +36,18 @@ pub(crate) struct Create {
     /// The last address to allocate; if absent, the last one
     #[arg(long)]
     pool_last: Option<IpAddr>,
+    /// Resolvers that its VIFs are told of, such as 9.9.9.9,2620:fe::fe
+    #[arg(long, value_delimiter = ',')]
+    dns: Vec<IpAddr>,
+    /// The domain that its VIFs are told to look short names up in
+    #[arg(long)]
+    domain: Option<DomainName>,
+    /// A route that its VIFs are told of, such as "10.9.0.0/16 via 10.0.0.7"; may be repeated
+    #[arg(long = "route", value_name = "ROUTE")]
+    routes: Vec<Route>,
+    /// Whether DHCP hands out its addresses
+    #[arg(long, action = ArgAction::Set, default_value_t = true)]
+    dhcp: bool,
 }
 
 /// Which subnets to list.
@@ -76,6 +88,12 @@ impl Create {
             gateway: self.gateway,
             pool_first: self.pool_first,
             pool_last: self.pool_last,
+            handout: Handout {
+                dhcp: self.dhcp,
+                dns: self.dns.clone(),
+                domain: self.domain.clone(),
+                routes: self.routes.clone(),
+            },
         };
         let subnet: Subnet = client.create(&request).await?;
         Ok(object_of(&subnet).into())

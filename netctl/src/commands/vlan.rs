@@ -4,7 +4,7 @@ use api::client::{Client, ListQuery};
 use api::request::{NetworkCreate, NetworkKind, SubnetCreate};
 use clap::Args;
 use ipnet::IpNet;
-use model::{Name, Network, PhysicalNetwork, Segment, Subnet, Tenant, VlanId};
+use model::{Handout, Name, Network, PhysicalNetwork, Segment, Subnet, Tenant, VlanId};
 
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::failure::Failure;
@@ -96,6 +96,7 @@ async fn with_subnet(client: &Client, network: &Network, cidr: IpNet) -> Outcome
         gateway: None,
         pool_first: None,
         pool_last: None,
+        handout: Handout::default(),
     };
     let refused = match client.create::<Subnet>(&request).await {
         Ok(subnet) => {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use model::{Name, Subnet};
+use model::{DomainName, Handout, Name, Subnet};
 use uuid::Uuid;
 
 use super::{Listed, Made, Shown, field};
@@ -24,6 +24,11 @@ impl Listed for Subnet {
         }),
         field("cidr", Kind::Prefix, |it| Key::Prefix(it.cidr)),
         field("gateway", Kind::Address, |it| Key::Address(it.gateway)),
+        field("dhcp", Kind::Flag, |it| Key::Flag(it.handout.dhcp)),
+        field("domain", Kind::Text, |it| {
+            let domain = it.handout.domain.as_ref();
+            Key::of(domain.map(DomainName::as_str), Key::text)
+        }),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
     ];
 
@@ -46,6 +51,7 @@ impl Made for Subnet {
         let gateway = fields.optional("gateway");
         let pool_first = fields.optional("pool_first");
         let pool_last = fields.optional("pool_last");
+        let handout = handout(fields);
         Some(SubnetCreate {
             network_id: network_id?,
             name,
@@ -53,6 +59,7 @@ impl Made for Subnet {
             gateway,
             pool_first,
             pool_last,
+            handout,
         })
     }
 
@@ -70,5 +77,18 @@ impl Made for Subnet {
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.subnet_delete(caller, id.into())
+    }
+}
+
+fn handout(fields: &mut Fields) -> Handout {
+    let dns = fields.list("dns", Handout::DNS_MAX);
+    let dhcp = fields.optional("dhcp");
+    let domain = fields.optional("domain");
+    let routes = fields.list("routes", Handout::ROUTES_MAX);
+    Handout {
+        dhcp: dhcp.unwrap_or(Handout::default().dhcp),
+        dns: dns.unwrap_or_default(),
+        domain,
+        routes: routes.unwrap_or_default(),
     }
 }

@@ -31,6 +31,9 @@ enum Kind {
     Mac,
     Addresses,
     Ids,
+    Flag,
+    Domain,
+    Routes,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -88,7 +91,9 @@ fn creations() -> Vec<Creation> {
             path: "/v1/subnets",
             valid: json!({
                 "network_id": ID, "name": "web", "cidr": "10.0.0.0/24", "gateway": "10.0.0.1",
-                "pool_first": "10.0.0.10", "pool_last": "10.0.0.20",
+                "pool_first": "10.0.0.10", "pool_last": "10.0.0.20", "dhcp": false,
+                "dns": ["10.0.0.2", "fd00::2"], "domain": "web.example",
+                "routes": ["10.9.0.0/16 via 10.0.0.7"],
             }),
             fields: &[
                 ("network_id", Required, Kind::Id),
@@ -97,6 +102,10 @@ fn creations() -> Vec<Creation> {
                 ("gateway", Optional, Kind::Address),
                 ("pool_first", Optional, Kind::Address),
                 ("pool_last", Optional, Kind::Address),
+                ("dhcp", Optional, Kind::Flag),
+                ("dns", Optional, Kind::Addresses),
+                ("domain", Optional, Kind::Domain),
+                ("routes", Optional, Kind::Routes),
             ],
         },
         Creation {
@@ -135,7 +144,8 @@ impl Kind {
     fn of_wrong_type(self) -> Vec<Value> {
         match self {
             Self::Mtu | Self::Vlan => vec![json!("101"), json!(true), json!([101]), json!({})],
-            Self::Addresses | Self::Ids => {
+            Self::Flag => vec![json!(1), json!("true"), json!([true]), json!({})],
+            Self::Addresses | Self::Ids | Self::Routes => {
                 vec![
                     json!("x"),
                     json!(1),
@@ -204,6 +214,14 @@ impl Kind {
             ],
             Self::Addresses => vec![json!(["10.0.0.256"]), json!(vec!["10.0.0.1"; 65])],
             Self::Ids => vec![json!(["acme"]), json!(vec![ID; 33])],
+            Self::Flag => Vec::new(),
+            Self::Domain => vec![json!(""), json!("a..b"), json!("-a"), json!(long)],
+            Self::Routes => vec![
+                json!(["10.9.0.0/16"]),
+                json!(["10.9.0.1/16 via 10.0.0.7"]),
+                json!(["fd00::/8 via fd00::1"]),
+                json!(vec!["10.9.0.0/16 via 10.0.0.7"; 17]),
+            ],
         }
     }
 }
@@ -337,7 +355,8 @@ async fn every_fault_of_a_request_is_told_at_once() {
     {
         let mut body = valid.clone();
         for (field, _, kind) in fields {
-            body[*field] = kind.out_of_range().remove(0);
+            let wrong = [kind.out_of_range(), kind.of_wrong_type()].concat();
+            body[*field] = wrong[0].clone();
         }
         body["colour"] = json!("red");
         let answer = ask(&Arc::default(), request("POST", path, body.to_string())).await;

@@ -30,6 +30,7 @@ fn largest() -> [PlanItem; 2] {
         network_id: Id::generate(),
         mac: MacAddr::local(u64::MAX),
         addresses: vec![address; 8],
+        hostname: Some("a".repeat(63).parse().unwrap()),
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]
 }

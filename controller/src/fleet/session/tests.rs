@@ -13,7 +13,7 @@ use api::backend::{Backend, Caller};
 use api::request::{
     NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
 };
-use model::{Event, EventKind, HostId, NetworkId, Port, PortId, Role};
+use model::{Event, EventKind, Handout, HostId, NetworkId, Port, PortId, Role};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -126,6 +126,7 @@ impl Lab {
             gateway: None,
             pool_first: None,
             pool_last: None,
+            handout: Handout::default(),
         };
         service.subnet_create(caller(), subnet).await.unwrap();
         network.id

@@ -15,6 +15,7 @@ fn subnet(gateway: &str) -> Subnet {
         cidr,
         gateway: gateway.parse().unwrap(),
         pool: AddressRange::of_hosts(cidr),
+        handout: model::Handout::default(),
         created_at: Timestamp::now(),
     }
 }

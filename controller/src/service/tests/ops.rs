@@ -5,7 +5,7 @@ use api::request::{
     InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
     TenantCreate,
 };
-use model::{HostId, Id, MacAddr, Role};
+use model::{Handout, HostId, Id, MacAddr, Role};
 use proptest::prelude::*;
 
 use crate::intent::Intent;
@@ -219,6 +219,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 gateway: gateway.and_then(|it| cidr.hosts().nth(it.into())),
                 pool_first: None,
                 pool_last: None,
+                handout: Handout::default(),
             };
             subnet::create(intent, request).map(|draft| draft.writes)
         }

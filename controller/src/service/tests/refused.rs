@@ -232,6 +232,25 @@ async fn subnets_that_do_not_fit_are_refused() {
             json!({"pool_first": "10.1.0.9", "pool_last": "10.1.0.8"}),
             "pool_last inconsistent",
         ),
+        (json!({"dns": ["0.0.0.0"]}), "dns[0] out_of_range"),
+        (json!({"dns": ["ff02::1"]}), "dns[0] out_of_range"),
+        (json!({"dns": ["fd00::2", "fd00::2"]}), "dns[1] duplicate"),
+        (
+            json!({"routes": ["10.9.0.0/16 via 10.0.0.7"]}),
+            "routes[0] inconsistent",
+        ),
+        (
+            json!({"routes": ["0.0.0.0/0 via 10.1.0.7"]}),
+            "routes[0] inconsistent",
+        ),
+        (
+            json!({"routes": ["10.9.0.0/16 via 10.1.0.7", "10.9.0.0/16 via 10.1.0.8"]}),
+            "routes[1] duplicate",
+        ),
+        (
+            json!({"cidr": "fd00::/64", "routes": ["10.9.0.0/16 via 10.0.0.7"]}),
+            "routes[0] inconsistent",
+        ),
     ];
     world.refuses(ask, fitting, &cases).await;
 }
