@@ -37,6 +37,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
                 addresses: address(n),
             })
             .collect(),
+        gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
     }
 }
 

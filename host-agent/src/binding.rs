@@ -158,6 +158,7 @@ pub fn views(
                 }),
                 locals: Vec::new(),
                 remotes: Arc::clone(&network.remotes),
+                gateways: Arc::clone(&network.gateways),
             }
         });
         view.locals.push(LocalPort {

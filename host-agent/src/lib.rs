@@ -13,6 +13,8 @@
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
 //! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
+//! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
+//!   that answers them.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -26,6 +28,8 @@ pub mod observe;
 pub mod pipeline;
 pub mod plan_store;
 pub mod reconcile;
+pub mod respond;
+pub mod responder;
 pub mod session;
 pub mod status;
 pub mod switch;

@@ -11,6 +11,7 @@ use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
 use host_agent::reconcile::{Channels, Reconciler, Settings};
+use host_agent::responder;
 use host_agent::session::{Controller, Session};
 use host_agent::status::Remarks;
 use model::plan::HostPlan;
@@ -61,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
     let remarks = Remarks::default();
     let (found, instances) = watch::channel(Found::new());
     let (status_sender, mut status) = watch::channel(None);
+    let (known_sender, known) = watch::channel(Arc::default());
 
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
@@ -69,7 +71,9 @@ async fn main() -> anyhow::Result<()> {
         instances,
         status: status_sender,
         remarks: remarks.clone(),
+        known: known_sender,
     };
+    let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
     let reconciler = Reconciler::new(arguments.settings(), channels, ovsdb.clone(), monitor);
     let mut reconciling = tokio::spawn(reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
@@ -94,6 +98,7 @@ async fn main() -> anyhow::Result<()> {
     tokio::select! {
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
+        ended = &mut responding => ended.context("the task that answers ports failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }

@@ -8,6 +8,8 @@
 //! What does not live here: ports (see [`crate::binding`]), comparing with what is installed (see
 //! [`crate::diff`]). The same tables for people: `docs/pipeline.md`, checked against this list.
 
+mod advertise;
+pub mod answer;
 mod classify;
 pub mod cookie;
 mod count_and_output;
@@ -25,7 +27,7 @@ mod view;
 use openflow::{Flow, Match};
 
 use cookie::Group;
-pub use view::{LocalPort, NetworkView, RemotePort, Uplink};
+pub use view::{LocalPort, NetworkView, RemotePort, Uplink, link_local};
 
 /// One question that is asked of every frame, and what follows from the answers.
 #[derive(Debug)]
@@ -61,6 +63,7 @@ pub const TABLES: &[Table] = &[
     neighbour_guard::TABLE,
     count_sent::TABLE,
     respond::TABLE,
+    advertise::TABLE,
     forward::TABLE,
     count_and_output::TABLE,
 ];

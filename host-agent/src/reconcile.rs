@@ -32,6 +32,7 @@ use crate::binding::{self, Binding, SwitchPorts};
 use crate::instances::Found;
 use crate::links;
 use crate::observe::{DATABASE, Observed};
+use crate::responder::Known;
 use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
@@ -68,6 +69,8 @@ pub struct Channels {
     pub status: watch::Sender<Option<Arc<Status>>>,
     /// What else an operator should know.
     pub remarks: Remarks,
+    /// Who is plugged, for the task that answers them.
+    pub known: watch::Sender<Arc<Known>>,
 }
 
 /// The task's state.
@@ -240,7 +243,7 @@ impl Reconciler {
     async fn program(
         &mut self,
         observed: &Observed,
-        wanted: &Wanted,
+        wanted: &Arc<Wanted>,
         topology: &Topology,
     ) -> (Binding, Outcome) {
         let Link::Up(switch) = &mut self.link else {
@@ -256,6 +259,9 @@ impl Reconciler {
             return (binding, Outcome::Again);
         };
         let applied = self.networks.apply(switch, views, wanted.generation).await;
+        if applied.is_ok() {
+            Known::new(wanted, &binding).publish(&self.channels.known);
+        }
         match applied {
             Ok(0) => (binding, Outcome::Done),
             Ok(changed) => {

@@ -1,6 +1,8 @@
 //! The flows of the integration bridge: a mirror of what is installed, kept by what we write and by
 //! what the switch says others did, and the one way to change them.
 
+mod meters;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::binding::SwitchPorts;
 use crate::diff::{Changes, diff};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::cookie::{Group, MARK, MARK_MASK, is_ours};
+use meters::Meters;
 
 /// The pause between attempts to reach a switch that is not there: every one of them is time
 /// without a flow.
@@ -38,6 +41,7 @@ pub struct Switch {
     installed: FxHashMap<Group, Vec<Flow>>,
     /// Whether somebody else changed flows since we last looked.
     tampered: bool,
+    meters: Meters,
 }
 
 /// What another look at the switch's flows found.
@@ -106,6 +110,7 @@ impl Switch {
             events,
             installed: FxHashMap::default(),
             tampered: false,
+            meters: Meters::default(),
         };
         switch.look().await?;
         Ok(switch)
@@ -207,7 +212,12 @@ impl Switch {
         }
         let changed = changes.len();
         if changed > 0 {
-            self.commit(changes).await?;
+            let flows = wanted.iter().flat_map(|(_, flows)| flows);
+            self.meters.make(&self.client, flows).await?;
+            if let Err(error) = self.commit(changes).await {
+                self.meters.forget();
+                return Err(error);
+            }
         }
         for (group, flows) in wanted {
             match flows.is_empty() {

@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, Sampling};
+use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
-use model::{MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId, PortId, VlanId};
+use model::{
+    DomainName, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId, PortId, VlanId,
+};
 
 use crate::pipeline::RemotePort;
 
@@ -57,6 +59,12 @@ pub struct WantedNetwork {
     pub vlan: VlanId,
     /// Its ports on other hosts.
     pub remotes: Arc<[RemotePort]>,
+    /// The largest IP packet its instances may send, in bytes.
+    pub mtu: u16,
+    /// Its subnets.
+    pub subnets: Vec<PlannedSubnet>,
+    /// The gateways of its subnets, but for those that are a port's own address.
+    pub gateways: Arc<[IpAddr]>,
 }
 
 /// A port that may be plugged here.
@@ -68,6 +76,8 @@ pub struct WantedPort {
     pub mac: MacAddr,
     /// The only IP addresses it may send from.
     pub addresses: Arc<[IpAddr]>,
+    /// What whoever plugs in is told to be called.
+    pub hostname: Option<DomainName>,
 }
 
 impl Wanted {
@@ -103,6 +113,9 @@ impl Wanted {
                 .err()
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
+        }
+        for (id, network) in &mut wanted.networks {
+            network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
         }
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {

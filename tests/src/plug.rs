@@ -20,6 +20,17 @@ impl Pool {
     /// Makes a namespace for a port, as `netctl vif-create` made it, and plugs it in on a host.
     /// `tag` keeps names apart within a test: one short word.
     pub fn plug(&self, host: usize, port: &Value, tag: &str) -> Plug {
+        let plug = self.plug_bare(host, port, tag);
+        let address = format!("{}/24", plug.instance.address);
+        let namespace = plug.instance.namespace.as_str();
+        self.run(&[
+            "ip", "-n", namespace, "address", "add", &address, "dev", "eth0",
+        ]);
+        plug
+    }
+
+    /// The same without an address: whoever is inside has to ask for one.
+    pub fn plug_bare(&self, host: usize, port: &Value, tag: &str) -> Plug {
         let the_host = self.host(host);
         let text = |key: &str| port[key].as_str().unwrap_or_default().to_owned();
         let address = port["addresses"][0].as_str().unwrap_or("192.0.2.1");
@@ -56,16 +67,6 @@ impl Pool {
             &text("mac"),
             "netns",
             inner,
-        ]);
-        self.run(&[
-            "ip",
-            "-n",
-            inner,
-            "address",
-            "add",
-            &format!("{address}/24"),
-            "dev",
-            "eth0",
         ]);
         self.run(&["ip", "-n", inner, "link", "set", "eth0", "up"]);
         self.run(&["ip", "-n", host_namespace, "link", "set", outer, "up"]);

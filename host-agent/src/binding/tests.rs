@@ -32,12 +32,16 @@ fn wanted(ports: &[u128]) -> Wanted {
         physical_network: uuid(PHYSICAL).into(),
         vlan: VlanId::MIN,
         remotes: Arc::default(),
+        mtu: 1500,
+        subnets: Vec::new(),
+        gateways: [].into(),
     };
     let port = |n: &u128| {
         let port = WantedPort {
             network: uuid(NETWORK).into(),
             mac: MacAddr::local(u64::try_from(*n).unwrap()),
             addresses: Arc::default(),
+            hostname: None,
         };
         (PortId::from(uuid(*n)), port)
     };

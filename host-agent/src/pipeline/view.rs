@@ -17,6 +17,8 @@ pub struct NetworkView {
     pub locals: Vec<LocalPort>,
     /// Its ports on other hosts.
     pub remotes: Arc<[RemotePort]>,
+    /// The addresses of its gateways, behind [`MacAddr::gateway`]; answered here for all of them.
+    pub gateways: Arc<[IpAddr]>,
 }
 
 /// The way from the integration bridge to a physical network.
@@ -49,20 +51,34 @@ pub struct RemotePort {
 }
 
 impl NetworkView {
-    /// Every address of the network with the Ethernet address that answers for it.
+    /// Every IPv4 address of the network with the Ethernet address that answers for it.
     pub(super) fn ipv4_owners(&self) -> impl Iterator<Item = (Ipv4Addr, MacAddr, Place)> {
+        let owners = self.owners();
+        owners.flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)))
+    }
+
+    /// The same for IPv6, link-local addresses included.
+    pub(super) fn ipv6_owners(&self) -> impl Iterator<Item = (Ipv6Addr, MacAddr)> {
+        let owners = self.owners();
+        owners.flat_map(|(addresses, mac, _)| ipv6(addresses, mac).map(move |ip| (ip, mac)))
+    }
+
+    fn owners(&self) -> impl Iterator<Item = (&[IpAddr], MacAddr, Place)> {
         let locals = self.locals.iter();
-        let locals = locals.map(|port| (&port.addresses, port.mac, Place::Here));
+        let locals = locals.map(|port| (&*port.addresses, port.mac, Place::Here));
         let remotes = self.remotes.iter();
-        let remotes = remotes.map(|port| (&port.addresses, port.mac, Place::Elsewhere));
-        locals
-            .chain(remotes)
-            .flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)))
+        let remotes = remotes.map(|port| (&*port.addresses, port.mac, Place::Elsewhere));
+        let gateway = (
+            &*self.gateways,
+            MacAddr::gateway(self.number),
+            Place::Elsewhere,
+        );
+        locals.chain(remotes).chain([gateway])
     }
 
     /// About how many flows it takes, to save growing the list step by step.
     pub(super) fn flow_estimate(&self) -> usize {
-        8 + self.locals.len() * 12 + self.remotes.len() * 2
+        8 + self.locals.len() * 13 + self.remotes.len() * 2
     }
 }
 
@@ -84,16 +100,20 @@ impl LocalPort {
     /// Its IPv6 addresses with the link-local one that follows from its Ethernet address; none
     /// when it was given no IPv6 address.
     pub(super) fn ipv6(&self) -> impl Iterator<Item = Ipv6Addr> {
-        let given = self.addresses.iter().filter_map(|address| match address {
-            IpAddr::V6(address) => Some(*address),
-            IpAddr::V4(_) => None,
-        });
-        let link_local = link_local(self.mac);
-        let implied = given.clone().next().map(|_| link_local);
-        implied
-            .into_iter()
-            .chain(given.filter(move |address| *address != link_local))
+        ipv6(&self.addresses, self.mac)
     }
+}
+
+fn ipv6(addresses: &[IpAddr], mac: MacAddr) -> impl Iterator<Item = Ipv6Addr> {
+    let given = addresses.iter().filter_map(|address| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    });
+    let link_local = link_local(mac);
+    let implied = given.clone().next().map(|_| link_local);
+    implied
+        .into_iter()
+        .chain(given.filter(move |address| *address != link_local))
 }
 
 fn ipv4(addresses: &[IpAddr]) -> impl Iterator<Item = Ipv4Addr> {
@@ -104,7 +124,8 @@ fn ipv4(addresses: &[IpAddr]) -> impl Iterator<Item = Ipv4Addr> {
 }
 
 /// The link-local address made of a modified EUI-64 (RFC 4291 appendix A).
-fn link_local(mac: MacAddr) -> Ipv6Addr {
+#[must_use]
+pub fn link_local(mac: MacAddr) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac.octets();
     Ipv6Addr::from([
         0xfe,

@@ -77,6 +77,9 @@ fn wanted() -> Wanted {
         physical_network: uuid(PHYSICAL).into(),
         vlan: VlanId::try_from(100).unwrap(),
         remotes: [].into(),
+        mtu: 1500,
+        subnets: Vec::new(),
+        gateways: [].into(),
     };
     Wanted {
         physical_networks: [(uuid(PHYSICAL).into(), physical)].into(),

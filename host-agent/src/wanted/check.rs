@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::plan::{PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort};
+use model::plan::{
+    PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
+};
 use model::{MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
 
 use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
@@ -20,6 +22,21 @@ pub(super) struct Claims {
     segments: BTreeMap<Segment, NetworkId>,
     macs: BTreeSet<(NetworkId, MacAddr)>,
     addresses: BTreeSet<(NetworkId, IpAddr)>,
+}
+
+impl Claims {
+    /// The gateways of a network's subnets. A prefix of one address has no other for its gateway
+    /// than its port's.
+    pub(super) fn unclaimed_gateways(
+        &self,
+        network: NetworkId,
+        subnets: &[PlannedSubnet],
+    ) -> Arc<[IpAddr]> {
+        let gateways = subnets.iter().map(|subnet| subnet.gateway);
+        let unclaimed = gateways.filter(|it| !self.addresses.contains(&(network, *it)));
+        let unique: BTreeSet<IpAddr> = unclaimed.collect();
+        unique.into_iter().collect()
+    }
 }
 
 impl Wanted {
@@ -80,6 +97,9 @@ impl Wanted {
             physical_network: physical_network_id,
             vlan,
             remotes: Arc::default(),
+            mtu: item.mtu,
+            subnets: item.subnets.clone(),
+            gateways: Arc::default(),
         };
         self.networks.insert(item.id, network);
         Ok(())
@@ -91,6 +111,7 @@ impl Wanted {
             network: item.network_id,
             mac: item.mac,
             addresses: item.addresses.clone().into(),
+            hostname: item.hostname.clone(),
         };
         self.ports.insert(item.id, port);
         Ok(())

@@ -31,6 +31,7 @@ fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        subnets: Vec::new(),
     })
 }
 
@@ -40,6 +41,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
+        hostname: None,
     })
 }
 

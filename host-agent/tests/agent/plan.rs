@@ -39,6 +39,7 @@ pub(crate) fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        subnets: Vec::new(),
     })
 }
 
@@ -49,6 +50,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
+        hostname: None,
     })
 }
 

@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use host_agent::pipeline::NetworkView;
 use openflow::PortNo;
 
-use crate::frame::{BROADCAST, Frame, Payload};
-use crate::world::{Delivered, PATCHES, UNPLANNED, World, deliver, ipv4, ipv6, mac};
+use crate::frame::{BROADCAST, Frame, Mac, Payload};
+use crate::world::{Delivered, GATEWAY, PATCHES, UNPLANNED, World, deliver, ipv4, ipv6, mac, send};
 
 /// Two networks on one physical network and one on another, all with the same addresses; in each,
 /// members 1 and 2 are here and 3 is elsewhere.
@@ -187,20 +187,21 @@ fn who_asks_for_the_own_address_is_not_told_that_it_is_taken() {
     });
 }
 
+fn nd(kind: u8, source: u8, target: u8, option: Option<Mac>) -> Frame {
+    let payload = Payload::Nd {
+        source: ipv6(source),
+        kind,
+        target: ipv6(target),
+        option,
+    };
+    Frame::new(mac(1), [0x33, 0x33, 0, 0, 0, 1], payload)
+}
+
 #[test]
-fn neighbour_solicitations_reach_the_network_and_forged_adverts_nobody() {
+fn neighbours_reach_the_network_unless_answered_and_forged_ones_nobody() {
     in_every_network(|network, send| {
-        let nd = |kind, source, target: u8, option| {
-            let payload = Payload::Nd {
-                source: ipv6(source),
-                kind,
-                target: ipv6(target),
-                option,
-            };
-            Frame::new(mac(1), [0x33, 0x33, 0, 0, 0, 1], payload)
-        };
         for good in [
-            nd(135, 1, 2, Some(mac(1))),
+            nd(135, 1, 4, Some(mac(1))),
             nd(135, 1, 2, None),
             nd(136, 1, 1, Some(mac(1))),
             nd(136, 1, 1, None),
@@ -225,28 +226,78 @@ fn neighbour_solicitations_reach_the_network_and_forged_adverts_nobody() {
 }
 
 #[test]
-fn a_client_may_ask_for_a_lease_and_nobody_may_give_one() {
+fn neighbours_are_found_here_for_ports_here_and_elsewhere_and_the_gateway() {
     in_every_network(|network, send| {
-        let dhcp = |source, destination, ports| {
-            let payload = Payload::Udp4 {
-                source,
-                destination,
-                ports,
-            };
-            Frame::new(mac(1), BROADCAST, payload)
-        };
-        let nobody = Ipv4Addr::UNSPECIFIED;
-        let ask = dhcp(nobody, Ipv4Addr::BROADCAST, (68, 67));
-        assert_eq!(send(&ask), expected(&ask, network, &[2], true));
-        for bad in [
-            dhcp(ipv4(1), Ipv4Addr::BROADCAST, (67, 68)),
-            dhcp(nobody, Ipv4Addr::BROADCAST, (67, 68)),
-            dhcp(nobody, Ipv4Addr::BROADCAST, (4000, 67)),
-            dhcp(nobody, ipv4(2), (68, 67)),
-        ] {
-            assert_eq!(send(&bad), Delivered::new(), "{bad:?}");
+        let gateway = model::MacAddr::gateway(network.number).octets();
+        for (target, owner) in [(2, mac(2)), (3, mac(3)), (GATEWAY, gateway)] {
+            let delivered = send(&nd(135, 1, target, Some(mac(1))));
+            assert_eq!(delivered.len(), 1);
+            let (port, frame) = delivered.into_iter().next().unwrap();
+            assert_eq!(port, network.locals[0].port);
+            let addresses = [mac(1), owner].concat();
+            assert_eq!(frame[..12], addresses);
+            let ends = [ipv6(target).octets(), ipv6(1).octets()].concat();
+            assert_eq!(frame[22..54], ends);
+            assert_eq!(frame[54..56], [136, 0]);
+            assert_eq!(frame[58..62], [0x60, 0, 0, 0]);
+            assert_eq!(frame[62..78], ipv6(target).octets());
+            assert_eq!(frame[78..86], [&[2, 1][..], &owner].concat());
         }
     });
+}
+
+#[test]
+fn a_client_may_ask_the_agent_for_a_lease_and_nobody_may_give_one() {
+    let world = world();
+    let tables = world.tables();
+    let port = world.networks[0].locals[0].port;
+    let dhcp = |source, destination, ports| {
+        let payload = Payload::Udp4 {
+            source,
+            destination,
+            ports,
+        };
+        Frame::new(mac(1), BROADCAST, payload)
+    };
+    let nobody = Ipv4Addr::UNSPECIFIED;
+    for ask in [
+        dhcp(nobody, Ipv4Addr::BROADCAST, (68, 67)),
+        dhcp(ipv4(1), ipv4(GATEWAY), (68, 67)),
+    ] {
+        let (delivered, asked) = send(&tables, port, &ask);
+        assert_eq!(delivered, Delivered::new());
+        assert_eq!(asked.unwrap().frame, ask.bytes());
+    }
+    for bad in [
+        dhcp(ipv4(1), Ipv4Addr::BROADCAST, (67, 68)),
+        dhcp(nobody, Ipv4Addr::BROADCAST, (67, 68)),
+        dhcp(nobody, Ipv4Addr::BROADCAST, (4000, 67)),
+        dhcp(nobody, ipv4(2), (68, 67)),
+    ] {
+        assert_eq!(
+            send(&tables, port, &bad),
+            (Delivered::new(), None),
+            "{bad:?}"
+        );
+    }
+}
+
+#[test]
+fn what_the_fabric_brings_never_asks_the_agent() {
+    let world = world();
+    let tables = world.tables();
+    for network in &world.networks {
+        let uplink = network.uplink.unwrap();
+        let ask = Payload::Udp4 {
+            source: Ipv4Addr::UNSPECIFIED,
+            destination: Ipv4Addr::BROADCAST,
+            ports: (68, 67),
+        };
+        for frame in [Frame::new(mac(3), BROADCAST, ask), nd(133, 1, 1, None)] {
+            let tagged = frame.tagged(0x8100, uplink.vlan.get());
+            assert_eq!(send(&tables, uplink.port, &tagged).1, None);
+        }
+    }
 }
 
 #[test]

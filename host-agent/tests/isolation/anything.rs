@@ -2,12 +2,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use host_agent::pipeline::cookie::Group;
+use host_agent::respond::Question;
 use openflow::PortNo;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
-use crate::world::{Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac};
+use crate::world::{Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, send};
 
 /// Addresses in use, and some that are not.
 fn any_mac() -> impl Strategy<Value = Mac> {
@@ -52,7 +54,7 @@ fn any_payload() -> impl Strategy<Value = Payload> {
     });
     let nd = (
         any_ipv6(),
-        134..138u8,
+        133..138u8,
         any_ipv6(),
         any::<Option<()>>(),
         any_mac(),
@@ -134,7 +136,8 @@ proptest! {
     #[test]
     fn nothing_comes_out_of_a_vif_but_in_its_own_name((world, port, frame) in any_case()) {
         let Some(network) = world.network_of(port) else { return Ok(()) };
-        if deliver(&world.tables(), port, &frame).is_empty() {
+        let (delivered, asked) = send(&world.tables(), port, &frame);
+        if delivered.is_empty() && asked.is_none() {
             return Ok(());
         }
         let sender = network.locals.iter().position(|local| local.port == port).unwrap();
@@ -156,11 +159,48 @@ proptest! {
             }
             Payload::Nd { source, kind, target, option } => {
                 let own = |it| it == ipv6(member) || own_link_local(it, member);
-                prop_assert!(kind == 135 || (kind == 136 && own(target)));
+                prop_assert!(matches!(kind, 133 | 135) || (kind == 136 && own(target)));
                 prop_assert!(own(source) || (source.is_unspecified() && kind == 135 && own(target)));
-                prop_assert!(option.is_none_or(|it| it == mac(member) || it == [0; 6]));
+                let honest = option.is_none_or(|it| it == mac(member) || it == [0; 6]);
+                prop_assert!(honest || kind == 133);
             }
             Payload::Other { eth_type } => prop_assert!(false, "type {:#x} came out", eth_type),
+        }
+    }
+}
+
+/// What a frame asks for, if it is a question at all.
+fn question(payload: &Payload) -> Option<Question> {
+    match payload {
+        Payload::Udp4 {
+            ports: (68, 67), ..
+        } => Some(Question::Dhcpv4),
+        Payload::Udp6 {
+            ports: (546, 547), ..
+        } => Some(Question::Dhcpv6),
+        Payload::Nd { kind: 133, .. } => Some(Question::RouterSolicit),
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn the_agent_is_asked_just_what_a_local_vif_asks_and_nobody_else_hears_it(
+        (world, port, frame) in any_case(),
+    ) {
+        let (delivered, asked) = send(&world.tables(), port, &frame);
+        let question = question(&frame.payload).filter(|_| frame.tags.is_empty());
+        match (asked, world.network_of(port)) {
+            (Some(asked), Some(network)) => {
+                prop_assert_eq!(Some(asked.userdata), question.map(|it| vec![it.code()]));
+                prop_assert_eq!(asked.cookie, Group::of(network.number).cookie());
+                prop_assert_eq!(asked.frame, frame.bytes());
+            }
+            (Some(_), None) => prop_assert!(false, "a stranger asked"),
+            (None, Some(_)) if question.is_some() => prop_assert!(delivered.is_empty()),
+            (None, _) => {}
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum Payload {
         ports: (u16, u16),
     },
     /// An ICMPv6 message with a target and one link-layer address option, as neighbour
-    /// solicitations and advertisements have.
+    /// solicitations and advertisements have; one of type 133 passes for a router solicitation.
     Nd {
         source: Ipv6Addr,
         kind: u8,
@@ -129,7 +129,8 @@ impl Payload {
                 let mut message = vec![*kind, 0, 0, 0, 0, 0, 0, 0];
                 message.extend(target.octets());
                 if let Some(mac) = option {
-                    message.extend([kind - 134, 1]);
+                    let to_own = u8::from(*kind != 133 && *kind != 135);
+                    message.extend([1 + to_own, 1]);
                     message.extend(mac);
                 }
                 let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);

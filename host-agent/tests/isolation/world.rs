@@ -7,13 +7,16 @@ use std::sync::Arc;
 use host_agent::pipeline::{self, LocalPort, NetworkView, RemotePort, Uplink};
 use model::MacAddr;
 use openflow::PortNo;
-use openflow::table::{Connections, Packet, Tables};
+use openflow::table::{Connections, Packet, Tables, ToController};
 use proptest::prelude::*;
 
 use crate::frame::{Frame, Mac};
 
 /// A port of the bridge that no plan knows.
 pub(crate) const UNPLANNED: PortNo = PortNo(400);
+
+/// The gateway is this member of every network, although no port.
+pub(crate) const GATEWAY: u8 = 200;
 
 /// The patch ports to the two physical networks.
 pub(crate) const PATCHES: [PortNo; 2] = [PortNo(500), PortNo(501)];
@@ -56,6 +59,7 @@ impl World {
                     uplink,
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
+                    gateways: addresses(GATEWAY),
                 }
             });
         Self {
@@ -107,19 +111,34 @@ impl World {
     }
 }
 
-/// Puts a frame in, and gives what comes out. Nothing may come out twice.
+/// Puts a frame in, and gives what comes out. Nothing may come out twice, and what the agent is
+/// asked does not go anywhere else.
 pub(crate) fn deliver(tables: &Tables, port: PortNo, frame: &Frame) -> Delivered {
+    send(tables, port, frame).0
+}
+
+/// Puts a frame in, and gives what comes out and what the agent is asked.
+pub(crate) fn send(
+    tables: &Tables,
+    port: PortNo,
+    frame: &Frame,
+) -> (Delivered, Option<ToController>) {
     let outcome = tables.evaluate(
         Packet::new(port, frame.bytes()),
         &mut Connections::default(),
     );
     assert_eq!(outcome.failure, None);
-    assert_eq!(outcome.controllers, []);
     let count = outcome.outputs.len();
     let outputs = outcome.outputs.into_iter();
     let delivered: Delivered = outputs.map(|output| (output.port, output.frame)).collect();
     assert_eq!(delivered.len(), count, "something came out twice");
-    delivered
+    let mut asked = outcome.controllers;
+    assert!(asked.len() <= 1, "the agent was asked twice");
+    assert!(
+        asked.is_empty() || delivered.is_empty(),
+        "asked and delivered"
+    );
+    (delivered, asked.pop())
 }
 
 /// The same addresses in every network.

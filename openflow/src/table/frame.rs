@@ -60,6 +60,17 @@ struct Nd {
     first_option: u8,
 }
 
+impl Nd {
+    /// The addresses by the kind of option that holds them.
+    fn address(&mut self, kind: u8) -> Option<&mut Option<usize>> {
+        match kind {
+            1 => Some(&mut self.source_address),
+            2 => Some(&mut self.target_address),
+            _ => None,
+        }
+    }
+}
+
 impl Frame {
     /// The frame as it would go out.
     pub(super) fn bytes(&self) -> &[u8] {
@@ -152,6 +163,7 @@ impl Frame {
                 self.set_tag(value & 0x1fff, mask & 0x1fff);
                 return true;
             }
+            Field::NdOptionsType => return self.set_first_option(value),
             _ => {}
         }
         let Some(place) = self.place(field).filter(|place| self.is_writable(*place)) else {
@@ -162,6 +174,24 @@ impl Frame {
         let mut bytes = Vec::with_capacity(place.bytes);
         put_number(&mut bytes, word, place.bytes);
         self.write(place.at, &bytes);
+        true
+    }
+
+    /// Makes the first address option one of another kind: what held the sender's address in a
+    /// solicitation holds the target's in the advertisement made of it.
+    fn set_first_option(&mut self, kind: u128) -> bool {
+        let kind = u8::try_from(kind).unwrap_or(0);
+        let Some(nd) = &mut self.nd else {
+            return false;
+        };
+        let Some(at) = nd.address(nd.first_option).and_then(Option::take) else {
+            return false;
+        };
+        if let Some(address) = nd.address(kind) {
+            *address = Some(at);
+        }
+        nd.first_option = kind;
+        self.write(at - 2, &[kind]);
         true
     }
 

@@ -203,11 +203,7 @@ impl Frame {
             if length == 0 || at + length > end {
                 break;
             }
-            let slot = match kind {
-                1 => Some(&mut nd.source_address),
-                2 => Some(&mut nd.target_address),
-                _ => None,
-            };
+            let slot = nd.address(kind);
             if let Some(slot) = slot.filter(|_| length == 8) {
                 if slot.is_some() {
                     // Twice the same: nothing of it is believed.

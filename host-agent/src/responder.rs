@@ -1,0 +1,193 @@
+//! The task that answers what the switch asks: DHCP and router solicitations of this host's ports.
+//!
+//! ```text
+//!   br-int --packet-in--> which port, by the switch's word --> respond() --packet-out--> br-int
+//!                                      ^
+//!                       Known: the plan and who is plugged, from the reconcile task
+//! ```
+//!
+//! It has a connection of its own, so that questions wait for no bundle of flows and no flood of
+//! them hides what the reconcile task has to hear. All it knows is in the plan on disk: it answers
+//! while the controller is away.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use model::{MacAddr, PortId};
+use openflow::PortNo;
+use openflow::client::{Client, Error, Event, Events, Options};
+use openflow::message::{AsyncConfig, PacketIn, PacketOut, ToSwitch};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::debug;
+
+use crate::binding::Binding;
+use crate::observe::INTEGRATION_BRIDGE;
+use crate::pipeline::answer::deliver;
+use crate::pipeline::cookie::Group;
+use crate::respond::{self, PortConfig, Question, respond};
+use crate::wanted::{Wanted, WantedNetwork, WantedPort};
+
+/// The pause between attempts to reach a switch that is not there.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How often guests are told of their router anew, long before what they were told runs out.
+const ADVERTISE_EVERY: Duration = Duration::from_secs(600);
+
+/// How many answers go out before the next question is looked at.
+const BATCH: usize = 64;
+
+/// What the switch shall tell us of: what flows send to a controller, and nothing else.
+const TOLD: AsyncConfig = AsyncConfig {
+    packet_in: 1 << 1,
+    port_status: 0,
+    flow_removed: 0,
+};
+
+/// Who is plugged where, and what the plan says of them.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    wanted: Arc<Wanted>,
+    ports: BTreeMap<PortNo, PortId>,
+}
+
+impl Known {
+    /// The ports that this binding plugs.
+    #[must_use]
+    pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
+        let carriers = binding.carriers.iter();
+        Self {
+            wanted: Arc::clone(wanted),
+            ports: carriers.map(|(id, it)| (it.port, *id)).collect(),
+        }
+    }
+
+    /// Tells the other end of a channel, if it is news.
+    pub fn publish(self, sender: &watch::Sender<Arc<Self>>) {
+        sender.send_if_modified(|held| {
+            let same = Arc::ptr_eq(&held.wanted, &self.wanted) && held.ports == self.ports;
+            if !same {
+                *held = Arc::new(self);
+            }
+            !same
+        });
+    }
+
+    fn port(&self, number: PortNo) -> Option<(&WantedPort, &WantedNetwork)> {
+        let port = self.wanted.ports.get(self.ports.get(&number)?)?;
+        Some((port, self.wanted.networks.get(&port.network)?))
+    }
+
+    /// What the switch shall send because a port asked for it.
+    fn answer(&self, packet: &PacketIn) -> Option<PacketOut> {
+        let number = packet.in_port()?;
+        let (port, network) = self.port(number)?;
+        let [code] = packet.userdata[..] else {
+            return None;
+        };
+        // The number may by now be another port's, of another network than the flow that asks.
+        if Group::from_cookie(packet.cookie) != Some(Group::of(network.number)) {
+            return None;
+        }
+        let question = Question::from_code(code)?;
+        let frame = respond(question, &packet.data, &config(port, network))?;
+        Some(packet_out(network, number, frame))
+    }
+
+    /// What tells every port of its router.
+    fn advertisements(&self) -> Vec<PacketOut> {
+        let numbers = self.ports.keys();
+        let all = numbers.filter_map(|number| {
+            let (port, network) = self.port(*number)?;
+            let frame = respond::advertise(&config(port, network))?;
+            Some(packet_out(network, *number, frame))
+        });
+        all.collect()
+    }
+}
+
+fn config<'a>(port: &'a WantedPort, network: &'a WantedNetwork) -> PortConfig<'a> {
+    PortConfig {
+        mac: port.mac,
+        gateway_mac: MacAddr::gateway(network.number),
+        mtu: network.mtu,
+        hostname: port.hostname.as_ref(),
+        addresses: &port.addresses,
+        subnets: &network.subnets,
+    }
+}
+
+fn packet_out(network: &WantedNetwork, port: PortNo, frame: Vec<u8>) -> PacketOut {
+    PacketOut {
+        in_port: PortNo::CONTROLLER,
+        actions: deliver(network.number, port),
+        data: frame,
+    }
+}
+
+/// Answers for ever.
+pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>) {
+    let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
+    loop {
+        if let Err(error) = serve(&socket, &mut known).await {
+            debug!("{:#}", anyhow::Error::from(error));
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Answers until the connection is gone.
+async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result<(), Error> {
+    let client = Client::connect(socket, Options::default()).await?;
+    let mut events = client.events();
+    client.subscribe(TOLD).await?;
+    let mut advertise = interval(ADVERTISE_EVERY);
+    advertise.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let answers = tokio::select! {
+            event = events.next() => {
+                let Some(event) = event else { return Ok(()) };
+                let known = Arc::clone(&known.borrow());
+                answers(&known, event, &mut events)
+            }
+            _ = advertise.tick() => known.borrow().advertisements(),
+        };
+        send(&client, answers).await?;
+    }
+}
+
+/// The answers to a question and to others that wait already.
+fn answers(known: &Known, first: Event, events: &mut Events) -> Vec<PacketOut> {
+    let mut answers = Vec::new();
+    let mut next = Some(first);
+    while let Some(event) = next {
+        if let Event::PacketIn(packet) = event {
+            answers.extend(known.answer(&packet));
+        }
+        next = match answers.len() < BATCH {
+            true => events.next().now_or_never().flatten(),
+            false => None,
+        };
+    }
+    answers
+}
+
+/// Sends in batches. One that the switch refuses concerns nobody else.
+async fn send(client: &Client, answers: Vec<PacketOut>) -> Result<(), Error> {
+    let mut answers = answers.into_iter().map(ToSwitch::PacketOut).peekable();
+    while answers.peek().is_some() {
+        let batch = answers.by_ref().take(BATCH).collect();
+        match client.send(batch).await {
+            Ok(()) => {}
+            Err(Error::Refused(refusal)) => debug!(?refusal, "the switch refused an answer"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
