@@ -141,11 +141,12 @@ impl Request {
         {
             return Ok(Progress::Complete);
         }
-        self.answer_bytes += frame.len();
+        self.answer_bytes += frame.len() + size_of::<Bytes>();
         if self.answer_bytes > limit {
             return Err(Error::AnswerTooLong { limit });
         }
-        self.answer.frames.push(frame.clone());
+        // A copy: a frame is part of a large buffer, which it would keep.
+        self.answer.frames.push(Bytes::copy_from_slice(frame));
         let more = match self.awaits {
             Awaits::Reply => false,
             Awaits::Parts => multipart::has_more(frame),
