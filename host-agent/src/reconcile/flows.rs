@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{NetworkId, PhysicalNetworkId};
 use model::plan::Generation;
+use model::{NetworkId, PhysicalNetworkId};
 use openflow::Flow;
 use openflow::client::Error;
 
