@@ -174,9 +174,10 @@ impl Fleet {
 impl Fleet {
     /// A session of this host opened; it takes the place of an older one.
     fn open(&self, host: HostId, address: IpAddr, agent_version: String) -> Opened {
+        let mut outboxes = self.outboxes();
+        // Under the lock, as in `close`: whichever comes last must have the last word.
         self.observe(|observed| observed.connected_from(host, address, agent_version));
         self.inventory_changed.notify_one();
-        let mut outboxes = self.outboxes();
         outboxes.last_session += 1;
         let opened = Opened {
             session: outboxes.last_session,

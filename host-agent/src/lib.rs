@@ -13,6 +13,7 @@
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
 //! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
+//! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
@@ -31,6 +32,7 @@ pub mod reconcile;
 pub mod respond;
 pub mod responder;
 pub mod session;
+pub mod shield;
 pub mod status;
 pub mod switch;
 pub mod topology;

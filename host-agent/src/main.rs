@@ -1,5 +1,6 @@
 //! The program of one host's agent.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use host_agent::plan_store::PlanStore;
 use host_agent::reconcile::{Channels, Reconciler, Settings};
 use host_agent::responder;
 use host_agent::session::{Controller, Session};
+use host_agent::shield;
 use host_agent::status::Remarks;
 use model::plan::HostPlan;
 use ovsdb::{Client, Endpoint, Options};
@@ -66,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
 
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
+    let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone()));
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
@@ -96,6 +99,7 @@ async fn main() -> anyhow::Result<()> {
     let mut conversing = tokio::spawn(session.run(controller));
     ready();
     tokio::select! {
+        ended = &mut shielding => ended.context("the shield's task failed"),
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = &mut responding => ended.context("the task that answers ports failed"),
@@ -120,6 +124,7 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

@@ -9,9 +9,9 @@ use tracing::{info, warn};
 /// How many events are kept.
 const KEPT: usize = 1_000;
 
-/// How many events a host may cause in a minute: a host that says too much must not push out
-/// what others said.
-const PER_HOST_AND_MINUTE: u32 = 100;
+/// How many events of one kind a host may cause in a minute: a host that says too much must not
+/// push out what others said, nor what matters more.
+const PER_MINUTE: u32 = 50;
 
 /// The longest message, in characters.
 pub(super) const MESSAGE_CHARS_MAX: usize = 500;
@@ -26,8 +26,8 @@ pub(crate) struct Events {
 struct Ring {
     events: VecDeque<Event>,
     last_id: u64,
-    /// By host: the present minute, and the events caused in it.
-    said: HashMap<HostId, (i64, u32)>,
+    /// By host and kind: the present minute, and the events caused in it.
+    said: HashMap<(HostId, EventKind), (i64, u32)>,
 }
 
 impl Events {
@@ -42,17 +42,17 @@ impl Events {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let at = Timestamp::now();
         let minute = at.unix_seconds() / 60;
-        let said = ring.said.entry(host).or_default();
+        let said = ring.said.entry((host, kind)).or_default();
         if said.0 != minute {
             *said = (minute, 0);
         }
         said.1 = said.1.saturating_add(1);
         let said = said.1;
-        if said < PER_HOST_AND_MINUTE {
+        if said < PER_MINUTE {
             ring.push(at, kind, host, shortened(message.into()));
-        } else if said == PER_HOST_AND_MINUTE {
-            let message = "the host says too much; the rest of this minute is left out";
-            ring.push(at, EventKind::Remark, host, message.into());
+        } else if said == PER_MINUTE {
+            let message = "and more of this kind on this host, left out for a minute";
+            ring.push(at, kind, host, message.into());
         }
     }
 }
@@ -106,17 +106,19 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_says_too_much_does_not_push_out_the_others() {
+    fn a_host_that_says_too_much_does_not_push_out_the_others_or_what_matters() {
         let (quiet, noisy) = (Id::generate(), Id::generate());
         let events = Events::default();
         events.add(EventKind::Remark, quiet, "x".repeat(10_000));
         for _ in 0..10 * KEPT {
             events.add(EventKind::Remark, noisy, "again");
         }
+        events.add(EventKind::HostLost, noisy, "at last");
         let all = events.all();
         assert_eq!(all[0].host_id, Some(quiet));
         assert_eq!(all[0].message.len(), MESSAGE_CHARS_MAX);
         // Two minutes' worth, should one end in between.
-        assert!(all.len() <= 1 + 2 * PER_HOST_AND_MINUTE as usize);
+        assert!(all.len() <= 2 + 2 * PER_MINUTE as usize);
+        assert_eq!(all.last().unwrap().kind, EventKind::HostLost);
     }
 }

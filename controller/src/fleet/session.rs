@@ -105,8 +105,8 @@ struct Heard {
 }
 
 impl Session {
-    /// Speaks with the host until the session ends.
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S) {
+    /// Speaks with the host until the session ends. It is a stranger no more once it is welcome.
+    async fn run<S: AsyncRead + AsyncWrite + Unpin, T>(self, stream: S, stranger: T) {
         let (mut sink, mut stream) = Framed::new(stream, ControllerCodec::default()).split();
         let name = &self.host.name;
         let agent_version = match self.greet(&mut sink, &mut stream).await {
@@ -116,6 +116,7 @@ impl Session {
                 return info!(host.id = %self.host.id, reason, "no session with host {name}");
             }
         };
+        drop(stranger);
         let opened = self.fleet().open(self.host.id, self.address, agent_version);
         let message = format!("host {name} connected from {}", self.address);
         self.event(EventKind::HostConnected, message);

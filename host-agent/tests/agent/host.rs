@@ -11,6 +11,16 @@ use crate::plan;
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
+/// Runs a test in a network namespace of its own, which ends with it: what the agent does to the
+/// kernel's links and filters, it does there.
+pub(crate) fn in_namespace(test: impl Future<Output = ()>) {
+    // Threads and processes inherit the namespace of the thread that makes them.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    run("ip", Path::new("/"), &["link", "set", "lo", "up"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(test);
+}
+
 pub(crate) struct Host {
     pub(crate) controller: Controller,
     agent: Option<Process>,
@@ -33,8 +43,15 @@ impl Drop for Host {
     /// A test that fails shows what the agent had to say.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.folder.path().join("bulkhead-agent.log"));
-            eprintln!("the agent's log:\n{}", log.unwrap_or_default());
+            for log in ["bulkhead-agent.log", "ovs-vswitchd.log"] {
+                let text = std::fs::read_to_string(self.folder.path().join(log));
+                eprintln!("{log}:\n{}", text.unwrap_or_default());
+            }
+            eprintln!("{}", self.ofctl(&["dump-ports-desc", "br-int"]));
+            eprintln!(
+                "{}",
+                self.vsctl(&["--columns=name,ofport,error", "list", "Interface"])
+            );
         }
     }
 }

@@ -9,8 +9,7 @@ use clients::{dhclient, ip, sysctl, udhcpc};
 use etherparse::PacketBuilder;
 use lab::Signal;
 use serde_json::json;
-use tests::rest::Rest;
-use tests::{Instance, Plug, Pool, PoolSpec, eventually, frame};
+use tests::{Instance, Plug, Pool, PoolSpec, Rest, eventually, frame};
 
 use crate::PATIENCE;
 
@@ -26,7 +25,7 @@ impl Scene {
         pool.must("physical-network-create name=private role=private nic=eth1 vlans=100-199");
         pool.must("tenant-create name=acme");
         let network = pool.json("vlan-create tenant=acme name=web mtu=1400");
-        let data = pool.lab().controller().unwrap().data_directory().to_owned();
+        let data = pool.lab().controller().unwrap().directory().to_owned();
         pool.wait(async {
             let rest = Rest::open(&data);
             let four = json!({
@@ -151,7 +150,8 @@ fn real_clients_are_configured_also_while_the_controller_is_away() {
     scene.pool.wait(killed).unwrap();
     // And by agents that know the plan from their disks only.
     for number in [1, 2] {
-        let agent = scene.pool.host(number).agent().unwrap();
+        let host = scene.pool.host(number);
+        let agent = host.agent().unwrap();
         scene.pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
         scene.pool.wait(agent.start()).unwrap();
     }
@@ -171,7 +171,8 @@ fn neighbours_are_found_without_their_host_hearing_of_it_and_without_an_agent() 
     eventually("they reach each other", PATIENCE, || {
         pings_ipv6(one, ipv6(2))
     });
-    let agent = scene.pool.host(1).agent().unwrap();
+    let host = scene.pool.host(1);
+    let agent = host.agent().unwrap();
     scene.pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
     ip(one, "neighbour flush dev eth0");
     let sniffer = two.sniff();
@@ -189,7 +190,7 @@ fn neighbours_are_found_without_their_host_hearing_of_it_and_without_an_agent() 
 /// What a rogue server would say: an offer, an advertisement of DHCPv6 and one of a router.
 fn rogue_frames(rogue: &Instance, victim: &Instance) -> Vec<Vec<u8>> {
     let mark = b"BULKHEAD rogue";
-    let own = PacketBuilder::ethernet2(rogue.mac, victim.mac);
+    let own = || PacketBuilder::ethernet2(rogue.mac, victim.mac);
     let [a, b, c, d, e, f] = rogue.mac;
     let link_local = [
         0xfe,
@@ -212,14 +213,13 @@ fn rogue_frames(rogue: &Instance, victim: &Instance) -> Vec<Vec<u8>> {
     let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1).octets();
     let everybody = Ipv4Addr::BROADCAST.octets();
     let mut frames = vec![Vec::new(); 3];
-    let offer = own
-        .clone()
+    let offer = own()
         .ipv4(rogue.address.octets(), everybody, 64)
         .udp(67, 68);
     offer.write(&mut frames[0], mark).unwrap();
-    let offer = own.clone().ipv6(link_local, all_nodes, 64).udp(547, 546);
+    let offer = own().ipv6(link_local, all_nodes, 64).udp(547, 546);
     offer.write(&mut frames[1], mark).unwrap();
-    let router = own
+    let router = own()
         .ipv6(link_local, all_nodes, 255)
         .icmpv6_raw(134, 0, [64, 0, 1, 0]);
     router.write(&mut frames[2], mark).unwrap();

@@ -1,13 +1,14 @@
 //! Where agents connect: only hosts with a certificate of our authority get as far as a session.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -20,7 +21,10 @@ use crate::fleet::identity::{self, Identity};
 use crate::service::Service;
 
 /// The most connections that may be saying who they are at a time; more wait in the kernel.
-const HANDSHAKES_MAX: usize = 256;
+const STRANGERS_MAX: usize = 256;
+
+/// The most of them from one address; more are closed, so that nobody can keep others out.
+const STRANGERS_PER_ADDRESS_MAX: usize = 64;
 
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -36,13 +40,10 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let acceptor = TlsAcceptor::from(tls);
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let strangers = Strangers::default();
     let sessions = TaskTracker::new();
-    while let Some(accepted) = stop
-        .run_until_cancelled(accept(&listener, &handshakes))
-        .await
-    {
-        let (stream, address, permit) = match accepted {
+    while let Some(accepted) = stop.run_until_cancelled(strangers.accept(&listener)).await {
+        let (stream, address, stranger) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "could not accept an agent; trying again");
@@ -52,33 +53,83 @@ pub async fn serve(
         };
         let (service, acceptor, stop) = (service.clone(), acceptor.clone(), stop.clone());
         sessions.spawn(stop.run_until_cancelled_owned(async move {
-            let Some((host, stream)) = identify(&acceptor, stream, address, timing).await else {
-                return;
-            };
-            drop(permit);
-            let address = address.ip().to_canonical();
-            let session = Session {
-                service,
-                timing,
-                host,
-                address,
-            };
-            session.run(stream).await;
+            if let Some((host, stream)) = identify(&acceptor, stream, address, timing).await {
+                let address = address.ip().to_canonical();
+                let session = Session {
+                    service,
+                    timing,
+                    host,
+                    address,
+                };
+                session.run(stream, stranger).await;
+            }
         }));
     }
     sessions.close();
     sessions.wait().await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    handshakes: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = handshakes.clone().acquire_owned().await;
-    let permit = permit.map_err(io::Error::other)?;
-    let (stream, address) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, address, permit))
+/// Connections of which we do not know yet who they are.
+#[derive(Clone, Default)]
+struct Strangers {
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    left: Arc<Notify>,
+}
+
+/// One of them; no longer when dropped.
+pub(super) struct Stranger {
+    strangers: Strangers,
+    address: IpAddr,
+}
+
+impl Strangers {
+    /// The next connection that is let in.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> io::Result<(TcpStream, SocketAddr, Stranger)> {
+        loop {
+            while self.counts().values().sum::<usize>() >= STRANGERS_MAX {
+                self.left.notified().await;
+            }
+            let (stream, address) = listener.accept().await?;
+            if let Some(stranger) = self.admit(address.ip()) {
+                stream.set_nodelay(true)?;
+                return Ok((stream, address, stranger));
+            }
+            debug!(%address, "too many agents from one address are saying who they are");
+        }
+    }
+
+    fn admit(&self, address: IpAddr) -> Option<Stranger> {
+        let mut counts = self.counts();
+        let count = counts.entry(address).or_default();
+        if *count >= STRANGERS_PER_ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Stranger {
+            strangers: self.clone(),
+            address,
+        })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let mut counts = self.strangers.counts();
+        match counts.get_mut(&self.address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => _ = counts.remove(&self.address),
+        }
+        self.strangers.left.notify_one();
+    }
 }
 
 /// The TLS handshake, and who the host is by its certificate.

@@ -191,13 +191,31 @@ async fn an_agent_that_does_not_read_loses_the_session() {
     };
     let mut deaf = Framed::new(ours, AgentCodec::default());
     deaf.send(hello()).await.unwrap();
-    session.run(theirs).await;
+    session.run(theirs, ()).await;
     let lost = lab.events(EventKind::HostLost);
     let reason = "does not read";
     assert!(
         lost.iter().any(|it| it.message.contains(reason)),
         "{lost:?}"
     );
+}
+
+#[tokio::test]
+async fn strangers_from_one_address_cannot_use_up_all_patience() {
+    let lab = Lab::new(Timing::default()).await;
+    let mut strangers = Vec::new();
+    for _ in 0..100 {
+        strangers.push(tokio::net::TcpStream::connect(lab.address).await.unwrap());
+    }
+    let mut closed = 0;
+    for stranger in &mut strangers {
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_millis(20), stranger.read(&mut byte));
+        closed += usize::from(matches!(read.await, Ok(Ok(0) | Err(_))));
+    }
+    assert_eq!(closed, 36);
+    drop(strangers);
+    Agent::with_plan(&lab, "h1").await;
 }
 
 #[tokio::test]
