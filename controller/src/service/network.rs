@@ -61,12 +61,14 @@ fn carrier<'a>(
     match (private.next(), private.next()) {
         (Some(only), None) => Some(only),
         (None, _) => {
-            let message = "the pool has no private physical network; make one first";
+            let message = "is missing, and the pool has no private physical network to take; \
+                           make one first";
             faults.add(FIELD, FieldCode::Required, message);
             None
         }
         (Some(_), Some(_)) => {
-            let message = "the pool has several private physical networks; say which";
+            let message = "is missing, and the pool has several private physical networks; \
+                           say which";
             faults.add(FIELD, FieldCode::Required, message);
             None
         }
@@ -94,7 +96,8 @@ fn check_fit(
         .mtu
         .is_some_and(|mtu| !(*MTUS.start()..=largest).contains(&mtu))
     {
-        let message = format!("must be from {} to {largest}", MTUS.start());
+        let asked = request.mtu.unwrap_or_default();
+        let message = format!("got {asked}; expected {} to {largest}", MTUS.start());
         faults.add("mtu", FieldCode::OutOfRange, message);
     }
 }
@@ -104,7 +107,7 @@ fn check_vlan(intent: &Intent, carrier: &PhysicalNetwork, vlan: VlanId, faults: 
         return; // The role was refused already.
     };
     if !ranges.contains(vlan) {
-        let message = format!("must be one of {ranges} on {}", carrier.name);
+        let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
         faults.add("vlan", FieldCode::OutOfRange, message);
     }
     if let Some(owner) = intent.network_on(&segment(carrier, vlan)) {
