@@ -16,20 +16,20 @@ pub(super) fn check(cidr: IpNet, handout: &Handout, faults: &mut Faults) {
     for (index, route) in handout.routes.iter().enumerate() {
         let field = format!("routes[{index}]");
         let IpNet::V4(_) = cidr else {
-            let message = "must not be given for IPv6: neither DHCPv6 nor we can hand routes out";
+            let message = format!("got {route}; expected none: {cidr} is IPv6, which has no such");
             faults.add(&field, FieldCode::Inconsistent, message);
             continue;
         };
         if !cidr.contains(&IpAddr::V4(route.next_hop)) {
-            let message = format!("the next hop {} must be in {cidr}", route.next_hop);
+            let message = format!("got {route}; expected a next hop in {cidr}");
             faults.add(&field, FieldCode::Inconsistent, message);
         }
         if route.destination.prefix_len() == 0 {
-            let message = "the default route is the one to the gateway";
+            let message = format!("got {route}; the default route is the one to the gateway");
             faults.add(&field, FieldCode::Inconsistent, message);
         }
         if !destinations.insert(route.destination) {
-            let message = format!("there is another route to {}", route.destination);
+            let message = format!("{} is in the list twice; give it once", route.destination);
             faults.add(&field, FieldCode::Duplicate, message);
         }
     }
@@ -40,10 +40,12 @@ fn check_resolvers(resolvers: &[IpAddr], faults: &mut Faults) {
     for (index, resolver) in resolvers.iter().enumerate() {
         let field = format!("dns[{index}]");
         if resolver.is_unspecified() || resolver.is_multicast() {
-            faults.add(&field, FieldCode::OutOfRange, "must be a unicast address");
+            let message = format!("got {resolver}; expected a unicast address");
+            faults.add(&field, FieldCode::OutOfRange, message);
         }
         if !seen.insert(resolver) {
-            faults.add(&field, FieldCode::Duplicate, "is in the list twice");
+            let message = format!("{resolver} is in the list twice; give it once");
+            faults.add(&field, FieldCode::Duplicate, message);
         }
     }
 }

@@ -58,8 +58,9 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    if request.mac == Some(MacAddr::gateway(network.number)) {
-        let message = "is kept for the network's gateway";
+    let gateway = MacAddr::gateway(network.number);
+    if request.mac == Some(gateway) {
+        let message = format!("{gateway} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }
     let addresses = request.addresses.as_deref().unwrap_or_default();
