@@ -68,6 +68,7 @@ async fn network(service: &Service) -> NetworkId {
         gateway: None,
         pool_first: None,
         pool_last: None,
+        handout: model::Handout::default(),
     };
     service.subnet_create(caller(), subnet).await.unwrap();
     network.id
