@@ -164,7 +164,7 @@ proptest! {
                 let honest = option.is_none_or(|it| it == mac(member) || it == [0; 6]);
                 prop_assert!(honest || kind == 133);
             }
-            Payload::Other { eth_type } => prop_assert!(false, "type {:#x} came out", eth_type),
+            Payload::Other { eth_type } | Payload::Bytes { eth_type, .. } => prop_assert!(false, "type {:#x} came out", eth_type),
         }
     }
 }
