@@ -13,9 +13,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use api::client::{Client, Server};
 use api::tls::{self, Identity};
+use api::token::TokenDigest;
 use clap::Parser;
 use flow_collector::Config;
-use flow_collector::program::{self, Rest, Token};
+use flow_collector::program::{self, Rest};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -88,7 +89,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let rest = Rest {
         listen: arguments.api_listen,
         tls: tls::server_config(identity, None)?,
-        token: Token::new(token),
+        token: TokenDigest::of(token),
     };
     let config = Config {
         listen: arguments.listen,
