@@ -20,7 +20,7 @@ ip address replace "$ip/$mask" dev "$interface"
 ip link set "$interface" mtu "$mtu"
 set -- $staticroutes
 while [ $# -ge 2 ]; do ip route replace "$1" via "$2" dev "$interface"; shift 2; done
-env > "$(dirname "$0")/told"
+env > "$0.env"; mv "$0.env" "$(dirname "$0")/told"
 "#;
 
 /// Does what dhclient's own script does, but for name servers and the host's name.
@@ -29,10 +29,10 @@ case $reason in
 BOUND|REBOOT|RENEW|REBIND)
     ip address replace "$new_ip_address/24" dev "$interface"
     ip link set "$interface" mtu "$new_interface_mtu"
-    env > "$(dirname "$0")/told" ;;
+    env > "$0.env"; mv "$0.env" "$(dirname "$0")/told" ;;
 BOUND6|RENEW6|REBIND6)
     ip address replace "$new_ip6_address/128" dev "$interface" nodad
-    env > "$(dirname "$0")/told" ;;
+    env > "$0.env"; mv "$0.env" "$(dirname "$0")/told" ;;
 esac
 exit 0
 "#;
