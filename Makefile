@@ -6,7 +6,7 @@
 .PHONY: help tools build demo test check bench fuzz deny clean
 
 # What the tests, the demo and the benches run: real switches, namespaces, real clients.
-PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool \
+PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool nftables \
             util-linux procps xz-utils gcc g++ libc6-dev pkg-config ca-certificates
 
 # Programs that a lab starts; they stand beside each other in target/debug.

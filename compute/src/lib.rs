@@ -14,6 +14,11 @@ use model::Driver;
 use model::plan::PlannedInstance;
 use model::report::InstanceReport;
 
+/// The group (`ip link set … group`) of every VIF's link on the host. The agent drops what such a
+/// link would exchange with the host's own protocol stack; a driver that makes links puts them into
+/// it from the start.
+pub const SHIELDED_GROUP: u32 = 48_077;
+
 /// A driver that runs instances.
 pub trait Hypervisor: Send + Sync {
     /// Which driver this is.

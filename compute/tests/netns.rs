@@ -1,5 +1,7 @@
 //! The netns driver on a real kernel and a real ovsdb-server (no switch is needed to plug).
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use compute::Hypervisor;
 use compute::netns::Netns;
 use model::plan::{PlannedInstance, PlannedInterface};
-use model::{Driver, Id, MacAddr, PortId};
+use model::{Driver, Id, MacAddr};
 use ovsdb::{Client, Endpoint, MonitorRequest, Operation, Options};
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";

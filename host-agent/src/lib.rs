@@ -13,6 +13,7 @@
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
 //! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
+//! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -27,6 +28,7 @@ pub mod pipeline;
 pub mod plan_store;
 pub mod reconcile;
 pub mod session;
+pub mod shield;
 pub mod status;
 pub mod switch;
 pub mod topology;

@@ -12,6 +12,7 @@ use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
 use host_agent::reconcile::{Channels, Reconciler, Settings};
 use host_agent::session::{Controller, Session};
+use host_agent::shield;
 use host_agent::status::Remarks;
 use model::plan::HostPlan;
 use ovsdb::{Client, Endpoint, Options};
@@ -64,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
 
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
+    let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone()));
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
@@ -92,6 +94,7 @@ async fn main() -> anyhow::Result<()> {
     let mut conversing = tokio::spawn(session.run(controller));
     ready();
     tokio::select! {
+        ended = &mut shielding => ended.context("the shield's task failed"),
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = &mut conversing => ended.context("the session's task failed"),

@@ -36,7 +36,7 @@ use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
-use flows::Networks;
+use flows::{Networks, Sight};
 
 /// How often everything is looked at again when nothing calls for it.
 const RESYNC: Duration = Duration::from_secs(30);
@@ -82,6 +82,8 @@ pub struct Reconciler {
     wanted: Option<Arc<Wanted>>,
     networks: Networks,
     status: Status,
+    /// When everything is looked at again.
+    resync_at: Instant,
 }
 
 /// The integration bridge's OpenFlow connection.
@@ -114,21 +116,22 @@ impl Reconciler {
             wanted: None,
             networks: Networks::default(),
             status: Status::default(),
+            resync_at: Instant::now(),
         }
     }
 
     /// Reconciles for ever; ends when the database client does.
     pub async fn run(mut self) {
         self.await_switch().await;
-        let mut resync_at = Instant::now();
         loop {
-            if resync_at <= Instant::now() {
+            self.take_plan();
+            if self.resync_at <= Instant::now() {
                 self.look_around().await;
-                resync_at = Instant::now() + RESYNC;
+                self.resync_at = Instant::now() + RESYNC;
             }
             let wake_at = match self.pass().await {
-                Outcome::Done => resync_at,
-                Outcome::Again => resync_at.min(Instant::now() + RETRY),
+                Outcome::Done => self.resync_at,
+                Outcome::Again => self.resync_at.min(Instant::now() + RETRY),
             };
             if self.wait(wake_at).await.is_err() {
                 return;
@@ -170,7 +173,6 @@ impl Reconciler {
     }
 
     async fn pass(&mut self) -> Outcome {
-        self.take_plan();
         let observed = Observed::new(&self.monitor.snapshot());
         let Some(wanted) = self.wanted.clone() else {
             return self.pass_without_plan(&observed).await;
@@ -211,11 +213,19 @@ impl Reconciler {
 
     fn take_plan(&mut self) {
         let plan = self.channels.plan.borrow_and_update().clone();
-        let held = self.wanted.as_ref().map(|wanted| wanted.generation);
-        if let Some(plan) = plan.filter(|plan| Some(plan.generation) != held) {
-            info!(plan.generation = %plan.generation, "carrying out a new plan");
-            self.wanted = Some(Arc::new(Wanted::new(&plan)));
+        let before = self.wanted.as_deref();
+        let held = before.map(|wanted| wanted.generation);
+        let Some(plan) = plan.filter(|plan| Some(plan.generation) != held) else {
+            return;
+        };
+        info!(plan.generation = %plan.generation, "carrying out a new plan");
+        let wanted = Wanted::new(&plan);
+        let networks = before.map(|wanted| &wanted.physical_networks);
+        if networks != Some(&wanted.physical_networks) {
+            // Their NICs may have to be switched on.
+            self.resync_at = Instant::now();
         }
+        self.wanted = Some(Arc::new(wanted));
     }
 
     async fn transact(&self, operations: Vec<Operation>) -> Outcome {
@@ -250,12 +260,15 @@ impl Reconciler {
         let drift = switch.look_if_tampered().await;
         let binding = binding::bind(observed, wanted, switch.ports());
         let uplinks = binding::uplinks(observed, &topology.patches, switch.ports());
-        let views = binding::views(wanted, &binding, &uplinks);
+        let sight = Sight {
+            views: binding::views(wanted, &binding, &uplinks),
+            ways: uplinks.into_keys().collect(),
+        };
         self.drifted(drift);
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
-        let applied = self.networks.apply(switch, views, wanted.generation).await;
+        let applied = self.networks.apply(switch, sight, wanted.generation).await;
         match applied {
             Ok(0) => (binding, Outcome::Done),
             Ok(changed) => {

@@ -143,7 +143,9 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (version, received) = handshake::agree(&mut stream, &options).await?;
+        let limit = options.connect_timeout;
+        let agreed = timeout(limit, handshake::agree(&mut stream, &options)).await;
+        let (version, received) = agreed.map_err(|_| Error::Timeout { limit })??;
         Ok(Client {
             connection: Arc::new(Connection::start(stream, received, version, options)),
             next_number: Arc::new(AtomicU32::new(1)),

@@ -21,6 +21,10 @@ pub const CHECKS: &[(&str, Check)] = &[
     ),
     ("TCP works across hosts", tcp_across_hosts),
     ("nothing of a tenant reaches the other", no_foreign_frame),
+    (
+        "an instance cannot speak with its host, nor with the management network",
+        no_way_to_the_host,
+    ),
     ("a spoofed MAC goes nowhere", spoofed_mac),
     ("a spoofed ARP goes nowhere", spoofed_arp),
     ("a spoofed address goes nowhere", spoofed_address),
@@ -157,6 +161,36 @@ fn is_foreign(frame: &[u8], tenant: &TenantScene) -> bool {
         .filter(|name| **name != tenant.name);
     !frame::source(frame).is_some_and(known)
         || others.any(|other| frame::carries(frame, &mark_of(other)))
+}
+
+/// Whatever might make the host's own stack, or a machine of the management network, answer.
+fn no_way_to_the_host(scene: &TwoTenants) -> Verdict {
+    let mut sent = 0;
+    for from in scene.instances() {
+        let me = (from.mac, from.address);
+        let sniffer = from.sniff();
+        let hosts = scene.pool.lab().hosts().unwrap_or_default();
+        let mut targets: Vec<Ipv4Addr> = hosts.iter().map(lab::Host::address).collect();
+        targets.push(Ipv4Addr::new(10, 255, 0, 1));
+        let mut frames = Vec::new();
+        for target in targets {
+            frames.push(frame::arp(false, from.mac, me, ([0; 6], target), FORGED));
+            // Linux takes a packet for itself also out of a broadcast frame.
+            frames.push(frame::udp(me, (BROADCAST, target), FORGED));
+        }
+        from.send_frames(&frames);
+        let everybody = ["-6", "-c", "2", "-i", "0.2", "-W", "1", "ff02::1%eth0"];
+        // Its exit status says nothing: the instance answers itself. What arrives is looked at.
+        let pinged = from.command("ping").args(everybody).output();
+        assert!(pinged.is_ok(), "could not run ping");
+        let tenant = tenant_of(scene, from);
+        let caught = sniffer.stop();
+        if let Some(answer) = caught.iter().find(|frame| is_foreign(frame, tenant)) {
+            return Err(format!("{} received {answer:02x?}", from.name));
+        }
+        sent += frames.len() + 2;
+    }
+    Ok(format!("{sent} attempts, 0 answers"))
 }
 
 /// Sends forged frames from an instance and looks for their mark in every other one.

@@ -18,6 +18,7 @@ use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::{Handle, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::namespace;
+use crate::SHIELDED_GROUP;
 
 /// The name of the host's end of a port's veth pair: at most 15 characters, unique on the host.
 pub(super) fn host_end(port: PortId) -> String {
@@ -75,6 +76,8 @@ pub(super) async fn ensure_pair(
         .address(interface.mac.octets().to_vec())
         .name(inside_name)
         .setns_by_fd(target.as_raw_fd());
+    let shielded = LinkUnspec::new_with_index(outer).link_group(SHIELDED_GROUP);
+    set(&handle, shielded.build()).await?;
     set(&handle, moved.mtu(mtu).build()).await?;
     set(
         &handle,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::NetworkId;
+use model::{NetworkId, PhysicalNetworkId};
 use model::plan::Generation;
 use openflow::Flow;
 use openflow::client::Error;
@@ -18,8 +18,18 @@ pub(super) struct Networks {
     /// Whether anything was carried out since we know this switch.
     known: bool,
     networks: BTreeMap<NetworkId, Confirmed>,
+    /// The physical networks that there is a way to.
+    ways: BTreeSet<PhysicalNetworkId>,
     /// Groups whose flows must be compared although their view is as before.
     doubted: BTreeSet<Group>,
+}
+
+/// What flows are to be made of.
+pub(super) struct Sight {
+    /// What each network looks like here.
+    pub(super) views: BTreeMap<NetworkId, NetworkView>,
+    /// The physical networks that there is a way to.
+    pub(super) ways: BTreeSet<PhysicalNetworkId>,
 }
 
 /// A network whose flows are in the switch, confirmed by a barrier.
@@ -58,11 +68,10 @@ impl Networks {
         Some((confirmed.generation, way))
     }
 
-    /// Whether flows are confirmed, and use every patch that there should be.
+    /// Whether flows are confirmed, and every patch that there should be is in the switch.
     pub(super) fn settled(&self, topology: &Topology) -> bool {
-        let mut networks = self.networks.values();
-        let complete = topology.patches.is_empty() || networks.all(|it| it.view.uplink.is_some());
-        self.known && complete
+        let mut patches = topology.patches.keys();
+        self.known && patches.all(|network| self.ways.contains(network))
     }
 
     /// Makes the flows follow the views. Gives back how many flows changed.
@@ -72,9 +81,10 @@ impl Networks {
     pub(super) async fn apply(
         &mut self,
         switch: &mut Switch,
-        views: BTreeMap<NetworkId, NetworkView>,
+        sight: Sight,
         generation: Generation,
     ) -> Result<usize, Error> {
+        let Sight { views, ways } = sight;
         let wanted = self.wanted(switch, &views);
         let known = std::mem::take(&mut self.known);
         let changed = switch.apply(wanted).await?;
@@ -85,6 +95,7 @@ impl Networks {
             (id, Confirmed { view, generation })
         });
         self.networks = confirmed.collect();
+        self.ways = ways;
         self.doubted.clear();
         self.known = true;
         Ok(changed)

@@ -11,6 +11,16 @@ use crate::plan;
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
+/// Runs a test in a network namespace of its own, which ends with it: what the agent does to the
+/// kernel's links and filters, it does there.
+pub(crate) fn in_namespace(test: impl Future<Output = ()>) {
+    // Threads and processes inherit the namespace of the thread that makes them.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    run("ip", Path::new("/"), &["link", "set", "lo", "up"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(test);
+}
+
 pub(crate) struct Host {
     pub(crate) controller: Controller,
     agent: Option<Process>,

@@ -273,3 +273,43 @@ fn a_vif_that_tags_its_own_frames_sends_nothing() {
         }
     });
 }
+
+#[test]
+fn one_lie_about_who_is_speaking_is_enough_to_be_silenced() {
+    let lies = || {
+        let claims = [(2, ipv4(1), 1), (1, ipv4(2), 1), (1, ipv4(1), 2)];
+        let arp = claims.into_iter().flat_map(|(sha, spa, source)| {
+            [1, 2].map(|op| {
+                let payload = Payload::Arp {
+                    op,
+                    sha: mac(sha),
+                    spa,
+                    tha: [0; 6],
+                    tpa: ipv4(3),
+                };
+                Frame::new(mac(source), BROADCAST, payload)
+            })
+        });
+        let udp6 = |source, own| Payload::Udp6 {
+            source: ipv6(source),
+            destination: ipv6(2),
+            ports: (4000, own),
+        };
+        let others = [
+            udp(2, 3),
+            Frame {
+                source: mac(2),
+                ..udp(1, 3)
+            },
+            Frame::new(mac(1), mac(2), udp(2, 3).payload),
+            Frame::new(mac(1), mac(2), udp6(2, 4000)),
+            Frame::new(mac(2), mac(2), udp6(1, 4000)),
+        ];
+        arp.chain(others)
+    };
+    in_every_network(|_, send| {
+        for lie in lies() {
+            assert_eq!(send(&lie), Delivered::new(), "{lie:?}");
+        }
+    });
+}

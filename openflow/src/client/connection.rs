@@ -10,7 +10,9 @@
 //! Reading never waits for writing: a switch that first wants to be listened to would
 //! otherwise wait for us while we wait for it.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -30,6 +32,8 @@ const OUTGOING_REQUESTS: usize = 16;
 const ECHO_REPLIES: usize = 16;
 /// Our own echo requests carry this transaction id, which no request ever gets.
 const ECHO_XID: u32 = 0;
+/// No more echo requests than this, whatever the options say.
+const MIN_ECHO_INTERVAL: Duration = Duration::from_millis(1);
 /// Bytes asked of the socket at once, at least.
 const READ_BYTES: usize = 64 * 1024;
 /// Bytes given to the socket at once; a switch that takes none of them for too long is gone.
@@ -76,7 +80,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (events, _) = broadcast::channel(options.event_queue);
+        let (events, _) = broadcast::channel(options.event_queue.max(1));
         let waiting = Waiting::new(options.max_answer_bytes);
         let shared = Arc::new(Shared(Mutex::new(State::Open { waiting, events })));
         let (outgoing, queue) = mpsc::channel(OUTGOING_REQUESTS);
@@ -96,12 +100,15 @@ impl Connection {
         };
         let closing = shared.clone();
         tokio::spawn(async move {
+            let reading = pin!(reader.run(from, received));
+            let writing = pin!(writer.run(to));
             let cause = tokio::select! {
-                cause = reader.run(from, received) => cause,
-                cause = writer.run(to) => cause,
+                cause = reading => cause,
+                cause = writing => cause,
             };
             debug!(%cause, "connection to the switch is closed");
-            // Dropping what was open tells everybody who waits.
+            // Dropping what was open tells everybody who waits. The queues are dropped after
+            // it, so that whoever finds one closed also finds the cause.
             *closing.lock() = State::Closed(cause);
         });
         Connection {
@@ -290,7 +297,7 @@ struct Writing {
 
 impl Writing {
     async fn run(mut self, mut to: impl AsyncWrite + Unpin) -> CloseCause {
-        let mut echo_due = interval(self.options.echo_interval);
+        let mut echo_due = interval(self.options.echo_interval.max(MIN_ECHO_INTERVAL));
         echo_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         echo_due.reset();
         let echo_request = encode_one(self.version, ECHO_XID, &ToSwitch::EchoRequest(Vec::new()));

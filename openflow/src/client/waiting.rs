@@ -141,11 +141,12 @@ impl Request {
         {
             return Ok(Progress::Complete);
         }
-        self.answer_bytes += frame.len();
+        self.answer_bytes += frame.len() + size_of::<Bytes>();
         if self.answer_bytes > limit {
             return Err(Error::AnswerTooLong { limit });
         }
-        self.answer.frames.push(frame.clone());
+        // A copy: a frame is part of a large buffer, which it would keep.
+        self.answer.frames.push(Bytes::copy_from_slice(frame));
         let more = match self.awaits {
             Awaits::Reply => false,
             Awaits::Parts => multipart::has_more(frame),
@@ -170,5 +171,44 @@ impl Request {
             Awaits::Barrier(barrier) if barrier != place => Progress::More,
             _ => Progress::Complete,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transaction_ids_begin_anew_and_are_never_zero() {
+        let mut waiting = Waiting::new(1);
+        assert_eq!(waiting.reserve(5), 1);
+        assert_eq!(waiting.reserve(1), 6);
+        waiting.next_xid = u32::MAX - 3;
+        assert_eq!(waiting.reserve(3), u32::MAX - 3);
+        assert_eq!(waiting.reserve(3), 1);
+        assert_eq!(waiting.reserve(1), 4);
+    }
+
+    #[test]
+    fn an_answer_belongs_to_the_block_it_falls_into() {
+        let mut waiting = Waiting::new(1000);
+        let mut one = waiting.expect(10, 3, Awaits::Barrier(2));
+        let mut other = waiting.expect(13, 1, Awaits::Reply);
+        let frame = |xid: u32| {
+            let mut frame = vec![6, kind::BARRIER_REPLY, 0, 8];
+            frame.extend(xid.to_be_bytes());
+            Bytes::from(frame)
+        };
+        let mut deliver = |xid| {
+            let frame = frame(xid);
+            waiting.deliver(Header::decode(&frame).unwrap(), &frame)
+        };
+        assert!(!deliver(9) && !deliver(14));
+        assert!(deliver(11));
+        assert!(one.try_recv().is_err(), "the barrier is at place 2");
+        assert!(deliver(12) && deliver(13));
+        assert_eq!(one.try_recv().unwrap().unwrap().frames.len(), 1);
+        assert_eq!(other.try_recv().unwrap().unwrap().frames.len(), 1);
+        assert!(!deliver(12) && !deliver(13), "both are answered");
     }
 }

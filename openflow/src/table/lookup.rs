@@ -54,35 +54,32 @@ impl Tables {
         let Some(flows) = self.tables.get(&table) else {
             return Ok(None);
         };
-        if flows
-            .values()
-            .any(|flow| !flow.matching.unknown().is_empty())
-        {
-            return Err(Failure::Unsupported("a match on an unknown field"));
-        }
-        Ok(find(flows, key))
+        find(flows, key)
     }
 }
 
 type Flows = BTreeMap<(Reverse<u16>, Match), Flow>;
 
-fn find<'a>(flows: &'a Flows, key: &Key<'_>) -> Option<&'a Flow> {
+fn find<'a>(flows: &'a Flows, key: &Key<'_>) -> Result<Option<&'a Flow>, Failure> {
     let matching = flows.values().filter(|flow| key.matches(&flow.matching, 0));
     let matching: Vec<&Flow> = matching.collect();
+    let is_unknown = |flow: &&Flow| !flow.matching.unknown().is_empty();
+    if matching.iter().any(is_unknown) {
+        return Err(Failure::Unsupported("a match on an unknown field"));
+    }
     // Neighbours have the same priority.
     for group in matching.chunk_by(|one, other| one.priority == other.priority) {
         // At one priority, a plain flow goes before a conjunction.
         if let Some(plain) = group.iter().find(|flow| clauses(flow).next().is_none()) {
-            return Some(plain);
+            return Ok(Some(plain));
         }
-        let found = complete(group)
-            .into_iter()
-            .find_map(|id| find_plain(flows, key, id));
+        let mut complete = complete(group).into_iter();
+        let found = complete.find_map(|id| find_plain(flows, key, id));
         if found.is_some() {
-            return found;
+            return Ok(found);
         }
     }
-    None
+    Ok(None)
 }
 
 /// The flow that matches when `conj_id` is `id`, those that are parts of conjunctions aside.

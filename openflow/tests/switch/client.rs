@@ -4,7 +4,7 @@ use std::slice::from_ref;
 use std::time::Duration;
 
 use openflow::action::Action;
-use openflow::client::{Error, Event, Events};
+use openflow::client::{Client, Error, Event, Events, Options, Target};
 use openflow::flow::{Flow, FlowFlags};
 use openflow::matching::Match;
 use openflow::message::{
@@ -345,4 +345,43 @@ async fn the_end_of_the_switch_is_the_end_of_events_and_requests() {
     assert_eq!(events.next().await, None);
     let failed = client.barrier().await.unwrap_err();
     assert!(matches!(failed, Error::Closed(_)), "{failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tasks_use_one_client_at_once() {
+    let switch = Switch::start(2);
+    let client = switch.client(Version::V1_5).await;
+    let all = flows(1600);
+    let tasks = all.chunks(200).map(|part| {
+        let (client, changes) = (client.clone(), additions(part));
+        tokio::spawn(async move {
+            client.commit(changes).await.unwrap();
+            assert!(client.flows(FlowFilter::default()).await.unwrap().len() >= 200);
+            // One of each task's changes is refused, and only that task hears of it.
+            let bad = Flow::new(5, 1, Match::new()).goto(3);
+            let refused = client.commit(vec![FlowMod::add(bad)]).await;
+            assert!(matches!(refused, Err(Error::Bundle { index: Some(0), .. })));
+            client.barrier().await.unwrap();
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    let sums = client
+        .aggregate(FlowFilter::cookie(COOKIE, u64::MAX))
+        .await
+        .unwrap();
+    assert_eq!(sums.flows, 1600);
+}
+
+#[tokio::test]
+async fn a_switch_is_reached_by_tcp_too() {
+    let switch = Switch::start(1);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let target = format!("ptcp:{}:127.0.0.1", address.port());
+    switch.vsctl(&["set-controller", "br0", &target]);
+    let client = Client::connect(Target::Tcp(address.to_string()), Options::default()).await;
+    assert_eq!(client.unwrap().ports().await.unwrap().len(), 2);
 }
