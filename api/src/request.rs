@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    Encapsulation, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId, Role, TenantId,
-    Timestamp, UsageOf, VlanId, VlanRanges, Vni,
+    Encapsulation, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId, Role,
+    TenantId, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,13 @@ impl NetworkKind {
         (Self::Vxlan, "vxlan"),
         (Self::Geneve, "geneve"),
     ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(kind, _)| *kind == self);
+        found.map_or("", |(_, name)| name)
+    }
 
     /// How it wraps frames, if it is an overlay.
     #[must_use]

@@ -5,10 +5,12 @@
 //! [`Backend`](api::backend::Backend) of the REST API.
 
 mod backend;
+mod endpoint;
 mod faults;
 mod host;
 mod instance;
 mod network;
+mod overlay;
 mod physical_network;
 mod port;
 mod subnet;

@@ -25,7 +25,7 @@ mod view;
 use openflow::{Flow, Match};
 
 use cookie::Group;
-pub use view::{LocalPort, NetworkView, RemotePort, Uplink};
+pub use view::{LocalPort, Mark, NetworkView, RemotePort, Uplink};
 
 /// One question that is asked of every frame, and what follows from the answers.
 #[derive(Debug)]

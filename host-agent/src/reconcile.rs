@@ -16,6 +16,7 @@
 
 mod flows;
 mod report;
+mod underlay;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
 use flows::{Networks, Sight};
+use underlay::Underlay;
 
 /// How often everything is looked at again when nothing calls for it.
 const RESYNC: Duration = Duration::from_secs(30);
@@ -81,6 +83,7 @@ pub struct Reconciler {
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
     networks: Networks,
+    underlay: Underlay,
     status: Status,
     /// When everything is looked at again.
     resync_at: Instant,
@@ -115,6 +118,7 @@ impl Reconciler {
             monitor,
             wanted: None,
             networks: Networks::default(),
+            underlay: Underlay::default(),
             status: Status::default(),
             resync_at: Instant::now(),
         }
@@ -157,6 +161,7 @@ impl Reconciler {
             Ok(name) => self.surroundings.management_interface = Some(name),
             Err(error) => debug!("cannot tell the management interface: {error}"),
         }
+        self.underlay.doubt();
         if let Link::Up(switch) = &mut self.link {
             let drift = switch.look_again().await;
             self.drifted(drift);
@@ -180,6 +185,7 @@ impl Reconciler {
         let mut topology = topology::plan(&observed, &wanted, &self.surroundings);
         let operations = std::mem::take(&mut topology.operations);
         let rows = self.transact(operations).await;
+        let underlay = self.lay_under(&observed, &wanted, &mut topology).await;
         let (binding, flows) = self.program(&observed, &wanted, &topology).await;
         let status = self.describe(&observed, &wanted, &topology, &binding);
         let marks = report::marks(&observed, &status);
@@ -194,8 +200,24 @@ impl Reconciler {
             ..status
         });
         match all_done {
-            true => Outcome::Done,
+            true => underlay,
             false => Outcome::Again,
+        }
+    }
+
+    /// Makes the host's own links fit for overlays. What could not be done is tried again.
+    async fn lay_under(
+        &mut self,
+        observed: &Observed,
+        wanted: &Wanted,
+        topology: &mut Topology,
+    ) -> Outcome {
+        let remainder = self.underlay.apply(observed, wanted).await;
+        let outcome = self.transact(remainder.operations).await;
+        topology.failures.extend(remainder.failures);
+        match remainder.unsettled {
+            true => Outcome::Again,
+            false => outcome,
         }
     }
 
@@ -259,7 +281,7 @@ impl Reconciler {
         };
         let drift = switch.look_if_tampered().await;
         let binding = binding::bind(observed, wanted, switch.ports());
-        let uplinks = binding::uplinks(observed, &topology.patches, switch.ports());
+        let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
         let sight = Sight {
             views: binding::views(wanted, &binding, &uplinks),
             ways: uplinks.into_keys().collect(),
@@ -345,6 +367,8 @@ impl Reconciler {
             LinkEvent::Answered(switch) => {
                 info!("the switch answers");
                 self.networks.forget();
+                // With the userspace datapath, a switch that starts makes its links anew.
+                self.underlay.doubt();
                 self.link = Link::Up(switch);
             }
             LinkEvent::Lost => {

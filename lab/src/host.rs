@@ -71,7 +71,8 @@ impl Host {
         layout::MANAGEMENT_NIC
     }
 
-    /// The NIC of the private network: no address, only the trunk's VLANs pass.
+    /// The NIC of the private network: no address; the trunk's VLANs pass, and frames
+    /// without a tag.
     pub fn private_nic(&self) -> &'static str {
         layout::PRIVATE_NIC
     }

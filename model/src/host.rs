@@ -21,7 +21,7 @@ pub struct Host {
     /// long as these are.
     ///
     /// [`PhysicalNetwork::endpoints`]: crate::PhysicalNetwork::endpoints
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub endpoint: Option<IpAddr>,
     /// When its certificate was first seen.
     pub created_at: Timestamp,

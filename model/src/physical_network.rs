@@ -29,7 +29,7 @@ pub struct PhysicalNetwork {
     pub mtu: u16,
     /// Where the hosts' endpoints of overlays are taken from, each host one; absent when it carries
     /// no overlay. Endpoints speak untagged, so no VLAN network may use its switches' native VLAN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub endpoints: Option<IpNet>,
     /// When it was made.
     pub created_at: Timestamp,

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Timestamp, UsageOf, VlanId, VlanRanges,
-    Vni,
+    Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -145,8 +144,6 @@ fn number<N: TryFrom<u64>>(value: &Value) -> Result<N, FieldCode> {
     let Value::Number(number) = value else {
         return Err(FieldCode::WrongType);
     };
-    let number = number
-        .as_u64()
-        .and_then(|number| N::try_from(number).ok());
+    let number = number.as_u64().and_then(|number| N::try_from(number).ok());
     number.ok_or(FieldCode::OutOfRange)
 }

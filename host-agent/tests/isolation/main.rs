@@ -6,4 +6,5 @@
 mod allowed;
 mod anything;
 mod frame;
+mod overlays;
 mod world;

@@ -33,7 +33,9 @@ impl Listed for Network {
             Key::of(it.segment.vlan(), |vlan| Key::Number(vlan.get().into()))
         }),
         field("vni", Kind::Number, |it| {
-            Key::of(it.segment.tunnel(), |(_, vni)| Key::Number(vni.get().into()))
+            Key::of(it.segment.tunnel(), |(_, vni)| {
+                Key::Number(vni.get().into())
+            })
         }),
         field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
