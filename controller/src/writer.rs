@@ -16,7 +16,7 @@ mod tests;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use api::backend::{Caller, Outcome};
+use api::backend::{Caller, Idempotency, Outcome};
 use api::problem::{Code, Problem};
 use arc_swap::ArcSwap;
 use model::Timestamp;
@@ -177,21 +177,13 @@ impl Writer {
         let mut change = Change {
             revision: working.intent.revision + 1,
             at: Timestamp::now(),
+            idempotency: kept_answer(caller.idempotency, &answer)?,
             actor: caller.actor,
             request_id: caller.request_id,
             verb,
             steps: steps(&working.intent, draft.writes),
-            idempotency: None,
             forget_answers_through: None,
         };
-        if let Some(idempotency) = caller.idempotency {
-            let json = serde_json::to_string(&answer).map_err(|_| internal("no JSON form"))?;
-            change.idempotency = Some(KeptAnswer {
-                key: idempotency.key,
-                fingerprint: idempotency.fingerprint,
-                answer: json,
-            });
-        }
         working.carry_out(&mut change);
         let (done, durable) = oneshot::channel();
         place.send(Job::Commit(Box::new(Pending {
@@ -233,6 +225,22 @@ fn known_revision(answers: &KeptAnswers, caller: &Caller) -> Outcome<Option<u64>
             "this Idempotency-Key was used with another request; use a new key",
         )),
     }
+}
+
+/// What to keep, so that the same request is answered the same again.
+fn kept_answer(
+    idempotency: Option<Idempotency>,
+    answer: &impl Serialize,
+) -> Outcome<Option<KeptAnswer>> {
+    let Some(idempotency) = idempotency else {
+        return Ok(None);
+    };
+    let json = serde_json::to_string(answer).map_err(|_| internal("no JSON form"))?;
+    Ok(Some(KeptAnswer {
+        key: idempotency.key,
+        fingerprint: idempotency.fingerprint,
+        answer: json,
+    }))
 }
 
 fn steps(before: &Intent, writes: Vec<Write>) -> Vec<Step> {

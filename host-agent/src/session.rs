@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_util::codec::Framed;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::plan_store::{PlanStore, PlanStoreError};
 use crate::status::{Remarks, Status};
@@ -165,6 +165,7 @@ impl Session {
     /// Keeps a session with the controller, for ever.
     pub async fn run(mut self, controller: Controller) {
         let mut backoff = BACKOFF_MIN;
+        let mut told = String::new();
         loop {
             let began = Instant::now();
             let outcome = match controller.connect().await {
@@ -172,8 +173,13 @@ impl Session {
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
-                let error = anyhow::Error::from(error);
-                warn!("no session with the controller: {error:#}");
+                let reason = format!("{:#}", anyhow::Error::from(error));
+                // A controller that is away for a day is one line in the log, not thousands.
+                match reason == told {
+                    true => debug!("still no session with the controller"),
+                    false => warn!("no session with the controller: {reason}"),
+                }
+                told = reason;
             }
             if began.elapsed() > BACKOFF_MAX {
                 backoff = BACKOFF_MIN;

@@ -38,6 +38,8 @@ pub struct Switch {
     installed: FxHashMap<Group, Vec<Flow>>,
     /// Whether somebody else changed flows since we last looked.
     tampered: bool,
+    /// Whether something happened that nobody was woken for yet.
+    unheard: bool,
 }
 
 /// What another look at the switch's flows found.
@@ -106,6 +108,7 @@ impl Switch {
             events,
             installed: FxHashMap::default(),
             tampered: false,
+            unheard: false,
         };
         switch.look().await?;
         Ok(switch)
@@ -133,12 +136,11 @@ impl Switch {
     /// # Errors
     /// When the connection is gone.
     pub async fn changed(&mut self) -> Result<(), Lost> {
-        loop {
+        while !std::mem::take(&mut self.unheard) {
             let event = self.events.next().await.ok_or(Lost)?;
-            if self.note(event) {
-                return Ok(());
-            }
+            self.note(event);
         }
+        Ok(())
     }
 
     /// Looks at all of our flows again if somebody else changed some.
@@ -225,18 +227,15 @@ impl Switch {
         loop {
             tokio::select! {
                 outcome = &mut committing => return outcome,
-                Some(event) = self.events.next() => {
-                    self.note(event);
-                }
+                Some(event) = self.events.next() => self.note(event),
             }
         }
     }
 
-    /// Remembers what an event says; whether it may need us.
-    fn note(&mut self, event: Event) -> bool {
+    /// Remembers what an event says, and whether it may need us.
+    fn note(&mut self, event: Event) {
         match event {
             Event::PortStatus(status) => self.note_port(status),
-            Event::FlowsChanged(FlowUpdate::Own { .. }) => false,
             Event::FlowsChanged(
                 FlowUpdate::Added(flow)
                 | FlowUpdate::Modified(flow)
@@ -244,26 +243,25 @@ impl Switch {
                 | FlowUpdate::Initial(flow),
             ) => self.note_flow(&flow),
             Event::FlowsChanged(FlowUpdate::Paused | FlowUpdate::Resumed)
-            | Event::MonitorOverflow => {
-                self.tampered = true;
-                true
-            }
-            Event::FlowRemoved(_) | Event::PacketIn(_) => false,
+            | Event::MonitorOverflow => self.doubt(),
+            Event::FlowsChanged(FlowUpdate::Own { .. })
+            | Event::FlowRemoved(_)
+            | Event::PacketIn(_) => {}
         }
     }
 
-    fn note_port(&mut self, status: PortStatus) -> bool {
+    fn note_port(&mut self, status: PortStatus) {
         let PortStatus { change, port } = status;
         let number = port.number;
         let before = match change {
             PortChange::Deleted => self.ports.remove(&number),
             _ => self.ports.insert(number, port.name),
         };
-        before.as_ref() != self.ports.get(&number)
+        self.unheard |= before.as_ref() != self.ports.get(&number);
     }
 
     /// An operator's own flow is none of our business, unless it stands where one of ours was.
-    fn note_flow(&mut self, flow: &Flow) -> bool {
+    fn note_flow(&mut self, flow: &Flow) {
         let replaced = || {
             let mut groups = self.installed.values();
             groups.any(|flows| {
@@ -272,9 +270,14 @@ impl Switch {
                     .is_ok()
             })
         };
-        let concerned = is_ours(flow.cookie) || replaced();
-        self.tampered |= concerned;
-        concerned
+        if is_ours(flow.cookie) || replaced() {
+            self.doubt();
+        }
+    }
+
+    fn doubt(&mut self) {
+        self.tampered = true;
+        self.unheard = true;
     }
 }
 

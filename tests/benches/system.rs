@@ -19,12 +19,26 @@ const SCALES: &[(usize, usize)] = &[(1, 10), (1, 1000), (10, 100)];
 
 fn main() {
     println!("interface appears in OVSDB -> flows confirmed (external_ids:bulkhead-active)");
-    for (hosts, ports) in SCALES {
-        let mut bench = Bench::set(*hosts, *ports);
+    for (hosts, ports) in scales() {
+        let mut bench = Bench::set(hosts, ports);
         println!("\n{hosts} host(s), {ports} ports on each, networks of {PORTS_PER_NETWORK}:");
         bench.measure("plug, port known to the host", Bench::plug_known);
         bench.measure("add + plug", Bench::add_and_plug);
         bench.print_sizes();
+    }
+}
+
+/// Those named on the command line, as `hosts`x`ports`, or all.
+fn scales() -> Vec<(usize, usize)> {
+    let named = std::env::args().filter_map(|word| {
+        let (hosts, ports) = word.split_once('x')?;
+        Some((hosts.parse().ok()?, ports.parse().ok()?))
+    });
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
+        SCALES.to_vec()
+    } else {
+        named
     }
 }
 
@@ -162,7 +176,8 @@ impl Bench {
     fn wait_active(&mut self, host: usize, port: &str) {
         let host = &mut self.hosts[host];
         while !host.is_active(port) {
-            let changed = tokio::time::timeout(Duration::from_secs(120), host.monitor.changed());
+            let patience = Duration::from_secs(120);
+            let changed = async { tokio::time::timeout(patience, host.monitor.changed()).await };
             let changed = self.pool.wait(changed);
             changed
                 .unwrap_or_else(|_| panic!("{port} did not become active"))

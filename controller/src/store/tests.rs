@@ -152,10 +152,8 @@ fn port_like(port: &model::Port, change: impl Fn(&mut model::Port)) -> Write {
     Write::Put(Object::Port(Arc::new(copy)))
 }
 
-/// Whatever a bug in the checks would let through, the store refuses.
-#[test]
-fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
-    let (mut store, intent) = pool();
+/// Writes that break the pool, each with what is wrong with it.
+fn bad_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
     let network = &**intent.networks.values().next().unwrap();
     let port = &**intent.ports.values().next().unwrap();
     let tenant = &**intent.tenants.values().next().unwrap();
@@ -164,7 +162,7 @@ fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
         id: Id::generate(),
         ..tenant.clone()
     };
-    let bad = [
+    vec![
         (
             "a tenant's name twice",
             Write::Put(Object::Tenant(Arc::new(twin))),
@@ -234,12 +232,20 @@ fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
             "a network that has ports",
             Write::Delete(Key::Network(network.id)),
         ),
-    ];
-    for (what, write) in bad {
+    ]
+}
+
+/// Whatever a bug in the checks would let through, the store refuses.
+#[test]
+fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
+    let (mut store, intent) = pool();
+    for (what, write) in bad_writes(&intent) {
         let refused = store.commit(&[&change(&intent, vec![write])]);
         assert!(refused.is_err(), "{what} was stored");
         assert_eq!(store.load().unwrap(), intent, "{what} left something");
     }
+    let network = &**intent.networks.values().next().unwrap();
+    let port = &**intent.ports.values().next().unwrap();
     let good = vec![network_like(network, |_| {}), port_like(port, |_| {})];
     store.commit(&[&change(&intent, good)]).unwrap();
 }

@@ -12,6 +12,7 @@ struct Scripted {
     wire: Framed<DuplexStream, ControllerCodec>,
     status: watch::Sender<Option<Arc<Status>>>,
     plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    remarks: Remarks,
     folder: TempDir,
 }
 
@@ -22,17 +23,19 @@ impl Scripted {
         let (status, status_receiver) = watch::channel(None);
         let plan = PlanSender::new(held.map(Arc::new));
         let plan_receiver = plan.subscribe();
+        let remarks = Remarks::default();
         let mut session = Session {
             store: Arc::new(PlanStore::open(folder.path()).unwrap()),
             plan,
             status: status_receiver,
-            remarks: Remarks::default(),
+            remarks: remarks.clone(),
         };
         tokio::spawn(async move { session.converse(theirs).await });
         Self {
             wire: Framed::new(ours, ControllerCodec::default()),
             status,
             plan: plan_receiver,
+            remarks,
             folder,
         }
     }
@@ -163,4 +166,15 @@ async fn a_silent_controller_is_given_up() {
     timeout(Duration::from_secs(20), until_closed)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_remark_is_told_at_once() {
+    let mut controller = Scripted::start(None);
+    controller.welcome().await;
+    controller.publish(1);
+    assert!(controller.hear_report().await.complete);
+    controller.remarks.push("a flow was restored".to_owned());
+    let report = controller.hear_report().await;
+    assert_eq!(report.remarks, ["a flow was restored"]);
 }

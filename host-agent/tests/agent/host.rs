@@ -43,8 +43,15 @@ impl Drop for Host {
     /// A test that fails shows what the agent had to say.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.folder.path().join("bulkhead-agent.log"));
-            eprintln!("the agent's log:\n{}", log.unwrap_or_default());
+            for log in ["bulkhead-agent.log", "ovs-vswitchd.log"] {
+                let text = std::fs::read_to_string(self.folder.path().join(log));
+                eprintln!("{log}:\n{}", text.unwrap_or_default());
+            }
+            eprintln!("{}", self.ofctl(&["dump-ports-desc", "br-int"]));
+            eprintln!(
+                "{}",
+                self.vsctl(&["--columns=name,ofport,error", "list", "Interface"])
+            );
         }
     }
 }

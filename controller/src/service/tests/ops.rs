@@ -295,6 +295,12 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             };
             port::create(intent, request).map(|draft| draft.writes)
         }
+        op => decide_of_instance(intent, op),
+    }
+}
+
+fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
+    match op {
         Op::Instance {
             tenant,
             name: it,
