@@ -120,9 +120,8 @@ fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
         endpoints[1].1
     ));
     let mallory = pool.plug(3, &port, "mallory");
-    let accomplice = pool.json(&format!(
-        "vif-create tenant=mallory network=under address=10.254.0.200 host=h1"
-    ));
+    let accomplice =
+        pool.json("vif-create tenant=mallory network=under address=10.254.0.200 host=h1");
     let accomplice = pool.plug(1, &accomplice, "second");
     eventually("her network works", PATIENCE, || {
         mallory.instance.reaches(&accomplice.instance)
