@@ -8,7 +8,7 @@
 //!    +---------------+                      +-------------------------------+
 //! ```
 //!
-//! Overlays leave by tunnel ports instead: see [`tunnel`].
+//! Overlays leave by tunnel ports instead, which `tunnel` draws.
 //!
 //! A patch exists only while it carries at least one VLAN: to Open vSwitch, no trunks means all of
 //! them. Rows that we make carry [`OWNER`](crate::observe::OWNER); no other row is ever removed, and

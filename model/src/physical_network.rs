@@ -16,7 +16,7 @@ pub type PhysicalNetworkId = Id<PhysicalNetwork>;
 pub struct PhysicalNetwork {
     /// Its identifier.
     pub id: PhysicalNetworkId,
-    /// Its name, unique in the pool; hosts carry it on the bridge [`PhysicalNetwork::bridge`].
+    /// Its name, unique in the pool; hosts carry it on the bridge `br-<name>`.
     pub name: Name,
     /// What it is for.
     pub role: Role,

@@ -152,12 +152,36 @@ fn port_like(port: &model::Port, change: impl Fn(&mut model::Port)) -> Write {
     Write::Put(Object::Port(Arc::new(copy)))
 }
 
+/// Writes that break a pool with overlays.
+fn bad_overlay_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
+    let network = &**intent.networks.values().next().unwrap();
+    let host = &**intent.hosts.values().next().unwrap();
+    vec![
+        ("a VNI twice", overlay_like(network)),
+        ("a network on nothing", {
+            network_like(network, |it| {
+                it.segment = model::Segment::Vxlan {
+                    physical_network_id: Id::generate(),
+                    vni: 4097.try_into().unwrap(),
+                }
+            })
+        }),
+        (
+            "an endpoint twice",
+            Write::Put(Object::Host(Arc::new(model::Host {
+                id: Id::generate(),
+                name: "other".parse().unwrap(),
+                ..host.clone()
+            }))),
+        ),
+    ]
+}
+
 /// Writes that break the pool, each with what is wrong with it.
 fn bad_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
     let network = &**intent.networks.values().next().unwrap();
     let port = &**intent.ports.values().next().unwrap();
     let tenant = &**intent.tenants.values().next().unwrap();
-    let host = &**intent.hosts.values().next().unwrap();
     let twin = Tenant {
         id: Id::generate(),
         ..tenant.clone()
@@ -178,23 +202,6 @@ fn bad_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
         (
             "a segment twice",
             network_like(network, |it| it.segment = network.segment),
-        ),
-        ("a VNI twice", overlay_like(network)),
-        ("a network on nothing", {
-            network_like(network, |it| {
-                it.segment = model::Segment::Vxlan {
-                    physical_network_id: Id::generate(),
-                    vni: 4097.try_into().unwrap(),
-                }
-            })
-        }),
-        (
-            "an endpoint twice",
-            Write::Put(Object::Host(Arc::new(model::Host {
-                id: Id::generate(),
-                name: "other".parse().unwrap(),
-                ..host.clone()
-            }))),
         ),
         (
             "an unknown tenant",
@@ -239,7 +246,8 @@ fn bad_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
 #[test]
 fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
     let (mut store, intent) = pool();
-    for (what, write) in bad_writes(&intent) {
+    let bad = bad_writes(&intent).into_iter();
+    for (what, write) in bad.chain(bad_overlay_writes(&intent)) {
         let refused = store.commit(&[&change(&intent, vec![write])]);
         assert!(refused.is_err(), "{what} was stored");
         assert_eq!(store.load().unwrap(), intent, "{what} left something");

@@ -179,6 +179,9 @@ fn a_broadcast_goes_once_to_each_host_that_has_the_network(scene: &TwoTenants) {
             frame::udp(me, (A_STRANGER, Ipv4Addr::new(10, 0, 0, 99)), MARK),
         ]);
         sent += 1;
+        // What is answered after them has overtaken none of them.
+        let to = tenant.instances[1].address;
+        assert_eq!(from.ping(to, 3, Duration::from_millis(100)), 3);
     }
     let [with, without] = nics.map(|nic| {
         let caught = nic.stop();

@@ -219,7 +219,33 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
         }
         Op::Delete { noun, index } => delete(intent, pick(intent, noun, index)),
+        Op::Overlay { .. } => {
+            let request = overlay(intent, op);
+            network::create(intent, request).map(|draft| draft.writes)
+        }
         op => decide_of_tenant(intent, op),
+    }
+}
+
+fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
+    let Op::Overlay {
+        tenant,
+        name: it,
+        geneve,
+        vni,
+    } = *op
+    else {
+        unreachable!()
+    };
+    let kinds = [NetworkKind::Vxlan, NetworkKind::Geneve];
+    NetworkCreate {
+        tenant_id: id(intent, Noun::Tenant, tenant),
+        name: name("n", it),
+        kind: kinds[usize::from(geneve)],
+        physical_network_id: None,
+        vlan: None,
+        vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
+        mtu: None,
     }
 }
 
@@ -239,26 +265,6 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 physical_network_id: Some(id(intent, Noun::PhysicalNetwork, carrier)),
                 vlan: vlan.map(|vlan| (100 + u16::from(vlan)).try_into().unwrap()),
                 vni: None,
-                mtu: None,
-            };
-            network::create(intent, request).map(|draft| draft.writes)
-        }
-        Op::Overlay {
-            tenant,
-            name: it,
-            geneve,
-            vni,
-        } => {
-            let request = NetworkCreate {
-                tenant_id: id(intent, Noun::Tenant, tenant),
-                name: name("n", it),
-                kind: match geneve {
-                    true => NetworkKind::Geneve,
-                    false => NetworkKind::Vxlan,
-                },
-                physical_network_id: None,
-                vlan: None,
-                vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
                 mtu: None,
             };
             network::create(intent, request).map(|draft| draft.writes)
