@@ -1,4 +1,5 @@
-//! What a server of the REST API must be able to do. The controller does; tests may stand in.
+//! What a server of the REST API must be able to do. The controller does all of it, the collector's
+//! own program what [`UsageBackend`] asks for; tests may stand in.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -38,22 +39,26 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// What every server answers, the controller and the collector's own program alike.
+pub trait UsageBackend: Send + Sync + 'static {
+    /// The name of the bearer of this token, if it is valid. Takes the same time either way.
+    fn authenticate(&self, token: &str) -> Option<String>;
+
+    /// Whether what it serves is well.
+    fn health(&self) -> Health;
+    /// What was moved.
+    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+}
+
 /// Reads never wait: they are answered from memory. A change is answered when it is durable.
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: Send + Sync + 'static {
-    /// The name of the bearer of this token, if it is valid. Takes the same time either way.
-    fn authenticate(&self, token: &str) -> Option<String>;
-
-    /// Whether the pool is well.
-    fn health(&self) -> Health;
+pub trait Backend: UsageBackend {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.
     fn events(&self) -> Vec<Event>;
-    /// What was moved.
-    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
 
     /// All tenants, by id.
     fn tenants(&self) -> Vec<Arc<Tenant>>;

@@ -1,4 +1,4 @@
-//! The server side of the REST API: routes over a [`Backend`].
+//! The server side of the REST API: routes over a [`Backend`], or the few of a [`UsageBackend`].
 //!
 //! ```text
 //!   request -> identify -> catch panics -> limit time -> authenticate -> handler -> Backend
@@ -37,7 +37,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Access, Method, ROUTES, Route};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, UsageBackend};
 use crate::resource::{HostView, InstanceView, PortView};
 use noun::{Listed, Made, Shown};
 use routes::Noun;
@@ -56,12 +56,35 @@ pub fn router(backend: Arc<impl Backend>) -> Router {
     router_within(PATIENCE, backend)
 }
 
-fn router_within(patience: Duration, backend: Arc<impl Backend>) -> Router {
+/// The part of it that answers for usage: `/v1/health`, `/v1/version` and `/v1/usage`.
+pub fn usage_router<B: UsageBackend>(backend: Arc<B>) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, route| {
-        router.route(route.path, guarded(route, &backend))
+        match usage_endpoint::<B>(route) {
+            Some(endpoint) => router.route(route.path, guarded(route, endpoint, &backend)),
+            None => router,
+        }
     });
+    finished(
+        routes.fallback(handler::no_such_usage_route),
+        PATIENCE,
+        backend,
+    )
+}
+
+fn router_within<B: Backend>(patience: Duration, backend: Arc<B>) -> Router {
+    let routes = ROUTES.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, guarded(route, endpoint::<B>(route), &backend))
+    });
+    finished(routes.fallback(handler::no_such_route), patience, backend)
+}
+
+/// What every request passes on its way in, whatever the routes.
+fn finished<B: UsageBackend>(
+    routes: Router<Arc<B>>,
+    patience: Duration,
+    backend: Arc<B>,
+) -> Router {
     routes
-        .fallback(handler::no_such_route)
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(patience, guard::limit_time))
@@ -70,13 +93,27 @@ fn router_within(patience: Duration, backend: Arc<impl Backend>) -> Router {
         .with_state(backend)
 }
 
-fn guarded<B: Backend>(route: &Route, backend: &Arc<B>) -> MethodRouter<Arc<B>> {
+fn guarded<B: UsageBackend>(
+    route: &Route,
+    endpoint: MethodRouter<Arc<B>>,
+    backend: &Arc<B>,
+) -> MethodRouter<Arc<B>> {
     match route.access {
-        Access::Anyone => endpoint(route),
-        Access::Token => endpoint(route).route_layer(from_fn_with_state(
+        Access::Anyone => endpoint,
+        Access::Token => endpoint.route_layer(from_fn_with_state(
             Arc::clone(backend),
             guard::authenticate::<B>,
         )),
+    }
+}
+
+/// What is done at a route, if a [`UsageBackend`] has it.
+fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>> {
+    match route.noun {
+        Noun::Health => Some(routing::get(handler::health::<B>)),
+        Noun::Version => Some(routing::get(handler::version)),
+        Noun::Usage => Some(routing::get(handler::usage::<B>)),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::*;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Caller, Outcome};
+use crate::backend::{Backend, Caller, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
@@ -192,7 +192,7 @@ pub(crate) fn event(id: u64, kind: EventKind) -> Event {
     }
 }
 
-impl Backend for TestPool {
+impl UsageBackend for TestPool {
     fn authenticate(&self, token: &str) -> Option<String> {
         (token == TOKEN).then(|| ACTOR.to_owned())
     }
@@ -205,17 +205,19 @@ impl Backend for TestPool {
         }
     }
 
+    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
+        self.usage_queries.lock().unwrap().push(query);
+        Ok(Vec::new())
+    }
+}
+
+impl Backend for TestPool {
     fn inventory(&self) -> Arc<Inventory> {
         Arc::default()
     }
 
     fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap().clone()
-    }
-
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.usage_queries.lock().unwrap().push(query);
-        Ok(Vec::new())
     }
 
     fn tenants(&self) -> Vec<Arc<Tenant>> {

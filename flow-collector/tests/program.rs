@@ -227,6 +227,15 @@ async fn the_programs_answers_are_for_who_has_the_token_and_asks_well() {
     let client = program.client(&pool, Some(TOKEN));
     assert_eq!(client.version().await.unwrap().api, "v1");
     assert_eq!(client.usage(&everything()).await.unwrap(), []);
+    let backwards = UsageQuery {
+        to: Some(Timestamp::from_unix_seconds(0)),
+        ..everything()
+    };
+    let refused = client.usage(&backwards).await;
+    assert!(
+        matches!(&refused, Err(ClientError::Refused(problem)) if problem.code == Code::InvalidParameter && problem.errors[0].field == "to"),
+        "{refused:?}"
+    );
     let elsewhere = client.inventory().await;
     assert!(
         matches!(&elsewhere, Err(ClientError::Refused(problem)) if problem.code == Code::NoSuchRoute),

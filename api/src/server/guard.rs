@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::backend::Backend;
+use crate::backend::UsageBackend;
 use crate::problem::{Code, Problem};
 
 /// The header that names a request.
@@ -89,7 +89,7 @@ pub(super) async fn limit_time(
 }
 
 /// Lets through who has a valid token.
-pub(super) async fn authenticate<B: Backend>(
+pub(super) async fn authenticate<B: UsageBackend>(
     State(backend): State<Arc<B>>,
     mut request: Request,
     next: Next,

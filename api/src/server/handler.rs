@@ -19,12 +19,12 @@ use super::list::ListQuery;
 use super::noun::{Listed, Made, Shown};
 use super::respond::json;
 use super::signed::Signed;
-use crate::backend::{Backend, Outcome};
+use crate::backend::{Backend, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
 use crate::request::UsageQuery;
 use crate::resource::{Page, Resource, Version};
 
-pub(super) async fn health<B: Backend>(State(backend): State<Arc<B>>) -> Response {
+pub(super) async fn health<B: UsageBackend>(State(backend): State<Arc<B>>) -> Response {
     json(StatusCode::OK, &backend.health())
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn inventory<B: Backend>(State(backend): State<Arc<B>>) -> Resp
     json(StatusCode::OK, &*backend.inventory())
 }
 
-pub(super) async fn usage<B: Backend>(
+pub(super) async fn usage<B: UsageBackend>(
     State(backend): State<Arc<B>>,
     uri: Uri,
 ) -> Outcome<Response> {
@@ -120,6 +120,12 @@ pub(super) async fn delete<B: Backend, T: Made>(
 
 pub(super) async fn no_such_route(uri: Uri) -> Problem {
     let detail = format!("there is no {}; the API begins at /v1", uri.path());
+    Problem::new(Code::NoSuchRoute, detail)
+}
+
+/// Of the server that only answers for usage: what is not here is the controller's.
+pub(super) async fn no_such_usage_route(uri: Uri) -> Problem {
+    let detail = format!("there is no {} here; ask the controller", uri.path());
     Problem::new(Code::NoSuchRoute, detail)
 }
 

@@ -362,6 +362,29 @@ async fn a_problem_of_the_backend_reaches_the_client_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_server_of_usage_alone_has_the_same_rules_and_nothing_else() {
+    let pool = Arc::<TestPool>::default();
+    let ask = async |request| answer(usage_router(Arc::clone(&pool)), request).await;
+    for path in ["/v1/health", "/v1/version", "/v1/usage?by=port"] {
+        assert_eq!(ask(get(path)).await.status, 200, "{path}");
+    }
+    let unsigned = Request::get("/v1/usage").body(Body::empty()).unwrap();
+    assert_problem(&ask(unsigned).await, 401, "unauthenticated");
+    assert_problem(&ask(get("/v1/tenants")).await, 404, "no_such_route");
+    let posted = ask(request("POST", "/v1/usage", "{}")).await;
+    assert_problem(&posted, 405, "method_not_allowed");
+
+    let long = "x".repeat(1000);
+    let wrong = ask(get(&format!("/v1/usage?by=host&from={long}&{long}=1"))).await;
+    assert_problem(&wrong, 400, "invalid_parameter");
+    let errors = wrong.json["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 3, "{}", wrong.json);
+    for error in errors {
+        assert!(error["message"].as_str().unwrap().len() < 300, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn usage_parameters_are_read_and_every_fault_is_told() {
     let pool: Arc<TestPool> = Arc::default();
     let id = model::TenantId::generate();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::backend::{Backend, Caller, Outcome};
+use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
@@ -22,7 +22,7 @@ use crate::object::PluggedInstance;
 /// The name of the one token there is.
 const ADMIN: &str = "admin";
 
-impl Backend for Service {
+impl UsageBackend for Service {
     fn authenticate(&self, token: &str) -> Option<String> {
         self.token.matches(token).then(|| ADMIN.to_owned())
     }
@@ -39,14 +39,6 @@ impl Backend for Service {
         }
     }
 
-    fn inventory(&self) -> Arc<Inventory> {
-        self.fleet.inventory().borrow().clone()
-    }
-
-    fn events(&self) -> Vec<Event> {
-        self.fleet.events()
-    }
-
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
         let Some(collector) = &self.collector else {
             let detail = "the collector runs on its own and keeps the usage; ask it";
@@ -60,6 +52,16 @@ impl Backend for Service {
             let detail = "the usage ledger does not answer; see the controller's log";
             Problem::new(Code::StoreUnavailable, detail)
         })
+    }
+}
+
+impl Backend for Service {
+    fn inventory(&self) -> Arc<Inventory> {
+        self.fleet.inventory().borrow().clone()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.fleet.events()
     }
 
     fn tenants(&self) -> Vec<Arc<Tenant>> {

@@ -28,24 +28,26 @@ pub(super) fn check(intent: &Intent, request: &PhysicalNetworkCreate, faults: &m
         return;
     };
     if request.role != Role::Private {
-        let message = "only a private physical network carries overlays";
+        let message = format!("got {prefix}; expected none but on a private physical network");
         faults.add(FIELD, FieldCode::Inconsistent, message);
     }
     if let Some(other) = carrier(intent) {
         let message = format!(
-            "the physical network {} carries the pool's overlays already",
+            "got {prefix}; expected none: {} carries the pool's overlays already",
             other.name
         );
         faults.add(FIELD, FieldCode::Duplicate, message);
     }
     let address = prefix.network();
     if address.is_multicast() || address.is_loopback() || address.is_unspecified() {
-        let message = "must be a prefix that hosts can have addresses of, such as 10.254.0.0/16";
+        let message = format!(
+            "got {prefix}; expected a prefix that hosts can have addresses of, such as 10.254.0.0/16"
+        );
         faults.add(FIELD, FieldCode::OutOfRange, message);
     }
     let (hosts, room) = (intent.hosts.len(), usable(prefix).take(intent.hosts.len()));
     if room.count() < hosts {
-        let message = format!("{prefix} is too small for the pool's {hosts} hosts");
+        let message = format!("got {prefix}; expected room for the pool's {hosts} hosts");
         faults.add(FIELD, FieldCode::OutOfRange, message);
     }
 }

@@ -1,4 +1,6 @@
 //! Everything that is wrong with a request, collected so that one answer says all of it.
+//!
+//! A message shows the value, says what is wrong with it, and what is allowed.
 
 use std::fmt;
 
@@ -28,7 +30,7 @@ impl Faults {
     ) -> Option<T> {
         if found.is_none() {
             let noun = field.trim_end_matches("_id").replace('_', " ");
-            let message = format!("there is no {noun} {id}");
+            let message = format!("there is no {noun} {id}; expected the id of one there is");
             self.add(field, FieldCode::UnknownReference, message);
         }
         found
@@ -48,8 +50,10 @@ impl Faults {
             name: name.clone(),
         };
         if let Some(owner) = intent.named(&scoped) {
-            let noun = noun.table().replace('_', " ");
-            let message = format!("the {noun} {owner} has this name; choose another");
+            let all = noun.table().replace('_', " ");
+            let name = name.as_str();
+            let message =
+                format!("{name:?} is the name of {owner}, one of the {all}; choose another");
             self.add("name", FieldCode::Duplicate, message);
         }
     }

@@ -1,6 +1,7 @@
 //! Instances and the ports that are made with them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use api::backend::Outcome;
@@ -84,7 +85,10 @@ fn check(intent: &Intent, request: &InstanceCreate, connected: &[HostId]) -> Out
     faults.unique_name(intent, Some(tenant), Noun::Instance, &request.name);
     let host = host(intent, request.host_id, connected, &mut faults);
     if request.network_ids.len() + request.port_ids.len() > INTERFACES_MAX {
-        let message = format!("with port_ids must be {INTERFACES_MAX} at most");
+        let (networks, ports) = (request.network_ids.len(), request.port_ids.len());
+        let message = format!(
+            "got {networks}, and {ports} port_ids; expected at most {INTERFACES_MAX} together"
+        );
         faults.add("network_ids", FieldCode::OutOfRange, message);
         return Err(faults
             .check()
@@ -117,7 +121,7 @@ fn host(
         .copied()
         .min_by_key(|host| intent.instances_on(*host).count());
     if fewest.is_none() {
-        let message = "no host is connected, so say which is to run it";
+        let message = "is missing, and no host is connected to take; say which is to run it";
         faults.add("host_id", FieldCode::Required, message);
     }
     fewest
@@ -129,11 +133,11 @@ fn networks(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> V
         let field = format!("network_ids[{index}]");
         match intent.networks.get(id) {
             None => {
-                let message = format!("there is no network {id}");
+                let message = format!("there is no network {id}; expected the id of one there is");
                 faults.add(&field, FieldCode::UnknownReference, message);
             }
             Some(network) => {
-                check_owner(&field, network.tenant_id, request.tenant_id, faults);
+                check_owner((&field, id), network.tenant_id, request.tenant_id, faults);
                 networks.push(network.clone());
             }
         }
@@ -147,17 +151,21 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
     for (index, id) in request.port_ids.iter().enumerate() {
         let field = format!("port_ids[{index}]");
         let Some(port) = intent.ports.get(id) else {
-            let message = format!("there is no port {id}");
+            let message = format!("there is no port {id}; expected the id of one there is");
             faults.add(&field, FieldCode::UnknownReference, message);
             continue;
         };
-        check_owner(&field, port.tenant_id, request.tenant_id, faults);
+        check_owner((&field, id), port.tenant_id, request.tenant_id, faults);
         if let Some(user) = intent.instance_with(*id) {
-            let message = format!("is used by the instance {}", user.instance.id);
+            let message = format!(
+                "{id} is used by the instance {}; choose another",
+                user.instance.id
+            );
             faults.add(&field, FieldCode::Duplicate, message);
         }
         if !seen.insert(id) {
-            faults.add(&field, FieldCode::Duplicate, "is in the list twice");
+            let message = format!("{id} is in the list twice; give it once");
+            faults.add(&field, FieldCode::Duplicate, message);
         }
         ports.push(port.clone());
     }
@@ -165,9 +173,16 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
 }
 
 /// An instance joins networks and ports of its own tenant, never of another.
-fn check_owner(field: &str, owner: TenantId, tenant: TenantId, faults: &mut Faults) {
+fn check_owner(
+    (field, id): (&str, impl fmt::Display),
+    owner: TenantId,
+    tenant: TenantId,
+    faults: &mut Faults,
+) {
     if owner != tenant {
-        let message = format!("belongs to the tenant {owner}, the instance to {tenant}");
+        let message = format!(
+            "{id} belongs to the tenant {owner}; expected one of the instance's tenant, {tenant}"
+        );
         faults.add(field, FieldCode::Inconsistent, message);
     }
 }

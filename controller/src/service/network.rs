@@ -71,12 +71,14 @@ fn carrier<'a>(
     match (private.next(), private.next()) {
         (Some(only), None) => Some(only),
         (None, _) => {
-            let message = "the pool has no private physical network; make one first";
+            let message = "is missing, and the pool has no private physical network to take; \
+                           make one first";
             faults.add(FIELD, FieldCode::Required, message);
             None
         }
         (Some(_), Some(_)) => {
-            let message = "the pool has several private physical networks; say which";
+            let message = "is missing, and the pool has several private physical networks; \
+                           say which";
             faults.add(FIELD, FieldCode::Required, message);
             None
         }
@@ -102,10 +104,10 @@ fn check_fit(
     }
     let largest = largest_mtu(request.kind, carrier);
     let least = *MTUS.start();
-    let outside = |mtu: u16| !(least..=largest).contains(&mtu);
-    if request.mtu.is_some_and(outside) {
+    let asked = request.mtu.unwrap_or(least);
+    if !(least..=largest).contains(&asked) {
         let message = format!(
-            "must be from {least} to {largest}, which is what {} leaves",
+            "got {asked}; expected {least} to {largest}, which is what {} leaves",
             carrier.name
         );
         faults.add("mtu", FieldCode::OutOfRange, message);
@@ -127,15 +129,15 @@ fn check_vlan(
     carrier: &PhysicalNetwork,
     faults: &mut Faults,
 ) {
-    if request.vni.is_some() {
-        let message = "only an overlay has a VNI: kind vxlan or geneve";
+    if let Some(vni) = request.vni {
+        let message = format!("got {vni}; expected none: a network of kind vlan has no VNI");
         faults.add("vni", FieldCode::Inconsistent, message);
     }
     let (Some(vlan), Some(ranges)) = (request.vlan, &carrier.vlans) else {
         return; // None was asked for, or the role was refused already.
     };
     if !ranges.contains(vlan) {
-        let message = format!("must be one of {ranges} on {}", carrier.name);
+        let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
         faults.add("vlan", FieldCode::OutOfRange, message);
     }
     if let Some(owner) = intent.network_on(&vlan_segment(carrier, vlan)) {

@@ -28,13 +28,14 @@ pub(super) fn check(
     (encapsulation, carrier): (Encapsulation, &PhysicalNetwork),
     faults: &mut Faults,
 ) {
-    if request.vlan.is_some() {
-        let message = format!("a {encapsulation} network has no VLAN id");
+    if let Some(vlan) = request.vlan {
+        let message =
+            format!("got {vlan}; expected none: a {encapsulation} network has no VLAN id");
         faults.add("vlan", FieldCode::Inconsistent, message);
     }
-    let owner = request.vni.and_then(|vni| intent.network_with_vni(vni));
-    if let Some(owner) = owner {
-        let message = format!("the network {owner} has this VNI");
+    let owner = |vni| Some((vni, intent.network_with_vni(vni)?));
+    if let Some((vni, owner)) = request.vni.and_then(owner) {
+        let message = format!("the network {owner} has VNI {vni}; choose another");
         faults.add("vni", FieldCode::Duplicate, message);
     }
     let Some(endpoints) = carrier.endpoints else {

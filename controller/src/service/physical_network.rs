@@ -33,14 +33,15 @@ pub(super) fn create(
     let mut others = intent.physical_networks.values();
     if let Some(other) = others.find(|other| other.nic == request.nic) {
         let message = format!(
-            "this NIC carries the physical network {}; a NIC carries one (use a VLAN of it)",
-            other.name
+            "{} carries the physical network {}; a NIC carries one (use a VLAN of it)",
+            request.nic, other.name
         );
         faults.add("nic", FieldCode::Duplicate, message);
     }
     let mtu = request.mtu.unwrap_or(DEFAULT_MTU);
     if !MTUS.contains(&mtu) {
-        faults.add("mtu", FieldCode::OutOfRange, "must be from 1280 to 9216");
+        let message = format!("got {mtu}; expected {} to {}", MTUS.start(), MTUS.end());
+        faults.add("mtu", FieldCode::OutOfRange, message);
     }
     endpoint::check(intent, &request, &mut faults);
     faults.check()?;
@@ -71,20 +72,23 @@ fn check_name(intent: &Intent, name: &Name, faults: &mut Faults) {
     let short = text.len() <= PhysicalNetwork::NAME_MAX_CHARS;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !short || !text.bytes().all(plain) || text == RESERVED_NAME {
-        let message = "must be 1 to 12 ASCII letters, digits, - or _, and not `int`: \
-                       its bridge is br-<name>";
+        let message = format!(
+            "got {text:?}; expected 1 to 12 ASCII letters, digits, - or _, and not \
+             {RESERVED_NAME:?}: its bridge is br-<name>"
+        );
         faults.add("name", FieldCode::OutOfRange, message);
     }
 }
 
 fn check_vlans(request: &PhysicalNetworkCreate, faults: &mut Faults) {
     match (request.role, &request.vlans) {
-        (Role::Management, Some(_)) => {
-            let message = "management carries no tenant network, so it has no VLAN ids";
+        (Role::Management, Some(vlans)) => {
+            let message =
+                format!("got {vlans}; expected none: management carries no tenant network");
             faults.add("vlans", FieldCode::Inconsistent, message);
         }
         (Role::Private | Role::Public | Role::Storage, None) => {
-            let message = "must be the VLAN ids for tenant networks, such as 100-199,300";
+            let message = "is missing; expected VLAN ids for tenant networks, such as 100-199,300";
             faults.add("vlans", FieldCode::Required, message);
         }
         _ => {}

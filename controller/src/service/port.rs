@@ -55,12 +55,15 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
     if let Some(mac) = request.mac
         && let Some(owner) = intent.port_with_mac(network.id, mac)
     {
-        let message = format!("the port {owner} of this network has {mac}");
+        let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
     let addresses = request.addresses.as_deref().unwrap_or_default();
     if addresses.len() > ADDRESSES_MAX {
-        let message = format!("must be {ADDRESSES_MAX} addresses at most");
+        let message = format!(
+            "got {} addresses; expected at most {ADDRESSES_MAX}",
+            addresses.len()
+        );
         faults.add("addresses", FieldCode::OutOfRange, message);
         return;
     }
@@ -68,7 +71,8 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
     for (index, address) in addresses.iter().enumerate() {
         let field = format!("addresses[{index}]");
         if !seen.insert(address) {
-            faults.add(&field, FieldCode::Duplicate, "is in the list twice");
+            let message = format!("{address} is in the list twice; give it once");
+            faults.add(&field, FieldCode::Duplicate, message);
             continue;
         }
         if let Err((code, message)) = check_address(intent, network, *address) {
@@ -83,22 +87,31 @@ fn check_address(
     address: IpAddr,
 ) -> Result<(), (FieldCode, String)> {
     let Some(subnet) = intent.subnet_with(network.id, address) else {
-        let message = format!("{address} is in no subnet of network {}", network.id);
+        let message = format!(
+            "{address} is in no subnet of network {}; make one that holds it first",
+            network.id
+        );
         return Err((FieldCode::Inconsistent, message));
     };
     let hosts = AddressRange::of_hosts(subnet.cidr);
     if !hosts.contains(address) {
-        let message = format!("must be from {} to {}", hosts.first, hosts.last);
+        let message = format!(
+            "got {address}; expected one from {} to {}",
+            hosts.first, hosts.last
+        );
         return Err((FieldCode::OutOfRange, message));
     }
     if address == subnet.gateway {
-        let message = format!("{address} is kept for the gateway of {}", subnet.cidr);
+        let message = format!(
+            "{address} is kept for the gateway of {}; choose another",
+            subnet.cidr
+        );
         return Err((FieldCode::Inconsistent, message));
     }
     match intent.port_with_address(network.id, address) {
         None => Ok(()),
         Some(owner) => {
-            let message = format!("the port {owner} of this network has {address}");
+            let message = format!("the port {owner} of this network has {address}; choose another");
             Err((FieldCode::Duplicate, message))
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
 fn check_cidr(intent: &Intent, network: NetworkId, cidr: IpNet, faults: &mut Faults) {
     let trunc = cidr.trunc();
     if trunc != cidr {
-        let message = format!("has host bits set; the prefix itself is {trunc}");
+        let message = format!("{cidr} has host bits set; expected the prefix itself, {trunc}");
         faults.add("cidr", FieldCode::OutOfRange, message);
     }
     let reserved = RESERVED.iter().find(|(prefix, _)| {
@@ -75,12 +75,15 @@ fn check_cidr(intent: &Intent, network: NetworkId, cidr: IpNet, faults: &mut Fau
         prefix.is_none_or(|prefix| overlap(prefix, cidr))
     });
     if let Some((prefix, why)) = reserved {
-        let message = format!("must not overlap {prefix}, which is {why}");
+        let message = format!("{cidr} overlaps {prefix}, which is {why}; choose another prefix");
         faults.add("cidr", FieldCode::OutOfRange, message);
     }
     let mut others = intent.subnets_of(network);
     if let Some(other) = others.find(|other| overlap(other.cidr, cidr)) {
-        let message = format!("overlaps {} of the subnet {}", other.cidr, other.id);
+        let message = format!(
+            "{cidr} overlaps {} of the subnet {}; choose another prefix",
+            other.cidr, other.id
+        );
         faults.add("cidr", FieldCode::Duplicate, message);
     }
 }
@@ -92,7 +95,10 @@ fn overlap(one: IpNet, other: IpNet) -> bool {
 
 fn check_host(faults: &mut Faults, field: &str, address: IpAddr, hosts: &AddressRange) {
     if !hosts.contains(address) {
-        let message = format!("must be from {} to {}", hosts.first, hosts.last);
+        let message = format!(
+            "got {address}; expected one from {} to {}",
+            hosts.first, hosts.last
+        );
         faults.add(field, FieldCode::OutOfRange, message);
     }
 }
@@ -108,7 +114,7 @@ fn pool(request: &SubnetCreate, hosts: &AddressRange, faults: &mut Faults) -> Op
     }
     let pool = AddressRange::new(first, last).ok();
     if pool.is_none() {
-        let message = format!("must not be before pool_first, {first}");
+        let message = format!("got {last}; expected one not before pool_first, {first}");
         faults.add("pool_last", FieldCode::Inconsistent, message);
     }
     pool

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use api::backend::Backend;
+use api::backend::{Backend, UsageBackend};
 use api::request::TenantCreate;
 use rusqlite::Connection;
 use tempfile::TempDir;

@@ -1,23 +1,21 @@
-//! The program's own REST routes: a small part of the controller's, and the same to a client.
+//! What the program answers: the usage part of the REST API, by the API's own rules.
 
 use std::fmt;
 use std::sync::Arc;
 
+use api::backend::{Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::UsageQuery;
-use api::resource::{Health, Page, Version};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
-use axum::routing::get;
-use axum::{Json, Router};
-use model::{Inventory, NetworkId, PortId, TenantId, Timestamp, Usage, UsageOf};
-use serde::Deserialize;
+use api::resource::Health;
+use axum::Router;
+use model::{Inventory, Usage};
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::error;
 
 use crate::Collector;
+
+/// Who the bearer of the token is: it is the controller's own, of which there is one.
+const ADMIN: &str = "admin";
 
 /// The token that clients show: the controller's own. It is in no log.
 #[derive(Clone)]
@@ -48,7 +46,6 @@ impl fmt::Debug for Token {
     }
 }
 
-#[derive(Clone)]
 struct Server {
     collector: Arc<Collector>,
     inventory: watch::Receiver<Arc<Inventory>>,
@@ -61,96 +58,39 @@ pub fn router(
     inventory: watch::Receiver<Arc<Inventory>>,
     token: Token,
 ) -> Router {
-    Router::new()
-        .route("/v1/health", get(health))
-        .route("/v1/version", get(version))
-        .route("/v1/usage", get(usage))
-        .fallback(no_such_route)
-        .with_state(Server {
-            collector,
-            inventory,
-            token,
-        })
+    api::server::usage_router(Arc::new(Server {
+        collector,
+        inventory,
+        token,
+    }))
 }
 
-async fn health(State(server): State<Server>) -> Json<Health> {
-    let hosts = server.inventory.borrow().hosts.len();
-    let status = match hosts {
-        0 => "no host is known yet: is the controller reachable?",
-        _ => "ok",
-    };
-    Json(Health {
-        status: status.to_owned(),
-        hosts_connected: hosts,
-        hosts,
-    })
-}
-
-async fn version() -> Json<Version> {
-    Json(Version {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        api: "v1".to_owned(),
-    })
-}
-
-/// The parameters of `GET /v1/usage`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parameters {
-    by: Option<UsageOf>,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-    tenant_id: Option<TenantId>,
-    network_id: Option<NetworkId>,
-    port_id: Option<PortId>,
-}
-
-async fn usage(
-    State(server): State<Server>,
-    headers: HeaderMap,
-    parameters: Result<Query<Parameters>, QueryRejection>,
-) -> Result<Json<Page<Usage>>, Problem> {
-    if !bearer_token(&headers).is_some_and(|token| server.token.matches(token)) {
-        let detail = "send a valid token as `Authorization: Bearer <token>`";
-        return Err(Problem::new(Code::Unauthenticated, detail));
+impl UsageBackend for Server {
+    fn authenticate(&self, token: &str) -> Option<String> {
+        self.token.matches(token).then(|| ADMIN.to_owned())
     }
-    let Query(parameters) =
-        parameters.map_err(|error| Problem::new(Code::InvalidParameter, error.body_text()))?;
-    let items = server.collector.usage(parameters.into()).await;
-    let items = items.map_err(|error| {
-        let error = &error as &dyn std::error::Error;
-        warn!(error, "could not report usage");
-        Problem::new(
-            Code::StoreUnavailable,
-            "the usage ledger does not answer; try again",
-        )
-    })?;
-    let next_cursor = None;
-    Ok(Json(Page { items, next_cursor }))
-}
 
-async fn no_such_route() -> Problem {
-    let detail = "the collector has /v1/usage, /v1/health and /v1/version; ask the controller";
-    Problem::new(Code::NoSuchRoute, detail)
-}
-
-/// The token, by RFC 6750 section 2.1. More than one is none.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().filter(|_| values.next().is_none())?;
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-impl From<Parameters> for UsageQuery {
-    fn from(parameters: Parameters) -> Self {
-        Self {
-            by: parameters.by.unwrap_or(UsageOf::Tenant),
-            from: parameters.from,
-            to: parameters.to,
-            tenant_id: parameters.tenant_id,
-            network_id: parameters.network_id,
-            port_id: parameters.port_id,
+    fn health(&self) -> Health {
+        let hosts = self.inventory.borrow().hosts.len();
+        let status = match hosts {
+            0 => "no host is known yet: is the controller reachable?",
+            _ => "ok",
+        };
+        Health {
+            status: status.to_owned(),
+            hosts_connected: hosts,
+            hosts,
         }
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
+        self.collector.usage(query).await.map_err(|error| {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "could not report usage"
+            );
+            let detail = "the usage ledger does not answer; see the collector's log";
+            Problem::new(Code::StoreUnavailable, detail)
+        })
     }
 }
