@@ -73,13 +73,13 @@ impl Netns {
                     let stopped = self.stop(&name).await;
                     found
                         .leftovers
-                        .extend(stopped.err().map(|e| (name, chain(&e))));
+                        .extend(stopped.err().map(|error| (name, whole(error))));
                 }
             }
-            Err(error) => found.leftovers.push((self.prefix.clone(), chain(&error))),
+            Err(error) => found.leftovers.push((self.prefix.clone(), whole(error))),
         }
         for instance in wanted {
-            let reason = self.start(instance).await.err().map(|error| chain(&error));
+            let reason = self.start(instance).await.err().map(whole);
             found.instances.push(InstanceReport {
                 id: instance.id,
                 running: reason.is_none(),
@@ -223,13 +223,6 @@ impl Hypervisor for Netns {
 }
 
 /// An error with everything that caused it, as one sentence for a report.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
+fn whole(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
 }

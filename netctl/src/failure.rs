@@ -33,9 +33,9 @@ impl Failure {
 
     /// Something on this machine failed.
     pub(crate) fn local(says: impl Into<String>, error: &(dyn Error + 'static)) -> Self {
-        let whole = std::iter::once(error.to_string()).chain(causes(error));
+        let whole = anyhow::Chain::new(error);
         Self {
-            because: whole.collect(),
+            because: whole.map(ToString::to_string).collect(),
             ..Self::new(Exit::Local, says)
         }
     }
@@ -124,11 +124,6 @@ impl fmt::Display for Failure {
 
 /// The messages of everything behind an error.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
-    causes
+    let whole = anyhow::Chain::new(error);
+    whole.skip(1).map(ToString::to_string).collect()
 }

@@ -55,7 +55,8 @@ impl Pool {
             polling_seconds: 1,
             ..Spec::default()
         }));
-        let lab = lab.unwrap_or_else(|e| panic!("the lab did not come up: {}", chain(&e)));
+        let lab =
+            lab.unwrap_or_else(|e| panic!("the lab did not come up: {:#}", anyhow::Error::new(e)));
         let pool = Self {
             lab,
             runtime,
@@ -161,7 +162,8 @@ impl Drop for Pool {
             return;
         }
         if let Err(error) = self.runtime.block_on(self.lab.down()) {
-            eprintln!("the lab was not taken down: {}", chain(&error));
+            let error = anyhow::Error::new(error);
+            eprintln!("the lab was not taken down: {error:#}");
         }
     }
 }
@@ -199,14 +201,4 @@ fn text(value: &Value) -> String {
 pub(crate) fn mac(text: &str) -> [u8; 6] {
     let parsed: model::MacAddr = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
     parsed.octets()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

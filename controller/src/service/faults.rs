@@ -50,10 +50,9 @@ impl Faults {
             name: name.clone(),
         };
         if let Some(owner) = intent.named(&scoped) {
-            let all = noun.table().replace('_', " ");
+            let noun = noun.table().replace('_', " ");
             let name = name.as_str();
-            let message =
-                format!("{name:?} is the name of {owner}, one of the {all}; choose another");
+            let message = format!("{name:?} is the name of the {noun} {owner}; choose another");
             self.add("name", FieldCode::Duplicate, message);
         }
     }
