@@ -107,7 +107,7 @@ fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
     let endpoints = [1, 2, 3].map(|host| (underlay_mac(pool, host), endpoint(pool, host)));
     pool.must("tenant-create name=mallory");
     pool.must("vlan-create tenant=mallory name=under");
-    pool.must("subnet-create 10.254.0.0/16 tenant=mallory network=under gateway=10.254.0.250");
+    pool.must("subnet-create name=under cidr=10.254.0.0/16 network=under tenant=mallory gateway=10.254.0.250");
     let hosts = endpoints.iter().zip(1..);
     for ((mac, _), host) in hosts.clone() {
         let mac = model::MacAddr::try_from(*mac).unwrap();
