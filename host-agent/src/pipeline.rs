@@ -65,6 +65,10 @@ pub const TABLES: &[Table] = &[
     count_and_output::TABLE,
 ];
 
+/// How `IpFrag` reads for the first of several fragments. Of those alone the switch shows ports and
+/// types, and only when it is told to; where it does not they read as 0, which the guards drop.
+const FIRST_FRAGMENT: u8 = 1;
+
 /// The flows of one network, sorted by their keys.
 #[must_use]
 pub fn compile(network: &NetworkView) -> Vec<Flow> {

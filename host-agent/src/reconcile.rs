@@ -133,10 +133,11 @@ impl Reconciler {
                 self.look_around().await;
                 self.resync_at = Instant::now() + RESYNC;
             }
-            let wake_at = match self.pass().await {
-                Outcome::Done => self.resync_at,
-                Outcome::Again => self.resync_at.min(Instant::now() + RETRY),
+            let again_at = match self.pass().await {
+                Outcome::Done => self.networks.again_at(),
+                Outcome::Again => Some(Instant::now() + RETRY),
             };
+            let wake_at = again_at.map_or(self.resync_at, |it| it.min(self.resync_at));
             if self.wait(wake_at).await.is_err() {
                 return;
             }

@@ -10,7 +10,7 @@
 //!                              +-- X the host's ARP, IPv4, IPv6: dropped for links of our group
 //! ```
 //!
-//! The filter is loaded once and names no link: it drops what comes from or goes to links of one
+//! The filter names no link: it drops what comes from or goes to links of one
 //! group, and every VIF's link is put into that group. Its rules are in nftables, which is the only
 //! place the kernel asks before ARP and before routing, whatever else the host filters.
 
@@ -28,23 +28,33 @@ use rtnetlink::packet_route::link::LinkAttribute;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Remarks;
 
 /// What a failed attempt waits for, and how often everything is looked at though nothing changed.
-const AGAIN: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_secs(5);
 
-/// Raises the shield, and puts every VIF's link behind it as it appears. Never returns.
-pub async fn run(mut monitor: Monitor, remarks: Remarks) {
-    while let Err(error) = raise().await {
-        let remark = format!("instances can reach the host's own stack: {error}");
-        warn!("{remark}");
-        remarks.push(remark);
+/// Raises the shield and keeps it up, and puts every VIF's link behind it as it appears. Never
+/// returns.
+pub async fn run(monitor: Monitor, remarks: Remarks) {
+    tokio::join!(keep_raised(&remarks), put_links_behind(monitor, &remarks));
+}
+
+/// Loads the filter again and again: whoever reloads the host's own filters flushes ours with them.
+async fn keep_raised(remarks: &Remarks) {
+    loop {
+        if let Err(error) = raise().await {
+            let remark = format!("instances can reach the host's own stack: {error}");
+            warn!("{remark}");
+            remarks.push(remark);
+        }
         sleep(AGAIN).await;
     }
-    info!("the host's own stack is shielded from VIFs");
+}
+
+async fn put_links_behind(mut monitor: Monitor, remarks: &Remarks) {
     let mut shielded = BTreeSet::new();
     loop {
         let vifs = compute::ovsdb::vifs(&monitor.snapshot(), INTEGRATION_BRIDGE);

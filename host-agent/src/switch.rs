@@ -1,7 +1,7 @@
 //! The flows of the integration bridge: a mirror of what is installed, kept by what we write and by
 //! what the switch says others did, and the one way to change them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +49,15 @@ pub struct Drift {
     pub flows: usize,
     /// The groups they belong to.
     pub groups: BTreeSet<Group>,
+}
+
+/// What came of changing flows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// How many flows changed.
+    pub changed: usize,
+    /// The groups whose flows the switch refused, and why.
+    pub refused: BTreeMap<Group, String>,
 }
 
 /// A switch that is being dialled until it answers.
@@ -181,6 +190,8 @@ impl Switch {
 
     async fn look(&mut self) -> Result<(), Error> {
         self.tampered = false;
+        // Others may have said otherwise meanwhile; the guards then drop every first fragment.
+        self.client.look_into_first_fragments().await?;
         let found = self
             .client
             .flows(FlowFilter::cookie(MARK, MARK_MASK))
@@ -197,36 +208,97 @@ impl Switch {
         Ok(())
     }
 
-    /// Makes the flows of these groups be the given ones: all at one instant, or none. Gives back
-    /// how many flows changed.
+    /// Makes the flows of these groups be the given ones, all at one instant. Should the switch
+    /// refuse any of them, each group has an instant of its own instead, and of one that is refused
+    /// only those flows stay that are wanted as they are: what is wrong goes, nothing new comes.
     ///
     /// # Errors
-    /// When the switch refuses or does not answer; what is installed is then unknown.
-    pub async fn apply(&mut self, wanted: Vec<(Group, Vec<Flow>)>) -> Result<usize, Error> {
-        let mut changes = Changes::default();
-        for (group, flows) in &wanted {
-            diff(self.installed(*group), flows, &mut changes);
+    /// When the switch refuses what belongs to no network, or does not answer; in the latter case
+    /// what is installed is unknown.
+    pub async fn apply(&mut self, wanted: Vec<(Group, Vec<Flow>)>) -> Result<Applied, Error> {
+        match self.commit(&wanted).await {
+            Ok(changed) => {
+                self.remember(wanted);
+                Ok(Applied {
+                    changed,
+                    refused: BTreeMap::new(),
+                })
+            }
+            Err(Error::Bundle { .. }) => self.apply_one_by_one(wanted).await,
+            Err(error) => Err(error),
         }
-        let changed = changes.len();
-        if changed > 0 {
-            self.commit(changes).await?;
-        }
+    }
+
+    async fn apply_one_by_one(
+        &mut self,
+        wanted: Vec<(Group, Vec<Flow>)>,
+    ) -> Result<Applied, Error> {
+        // First what belongs to no network, and everything that goes: a flow may go from one
+        // network and come in another.
+        let first = wanted.iter().map(|(group, flows)| match *group {
+            Group::INFRASTRUCTURE => (*group, flows.clone()),
+            _ => (*group, self.right(*group, flows.clone())),
+        });
+        let first: Vec<_> = first.collect();
+        let mut applied = Applied {
+            changed: self.commit(&first).await?,
+            refused: BTreeMap::new(),
+        };
+        self.remember(first);
         for (group, flows) in wanted {
+            let one = vec![(group, flows)];
+            match self.commit(&one).await {
+                Ok(changed) => {
+                    applied.changed += changed;
+                    self.remember(one);
+                }
+                Err(Error::Bundle { error, .. }) => {
+                    let reason = format!("the switch refused its flows: {error}");
+                    applied.refused.insert(group, reason);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Those of a group's flows that are installed just as they are wanted.
+    #[must_use]
+    pub fn right(&self, group: Group, mut wanted: Vec<Flow>) -> Vec<Flow> {
+        let installed = self.installed(group);
+        wanted.retain(|flow| {
+            let found = installed.binary_search_by(|it| it.key().cmp(&flow.key()));
+            found.is_ok_and(|index| installed[index] == *flow)
+        });
+        wanted
+    }
+
+    fn remember(&mut self, installed: Vec<(Group, Vec<Flow>)>) {
+        for (group, flows) in installed {
             match flows.is_empty() {
                 true => self.installed.remove(&group),
                 false => self.installed.insert(group, flows),
             };
         }
-        Ok(changed)
     }
 
-    /// Takes events meanwhile: the switch tells of each of our own changes, too.
-    async fn commit(&mut self, changes: Changes) -> Result<(), Error> {
+    /// Makes the flows of these groups be the given ones, all at one instant or none, and gives
+    /// back how many flows changed. Takes events meanwhile: the switch tells of each of our own
+    /// changes, too.
+    async fn commit(&mut self, wanted: &[(Group, Vec<Flow>)]) -> Result<usize, Error> {
+        let mut changes = Changes::default();
+        for (group, flows) in wanted {
+            diff(self.installed(*group), flows, &mut changes);
+        }
+        let changed = changes.len();
+        if changed == 0 {
+            return Ok(0);
+        }
         let client = self.client.clone();
         let mut committing = std::pin::pin!(client.commit(changes.into_messages()));
         loop {
             tokio::select! {
-                outcome = &mut committing => return outcome,
+                outcome = &mut committing => return outcome.map(|()| changed),
                 Some(event) = self.events.next() => self.note(event),
             }
         }

@@ -72,11 +72,6 @@ impl Controller {
         self.directory.join("admin.token")
     }
 
-    /// The certificate of its own authority.
-    pub fn ca_certificate(&self) -> PathBuf {
-        self.directory.join("ca.pem")
-    }
-
     /// Writes a certificate for the host `name` into the folder `out`.
     pub(crate) async fn certify(&self, name: &str, out: &Path) -> Result<(), Error> {
         let mut command = namespace::command(&self.namespace, &self.program);

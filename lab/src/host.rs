@@ -66,11 +66,6 @@ impl Host {
         layout::host_address(self.number)
     }
 
-    /// The NIC of the management network.
-    pub fn management_nic(&self) -> &'static str {
-        layout::MANAGEMENT_NIC
-    }
-
     /// The NIC of the private network: no address; the trunk's VLANs pass, and frames
     /// without a tag.
     pub fn private_nic(&self) -> &'static str {

@@ -279,6 +279,20 @@ impl Client {
         .await
     }
 
+    /// Makes the switch match the ports, types and codes of first fragments as they are. By default
+    /// Open vSwitch takes every fragment to have none (ovs-ofctl(8), `set-frags`). Until the next
+    /// [`Client::subscribe`], or until anybody says otherwise.
+    ///
+    /// # Errors
+    /// As [`Client::features`].
+    pub async fn look_into_first_fragments(&self) -> Result<(), Error> {
+        let config = SwitchConfig {
+            flags: SwitchConfig::FRAGMENTS_NX_MATCH,
+            miss_send_len: u16::MAX,
+        };
+        self.send(vec![ToSwitch::SetConfig(config)]).await
+    }
+
     /// What happens in the switch from now on. Each receiver gets every event; one that takes
     /// them too slowly gets [`Event::MonitorOverflow`] in place of those it lost. It ends with
     /// the connection.

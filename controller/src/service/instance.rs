@@ -90,10 +90,7 @@ fn check(intent: &Intent, request: &InstanceCreate, connected: &[HostId]) -> Out
             "got {networks}, and {ports} port_ids; expected at most {INTERFACES_MAX} together"
         );
         faults.add("network_ids", FieldCode::OutOfRange, message);
-        return Err(faults
-            .check()
-            .err()
-            .unwrap_or_else(|| Problem::invalid(Vec::new())));
+        return faults.require(None);
     }
     let networks = networks(intent, request, &mut faults);
     let ports = ports(intent, request, &mut faults);

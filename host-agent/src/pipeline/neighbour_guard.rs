@@ -2,10 +2,12 @@
 //!
 //! Sources were checked before; here it is what neighbour discovery says *inside* (RFC 4861 §4).
 
+use std::net::Ipv6Addr;
+
 use openflow::protocol::{ND_ADVERT, ND_SOLICIT};
 use openflow::{Field, Flow, Match};
 
-use super::{LocalPort, Miss, NetworkView, Table, count_sent};
+use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent};
 
 pub(super) const TABLE: Table = Table {
     id: 12,
@@ -23,31 +25,49 @@ const FOREIGN: u16 = 100;
 const ROUTER_ADVERT: u8 = 134;
 const REDIRECT: u8 = 137;
 
-/// The protocol numbers of IPv6 extension headers that a receiver looks behind: hop-by-hop,
-/// routing, fragment, authentication, destination options.
-const EXTENSION_HEADERS: [u8; 5] = [0, 43, 44, 51, 60];
+/// What the switch takes the protocol to be when the chain of extension headers is longer than the
+/// packet: 0 in userspace, 59 in the kernel. No honest packet has either in the end.
+const BROKEN_CHAIN: [u8; 2] = [0, 59];
+
+/// The protocol numbers of IPv6 extension headers that a receiver looks behind: routing, fragment,
+/// authentication, destination options.
+const EXTENSION_HEADERS: [u8; 4] = [43, 44, 51, 60];
+
+/// What a first fragment matches as its ICMPv6 type when the switch does not show it.
+const HIDDEN: u8 = 0;
 
 /// No absent link-layer address option reads as anything but this.
 const NO_OPTION: [u8; 6] = [0; 6];
 
 fn infrastructure() -> Vec<Flow> {
-    let icmpv6 = |kind: u8| Match::new().icmpv6().exact(Field::Icmpv6Type, kind);
-    let routers = [ROUTER_ADVERT, REDIRECT].map(|kind| TABLE.flow(NEVER, icmpv6(kind)));
     let others = [ND_SOLICIT, ND_ADVERT].map(|kind| TABLE.flow(FOREIGN, icmpv6(kind)));
-    routers
+    let never = [icmpv6(ROUTER_ADVERT), icmpv6(REDIRECT), malformed()]
         .into_iter()
-        .chain(others)
-        .chain(hidden_by_fragments())
-        .collect()
+        .chain(out_of_sight());
+    let never = never.map(|matching| TABLE.flow(NEVER, matching));
+    never.chain(others).collect()
 }
 
-/// A fragment that begins with yet another extension header can carry its ICMPv6 header out of our
-/// sight, into the second fragment (RFC 7113 §2). Nothing honest looks like that.
-fn hidden_by_fragments() -> impl Iterator<Item = Flow> {
-    EXTENSION_HEADERS.into_iter().map(|header| {
-        let fragment = Match::new().ipv6().masked(Field::IpFrag, 1u8, 1u8);
-        TABLE.flow(NEVER, fragment.ip_proto(header))
-    })
+fn icmpv6(kind: u8) -> Match {
+    Match::new().icmpv6().exact(Field::Icmpv6Type, kind)
+}
+
+/// A solicitation whose options contradict each other, such as two link-layer addresses, shows
+/// neither them nor its target, where it would seem to have no option at all.
+fn malformed() -> Match {
+    let solicitation = icmpv6(ND_SOLICIT).exact(Field::Icmpv6Code, 0u8);
+    solicitation.exact(Field::NdTarget, Ipv6Addr::UNSPECIFIED)
+}
+
+/// A first fragment must show what it is (RFC 7112): one that does not can carry its ICMPv6 header
+/// out of our sight, into the second fragment (RFC 7113 §2). Neighbour discovery is never
+/// fragmented (RFC 6980 §5). Later fragments pass: without a first one they come to nothing.
+fn out_of_sight() -> impl Iterator<Item = Match> {
+    let broken = BROKEN_CHAIN.map(|protocol| Match::new().ipv6().ip_proto(protocol));
+    let first = |matching: Match| matching.exact(Field::IpFrag, FIRST_FRAGMENT);
+    let chained = EXTENSION_HEADERS.map(|header| first(Match::new().ipv6()).ip_proto(header));
+    let discovery = [HIDDEN, ND_SOLICIT, ND_ADVERT].map(|kind| first(icmpv6(kind)));
+    broken.into_iter().chain(chained).chain(discovery)
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {

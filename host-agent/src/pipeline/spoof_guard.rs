@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use openflow::protocol::ND_SOLICIT;
 use openflow::{Field, Flow, Match};
 
-use super::{LocalPort, Miss, NetworkView, Table, count_sent, neighbour_guard};
+use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, neighbour_guard};
 
 pub(super) const TABLE: Table = Table {
     id: 8,
@@ -27,15 +27,27 @@ const ARP_REQUEST: u16 = 1;
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
 const DHCPV6_SERVER: u16 = 547;
+const DHCPV6_CLIENT: u16 = 546;
 
-/// No VIF is a DHCP server, whatever its address.
+/// What a first fragment matches as its port when the switch does not show it.
+const HIDDEN: u16 = 0;
+
+/// No VIF is a DHCP server, whatever its address. Clients look at the port that an answer is sent
+/// to, and most at no other, so either one betrays a server.
 fn infrastructure() -> Vec<Flow> {
-    let dhcp = Match::new().ipv4().udp();
-    let dhcpv6 = Match::new().ipv6().udp();
-    vec![
-        TABLE.flow(NEVER, dhcp.exact(Field::UdpSrc, DHCP_SERVER)),
-        TABLE.flow(NEVER, dhcpv6.exact(Field::UdpSrc, DHCPV6_SERVER)),
-    ]
+    let families = [
+        (Match::new().ipv4().udp(), DHCP_SERVER, DHCP_CLIENT),
+        (Match::new().ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT),
+    ];
+    let never = families.into_iter().flat_map(|(udp, server, client)| {
+        let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
+        [
+            udp.clone().exact(Field::UdpSrc, server),
+            udp.exact(Field::UdpDst, client),
+            unseen.exact(Field::UdpSrc, HIDDEN),
+        ]
+    });
+    never.map(|matching| TABLE.flow(NEVER, matching)).collect()
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {

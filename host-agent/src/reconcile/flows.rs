@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::NetworkId;
-use model::plan::Generation;
+use model::plan::{Generation, PlanKey};
+use model::report::ItemFailure;
 use openflow::Flow;
 use openflow::client::Error;
+use tokio::time::{Duration, Instant};
+use tracing::warn;
 
 use crate::pipeline::cookie::Group;
 use crate::pipeline::{self, NetworkView};
-use crate::switch::Switch;
+use crate::switch::{Applied, Switch};
 use crate::topology::Topology;
 use crate::wanted::Exit;
 
@@ -21,6 +24,8 @@ pub(super) struct Networks {
     networks: BTreeMap<NetworkId, Confirmed>,
     /// The ways out that there are.
     ways: BTreeSet<Exit>,
+    /// The networks whose flows the switch refused.
+    refused: BTreeMap<NetworkId, Refusal>,
     /// Groups whose flows must be compared although their view is as before.
     doubted: BTreeSet<Group>,
 }
@@ -41,10 +46,43 @@ struct Confirmed {
     generation: Generation,
 }
 
+/// A network that the switch refused to carry: only what was right before is still installed.
+#[derive(Debug)]
+struct Refusal {
+    view: NetworkView,
+    reason: String,
+    pause: Duration,
+    again_at: Instant,
+}
+
+/// The pauses after a network was refused for the first time, and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+impl Refusal {
+    /// The same view refused once more waits twice as long.
+    fn new(view: NetworkView, reason: String, before: Option<&Self>) -> Self {
+        let (first, longest) = PAUSES;
+        let before = before.filter(|before| before.view == view);
+        let pause = before.map_or(first, |before| longest.min(before.pause * 2));
+        Self {
+            view,
+            reason,
+            pause,
+            again_at: Instant::now() + pause,
+        }
+    }
+
+    /// Whether this view is to be left out for now.
+    fn holds(&self, view: &NetworkView, now: Instant) -> bool {
+        self.view == *view && now < self.again_at
+    }
+}
+
 impl Networks {
     /// Nothing is known of the switch any more: the next pass compares everything.
     pub(super) fn forget(&mut self) {
         self.known = false;
+        self.refused.clear();
         self.doubted.clear();
     }
 
@@ -75,7 +113,27 @@ impl Networks {
         self.known && exits.all(|exit| self.ways.contains(exit))
     }
 
-    /// Makes the flows follow the views. Gives back how many flows changed.
+    /// When a network that was refused is tried again.
+    pub(super) fn again_at(&self) -> Option<Instant> {
+        self.refused.values().map(|refusal| refusal.again_at).min()
+    }
+
+    /// Why a network's flows are not all in the switch, if it refused them.
+    pub(super) fn refusal(&self, network: NetworkId) -> Option<&str> {
+        let refusal = self.refused.get(&network).filter(|_| self.known)?;
+        Some(&refusal.reason)
+    }
+
+    /// The networks that were refused, as the report has it.
+    pub(super) fn failures(&self) -> impl Iterator<Item = ItemFailure> {
+        self.refused.iter().map(|(id, refusal)| ItemFailure {
+            key: PlanKey::Network(*id),
+            reason: refusal.reason.clone(),
+        })
+    }
+
+    /// Makes the flows follow the views. A network that the switch refuses holds up no other: it is
+    /// tried again after a while. Gives back how many flows changed.
     ///
     /// # Errors
     /// When the switch did not confirm; then nothing is confirmed any more.
@@ -86,16 +144,33 @@ impl Networks {
         generation: Generation,
     ) -> Result<usize, Error> {
         let Sight { views, ways } = sight;
-        let wanted = self.wanted(switch, &views);
+        let now = Instant::now();
+        let wanted = self.wanted(switch, &views, now);
         let known = std::mem::take(&mut self.known);
-        let changed = switch.apply(wanted).await?;
+        let Applied {
+            changed,
+            mut refused,
+        } = switch.apply(wanted).await?;
         let mut before = std::mem::take(&mut self.networks);
-        let confirmed = views.into_iter().map(|(id, view)| {
-            let same = before.remove(&id).filter(|it| known && it.view == view);
-            let generation = same.map_or(generation, |it| it.generation);
-            (id, Confirmed { view, generation })
-        });
-        self.networks = confirmed.collect();
+        let mut refused_before = std::mem::take(&mut self.refused);
+        for (id, view) in views {
+            let old = refused_before.remove(&id);
+            match (refused.remove(&Group::of(view.number)), old) {
+                (Some(reason), old) => {
+                    warn!("network {id}: {reason}");
+                    let refusal = Refusal::new(view, reason, old.as_ref());
+                    self.refused.insert(id, refusal);
+                }
+                (None, Some(old)) if old.holds(&view, now) => {
+                    self.refused.insert(id, old);
+                }
+                (None, _) => {
+                    let same = before.remove(&id).filter(|it| known && it.view == view);
+                    let generation = same.map_or(generation, |it| it.generation);
+                    self.networks.insert(id, Confirmed { view, generation });
+                }
+            }
+        }
         self.ways = ways;
         self.doubted.clear();
         self.known = true;
@@ -107,6 +182,7 @@ impl Networks {
         &self,
         switch: &Switch,
         views: &BTreeMap<NetworkId, NetworkView>,
+        now: Instant,
     ) -> Vec<(Group, Vec<Flow>)> {
         let mut wanted = Vec::new();
         if !self.known || self.doubted.contains(&Group::INFRASTRUCTURE) {
@@ -118,7 +194,10 @@ impl Networks {
             kept.insert(group);
             let before = self.networks.get(id).filter(|_| self.known);
             let same = before.is_some_and(|before| before.view == *view);
-            if !same || self.doubted.contains(&group) {
+            let refusal = self.refused.get(id);
+            if refusal.is_some_and(|refusal| refusal.holds(view, now)) {
+                wanted.push((group, switch.right(group, pipeline::compile(view))));
+            } else if !same || self.doubted.contains(&group) {
                 wanted.push((group, pipeline::compile(view)));
             }
         }

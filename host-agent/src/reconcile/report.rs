@@ -38,10 +38,10 @@ impl Reconciler {
             };
             (vif.interface.clone(), vif)
         });
-        let failures = wanted.failures.iter().chain(&topology.failures);
+        let failures = wanted.failures.iter().chain(&topology.failures).cloned();
         Status {
             realized: self.status.realized,
-            failures: failures.cloned().collect(),
+            failures: failures.chain(self.networks.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
         }
@@ -59,6 +59,9 @@ impl Reconciler {
             return building("Open vSwitch does not answer");
         }
         let network = id.and_then(|id| wanted.ports.get(&id)).map(|it| it.network);
+        if let Some(reason) = network.and_then(|network| self.networks.refusal(network)) {
+            return building(reason);
+        }
         match network.and_then(|network| self.networks.confirmed(network)) {
             Some((generation, Way::Out)) => (PortState::Active, None, Some(generation)),
             Some((_, Way::OnlyHere)) => building("its network has no way to other hosts yet"),

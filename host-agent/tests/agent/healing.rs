@@ -47,3 +47,24 @@ fn a_deleted_flow_returns_a_forged_one_goes_and_an_operators_stays() {
             .await;
     });
 }
+
+#[test]
+fn the_shield_is_raised_again_after_somebody_flushed_all_filters() {
+    in_namespace(async {
+        let _host = Host::start().await;
+        let nft = |arguments: &[&str]| {
+            let output = std::process::Command::new("nft").args(arguments).output();
+            String::from_utf8(output.unwrap().stdout).unwrap()
+        };
+        let raised = || {
+            let rules = nft(&["list", "ruleset"]);
+            ["table inet bulkhead", "table arp bulkhead"]
+                .iter()
+                .all(|table| rules.contains(table))
+        };
+        until("the shield is raised", raised);
+        nft(&["flush", "ruleset"]);
+        assert!(!raised());
+        until("the shield is raised again", raised);
+    });
+}

@@ -8,4 +8,5 @@ mod healing;
 mod host;
 mod plan;
 mod plugging;
+mod refused;
 mod restarts;

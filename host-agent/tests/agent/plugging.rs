@@ -18,6 +18,31 @@ const SPOOFED: &str = "in_port=vif1,ip,dl_src=fa:00:00:00:00:01,dl_dst=fa:00:00:
 const TAGGED: &str = "in_port=vif1,ip,dl_src=fa:00:00:00:00:01,dl_dst=fa:00:00:00:00:02,\
     dl_vlan=101,nw_src=10.0.0.1,nw_dst=10.0.0.2";
 
+/// A first fragment of UDP, but for its ports.
+const FRAGMENT: &str = "in_port=vif1,udp,dl_src=fa:00:00:00:00:01,dl_dst=fa:00:00:00:00:02,\
+    nw_src=10.0.0.1,nw_dst=10.0.0.2";
+
+#[test]
+fn the_switch_looks_into_first_fragments_and_passes_none_it_cannot_look_into() {
+    in_namespace(async {
+        let host = Host::start().await;
+        host.controller.send(two_tenants(1));
+        host.plug_port("vif1", RED, 1);
+        host.plug_port("vif2", RED, 2);
+        let active = |it: &model::report::Vif| it.state == PortState::Active;
+        host.controller
+            .hears(|it| it.vifs.len() == 2 && it.vifs.values().all(active))
+            .await;
+        let trace = |ports: &str| host.trace(&format!("{FRAGMENT},{ports},nw_frag=first"));
+        assert_ne!(trace("udp_src=4000,udp_dst=4000"), "drop");
+        assert_eq!(trace("udp_src=67,udp_dst=4000"), "drop");
+        assert_eq!(trace("udp_src=4000,udp_dst=68"), "drop");
+        host.ofctl(&["set-frags", "br-int", "normal"]);
+        assert_eq!(trace("udp_src=4000,udp_dst=4000"), "drop");
+        assert_ne!(host.trace(TO_LOCAL), "drop");
+    });
+}
+
 #[test]
 fn a_known_port_becomes_active_and_an_unknown_one_stays_dark() {
     in_namespace(async {

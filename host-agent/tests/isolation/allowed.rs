@@ -243,6 +243,8 @@ fn a_client_may_ask_for_a_lease_and_nobody_may_give_one() {
             dhcp(nobody, Ipv4Addr::BROADCAST, (67, 68)),
             dhcp(nobody, Ipv4Addr::BROADCAST, (4000, 67)),
             dhcp(nobody, ipv4(2), (68, 67)),
+            dhcp(ipv4(1), Ipv4Addr::BROADCAST, (4000, 68)),
+            dhcp(ipv4(1), ipv4(2), (4000, 68)),
         ] {
             assert_eq!(send(&bad), Delivered::new(), "{bad:?}");
         }

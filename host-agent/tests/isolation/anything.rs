@@ -160,7 +160,7 @@ proptest! {
                 prop_assert!(own(source) || (source.is_unspecified() && kind == 135 && own(target)));
                 prop_assert!(option.is_none_or(|it| it == mac(member) || it == [0; 6]));
             }
-            Payload::Other { eth_type } => prop_assert!(false, "type {:#x} came out", eth_type),
+            Payload::Other { eth_type } | Payload::Bytes { eth_type, .. } => prop_assert!(false, "type {:#x} came out", eth_type),
         }
     }
 }

@@ -46,6 +46,11 @@ pub(crate) enum Payload {
     Other {
         eth_type: u16,
     },
+    /// These bytes.
+    Bytes {
+        eth_type: u16,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Frame {
@@ -83,7 +88,7 @@ impl Payload {
             Self::Arp { .. } => 0x0806,
             Self::Udp4 { .. } => 0x0800,
             Self::Udp6 { .. } | Self::Nd { .. } => 0x86dd,
-            Self::Other { eth_type } => *eth_type,
+            Self::Other { eth_type } | Self::Bytes { eth_type, .. } => *eth_type,
         }
     }
 
@@ -136,16 +141,17 @@ impl Payload {
                 ipv6(58, *source, all_nodes, &message)
             }
             Self::Other { .. } => vec![0; 46],
+            Self::Bytes { bytes, .. } => bytes.clone(),
         }
     }
 }
 
-fn udp((source, destination): (u16, u16)) -> Vec<u8> {
+pub(crate) fn udp((source, destination): (u16, u16)) -> Vec<u8> {
     let ports = [source.to_be_bytes(), destination.to_be_bytes()].concat();
     [&ports[..], &[0, 8, 0, 0]].concat()
 }
 
-fn ipv6(protocol: u8, source: Ipv6Addr, destination: Ipv6Addr, body: &[u8]) -> Vec<u8> {
+pub(crate) fn ipv6(protocol: u8, source: Ipv6Addr, destination: Ipv6Addr, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap().to_be_bytes();
     let head = [0x60, 0, 0, 0, length[0], length[1], protocol, 255];
     let addresses = [source.octets(), destination.octets()].concat();

@@ -6,5 +6,6 @@
 mod allowed;
 mod anything;
 mod frame;
+mod hidden;
 mod overlays;
 mod world;

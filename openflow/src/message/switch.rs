@@ -48,6 +48,10 @@ pub struct SwitchConfig {
 }
 
 impl SwitchConfig {
+    /// In [`SwitchConfig::flags`]: first fragments have the ports of their transport header, later
+    /// ones none (an extension, `OFPC_FRAG_NX_MATCH`).
+    pub const FRAGMENTS_NX_MATCH: u16 = 3;
+
     pub(super) fn decode(body: &[u8]) -> Result<SwitchConfig, DecodeError> {
         let mut reader = Reader::new("switch configuration", body);
         Ok(SwitchConfig {
