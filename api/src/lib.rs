@@ -4,7 +4,8 @@
 //!   [`problem`] its errors, [`backend`] what a server must be able to do.
 //! * [`server`] turns a backend into a router, [`serve`] puts that on sockets, [`client`] asks.
 //! * The agent session: [`session`] is what controller and agents say to each other.
-//! * [`tls`] is how both are encrypted and, for agents, both ends known.
+//! * [`tls`] is how both are encrypted and, for agents, both ends known; [`token`] is how servers
+//!   know a client.
 //!
 //! What does not live here: any decision. The controller decides, `netctl` prints.
 
@@ -17,6 +18,7 @@ pub mod serve;
 pub mod server;
 pub mod session;
 pub mod tls;
+pub mod token;
 
 #[cfg(test)]
 mod test_pool;

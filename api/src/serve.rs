@@ -20,6 +20,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +63,26 @@ const MAX_HEADERS: usize = 64;
 
 /// How long to wait after a failed `accept`: it fails when this process has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is cancelled when this process gets SIGTERM or SIGINT.
+///
+/// # Errors
+/// The signals cannot be awaited.
+pub fn stop_on_signal() -> io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        asked.cancel();
+    });
+    Ok(stop)
+}
 
 /// Serves `router` over TLS until `stop`; returns when the last connection has ended.
 pub async fn tls(

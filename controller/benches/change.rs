@@ -11,10 +11,10 @@ use api::backend::{Backend, Caller};
 use api::request::{
     NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
 };
+use api::token::TokenDigest;
 use controller::fleet::Fleet;
 use controller::service::Service;
 use controller::store::Store;
-use controller::token::TokenDigest;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use model::{NetworkId, Role};

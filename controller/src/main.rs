@@ -10,8 +10,6 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use controller::serve::{self, CollectorPlace, Config};
 use model::Name;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
@@ -97,18 +95,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("could not await SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("could not await SIGINT")?;
-    let asked = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!("stopping");
-        asked.cancel();
-    });
+    let stop = api::serve::stop_on_signal().context("could not await signals")?;
     serve::serve(config, stop).await
 }
 

@@ -22,7 +22,7 @@ use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
 use crate::service::Service;
 use crate::store::Store;
-use crate::token::TokenDigest;
+use crate::token;
 
 /// Bytes of each sampled packet: enough for Ethernet, VLAN tags, IPv6 and TCP.
 const SAMPLED_HEADER_BYTES: u32 = 128;
@@ -73,7 +73,7 @@ struct Sockets {
 pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let folder = &config.data_dir;
     let _lock = take(folder)?;
-    let token = TokenDigest::load_or_create(&folder.join("admin.token"))
+    let token = token::load_or_create(&folder.join("admin.token"))
         .context("could not read or make admin.token")?;
     let authority = Authority::load_or_create(folder)?;
     let credentials = authority.server(folder, &names(), &addresses(&config))?;

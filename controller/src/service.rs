@@ -31,8 +31,8 @@ use crate::fleet::identity::Identity;
 use crate::fleet::sighting::judge;
 use crate::intent::Intent;
 use crate::store::{Store, StoreError};
-use crate::token::TokenDigest;
 use crate::writer::Writer;
+use api::token::TokenDigest;
 
 /// The controller, as its clients and its hosts see it.
 pub struct Service {

@@ -13,12 +13,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use api::client::{Client, Server};
 use api::tls::{self, Identity};
+use api::token::TokenDigest;
 use clap::Parser;
 use flow_collector::Config;
-use flow_collector::program::{self, Rest, Token};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use flow_collector::program::{self, Rest};
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 
 /// Collects sFlow from the hosts of a Bulkhead pool and keeps the usage ledger.
@@ -90,32 +89,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let rest = Rest {
         listen: arguments.api_listen,
         tls: tls::server_config(identity, None)?,
-        token: Token::new(token),
+        token: TokenDigest::of(token),
     };
     let config = Config {
         listen: arguments.listen,
         ledger: arguments.ledger,
         interval_seconds: arguments.interval_seconds,
     };
-    program::run(config, controller, rest, stop_on_signal()?).await
+    let stop = api::serve::stop_on_signal().context("could not await signals")?;
+    program::run(config, controller, rest, stop).await
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("could not read {}", path.display()))
-}
-
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("could not await SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("could not await SIGINT")?;
-    let asked = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!("stopping");
-        asked.cancel();
-    });
-    Ok(stop)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::client::Client;
+use api::token::TokenDigest;
 use model::Inventory;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{Collector, Config};
-pub use serve::{Token, router};
+pub use serve::router;
 
 /// Where the program answers, and how it proves who it is.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct Rest {
     /// Its certificate.
     pub tls: Arc<ServerConfig>,
     /// What clients must show.
-    pub token: Token,
+    pub token: TokenDigest,
 }
 
 /// Runs until `stop`; then everything that has come is written first.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::fleet::Fleet;
 use crate::service::Service;
-use crate::token::TokenDigest;
+use api::token::TokenDigest;
 
 fn open(folder: &TempDir) -> Store {
     Store::open(&folder.path().join("bulkhead.db")).unwrap()

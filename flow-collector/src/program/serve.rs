@@ -1,12 +1,12 @@
 //! What the program answers: the usage part of the REST API, by the API's own rules.
 
-use std::fmt;
 use std::sync::Arc;
 
 use api::backend::{Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::UsageQuery;
 use api::resource::Health;
+use api::token::TokenDigest;
 use axum::Router;
 use model::{Inventory, Usage};
 use tokio::sync::watch;
@@ -17,46 +17,17 @@ use crate::Collector;
 /// Who the bearer of the token is: it is the controller's own, of which there is one.
 const ADMIN: &str = "admin";
 
-/// The token that clients show: the controller's own. It is in no log.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// This token.
-    #[must_use]
-    pub fn new(token: impl Into<String>) -> Self {
-        Self(token.into())
-    }
-
-    /// Whether this is the token. How long it takes says nothing of where they differ.
-    fn matches(&self, token: &str) -> bool {
-        let differences = self
-            .0
-            .bytes()
-            .zip(token.bytes())
-            .map(|(one, other)| one ^ other);
-        let differs = differences.fold(0, |all, one| all | one) != 0;
-        self.0.len() == token.len() && !differs
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token")
-    }
-}
-
 struct Server {
     collector: Arc<Collector>,
     inventory: watch::Receiver<Arc<Inventory>>,
-    token: Token,
+    token: TokenDigest,
 }
 
 /// The routes.
 pub fn router(
     collector: Arc<Collector>,
     inventory: watch::Receiver<Arc<Inventory>>,
-    token: Token,
+    token: TokenDigest,
 ) -> Router {
     api::server::usage_router(Arc::new(Server {
         collector,

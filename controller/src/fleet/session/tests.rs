@@ -24,7 +24,7 @@ use crate::authority::{Authority, Credentials};
 use crate::fleet::{self, Fleet};
 use crate::service::Service;
 use crate::store::Store;
-use crate::token::TokenDigest;
+use api::token::TokenDigest;
 
 /// How long anything that should happen may take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -16,7 +16,7 @@ use crate::fleet::{Fleet, identity::Identity};
 use crate::intent::Intent;
 use crate::service::Service;
 use crate::store::Store;
-use crate::token::TokenDigest;
+use api::token::TokenDigest;
 
 /// A controller with two tenants that have a network and a subnet each.
 struct World {
