@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    Handout, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId, Role, TenantId,
-    Timestamp, UsageOf, VlanId, VlanRanges,
+    Encapsulation, Handout, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId,
+    Role, TenantId, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,10 @@ pub struct PhysicalNetworkCreate {
     /// The largest IP packet it carries, in bytes: 1280 to 9216, 1500 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,
+    /// The prefix that every host is given an address of, for overlays to reach it; only on a
+    /// private physical network, and on one of the pool at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<IpNet>,
 }
 
 /// `POST /v1/networks`
@@ -41,15 +45,20 @@ pub struct NetworkCreate {
     pub tenant_id: TenantId,
     /// Its name, unique in the tenant.
     pub name: Name,
-    /// How it is carried: `vlan`.
+    /// How it is carried: `vlan`, `vxlan` or `geneve`.
     pub kind: NetworkKind,
-    /// The physical network; if absent, the pool's only private one.
+    /// The physical network; if absent, the pool's only private one, or for an overlay the one
+    /// with endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub physical_network_id: Option<PhysicalNetworkId>,
     /// The VLAN id; if absent, the lowest free one of the physical network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<VlanId>,
-    /// The largest IP packet, in bytes: 1280 to the physical network's; if absent, that.
+    /// An overlay's VNI, unique in the pool; if absent, a free one from 4096 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vni: Option<Vni>,
+    /// The largest IP packet, in bytes: from 1280 to what the physical network leaves (an overlay's
+    /// headers take 50 bytes over IPv4 and 70 over IPv6); if absent, that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,
 }
@@ -60,6 +69,36 @@ pub struct NetworkCreate {
 pub enum NetworkKind {
     /// An IEEE 802.1Q tag.
     Vlan,
+    /// VXLAN (RFC 7348).
+    Vxlan,
+    /// Geneve (RFC 8926).
+    Geneve,
+}
+
+impl NetworkKind {
+    /// Every kind with its name.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Vlan, "vlan"),
+        (Self::Vxlan, "vxlan"),
+        (Self::Geneve, "geneve"),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(kind, _)| *kind == self);
+        found.map_or("", |(_, name)| name)
+    }
+
+    /// How it wraps frames, if it is an overlay.
+    #[must_use]
+    pub const fn encapsulation(self) -> Option<Encapsulation> {
+        match self {
+            Self::Vlan => None,
+            Self::Vxlan => Some(Encapsulation::Vxlan),
+            Self::Geneve => Some(Encapsulation::Geneve),
+        }
+    }
 }
 
 /// `POST /v1/subnets`

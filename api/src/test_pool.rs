@@ -100,6 +100,7 @@ pub(crate) fn physical_network(name: &str) -> PhysicalNetwork {
         nic: "eth1".parse().unwrap(),
         vlans: Some("100-199".parse().unwrap()),
         mtu: 1500,
+        endpoints: None,
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -175,6 +176,7 @@ pub(crate) fn host(name: &str) -> HostView {
         host: Host {
             id: HostId::generate(),
             name: name.parse().unwrap(),
+            endpoint: None,
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         status: HostStatus::default(),
@@ -269,6 +271,7 @@ impl Backend for TestPool {
             nic: request.nic,
             vlans: request.vlans,
             mtu: request.mtu.unwrap_or(1500),
+            endpoints: request.endpoints,
             ..physical_network(request.name.as_str())
         };
         Ok(self.physical_networks.put(made))

@@ -43,6 +43,7 @@ async fn network(service: &Service) -> NetworkId {
         nic: "eth1".parse().unwrap(),
         vlans: Some("1-4094".parse().unwrap()),
         mtu: None,
+        endpoints: None,
     };
     service
         .physical_network_create(caller(), physical_network)
@@ -58,6 +59,7 @@ async fn network(service: &Service) -> NetworkId {
         kind: NetworkKind::Vlan,
         physical_network_id: None,
         vlan: None,
+        vni: None,
         mtu: None,
     };
     let network = service.network_create(caller(), network).await.unwrap();

@@ -51,6 +51,7 @@ impl Pool {
             let host = Host {
                 id: Id::generate(),
                 name: format!("h{number}").parse().unwrap(),
+                endpoint: None,
                 created_at,
             };
             pool.hosts.push(host.id);
@@ -68,6 +69,7 @@ impl Pool {
             nic: "eth1".parse().unwrap(),
             vlans: Some("1-4094".parse().unwrap()),
             mtu: 1500,
+            endpoints: None,
             created_at: self.tenant.created_at,
         };
         self.intent

@@ -70,7 +70,8 @@ fn remote_ports(
 pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
     Some(match key {
         PlanKey::PhysicalNetwork(id) => {
-            PlanItem::PhysicalNetwork(physical_network(intent.physical_networks.get(&id)?))
+            let network = intent.physical_networks.get(&id)?;
+            PlanItem::PhysicalNetwork(physical_network(intent, host, network))
         }
         PlanKey::Network(id) => PlanItem::Network(network(intent, host, id)?),
         PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
@@ -84,7 +85,12 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
     })
 }
 
-fn physical_network(network: &PhysicalNetwork) -> PlannedPhysicalNetwork {
+fn physical_network(
+    intent: &Intent,
+    host: HostId,
+    network: &PhysicalNetwork,
+) -> PlannedPhysicalNetwork {
+    let endpoint = intent.hosts.get(&host).and_then(|host| host.endpoint);
     PlannedPhysicalNetwork {
         id: network.id,
         name: network.name.clone(),
@@ -92,6 +98,10 @@ fn physical_network(network: &PhysicalNetwork) -> PlannedPhysicalNetwork {
         nic: network.nic.clone(),
         vlans: network.vlans.clone(),
         mtu: network.mtu,
+        endpoint: network
+            .endpoints
+            .zip(endpoint)
+            .and_then(|(prefix, address)| IpNet::new(address, prefix.prefix_len()).ok()),
     }
 }
 
@@ -147,12 +157,15 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
     if !intent.is_on(port.network_id, host) {
         return None;
     }
+    let network = intent.networks.get(&port.network_id)?;
+    let endpoint = intent.hosts.get(&host_id).and_then(|it| it.endpoint);
     Some(PlannedRemotePort {
         id,
         network_id: port.network_id,
         mac: port.mac,
         addresses: port.addresses.clone(),
         host_id,
+        endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
     })
 }
 
@@ -204,8 +217,9 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
     for key in written {
         match *key {
             // Hosts see of these only what ports and instances say of them.
-            Key::Tenant(_) | Key::Host(_) => {}
+            Key::Tenant(_) => {}
             Key::Subnet(id) => touched.subnet(id),
+            Key::Host(id) => touched.host(id),
             Key::PhysicalNetwork(id) => touched.on_every_host(PlanKey::PhysicalNetwork(id)),
             Key::Network(id) => touched.network(id),
             Key::Port(id) => touched.port(id),
@@ -227,6 +241,22 @@ impl Touched<'_> {
     fn on_every_host(&mut self, key: PlanKey) {
         let hosts = self.after.hosts.keys();
         self.items.extend(hosts.map(|host| (*host, key)));
+    }
+
+    /// Others see of a host only its endpoint, and that only where they share an overlay with it.
+    fn host(&mut self, id: HostId) {
+        let endpoint = |intent: &Intent| intent.hosts.get(&id).and_then(|it| it.endpoint);
+        if endpoint(self.before) == endpoint(self.after) {
+            return;
+        }
+        let physical_networks = self.after.physical_networks.keys();
+        let items = physical_networks.map(|it| (id, PlanKey::PhysicalNetwork(*it)));
+        self.items.extend(items);
+        for port in self.after.ports_on(id) {
+            let hosts = self.after.hosts_of(port.network_id);
+            let items = hosts.map(|host| (host, PlanKey::RemotePort(port.id)));
+            self.items.extend(items);
+        }
     }
 
     /// The hosts that have a port of the network, or had.

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    Port, PortId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId,
+    Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,8 @@ pub struct Intent {
     networks_by_tenant: OrdSet<(TenantId, NetworkId)>,
     instances_by_tenant: OrdSet<(TenantId, InstanceId)>,
     segments: OrdMap<Segment, NetworkId>,
+    vnis: OrdMap<Vni, NetworkId>,
+    endpoints: OrdMap<IpAddr, HostId>,
     free: FreeAddresses,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
@@ -125,18 +127,48 @@ impl Intent {
         self.segments.get(segment).copied()
     }
 
-    /// The networks that a physical network carries, by VLAN id.
-    pub fn networks_carried(
+    /// The network with this VNI, whatever encapsulates it.
+    #[must_use]
+    pub fn network_with_vni(&self, vni: Vni) -> Option<NetworkId> {
+        self.vnis.get(&vni).copied()
+    }
+
+    /// The VLAN ids in use on a physical network, in order.
+    pub fn vlans_on(
         &self,
         physical_network_id: PhysicalNetworkId,
-    ) -> impl Iterator<Item = (VlanId, NetworkId)> + '_ {
-        let segment = |vlan| Segment::Vlan {
+    ) -> impl Iterator<Item = VlanId> + '_ {
+        let vlan = |vlan| Segment::Vlan {
             physical_network_id,
             vlan,
         };
-        self.segments
-            .range(segment(VlanId::MIN)..=segment(VlanId::MAX))
-            .map(|(Segment::Vlan { vlan, .. }, network)| (*vlan, *network))
+        let tagged = self.segments.range(vlan(VlanId::MIN)..=vlan(VlanId::MAX));
+        tagged.filter_map(|(segment, _)| segment.vlan())
+    }
+
+    /// The networks that a physical network carries, tagged or as overlays.
+    pub fn networks_carried(
+        &self,
+        physical_network_id: PhysicalNetworkId,
+    ) -> impl Iterator<Item = NetworkId> + '_ {
+        let vlan = |vlan| Segment::Vlan {
+            physical_network_id,
+            vlan,
+        };
+        let overlay =
+            move |encapsulation, vni| Segment::overlay(encapsulation, physical_network_id, vni);
+        let overlays = Encapsulation::ALL
+            .iter()
+            .map(move |(it, _)| overlay(*it, Vni::MIN)..=overlay(*it, Vni::MAX));
+        std::iter::once(vlan(VlanId::MIN)..=vlan(VlanId::MAX))
+            .chain(overlays)
+            .flat_map(|range| self.segments.range(range))
+            .map(|(_, network)| *network)
+    }
+
+    /// The endpoints that hosts have, in order.
+    pub fn endpoints(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.endpoints.keys().copied()
     }
 
     /// The subnets of a network, by id.
@@ -241,11 +273,17 @@ impl Intent {
         match object.clone() {
             Object::Tenant(it) => _ = self.tenants.insert(it.id, it),
             Object::PhysicalNetwork(it) => _ = self.physical_networks.insert(it.id, it),
-            Object::Host(it) => _ = self.hosts.insert(it.id, it),
+            Object::Host(it) => {
+                self.endpoints
+                    .extend(it.endpoint.map(|address| (address, it.id)));
+                self.hosts.insert(it.id, it);
+            }
             Object::Network(it) => {
                 self.last_network_number = self.last_network_number.max(it.number.get());
                 self.networks_by_tenant.insert((it.tenant_id, it.id));
                 self.segments.insert(it.segment, it.id);
+                self.vnis
+                    .extend(it.segment.tunnel().map(|(_, vni)| (vni, it.id)));
                 self.networks.insert(it.id, it);
             }
             Object::Subnet(it) => {
@@ -269,10 +307,18 @@ impl Intent {
         match &object {
             Object::Tenant(it) => _ = self.tenants.remove(&it.id),
             Object::PhysicalNetwork(it) => _ = self.physical_networks.remove(&it.id),
-            Object::Host(it) => _ = self.hosts.remove(&it.id),
+            Object::Host(it) => {
+                if let Some(endpoint) = it.endpoint {
+                    self.endpoints.remove(&endpoint);
+                }
+                self.hosts.remove(&it.id);
+            }
             Object::Network(it) => {
                 self.networks_by_tenant.remove(&(it.tenant_id, it.id));
                 self.segments.remove(&it.segment);
+                if let Some((_, vni)) = it.segment.tunnel() {
+                    self.vnis.remove(&vni);
+                }
                 self.networks.remove(&it.id);
             }
             Object::Subnet(it) => {

@@ -5,11 +5,13 @@
 //! [`Backend`](api::backend::Backend) of the REST API.
 
 mod backend;
+mod endpoint;
 mod faults;
 mod handout;
 mod host;
 mod instance;
 mod network;
+mod overlay;
 mod physical_network;
 mod port;
 mod subnet;

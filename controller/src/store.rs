@@ -17,7 +17,7 @@ use crate::intent::Intent;
 use crate::object::{Noun, Object, Write};
 
 /// Every layout the store ever had, oldest first: each turns the one before it into itself.
-const MIGRATIONS: &[&str] = &[include_str!("store/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("store/1.sql"), include_str!("store/2.sql")];
 
 /// How long to wait for another program that holds the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +48,9 @@ pub enum StoreError {
     /// An object could not be put into words.
     #[error("could not write an object as JSON")]
     Encode(#[from] serde_json::Error),
+    /// After a change of the layout, an object refers to one that is not there. Nothing was changed.
+    #[error("an object in the store refers to one that is not there; its layout was not changed")]
+    Dangling,
     /// A newer program made the file.
     #[error("the store has layout {found}, this program knows up to {known}: use a newer program")]
     TooNew {
@@ -206,12 +209,21 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", "on")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
+/// A layout may be changed only while foreign keys are off (and within a transaction they cannot be
+/// switched), so they are checked once at the end.
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let switching = while_doing("switch foreign keys");
+    let keys = |connection: &Connection, to| connection.pragma_update(None, "foreign_keys", to);
+    keys(connection, "off").map_err(&switching)?;
+    bring_up_to_date(connection)?;
+    keys(connection, "on").map_err(&switching)
+}
+
+fn bring_up_to_date(connection: &mut Connection) -> Result<(), StoreError> {
     let migrating = while_doing("bring the layout up to date");
     let transaction = connection.transaction().map_err(&migrating)?;
     let found: usize = transaction
@@ -224,10 +236,17 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     for migration in missing {
         transaction.execute_batch(migration).map_err(&migrating)?;
     }
+    if !missing.is_empty() && refers_to_nothing(&transaction).map_err(&migrating)? {
+        return Err(StoreError::Dangling);
+    }
     transaction
         .pragma_update(None, "user_version", known)
         .map_err(&migrating)?;
     transaction.commit().map_err(&migrating)
+}
+
+fn refers_to_nothing(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+    transaction.prepare("PRAGMA foreign_key_check")?.exists([])
 }
 
 fn write_change(transaction: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {

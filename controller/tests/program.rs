@@ -98,6 +98,7 @@ async fn tenant_and_network(client: &Client) -> Network {
         nic: "eth1".parse().unwrap(),
         vlans: Some("1-4094".parse().unwrap()),
         mtu: None,
+        endpoints: None,
     };
     client
         .create::<PhysicalNetwork>(&physical_network)
@@ -128,6 +129,7 @@ fn network_of(tenant: &Tenant, name: &str) -> NetworkCreate {
         kind: NetworkKind::Vlan,
         physical_network_id: None,
         vlan: None,
+        vni: None,
         mtu: None,
     }
 }
@@ -302,6 +304,7 @@ fn large_store(folder: &TempDir) {
         nic: "eth1".parse().unwrap(),
         vlans: Some("1-4094".parse().unwrap()),
         mtu: 1500,
+        endpoints: None,
         created_at: at,
     };
     let mut revision = 0;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
-use host_agent::pipeline::{self, LocalPort, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
 use model::{MacAddr, VlanId};
 use openflow::{Flow, PortNo};
 
@@ -22,7 +22,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         number: model::NetworkNumber::try_from(1).unwrap_or_else(|_| unreachable!()),
         uplink: Some(Uplink {
             port: PortNo(65_000),
-            vlan: VlanId::MIN,
+            mark: Mark::Vlan(VlanId::MIN),
         }),
         locals: (1..=locals)
             .map(|n| LocalPort {
@@ -35,6 +35,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             .map(|n| RemotePort {
                 mac: mac(n),
                 addresses: address(n),
+                endpoint: None,
             })
             .collect(),
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),

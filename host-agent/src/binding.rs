@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
-use model::{NetworkId, PhysicalNetworkId, PortId};
+use model::{NetworkId, PortId};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
-use crate::pipeline::{LocalPort, NetworkView, Uplink};
-use crate::wanted::Wanted;
+use crate::pipeline::{LocalPort, Mark, NetworkView, Uplink};
+use crate::wanted::{Exit, Wanted, WantedNetwork};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;
@@ -114,21 +114,21 @@ fn agrees(switch: &SwitchPorts, port: PortNo, interface: &str) -> bool {
     name == Some(&interface.as_bytes()[..end])
 }
 
-/// The numbers of the patch ports that lead to physical networks.
+/// The numbers of the ports that lead to other hosts.
 #[must_use]
 pub fn uplinks(
     observed: &Observed,
-    patches: &BTreeMap<PhysicalNetworkId, String>,
+    exits: &BTreeMap<Exit, String>,
     switch: &SwitchPorts,
-) -> BTreeMap<PhysicalNetworkId, PortNo> {
+) -> BTreeMap<Exit, PortNo> {
     let ports = observed.integration().map(|bridge| &bridge.ports);
     let number = |name: &String| {
         let port = PortNo(ports?.get(name)?.ofport?);
         agrees(switch, port, name).then_some(port)
     };
-    let found = patches
+    let found = exits
         .iter()
-        .filter_map(|(id, name)| Some((*id, number(name)?)));
+        .filter_map(|(exit, name)| Some((*exit, number(name)?)));
     found.collect()
 }
 
@@ -138,7 +138,7 @@ pub fn uplinks(
 pub fn views(
     wanted: &Wanted,
     binding: &Binding,
-    uplinks: &BTreeMap<PhysicalNetworkId, PortNo>,
+    uplinks: &BTreeMap<Exit, PortNo>,
 ) -> BTreeMap<NetworkId, NetworkView> {
     let mut views = BTreeMap::<NetworkId, NetworkView>::new();
     for (id, carrier) in &binding.carriers {
@@ -148,18 +148,12 @@ pub fn views(
         let Some(network) = wanted.networks.get(&port.network) else {
             continue;
         };
-        let view = views.entry(port.network).or_insert_with(|| {
-            let uplink = uplinks.get(&network.physical_network);
-            NetworkView {
-                number: network.number,
-                uplink: uplink.map(|port| Uplink {
-                    port: *port,
-                    vlan: network.vlan,
-                }),
-                locals: Vec::new(),
-                remotes: Arc::clone(&network.remotes),
-                gateways: Arc::clone(&network.gateways),
-            }
+        let view = views.entry(port.network).or_insert_with(|| NetworkView {
+            number: network.number,
+            uplink: uplink(network, uplinks),
+            locals: Vec::new(),
+            remotes: Arc::clone(&network.remotes),
+            gateways: Arc::clone(&network.gateways),
         });
         view.locals.push(LocalPort {
             port: carrier.port,
@@ -171,6 +165,14 @@ pub fn views(
         view.locals.sort_unstable_by_key(|local| local.port);
     }
     views
+}
+
+fn uplink(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> Option<Uplink> {
+    let port = *uplinks.get(&Exit::of(&network.segment))?;
+    let vlan = network.segment.vlan().map(Mark::Vlan);
+    let vni = network.segment.tunnel().map(|(_, vni)| Mark::Vni(vni));
+    let mark = vlan.or(vni)?;
+    Some(Uplink { port, mark })
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! The kernel's links: which one leads to the controller, and NICs switched on.
+//! The kernel's links: which one leads to the controller, NICs switched on, and what overlays need.
+
+pub mod address;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

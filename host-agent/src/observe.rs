@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compute::ovsdb::ObservedVif;
+use ipnet::IpNet;
 use ovsdb::{MonitorRequest, Replica, Row, Uuid, Value};
 
 /// The database of Open vSwitch.
@@ -16,6 +17,10 @@ pub const OWNER: (&str, &str) = ("bulkhead-owner", "agent");
 
 /// The `external_ids` key of an interface whose flows are in place; its value is a generation.
 pub const ACTIVE: &str = "bulkhead-active";
+
+/// The `external_ids` key of a bridge that lists the endpoints that its link may have from us. It is
+/// written before an address is set and shortened after one is removed, so none is ever forgotten.
+pub const ENDPOINTS: &str = "bulkhead-endpoints";
 
 /// The columns that [`Observed::new`] reads, by table. Statistics are not among them: they change
 /// every few seconds, and each change would be a wake-up.
@@ -103,6 +108,8 @@ pub struct Bridge {
     pub multicast_snooping: bool,
     /// How it samples.
     pub sflow: Option<Sflow>,
+    /// The endpoints that we may have given its link, as [`ENDPOINTS`] has them.
+    pub endpoints: BTreeSet<IpNet>,
     /// Its ports by name.
     pub ports: BTreeMap<String, BridgePort>,
 }
@@ -122,8 +129,8 @@ pub struct BridgePort {
     pub trunks: BTreeSet<i64>,
     /// The type of its only interface.
     pub kind: String,
-    /// The other end of a patch.
-    pub peer: Option<String>,
+    /// The options of its only interface: the other end of a patch, for one.
+    pub options: BTreeMap<String, String>,
     /// Its number in the switch, once the switch has taken it.
     pub ofport: Option<u32>,
     /// What the switch says is wrong with it.
@@ -209,6 +216,7 @@ fn bridge(replica: &Replica, uuid: Uuid, row: &Row) -> Bridge {
         in_band_disabled: in_band == Some("true"),
         multicast_snooping: snooping.unwrap_or(false),
         sflow: sflow.and_then(|uuid| sflow_row(replica, uuid)),
+        endpoints: endpoints(row),
         ports: ports.collect(),
     }
 }
@@ -232,9 +240,7 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
             .flat_map(Value::integers)
             .collect(),
         kind: interface_text("type").unwrap_or_default(),
-        peer: options
-            .and_then(|map| map.map_get("peer"))
-            .map(str::to_owned),
+        options: options.map(entries).unwrap_or_default(),
         // Negative: the switch could not take it.
         ofport: ofport
             .and_then(|port| u32::try_from(port).ok())
@@ -259,6 +265,13 @@ fn sflow_row(replica: &Replica, uuid: Uuid) -> Option<Sflow> {
     })
 }
 
+fn endpoints(row: &Row) -> BTreeSet<IpNet> {
+    let ids = row.get("external_ids");
+    let listed = ids.and_then(|ids| ids.map_get(ENDPOINTS));
+    let listed = listed.unwrap_or_default().split(',');
+    listed.filter_map(|text| text.parse().ok()).collect()
+}
+
 fn is_ours(row: &Row) -> bool {
     let (key, value) = OWNER;
     let ids = row.get("external_ids");
@@ -279,6 +292,13 @@ fn strings<'a>(row: &'a Row, column: &str) -> impl Iterator<Item = String> + 'a 
         .into_iter()
         .flat_map(Value::strings)
         .map(str::to_owned)
+}
+
+fn entries(map: &Value) -> BTreeMap<String, String> {
+    let entries = map.string_entries();
+    entries
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn references<'a>(row: &'a Row, column: &str) -> impl Iterator<Item = Uuid> + 'a {

@@ -16,6 +16,7 @@
 
 mod flows;
 mod report;
+mod underlay;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
 use flows::{Networks, Sight};
+use underlay::Underlay;
 
 /// How often everything is looked at again when nothing calls for it.
 const RESYNC: Duration = Duration::from_secs(30);
@@ -84,6 +86,7 @@ pub struct Reconciler {
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
     networks: Networks,
+    underlay: Underlay,
     status: Status,
     /// When everything is looked at again.
     resync_at: Instant,
@@ -118,6 +121,7 @@ impl Reconciler {
             monitor,
             wanted: None,
             networks: Networks::default(),
+            underlay: Underlay::default(),
             status: Status::default(),
             resync_at: Instant::now(),
         }
@@ -161,6 +165,7 @@ impl Reconciler {
             Ok(name) => self.surroundings.management_interface = Some(name),
             Err(error) => debug!("cannot tell the management interface: {error}"),
         }
+        self.underlay.doubt();
         if let Link::Up(switch) = &mut self.link {
             let drift = switch.look_again().await;
             self.drifted(drift);
@@ -184,6 +189,7 @@ impl Reconciler {
         let mut topology = topology::plan(&observed, &wanted, &self.surroundings);
         let operations = std::mem::take(&mut topology.operations);
         let rows = self.transact(operations).await;
+        let underlay = self.lay_under(&observed, &wanted, &mut topology).await;
         let (binding, flows) = self.program(&observed, &wanted, &topology).await;
         let status = self.describe(&observed, &wanted, &topology, &binding);
         let marks = report::marks(&observed, &status);
@@ -198,8 +204,24 @@ impl Reconciler {
             ..status
         });
         match all_done {
-            true => Outcome::Done,
+            true => underlay,
             false => Outcome::Again,
+        }
+    }
+
+    /// Makes the host's own links fit for overlays. What could not be done is tried again.
+    async fn lay_under(
+        &mut self,
+        observed: &Observed,
+        wanted: &Wanted,
+        topology: &mut Topology,
+    ) -> Outcome {
+        let remainder = self.underlay.apply(observed, wanted).await;
+        let outcome = self.transact(remainder.operations).await;
+        topology.failures.extend(remainder.failures);
+        match remainder.unsettled {
+            true => Outcome::Again,
+            false => outcome,
         }
     }
 
@@ -263,7 +285,7 @@ impl Reconciler {
         };
         let drift = switch.look_if_tampered().await;
         let binding = binding::bind(observed, wanted, switch.ports());
-        let uplinks = binding::uplinks(observed, &topology.patches, switch.ports());
+        let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
         let sight = Sight {
             views: binding::views(wanted, &binding, &uplinks),
             ways: uplinks.into_keys().collect(),
@@ -352,6 +374,8 @@ impl Reconciler {
             LinkEvent::Answered(switch) => {
                 info!("the switch answers");
                 self.networks.forget();
+                // With the userspace datapath, a switch that starts makes its links anew.
+                self.underlay.doubt();
                 self.link = Link::Up(switch);
             }
             LinkEvent::Lost => {

@@ -8,6 +8,8 @@
 //!    +---------------+                      +-------------------------------+
 //! ```
 //!
+//! Overlays leave by tunnel ports instead, which `tunnel` draws.
+//!
 //! A patch exists only while it carries at least one VLAN: to Open vSwitch, no trunks means all of
 //! them. Rows that we make carry [`OWNER`](crate::observe::OWNER); no other row is ever removed, and
 //! of a bridge that was there before us only what safety asks for is changed.
@@ -17,16 +19,16 @@ mod physical;
 mod sampling;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::PhysicalNetworkId;
 use model::report::ItemFailure;
 use ovsdb::{Operation, Value};
 
 use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
-use crate::wanted::Wanted;
-use edit::{Edit, NewBridge};
+use crate::wanted::{Exit, Wanted};
+use edit::{Carries, Edit, NewBridge};
 
 /// What does not follow from plan and database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,8 +45,8 @@ pub struct Surroundings {
 pub struct Topology {
     /// The operations of one transaction; none when all is well.
     pub operations: Vec<Operation>,
-    /// The patch port on the integration bridge that leads to each physical network, where one is.
-    pub patches: BTreeMap<PhysicalNetworkId, String>,
+    /// The port of the integration bridge that each way out leads by.
+    pub exits: BTreeMap<Exit, String>,
     /// What cannot be carried out.
     pub failures: Vec<ItemFailure>,
 }
@@ -61,13 +63,18 @@ pub fn plan(observed: &Observed, wanted: &Wanted, surroundings: &Surroundings) -
             name: INTEGRATION_BRIDGE,
             fail_mode: "secure",
             datapath_type: &surroundings.datapath_type,
+            // No flow leads there.
+            own_port: Carries::Anything,
         });
         return edit.finish();
     };
     secure(integration, &mut edit);
     if edit.is_empty() {
         // Ports only join a bridge that is known to be secure already.
-        physical::plan(observed, wanted, surroundings, &mut edit);
+        let mut kept = BTreeSet::from([INTEGRATION_BRIDGE.to_owned()]);
+        physical::plan(observed, wanted, surroundings, &mut kept, &mut edit);
+        tunnel::plan(observed, wanted, &mut kept, &mut edit);
+        physical::clean_up(&observed.bridges, &kept, &mut edit);
         sampling::plan(integration, wanted, surroundings, &mut edit);
     }
     edit.finish()

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    DomainName, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId, PortId, VlanId,
+    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
+    PortId, Segment,
 };
 
 use crate::pipeline::RemotePort;
@@ -46,6 +48,10 @@ pub struct WantedPhysicalNetwork {
     pub name: String,
     /// The host's NIC on it.
     pub nic: NicName,
+    /// The largest IP packet it carries, in bytes.
+    pub mtu: u16,
+    /// This host's endpoint of overlays on it.
+    pub endpoint: Option<IpNet>,
 }
 
 /// A network that flows are compiled for.
@@ -53,10 +59,8 @@ pub struct WantedPhysicalNetwork {
 pub struct WantedNetwork {
     /// Its number.
     pub number: NetworkNumber,
-    /// The physical network that carries it.
-    pub physical_network: PhysicalNetworkId,
-    /// Its tag there.
-    pub vlan: VlanId,
+    /// How its frames travel between hosts. An overlay's physical network has an endpoint.
+    pub segment: Segment,
     /// Its ports on other hosts.
     pub remotes: Arc<[RemotePort]>,
     /// The largest IP packet its instances may send, in bytes.
@@ -65,6 +69,26 @@ pub struct WantedNetwork {
     pub subnets: Vec<PlannedSubnet>,
     /// The gateways of its subnets, but for those that are a port's own address.
     pub gateways: Arc<[IpAddr]>,
+}
+
+/// A way out of the integration bridge, towards other hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// The patch to the bridge of a physical network.
+    Patch(PhysicalNetworkId),
+    /// The tunnel port of an encapsulation.
+    Tunnel(Encapsulation),
+}
+
+impl Exit {
+    /// The way out for a network on this segment.
+    #[must_use]
+    pub fn of(segment: &Segment) -> Self {
+        match segment.tunnel() {
+            Some((encapsulation, _)) => Self::Tunnel(encapsulation),
+            None => Self::Patch(segment.physical_network_id()),
+        }
+    }
 }
 
 /// A port that may be plugged here.

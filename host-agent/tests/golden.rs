@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use host_agent::binding::{self, Binding, Carrier};
 use host_agent::pipeline;
-use host_agent::wanted::Wanted;
+use host_agent::wanted::{Exit, Wanted};
 use model::plan::HostPlan;
-use model::{PhysicalNetworkId, PortId};
+use model::{Encapsulation, PhysicalNetworkId, PortId};
 use openflow::{Flow, PortNo};
 use serde::Deserialize;
 
@@ -22,6 +22,8 @@ struct Case {
     plan: HostPlan,
     ports: BTreeMap<PortId, u32>,
     uplinks: BTreeMap<PhysicalNetworkId, u32>,
+    #[serde(default)]
+    tunnels: BTreeMap<Encapsulation, u32>,
 }
 
 fn data() -> PathBuf {
@@ -40,7 +42,11 @@ fn compile(case: &Case) -> Vec<Flow> {
         carriers: carriers.collect(),
         ..Binding::default()
     };
-    let uplinks = case.uplinks.iter().map(|(id, port)| (*id, PortNo(*port)));
+    let patches = case.uplinks.iter();
+    let patches = patches.map(|(id, port)| (Exit::Patch(*id), PortNo(*port)));
+    let tunnels = case.tunnels.iter();
+    let tunnels = tunnels.map(|(kind, port)| (Exit::Tunnel(*kind), PortNo(*port)));
+    let uplinks = patches.chain(tunnels);
     let wanted = Wanted::new(&case.plan);
     assert_eq!(wanted.failures, []);
     let views = binding::views(&wanted, &binding, &uplinks.collect());

@@ -66,7 +66,8 @@ impl Host {
         layout::host_address(self.number)
     }
 
-    /// The NIC of the private network: no address, only the trunk's VLANs pass.
+    /// The NIC of the private network: no address; the trunk's VLANs pass, and frames
+    /// without a tag.
     pub fn private_nic(&self) -> &'static str {
         layout::PRIVATE_NIC
     }

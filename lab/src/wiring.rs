@@ -75,7 +75,8 @@ pub(crate) async fn plug_host(
 ) -> Result<(), Error> {
     let tag = format!("tag={}", layout.spec.management_vlan);
     let vlans: Vec<String> = layout.spec.trunks.vlans().map(|v| v.to_string()).collect();
-    let trunks = format!("trunks={}", vlans.join(","));
+    // 0 is what Open vSwitch calls frames without a tag: hosts speak to each other by them.
+    let trunks = format!("trunks=0,{}", vlans.join(","));
     let (management, trunk) = (layout::management_port(number), layout::trunk_port(number));
     let mut arguments = vec!["add-port", BRIDGE, &management, &tag, "--"];
     arguments.extend(["add-port", BRIDGE, &trunk, "vlan_mode=trunk", &trunks]);
@@ -142,7 +143,7 @@ fn management_lines(address: &str) -> String {
 }
 
 fn host_lines(address: &str) -> String {
-    // The host itself never speaks on the private network.
+    // The host itself speaks on the private network by a bridge's own port, if at all.
     let nic = layout::PRIVATE_NIC;
     format!(
         "{}link set {nic} addrgenmode none\nlink set {nic} up\n",

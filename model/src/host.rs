@@ -17,6 +17,12 @@ pub struct Host {
     pub id: HostId,
     /// Its name, unique in the pool.
     pub name: Name,
+    /// Where overlays reach it: an address of the pool's [`PhysicalNetwork::endpoints`], kept as
+    /// long as these are.
+    ///
+    /// [`PhysicalNetwork::endpoints`]: crate::PhysicalNetwork::endpoints
+    #[serde(default)]
+    pub endpoint: Option<IpAddr>,
     /// When its certificate was first seen.
     pub created_at: Timestamp,
 }

@@ -6,6 +6,7 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod encapsulation;
 mod event;
 mod handout;
 mod host;
@@ -24,7 +25,9 @@ mod tenant;
 mod timestamp;
 mod usage;
 mod vlan;
+mod vni;
 
+pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
@@ -41,6 +44,7 @@ pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use usage::{Traffic, Usage, UsageOf};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
+pub use vni::Vni;
 
 /// Why a text or number is not a value of the type it was meant for.
 ///

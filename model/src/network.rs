@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Invalid, Name, PhysicalNetworkId, TenantId, Timestamp, VlanId};
+use crate::{
+    Encapsulation, Id, Invalid, Name, PhysicalNetworkId, TenantId, Timestamp, VlanId, Vni,
+};
 
 /// The identifier of a [`Network`].
 pub type NetworkId = Id<Network>;
@@ -40,6 +42,89 @@ pub enum Segment {
         /// The tag's VLAN id.
         vlan: VlanId,
     },
+    /// VXLAN between the hosts' endpoints on a physical network.
+    Vxlan {
+        /// The physical network that the endpoints are on.
+        physical_network_id: PhysicalNetworkId,
+        /// What tells its packets from those of other networks; unique in the pool.
+        vni: Vni,
+    },
+    /// Geneve between the hosts' endpoints on a physical network.
+    Geneve {
+        /// The physical network that the endpoints are on.
+        physical_network_id: PhysicalNetworkId,
+        /// What tells its packets from those of other networks; unique in the pool.
+        vni: Vni,
+    },
+}
+
+impl Segment {
+    /// An overlay's segment.
+    #[must_use]
+    pub const fn overlay(
+        encapsulation: Encapsulation,
+        physical_network_id: PhysicalNetworkId,
+        vni: Vni,
+    ) -> Self {
+        match encapsulation {
+            Encapsulation::Vxlan => Self::Vxlan {
+                physical_network_id,
+                vni,
+            },
+            Encapsulation::Geneve => Self::Geneve {
+                physical_network_id,
+                vni,
+            },
+        }
+    }
+
+    /// The physical network that carries it.
+    #[must_use]
+    pub const fn physical_network_id(&self) -> PhysicalNetworkId {
+        match self {
+            Self::Vlan {
+                physical_network_id,
+                ..
+            }
+            | Self::Vxlan {
+                physical_network_id,
+                ..
+            }
+            | Self::Geneve {
+                physical_network_id,
+                ..
+            } => *physical_network_id,
+        }
+    }
+
+    /// What it is called: `vlan`, `vxlan` or `geneve`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Vlan { .. } => "vlan",
+            Self::Vxlan { .. } => Encapsulation::Vxlan.name(),
+            Self::Geneve { .. } => Encapsulation::Geneve.name(),
+        }
+    }
+
+    /// Its VLAN id, unless it is an overlay.
+    #[must_use]
+    pub const fn vlan(&self) -> Option<VlanId> {
+        match self {
+            Self::Vlan { vlan, .. } => Some(*vlan),
+            Self::Vxlan { .. } | Self::Geneve { .. } => None,
+        }
+    }
+
+    /// Its encapsulation and VNI, if it is an overlay.
+    #[must_use]
+    pub const fn tunnel(&self) -> Option<(Encapsulation, Vni)> {
+        match self {
+            Self::Vlan { .. } => None,
+            Self::Vxlan { vni, .. } => Some((Encapsulation::Vxlan, *vni)),
+            Self::Geneve { vni, .. } => Some((Encapsulation::Geneve, *vni)),
+        }
+    }
 }
 
 /// The number of a network in registers and cookies: 1 to 2³²−1, never used again after deletion.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{Id, Invalid, Name, Timestamp, VlanRanges};
@@ -26,6 +27,10 @@ pub struct PhysicalNetwork {
     pub vlans: Option<VlanRanges>,
     /// The largest IP packet it carries, in bytes (without the Ethernet header).
     pub mtu: u16,
+    /// Where the hosts' endpoints of overlays are taken from, each host one; absent when it carries
+    /// no overlay. Endpoints speak untagged, so no VLAN network may use its switches' native VLAN.
+    #[serde(default)]
+    pub endpoints: Option<IpNet>,
     /// When it was made.
     pub created_at: Timestamp,
 }

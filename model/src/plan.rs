@@ -143,6 +143,9 @@ pub struct PlannedPhysicalNetwork {
     pub vlans: Option<VlanRanges>,
     /// The largest IP packet it carries, in bytes.
     pub mtu: u16,
+    /// This host's endpoint of overlays on it, with the prefix length of all endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<IpNet>,
 }
 
 /// A tenant network as a host needs to know it.
@@ -204,6 +207,9 @@ pub struct PlannedRemotePort {
     pub addresses: Vec<IpAddr>,
     /// Where it is.
     pub host_id: HostId,
+    /// Where that host is reached, when the network is an overlay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<IpAddr>,
 }
 
 /// An instance that this host must run.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, lab, physical_network, status, subnet, tenant, usage, vif,
-    vlan, vm,
+    One, Owned, completion, event, host, lab, overlay, physical_network, status, subnet, tenant,
+    usage, vif, vlan, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -80,6 +80,22 @@ pub(crate) enum Command {
     VlanShow(Owned),
     /// Delete a VLAN network that has no VIF, and its subnets
     VlanDelete(Owned),
+    /// Make a VXLAN network of a tenant, and its subnet if one is given
+    VxlanCreate(overlay::Create),
+    /// List VXLAN networks
+    VxlanList(overlay::List),
+    /// Show a VXLAN network
+    VxlanShow(Owned),
+    /// Delete a VXLAN network that has no VIF, and its subnets
+    VxlanDelete(Owned),
+    /// Make a Geneve network of a tenant, and its subnet if one is given
+    GeneveCreate(overlay::Create),
+    /// List Geneve networks
+    GeneveList(overlay::List),
+    /// Show a Geneve network
+    GeneveShow(Owned),
+    /// Delete a Geneve network that has no VIF, and its subnets
+    GeneveDelete(Owned),
     /// Make a subnet of a network: where its VIFs take addresses from
     SubnetCreate(subnet::Create),
     /// List subnets

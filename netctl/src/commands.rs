@@ -4,6 +4,7 @@ pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod host;
 pub(crate) mod lab;
+pub(crate) mod overlay;
 pub(crate) mod physical_network;
 pub(crate) mod status;
 pub(crate) mod subnet;
@@ -14,6 +15,7 @@ pub(crate) mod vlan;
 pub(crate) mod vm;
 
 use api::client::{Client, ClientError, ListQuery};
+use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
 use model::{Network, PhysicalNetwork, Subnet, Tenant};
@@ -69,6 +71,14 @@ impl Command {
             Self::VlanList(command) => command.run(client).await,
             Self::VlanShow(one) => show::<Network>(client, one.of()).await,
             Self::VlanDelete(one) => delete::<Network>(client, one.of()).await,
+            Self::VxlanCreate(command) => command.run(client, NetworkKind::Vxlan).await,
+            Self::VxlanList(command) => command.run(client, NetworkKind::Vxlan).await,
+            Self::VxlanShow(one) => show::<Network>(client, one.of()).await,
+            Self::VxlanDelete(one) => delete::<Network>(client, one.of()).await,
+            Self::GeneveCreate(command) => command.run(client, NetworkKind::Geneve).await,
+            Self::GeneveList(command) => command.run(client, NetworkKind::Geneve).await,
+            Self::GeneveShow(one) => show::<Network>(client, one.of()).await,
+            Self::GeneveDelete(one) => delete::<Network>(client, one.of()).await,
             Self::SubnetCreate(command) => command.run(client).await,
             Self::SubnetList(command) => command.run(client).await,
             Self::SubnetShow(one) => show::<Subnet>(client, one.of()).await,

@@ -110,6 +110,8 @@ pub struct Output {
     pub port: PortNo,
     /// As it is then.
     pub frame: Vec<u8>,
+    /// What is known of its tunnel then, by field: what a tunnel port sends it with.
+    pub tunnel: BTreeMap<Field, u128>,
 }
 
 /// A packet for a controller.

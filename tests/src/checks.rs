@@ -274,7 +274,7 @@ fn spoofed_address(scene: &TwoTenants) -> Verdict {
 
 /// The VLANs in use, two others, and the two ids with a meaning of their own.
 fn vlans(scene: &TwoTenants) -> Vec<u16> {
-    let used = scene.tenants.iter().map(|tenant| tenant.vlan);
+    let used = scene.tenants.iter().filter_map(|tenant| tenant.vlan);
     used.chain([0, 1, 150, 4000, 4095]).collect()
 }
 

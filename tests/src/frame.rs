@@ -23,6 +23,32 @@ pub fn udp(from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr), mark: &str) -> Vec<u8> {
     frame
 }
 
+/// An IPv4 UDP datagram to a port, with any payload.
+#[must_use]
+pub fn datagram(from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr), port: u16, payload: &[u8]) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(from.0, to.0)
+        .ipv4(from.1.octets(), to.1.octets(), 64)
+        .udp(port, port);
+    let mut frame = Vec::new();
+    let written = builder.write(&mut frame, payload);
+    written.unwrap_or_else(|e| panic!("{e}"));
+    frame
+}
+
+/// A tunnel's UDP port, and a frame wrapped for it: VXLAN (RFC 7348 §5).
+#[must_use]
+pub fn in_vxlan(vni: u32, frame: &[u8]) -> (u16, Vec<u8>) {
+    let [_, a, b, c] = vni.to_be_bytes();
+    (4789, [&[8, 0, 0, 0, a, b, c, 0][..], frame].concat())
+}
+
+/// The same for Geneve without options (RFC 8926 §3.1).
+#[must_use]
+pub fn in_geneve(vni: u32, frame: &[u8]) -> (u16, Vec<u8>) {
+    let [_, a, b, c] = vni.to_be_bytes();
+    (6081, [&[0, 0, 0x65, 0x58, a, b, c, 0][..], frame].concat())
+}
+
 /// What an ARP message says of one side.
 pub type ArpSide = (Mac, Ipv4Addr);
 

@@ -56,6 +56,19 @@ impl Instance {
         number.parse().unwrap_or(0)
     }
 
+    /// Whether a packet of `bytes` bytes, IP header included, that may not be divided is answered.
+    #[must_use]
+    pub fn fits(&self, to: Ipv4Addr, bytes: u32) -> bool {
+        const HEADERS: u32 = 20 + 8;
+        let payload = (bytes - HEADERS).to_string();
+        let status = self
+            .command("ping")
+            .args(["-n", "-q", "-W", "2", "-c", "3", "-i", "0.1", "-M", "do"])
+            .args(["-s", &payload, &to.to_string()])
+            .output();
+        status.is_ok_and(|output| output.status.success())
+    }
+
     /// Whether one of a few pings is answered.
     #[must_use]
     pub fn reaches(&self, to: &Self) -> bool {

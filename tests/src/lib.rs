@@ -12,7 +12,7 @@ pub mod checks;
 mod controller;
 pub mod frame;
 mod instance;
-mod namespace;
+pub mod namespace;
 mod plug;
 mod pool;
 mod rest;

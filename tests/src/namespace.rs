@@ -15,7 +15,7 @@ pub(crate) fn enter(name: &str) {
 }
 
 /// Does `work` inside the namespace `name`.
-pub(crate) fn inside<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
+pub fn inside<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
     let run = || {
         enter(name);
         work()

@@ -12,8 +12,8 @@ use crate::{Instance, Pool};
 pub struct TenantScene {
     /// Its name.
     pub name: &'static str,
-    /// The VLAN its network was given.
-    pub vlan: u16,
+    /// The VLAN its network was given, unless that is an overlay.
+    pub vlan: Option<u16>,
     /// Its instances, on h1 and h2.
     pub instances: [Instance; 2],
 }
@@ -33,18 +33,30 @@ pub const NAMES: [&str; 2] = ["acme", "globex"];
 pub const SUBNET: &str = "10.0.0.0/24";
 
 impl TwoTenants {
-    /// Sets the scene in a fresh pool; `say` hears every command before it runs.
+    /// Sets the scene in a fresh pool, on VLANs; `say` hears every command before it runs.
     #[must_use]
-    pub fn set(pool: Pool, mut say: impl FnMut(&str)) -> Self {
+    pub fn set(pool: Pool, say: impl FnMut(&str)) -> Self {
+        Self::set_on(pool, ["vlan"; 2], say)
+    }
+
+    /// The same on networks of these kinds: `vlan`, `vxlan`, `geneve`.
+    #[must_use]
+    pub fn set_on(pool: Pool, kinds: [&str; 2], mut say: impl FnMut(&str)) -> Self {
         let mut command = |line: String| {
             say(&line);
             pool.must(&line);
         };
-        command("physical-network-create name=private role=private nic=eth1 vlans=100-199".into());
-        for tenant in NAMES {
+        let endpoints = match kinds {
+            ["vlan", "vlan"] => "",
+            _ => " endpoints=10.254.0.0/16",
+        };
+        command(format!(
+            "physical-network-create name=private role=private nic=eth1 vlans=100-199{endpoints}"
+        ));
+        for (tenant, kind) in NAMES.iter().zip(kinds) {
             command(format!("tenant-create name={tenant}"));
             command(format!(
-                "vlan-create tenant={tenant} name=web subnet={SUBNET}"
+                "{kind}-create tenant={tenant} name=web subnet={SUBNET}"
             ));
         }
         for tenant in NAMES {
@@ -74,7 +86,7 @@ impl TenantScene {
         let instance = |number, host| pool.instance(&format!("{name}-{number}"), name, host);
         Self {
             name,
-            vlan: vlan.unwrap_or_else(|| panic!("no VLAN in {network}")),
+            vlan,
             instances: [instance(1, "h1"), instance(2, "h2")],
         }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::{
     DomainName, Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Route, Timestamp, UsageOf,
-    VlanId, VlanRanges,
+    VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -79,18 +79,25 @@ impl FieldValue for VlanId {
     const EXPECTED: &'static str = "a VLAN id: a number from 1 to 4094";
 
     fn read(value: &Value) -> Result<Self, FieldCode> {
-        Self::try_from(number(value)?).map_err(|_| FieldCode::OutOfRange)
+        Self::try_from(number::<u16>(value)?).map_err(|_| FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for Vni {
+    const EXPECTED: &'static str = "a VNI: a number from 1 to 16777215";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        Self::try_from(number::<u32>(value)?).map_err(|_| FieldCode::OutOfRange)
     }
 }
 
 impl FieldValue for NetworkKind {
-    const EXPECTED: &'static str = "one of \"vlan\"";
+    const EXPECTED: &'static str = "one of \"vlan\", \"vxlan\", \"geneve\"";
 
     fn read(value: &Value) -> Result<Self, FieldCode> {
-        match text(value)? {
-            "vlan" => Ok(Self::Vlan),
-            _ => Err(FieldCode::OutOfRange),
-        }
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found.map(|(kind, _)| *kind).ok_or(FieldCode::OutOfRange)
     }
 }
 
@@ -114,7 +121,7 @@ impl FieldValue for Mtu {
     const EXPECTED: &'static str = "a number of bytes from 1280 to 9216";
 
     fn read(value: &Value) -> Result<Self, FieldCode> {
-        let bytes = number(value)?;
+        let bytes: u16 = number(value)?;
         let allowed = (1280..=9216).contains(&bytes);
         allowed.then_some(Self(bytes)).ok_or(FieldCode::OutOfRange)
     }
@@ -143,13 +150,11 @@ fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
     text(value)?.parse().map_err(|_| FieldCode::OutOfRange)
 }
 
-/// A whole number; one beyond 16 bits is beyond every range we have.
-fn number(value: &Value) -> Result<u16, FieldCode> {
+/// A whole number; one beyond the bits it is read into is beyond the field's range.
+fn number<N: TryFrom<u64>>(value: &Value) -> Result<N, FieldCode> {
     let Value::Number(number) = value else {
         return Err(FieldCode::WrongType);
     };
-    let number = number
-        .as_u64()
-        .and_then(|number| u16::try_from(number).ok());
+    let number = number.as_u64().and_then(|number| N::try_from(number).ok());
     number.ok_or(FieldCode::OutOfRange)
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use api::request::{NetworkCreate, NetworkKind};
 use model::plan::Sampling;
 use proptest::prelude::*;
 
@@ -161,4 +162,128 @@ fn a_port_that_nobody_bound_is_in_no_plan() {
     run(&mut after, &op);
     let items = |intent| plans(intent).into_values().map(|plan| plan.items);
     assert!(items(&before).eq(items(&after)));
+}
+
+/// A port on each of two hosts, on an overlay network.
+fn overlay_pool() -> (Intent, HostId, HostId) {
+    let mut intent = Intent::default();
+    let port = |host| Op::Port {
+        network: 0,
+        name: None,
+        mac: None,
+        last: None,
+        host: Some(host),
+    };
+    for op in [
+        Op::Tenant { name: 0 },
+        Op::Host { name: 0 },
+        Op::Host { name: 1 },
+        Op::Underlay {
+            name: 1,
+            endpoints: 1,
+        },
+        Op::Overlay {
+            tenant: 0,
+            name: 0,
+            geneve: false,
+            vni: None,
+        },
+        port(0),
+        port(1),
+    ] {
+        assert!(!run(&mut intent, &op).is_empty());
+    }
+    let hosts: Vec<HostId> = intent.hosts.keys().copied().collect();
+    (intent, hosts[0], hosts[1])
+}
+
+#[test]
+fn each_host_is_told_its_endpoint_and_those_of_hosts_it_shares_an_overlay_with() {
+    let (intent, first, second) = overlay_pool();
+    let endpoint = |host: HostId| intent.hosts[&host].endpoint.unwrap();
+    for (host, other) in [(first, second), (second, first)] {
+        let plan = plan(&intent, host);
+        let own = plan.items.values().find_map(|item| match item {
+            PlanItem::PhysicalNetwork(network) => network.endpoint,
+            _ => None,
+        });
+        let own = own.unwrap();
+        assert_eq!((own.addr(), own.prefix_len()), (endpoint(host), 24));
+        let remote = plan.items.values().find_map(|item| match item {
+            PlanItem::RemotePort(port) => port.endpoint,
+            _ => None,
+        });
+        assert_eq!(remote, Some(endpoint(other)));
+    }
+}
+
+#[test]
+fn an_endpoint_that_changes_is_one_item_for_the_host_and_one_for_each_port_elsewhere() {
+    let (before, first, second) = overlay_pool();
+    let mut after = before.clone();
+    let moved = model::Host {
+        endpoint: Some("10.254.0.77".parse().unwrap()),
+        ..(*before.hosts[&first]).clone()
+    };
+    after.put(&crate::object::Object::Host(std::sync::Arc::new(moved)));
+    let touched = touched(&before, &after, &[Key::Host(first)]);
+    let differing: Vec<_> = touched
+        .into_iter()
+        .filter(|(host, key)| item(&before, *host, *key) != item(&after, *host, *key))
+        .collect();
+    let carrier = *after.physical_networks.keys().next().unwrap();
+    let port = after.ports_on(first).next().unwrap().id;
+    let mut expected = [
+        (first, PlanKey::PhysicalNetwork(carrier)),
+        (second, PlanKey::RemotePort(port)),
+    ];
+    expected.sort();
+    assert_eq!(differing, expected);
+}
+
+/// More networks than there are VLAN ids, all of them on one host.
+#[test]
+fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
+    const COUNT: usize = 10_000;
+    let (mut intent, host, _) = overlay_pool();
+    let tenant = *intent.tenants.keys().next().unwrap();
+    let create = |kind, name: String| NetworkCreate {
+        tenant_id: tenant,
+        name: name.parse().unwrap(),
+        kind,
+        physical_network_id: None,
+        vlan: None,
+        vni: None,
+        mtu: None,
+    };
+    let kinds = [NetworkKind::Vxlan, NetworkKind::Geneve];
+    for (n, kind) in (1..COUNT).zip(kinds.into_iter().cycle()) {
+        let request = create(kind, format!("overlay {n}"));
+        let draft = crate::service::tests::network_create(&intent, request).unwrap();
+        let network = draft.answer;
+        let port = model::Port {
+            id: model::Id::generate(),
+            tenant_id: tenant,
+            network_id: network.id,
+            name: None,
+            mac: model::MacAddr::local(1),
+            addresses: Vec::new(),
+            host_id: Some(host),
+            instance_id: None,
+            created_at: network.created_at,
+        };
+        let port = crate::object::Object::Port(std::sync::Arc::new(port));
+        let revision = intent.revision + 1;
+        intent.apply(revision, &draft.writes);
+        intent.put(&port);
+    }
+    let plan = plan(&intent, host);
+    let networks = plan.items.values().filter_map(|item| match item {
+        PlanItem::Network(network) => network.segment.tunnel(),
+        _ => None,
+    });
+    let vnis: BTreeSet<u32> = networks.map(|(_, vni)| vni.get()).collect();
+    assert_eq!(vnis.len(), COUNT);
+    assert_eq!(vnis.first(), Some(&4096));
+    assert_eq!(vnis.last(), Some(&(4096 + 9_999)));
 }

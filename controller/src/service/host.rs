@@ -6,7 +6,7 @@ use api::backend::Outcome;
 use api::problem::{Code, Problem};
 use model::{Host, HostId, Name, PortId, Timestamp};
 
-use super::port;
+use super::{endpoint, port};
 use crate::intent::Intent;
 use crate::object::{Noun, Object, ScopedName, Write};
 use crate::writer::Draft;
@@ -28,12 +28,19 @@ pub(super) fn register(intent: &Intent, id: HostId, name: Name) -> Outcome<Draft
         let detail = format!("the name {} belongs to the host {owner}", scoped.name);
         return Err(Problem::new(Code::Forbidden, detail));
     }
-    if known.is_none() {
-        writes.push(Write::Put(Object::Host(Arc::new(Host {
+    match known {
+        None => writes.push(Write::Put(Object::Host(Arc::new(Host {
             id,
             name: scoped.name,
+            endpoint: endpoint::lowest_free(intent),
             created_at: Timestamp::now(),
-        }))));
+        })))),
+        // None was left when it came first; perhaps one is now.
+        Some(host) if host.endpoint.is_none() => {
+            let free = endpoint::lowest_free(intent);
+            writes.extend(free.map(|free| endpoint::with(host, Some(free))));
+        }
+        Some(_) => {}
     }
     Ok(Draft { writes, answer: () })
 }

@@ -1,4 +1,4 @@
-//! Networks and their VLAN ids.
+//! Networks and what tells them apart: VLAN ids, and the VNIs of overlays.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use model::{
 };
 
 use super::faults::Faults;
+use super::overlay;
 use super::physical_network::MTUS;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
 
 pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<Network>> {
-    let NetworkKind::Vlan = request.kind;
     let mut faults = Faults::default();
     let tenant_id = request.tenant_id;
     faults.known("tenant_id", tenant_id, intent.tenants.get(&tenant_id));
@@ -26,17 +26,23 @@ pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<N
         check_fit(intent, &request, carrier, &mut faults);
     }
     let carrier = faults.require(carrier)?;
-    let vlan = match request.vlan {
-        Some(vlan) => vlan,
-        None => lowest_free_vlan(intent, carrier)?,
+    let number = next_number(intent)?;
+    let segment = match request.kind.encapsulation() {
+        None => vlan_segment(carrier, vlan(intent, &request, carrier)?),
+        Some(encapsulation) => {
+            let vni = overlay::vni(intent, request.vni, number)?;
+            Segment::overlay(encapsulation, carrier.id, vni)
+        }
     };
     let network = Network {
         id: Id::generate(),
         tenant_id,
+        mtu: request
+            .mtu
+            .unwrap_or_else(|| largest_mtu(request.kind, carrier)),
         name: request.name,
-        number: next_number(intent)?,
-        segment: segment(carrier, vlan),
-        mtu: request.mtu.unwrap_or(carrier.mtu),
+        number,
+        segment,
         created_at: Timestamp::now(),
     };
     Ok(Draft {
@@ -45,7 +51,8 @@ pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<N
     })
 }
 
-/// The physical network asked for, or the pool's only private one.
+/// The physical network asked for, or the pool's only private one; for an overlay, the one with
+/// endpoints.
 fn carrier<'a>(
     intent: &'a Intent,
     request: &NetworkCreate,
@@ -55,6 +62,9 @@ fn carrier<'a>(
     if let Some(id) = request.physical_network_id {
         let found = intent.physical_networks.get(&id);
         return faults.known(FIELD, id, found).map(Arc::as_ref);
+    }
+    if request.kind.encapsulation().is_some() {
+        return overlay::carrier(intent, faults);
     }
     let all = intent.physical_networks.values();
     let mut private = all.filter(|network| network.role == Role::Private);
@@ -88,47 +98,72 @@ fn check_fit(
         );
         faults.add("physical_network_id", FieldCode::Inconsistent, message);
     }
-    if let Some(vlan) = request.vlan {
-        check_vlan(intent, carrier, vlan, faults);
+    match request.kind.encapsulation() {
+        None => check_vlan(intent, request, carrier, faults),
+        Some(encapsulation) => overlay::check(intent, request, (encapsulation, carrier), faults),
     }
-    let largest = carrier.mtu;
-    if request
-        .mtu
-        .is_some_and(|mtu| !(*MTUS.start()..=largest).contains(&mtu))
-    {
-        let asked = request.mtu.unwrap_or_default();
-        let message = format!("got {asked}; expected {} to {largest}", MTUS.start());
+    let largest = largest_mtu(request.kind, carrier);
+    let least = *MTUS.start();
+    let asked = request.mtu.unwrap_or(least);
+    if !(least..=largest).contains(&asked) {
+        let message = format!(
+            "got {asked}; expected {least} to {largest}, which is what {} leaves",
+            carrier.name
+        );
         faults.add("mtu", FieldCode::OutOfRange, message);
     }
 }
 
-fn check_vlan(intent: &Intent, carrier: &PhysicalNetwork, vlan: VlanId, faults: &mut Faults) {
-    let Some(ranges) = &carrier.vlans else {
-        return; // The role was refused already.
+/// The largest IP packet that a network can have on a physical one.
+fn largest_mtu(kind: NetworkKind, carrier: &PhysicalNetwork) -> u16 {
+    let headers = kind.encapsulation().map_or(0, |encapsulation| {
+        let endpoint = carrier.endpoints.map(|prefix| prefix.addr());
+        endpoint.map_or(0, |underlay| encapsulation.overhead_bytes(underlay))
+    });
+    carrier.mtu.saturating_sub(headers)
+}
+
+fn check_vlan(
+    intent: &Intent,
+    request: &NetworkCreate,
+    carrier: &PhysicalNetwork,
+    faults: &mut Faults,
+) {
+    if let Some(vni) = request.vni {
+        let message = format!("got {vni}; expected none: a network of kind vlan has no VNI");
+        faults.add("vni", FieldCode::Inconsistent, message);
+    }
+    let (Some(vlan), Some(ranges)) = (request.vlan, &carrier.vlans) else {
+        return; // None was asked for, or the role was refused already.
     };
     if !ranges.contains(vlan) {
         let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
         faults.add("vlan", FieldCode::OutOfRange, message);
     }
-    if let Some(owner) = intent.network_on(&segment(carrier, vlan)) {
+    if let Some(owner) = intent.network_on(&vlan_segment(carrier, vlan)) {
         let message = format!("the network {owner} uses VLAN {vlan} on {}", carrier.name);
         faults.add("vlan", FieldCode::Duplicate, message);
     }
 }
 
-fn segment(carrier: &PhysicalNetwork, vlan: VlanId) -> Segment {
+fn vlan_segment(carrier: &PhysicalNetwork, vlan: VlanId) -> Segment {
     Segment::Vlan {
         physical_network_id: carrier.id,
         vlan,
     }
 }
 
+/// The VLAN id asked for, or the lowest free one.
+fn vlan(intent: &Intent, request: &NetworkCreate, carrier: &PhysicalNetwork) -> Outcome<VlanId> {
+    match request.vlan {
+        Some(vlan) => Ok(vlan),
+        None => lowest_free_vlan(intent, carrier),
+    }
+}
+
 /// Walks the ranges and the ids in use side by side: both are in order.
 fn lowest_free_vlan(intent: &Intent, carrier: &PhysicalNetwork) -> Outcome<VlanId> {
-    let mut used = intent
-        .networks_carried(carrier.id)
-        .map(|(vlan, _)| vlan)
-        .peekable();
+    let mut used = intent.vlans_on(carrier.id).peekable();
     let mut allowed = carrier.vlans.iter().flat_map(|ranges| ranges.iter());
     let free = allowed.find(|vlan| {
         while used.next_if(|used| used < vlan).is_some() {}

@@ -8,6 +8,7 @@ use api::problem::{Code, FieldCode, Problem};
 use api::request::PhysicalNetworkCreate;
 use model::{Id, Name, PhysicalNetwork, PhysicalNetworkId, Role, Timestamp};
 
+use super::endpoint;
 use super::faults::Faults;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
@@ -42,6 +43,7 @@ pub(super) fn create(
         let message = format!("got {mtu}; expected {} to {}", MTUS.start(), MTUS.end());
         faults.add("mtu", FieldCode::OutOfRange, message);
     }
+    endpoint::check(intent, &request, &mut faults);
     faults.check()?;
     let network = PhysicalNetwork {
         id: Id::generate(),
@@ -50,12 +52,16 @@ pub(super) fn create(
         nic: request.nic,
         vlans: request.vlans,
         mtu,
+        endpoints: request.endpoints,
         created_at: Timestamp::now(),
     };
+    let mut writes = vec![Write::Put(Object::PhysicalNetwork(Arc::new(
+        network.clone(),
+    )))];
+    let endpoints = network.endpoints.into_iter();
+    writes.extend(endpoints.flat_map(|prefix| endpoint::given(intent, prefix)));
     Ok(Draft {
-        writes: vec![Write::Put(Object::PhysicalNetwork(Arc::new(
-            network.clone(),
-        )))],
+        writes,
         answer: network,
     })
 }
@@ -90,17 +96,19 @@ fn check_vlans(request: &PhysicalNetworkCreate, faults: &mut Faults) {
 }
 
 pub(super) fn delete(intent: &Intent, id: PhysicalNetworkId) -> Outcome<Draft<()>> {
-    if !intent.physical_networks.contains_key(&id) {
+    let Some(network) = intent.physical_networks.get(&id) else {
         return Err(Problem::not_found("physical network", id));
-    }
+    };
     let networks = intent.networks_carried(id).count();
     if networks > 0 {
         let detail =
             format!("physical network {id} still carries {networks} networks; delete them first");
         return Err(Problem::new(Code::InUse, detail));
     }
-    Ok(Draft {
-        writes: vec![Write::Delete(Key::PhysicalNetwork(id))],
-        answer: (),
-    })
+    let mut writes = match network.endpoints {
+        Some(_) => endpoint::taken_back(intent),
+        None => Vec::new(),
+    };
+    writes.push(Write::Delete(Key::PhysicalNetwork(id)));
+    Ok(Draft { writes, answer: () })
 }

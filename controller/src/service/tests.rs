@@ -7,13 +7,16 @@ mod refused;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Host, HostId, Id, PhysicalNetworkId, Segment, TenantId, Timestamp};
+use api::backend::Outcome;
+use api::request::NetworkCreate;
+use model::{Host, HostId, Id, PhysicalNetworkId, TenantId, Timestamp};
 use proptest::prelude::*;
 
 use self::ops::name;
 pub(crate) use self::ops::{Op, decide, ops, run};
 use crate::intent::Intent;
 use crate::object::{Noun, Object};
+use crate::writer::Draft;
 
 /// Everything that must hold at every revision, found out the slow way.
 pub(crate) fn assert_sound(intent: &Intent) {
@@ -42,20 +45,27 @@ pub(crate) fn assert_sound(intent: &Intent) {
 
 fn assert_networks_sound(intent: &Intent) {
     let (mut segments, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    let mut vnis = BTreeSet::new();
     for network in intent.networks.values() {
         assert!(intent.tenants.contains_key(&network.tenant_id));
         assert!(segments.insert(network.segment), "a VLAN id twice");
         assert!(numbers.insert(network.number), "a number twice");
-        let Segment::Vlan {
-            physical_network_id,
-            vlan,
-        } = network.segment;
-        let carrier = &intent.physical_networks[&physical_network_id];
-        assert!(
-            carrier.vlans.as_ref().unwrap().contains(vlan),
-            "a VLAN id out of range"
-        );
+        let carrier = &intent.physical_networks[&network.segment.physical_network_id()];
+        if let Some(vlan) = network.segment.vlan() {
+            assert!(
+                carrier.vlans.as_ref().unwrap().contains(vlan),
+                "a VLAN id out of range"
+            );
+            assert_eq!(network.mtu, carrier.mtu);
+        }
+        if let Some((_, vni)) = network.segment.tunnel() {
+            assert!(carrier.endpoints.is_some(), "an overlay without endpoints");
+            assert!(vnis.insert(vni), "a VNI twice");
+            assert_eq!(intent.network_with_vni(vni), Some(network.id));
+            assert_eq!(network.mtu, carrier.mtu - 50);
+        }
     }
+    assert_endpoints_sound(intent);
     for subnet in intent.subnets.values() {
         let siblings = intent.subnets_of(subnet.network_id);
         let overlapping =
@@ -66,6 +76,24 @@ fn assert_networks_sound(intent: &Intent) {
             intent.networks[&subnet.network_id].tenant_id
         );
     }
+}
+
+fn assert_endpoints_sound(intent: &Intent) {
+    let carriers = intent.physical_networks.values();
+    let prefixes: Vec<_> = carriers.filter_map(|it| it.endpoints).collect();
+    assert!(prefixes.len() <= 1, "two physical networks carry overlays");
+    let mut endpoints = BTreeSet::new();
+    for host in intent.hosts.values() {
+        let Some(endpoint) = host.endpoint else {
+            continue;
+        };
+        assert!(endpoints.insert(endpoint), "an endpoint twice");
+        assert!(prefixes[0].contains(&endpoint), "an endpoint of no prefix");
+    }
+    let room = prefixes.first().map_or(0, |prefix| prefix.hosts().count());
+    let expected = room.min(intent.hosts.len());
+    assert_eq!(endpoints.len(), expected, "a host without an endpoint");
+    assert!(intent.endpoints().eq(endpoints));
 }
 
 fn assert_ports_sound(intent: &Intent) {
@@ -91,6 +119,14 @@ fn assert_ports_sound(intent: &Intent) {
                 .is_none_or(|it| intent.instances.contains_key(&it))
         );
     }
+}
+
+/// What making a network would write.
+pub(crate) fn network_create(
+    intent: &Intent,
+    request: NetworkCreate,
+) -> Outcome<Draft<model::Network>> {
+    super::network::create(intent, request)
 }
 
 proptest! {
@@ -128,10 +164,7 @@ fn the_lowest_free_vlan_is_given_and_a_number_is_never_given_again() {
     };
     let vlan = |intent: &Intent, name: &str| {
         let found = intent.networks.values().find(|it| it.name.as_str() == name);
-        found.map(|it| {
-            let Segment::Vlan { vlan, .. } = it.segment;
-            (vlan.get(), it.number.get())
-        })
+        found.map(|it| (it.segment.vlan().unwrap().get(), it.number.get()))
     };
     for name in 0..3 {
         run(&mut intent, &network(name));
@@ -234,6 +267,7 @@ fn a_host_keeps_its_name_and_nobody_takes_it() {
     let object = Object::Host(Arc::new(Host {
         id: Id::generate(),
         name: name("h", 1),
+        endpoint: None,
         created_at: Timestamp::now(),
     }));
     intent.put(&object);
@@ -243,4 +277,83 @@ fn a_host_keeps_its_name_and_nobody_takes_it() {
             .writes
             .is_empty()
     );
+}
+
+#[test]
+fn a_vni_is_given_once_whatever_encapsulates_it_and_comes_again_late() {
+    let (mut intent, ..) = pool();
+    let underlay = Op::Underlay {
+        name: 1,
+        endpoints: 1,
+    };
+    run(&mut intent, &underlay);
+    let overlay = |name, geneve, vni| Op::Overlay {
+        tenant: 0,
+        name,
+        geneve,
+        vni,
+    };
+    let vni = |intent: &Intent, name: &str| {
+        let found = intent.networks.values().find(|it| it.name.as_str() == name);
+        found.and_then(|it| Some(it.segment.tunnel()?.1.get()))
+    };
+    run(&mut intent, &overlay(0, false, None));
+    run(&mut intent, &overlay(1, true, None));
+    run(&mut intent, &overlay(2, true, Some(3)));
+    assert_eq!(vni(&intent, "n0"), Some(4096));
+    assert_eq!(vni(&intent, "n1"), Some(4097));
+    assert_eq!(vni(&intent, "n2"), Some(4099));
+    // The fourth would have had 4099.
+    run(&mut intent, &overlay(3, false, None));
+    assert_eq!(vni(&intent, "n3"), Some(4100));
+    let twice = ops::decide(&intent, &overlay(4, false, Some(1))).unwrap_err();
+    assert_eq!(twice.errors[0].field, "vni");
+    let first = intent
+        .networks
+        .values()
+        .position(|it| it.name.as_str() == "n0");
+    let index = first.unwrap().try_into().unwrap();
+    run(
+        &mut intent,
+        &Op::Delete {
+            noun: Noun::Network,
+            index,
+        },
+    );
+    run(&mut intent, &overlay(4, false, None));
+    assert_eq!(vni(&intent, "n4"), Some(4101), "4096 rests");
+}
+
+#[test]
+fn hosts_have_endpoints_whichever_came_first_and_lose_them_with_their_prefix() {
+    let (mut intent, ..) = pool();
+    let endpoints =
+        |intent: &Intent| -> Vec<String> { intent.endpoints().map(|it| it.to_string()).collect() };
+    run(&mut intent, &Op::Host { name: 1 });
+    let small = Op::Underlay {
+        name: 1,
+        endpoints: 0,
+    };
+    run(&mut intent, &small);
+    assert_eq!(endpoints(&intent), ["10.254.0.1", "10.254.0.2"]);
+    run(&mut intent, &Op::Host { name: 2 });
+    assert_eq!(endpoints(&intent).len(), 2, "no room for a third");
+    assert_eq!(intent.hosts.len(), 3, "but the host is welcome");
+    let index = intent
+        .physical_networks
+        .values()
+        .position(|it| it.endpoints.is_some());
+    let delete = Op::Delete {
+        noun: Noun::PhysicalNetwork,
+        index: index.unwrap().try_into().unwrap(),
+    };
+    run(&mut intent, &delete);
+    assert_eq!(endpoints(&intent), [""; 0]);
+    assert!(ops::decide(&intent, &small).is_err(), "too small by now");
+    let large = Op::Underlay {
+        name: 1,
+        endpoints: 1,
+    };
+    run(&mut intent, &large);
+    assert_eq!(endpoints(&intent).len(), 3);
 }

@@ -95,6 +95,16 @@ fn pool() -> (Store, Intent) {
         },
         port(0),
         port(1),
+        Op::Underlay {
+            name: 1,
+            endpoints: 1,
+        },
+        Op::Overlay {
+            tenant: 0,
+            name: 5,
+            geneve: false,
+            vni: Some(3),
+        },
     ];
     run(&mut store, &mut intent, &steps);
     assert_eq!(intent.ports.len(), 2);
@@ -107,10 +117,28 @@ fn network_like(network: &model::Network, change: impl Fn(&mut model::Network)) 
     copy.id = Id::generate();
     copy.name = "other".parse().unwrap();
     copy.number = 77.try_into().unwrap();
-    let model::Segment::Vlan { vlan, .. } = &mut copy.segment;
-    *vlan = 105.try_into().unwrap();
+    copy.segment = match network.segment {
+        model::Segment::Vlan {
+            physical_network_id,
+            ..
+        } => model::Segment::Vlan {
+            physical_network_id,
+            vlan: 105.try_into().unwrap(),
+        },
+        overlay => overlay,
+    };
     change(&mut copy);
     Write::Put(Object::Network(Arc::new(copy)))
+}
+
+/// Another network with the VNI of the pool's VXLAN network, but on Geneve.
+fn overlay_like(network: &model::Network) -> Write {
+    network_like(network, |it| {
+        it.segment = model::Segment::Geneve {
+            physical_network_id: network.segment.physical_network_id(),
+            vni: 4099.try_into().unwrap(),
+        }
+    })
 }
 
 /// Another port than this, but for what is changed.
@@ -122,6 +150,31 @@ fn port_like(port: &model::Port, change: impl Fn(&mut model::Port)) -> Write {
     copy.addresses = vec!["10.0.0.5".parse().unwrap()];
     change(&mut copy);
     Write::Put(Object::Port(Arc::new(copy)))
+}
+
+/// Writes that break a pool with overlays.
+fn bad_overlay_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
+    let network = &**intent.networks.values().next().unwrap();
+    let host = &**intent.hosts.values().next().unwrap();
+    vec![
+        ("a VNI twice", overlay_like(network)),
+        ("a network on nothing", {
+            network_like(network, |it| {
+                it.segment = model::Segment::Vxlan {
+                    physical_network_id: Id::generate(),
+                    vni: 4097.try_into().unwrap(),
+                }
+            })
+        }),
+        (
+            "an endpoint twice",
+            Write::Put(Object::Host(Arc::new(model::Host {
+                id: Id::generate(),
+                name: "other".parse().unwrap(),
+                ..host.clone()
+            }))),
+        ),
+    ]
 }
 
 /// Writes that break the pool, each with what is wrong with it.
@@ -193,7 +246,8 @@ fn bad_writes(intent: &Intent) -> Vec<(&'static str, Write)> {
 #[test]
 fn the_store_refuses_by_itself_what_must_be_unique_or_refers_to_nothing() {
     let (mut store, intent) = pool();
-    for (what, write) in bad_writes(&intent) {
+    let bad = bad_writes(&intent).into_iter();
+    for (what, write) in bad.chain(bad_overlay_writes(&intent)) {
         let refused = store.commit(&[&change(&intent, vec![write])]);
         assert!(refused.is_err(), "{what} was stored");
         assert_eq!(store.load().unwrap(), intent, "{what} left something");
@@ -248,4 +302,64 @@ fn a_file_that_is_no_store_is_an_error() {
     let path = folder.path().join("bulkhead.db");
     std::fs::write(&path, "no store at all, but a text that is long enough").unwrap();
     assert!(Store::open(&path).is_err());
+}
+
+/// What a store of the first layout held, it holds in every later one.
+#[test]
+fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
+    let steps = [
+        Op::Tenant { name: 0 },
+        Op::PhysicalNetwork { name: 0, vlans: 6 },
+        Op::Host { name: 0 },
+        Op::Network {
+            tenant: 0,
+            name: 0,
+            carrier: 0,
+            vlan: None,
+        },
+        Op::Subnet {
+            network: 0,
+            cidr: 0,
+            gateway: None,
+        },
+        Op::Port {
+            network: 0,
+            name: None,
+            mac: None,
+            last: None,
+            host: Some(0),
+        },
+    ];
+    let connection = Connection::open_in_memory().unwrap();
+    configure(&connection).unwrap();
+    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    let mut store = Store { connection };
+    let mut intent = Intent::default();
+    run(&mut store, &mut intent, &steps);
+
+    migrate(&mut store.connection).unwrap();
+    assert_eq!(store.load().unwrap(), intent);
+    let more = [
+        Op::Underlay {
+            name: 1,
+            endpoints: 1,
+        },
+        Op::Overlay {
+            tenant: 0,
+            name: 1,
+            geneve: true,
+            vni: None,
+        },
+    ];
+    run(&mut store, &mut intent, &more);
+    assert_eq!(intent.networks.len(), 2);
+    assert_eq!(store.load().unwrap(), intent);
+    let network = intent.networks.values().next().unwrap();
+    let orphan = network_like(network, |it| it.tenant_id = Id::generate());
+    let orphan = change(&intent, vec![orphan]);
+    assert!(
+        store.commit(&[&orphan]).is_err(),
+        "foreign keys are on again"
+    );
 }

@@ -1,4 +1,4 @@
-use model::{MacAddr, VlanId};
+use model::{MacAddr, Segment, VlanId};
 use uuid::Uuid;
 
 use super::*;
@@ -29,8 +29,10 @@ fn vif(interface: &str, iface_id: Option<&str>, ofport: Option<u32>) -> Observed
 fn wanted(ports: &[u128]) -> Wanted {
     let network = WantedNetwork {
         number: 7.try_into().unwrap(),
-        physical_network: uuid(PHYSICAL).into(),
-        vlan: VlanId::MIN,
+        segment: Segment::Vlan {
+            physical_network_id: uuid(PHYSICAL).into(),
+            vlan: VlanId::MIN,
+        },
         remotes: Arc::default(),
         mtu: 1500,
         subnets: Vec::new(),
@@ -150,8 +152,8 @@ fn a_view_has_the_plugged_ports_and_the_way_out() {
     let (observed, wanted) = (observed(vifs), wanted(&[10, 11, 12]));
     let names = switch(&[(1, "a"), (2, "b"), (9, "to-vm")]);
     let binding = bind(&observed, &wanted, &names);
-    let patches = [(uuid(PHYSICAL).into(), "to-vm".to_owned())].into();
-    let views = views(&wanted, &binding, &uplinks(&observed, &patches, &names));
+    let exits = [(Exit::Patch(uuid(PHYSICAL).into()), "to-vm".to_owned())].into();
+    let views = views(&wanted, &binding, &uplinks(&observed, &exits, &names));
     let view = &views[&NetworkId::from(uuid(NETWORK))];
     let ports: Vec<_> = view.locals.iter().map(|local| local.port).collect();
     assert_eq!(ports, [PortNo(1), PortNo(2)]);

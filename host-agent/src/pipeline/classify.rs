@@ -1,12 +1,15 @@
 //! Table `classify`: which port is this, so which network, so which tenant.
 //!
 //! A port that is not in the plan has no flow here. That is all it takes to keep it dark: what it
-//! sends matches nothing, and nothing is ever sent to it.
+//! sends matches nothing, and nothing is ever sent to it. The same goes for a tunnel: only hosts that
+//! the plan says have the network may send frames of it, whatever VNI a packet bears.
 
-use openflow::{Action, Flow, Match};
+use std::net::IpAddr;
+
+use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
-use super::{Miss, NetworkView, Table, fabric_guard, nothing, spoof_guard};
+use super::{Mark, Miss, NetworkView, Table, fabric_guard, nothing, spoof_guard};
 
 pub(super) const TABLE: Table = Table {
     id: 0,
@@ -32,14 +35,32 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             .goto(spoof_guard::TABLE.id);
         flows.push(flow);
     }
-    if let Some(uplink) = network.uplink {
-        let matching = Match::new().in_port(uplink.port).vlan(uplink.vlan.get());
-        let flow = TABLE
-            .flow(KNOWN, matching)
-            .action(Action::PopVlan)
-            .action(NETWORK.set(number))
-            .action(FROM.set(FROM_FABRIC))
-            .goto(fabric_guard::TABLE.id);
-        flows.push(flow);
+    let Some(uplink) = network.uplink else {
+        return;
+    };
+    let from = Match::new().in_port(uplink.port);
+    match uplink.mark {
+        Mark::Vlan(vlan) => {
+            let flow = TABLE.flow(KNOWN, from.vlan(vlan.get()));
+            flows.push(from_fabric(flow.action(Action::PopVlan), network));
+        }
+        Mark::Vni(vni) => flows.extend(network.endpoints().into_iter().map(|endpoint| {
+            let matching = sent_by(from.clone().tun_id(vni.get().into()), endpoint);
+            from_fabric(TABLE.flow(KNOWN, matching), network)
+        })),
+    }
+}
+
+fn from_fabric(flow: Flow, network: &NetworkView) -> Flow {
+    flow.action(NETWORK.set(network.number.get()))
+        .action(FROM.set(FROM_FABRIC))
+        .goto(fabric_guard::TABLE.id)
+}
+
+/// The tunnel packets of one host.
+fn sent_by(matching: Match, endpoint: IpAddr) -> Match {
+    match endpoint {
+        IpAddr::V4(endpoint) => matching.exact(Field::TunSrc, endpoint),
+        IpAddr::V6(endpoint) => matching.exact(Field::TunIpv6Src, endpoint),
     }
 }

@@ -9,7 +9,7 @@ use openflow::protocol::ETH_VLAN;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{NETWORK, OUT_PORT};
-use super::{Miss, NetworkView, Table, Uplink, nothing};
+use super::{Mark, Miss, NetworkView, Table, Uplink, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 60,
@@ -30,15 +30,22 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let flow = TABLE.flow(OUT, matching);
         flows.push(flow.action(Action::output(local.port)));
     }
-    if let Some(Uplink { port, vlan }) = network.uplink {
+    if let Some(Uplink { port, mark }) = network.uplink {
         let matching = to(network, port);
         flows.push(not_back(&matching, port));
-        let flow = TABLE
-            .flow(OUT, matching)
-            .action(Action::PushVlan(ETH_VLAN))
-            .action(Action::set_field(Field::VlanVid, VLAN_PRESENT | vlan.get()))
-            .action(Action::output(port));
-        flows.push(flow);
+        let flow = TABLE.flow(OUT, matching).actions(marked(mark));
+        flows.push(flow.action(Action::output(port)));
+    }
+}
+
+/// Puts the network's mark on a frame.
+fn marked(mark: Mark) -> Vec<Action> {
+    match mark {
+        Mark::Vlan(vlan) => vec![
+            Action::PushVlan(ETH_VLAN),
+            Action::set_field(Field::VlanVid, VLAN_PRESENT | vlan.get()),
+        ],
+        Mark::Vni(vni) => vec![Action::set_field(Field::TunId, u64::from(vni.get()))],
     }
 }
 

@@ -2,11 +2,16 @@
 //!
 //! Every address is known from the plan, so nothing is learned and nothing unknown is flooded. What
 //! came from the fabric goes to local VIFs only: the fabric has already brought it everywhere else.
+//!
+//! In an overlay each frame is sent to the endpoint of the host it is for. One for everybody is
+//! copied here, once for each host that has the network and for no other.
 
-use openflow::{Action, Flow, Match, PortNo};
+use std::net::IpAddr;
+
+use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_VIF, NETWORK, OUT_PORT};
-use super::{Miss, NetworkView, Table, count_and_output};
+use super::{Mark, Miss, NetworkView, RemotePort, Table, Uplink, count_and_output};
 
 pub(super) const TABLE: Table = Table {
     id: 40,
@@ -28,50 +33,85 @@ const LINK_ONLY_MASK: [u8; 6] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xf0];
 /// The bit that makes an Ethernet address mean more than one receiver.
 const MULTICAST: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
-/// How many ports one flow of a flood serves: a flow must fit into one OpenFlow message of 64 KiB.
-const FLOOD_PORTS: usize = 256;
+/// How many ports or hosts one flow of a flood serves: a flow must fit into one OpenFlow message of
+/// 64 KiB.
+const FLOOD_WAYS: usize = 256;
 
 fn infrastructure() -> Vec<Flow> {
-    let link_only = Match::new().masked(openflow::Field::EthDst, LINK_ONLY, LINK_ONLY_MASK);
+    let link_only = Match::new().masked(Field::EthDst, LINK_ONLY, LINK_ONLY_MASK);
     vec![TABLE.flow(NEVER, link_only)]
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let here = || NETWORK.is(network.number.get(), Match::new());
     for local in &network.locals {
-        flows.push(unicast(here().eth_dst(local.mac.octets()), local.port));
+        let matching = here().eth_dst(local.mac.octets());
+        flows.push(unicast(matching, via(local.port)));
     }
     if let Some(uplink) = network.uplink {
         let outbound = FROM.is(FROM_VIF, here());
-        flows.extend(network.remotes.iter().map(|remote| {
+        flows.extend(network.remotes.iter().filter_map(|remote| {
             let matching = outbound.clone().eth_dst(remote.mac.octets());
-            unicast(matching, uplink.port)
+            Some(unicast(matching, towards(uplink, remote)?))
         }));
     }
     flood(network, flows);
 }
 
-fn unicast(matching: Match, port: PortNo) -> Flow {
-    let flow = TABLE.flow(KNOWN, matching).action(OUT_PORT.set(port.0));
+fn unicast(matching: Match, way: Vec<Action>) -> Flow {
+    let flow = TABLE.flow(KNOWN, matching).actions(way);
     flow.goto(count_and_output::TABLE.id)
 }
 
+/// Out by a port.
+fn via(port: PortNo) -> Vec<Action> {
+    vec![OUT_PORT.set(port.0)]
+}
+
+/// Out by a tunnel port, to one host.
+fn through(port: PortNo, endpoint: IpAddr) -> Vec<Action> {
+    let destination = match endpoint {
+        IpAddr::V4(endpoint) => Action::set_field(Field::TunDst, endpoint),
+        IpAddr::V6(endpoint) => Action::set_field(Field::TunIpv6Dst, endpoint),
+    };
+    vec![destination, OUT_PORT.set(port.0)]
+}
+
+/// Out to the host of a port, if there is a way.
+fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Vec<Action>> {
+    match uplink.mark {
+        Mark::Vlan(_) => Some(via(uplink.port)),
+        Mark::Vni(_) => Some(through(uplink.port, remote.endpoint?)),
+    }
+}
+
+/// Out to everybody on other hosts: one frame to the fabric, or one to each host.
+fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
+    let Some(uplink) = network.uplink else {
+        return Vec::new();
+    };
+    match uplink.mark {
+        Mark::Vlan(_) => vec![via(uplink.port)],
+        Mark::Vni(_) => {
+            let endpoints = network.endpoints().into_iter();
+            endpoints.map(|it| through(uplink.port, it)).collect()
+        }
+    }
+}
+
 /// Offers a frame for everybody to every port of the network; the next table keeps it from the one
-/// it came in by. The uplink comes last, because the tag it gets stays on the frame.
+/// it came in by. The uplink comes last, because the tag or tunnel it gets stays on the frame.
 fn flood(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let locals = network.locals.iter().map(|local| local.port);
-    let uplink = network.uplink.iter().map(|uplink| uplink.port);
-    let ports: Vec<PortNo> = locals.chain(uplink).collect();
-    let mut parts = ports.chunks(FLOOD_PORTS).zip(0..).peekable();
-    while let Some((ports, part)) = parts.next() {
+    let locals = network.locals.iter().map(|local| via(local.port));
+    let ways: Vec<Vec<Action>> = locals.chain(abroad(network)).collect();
+    let mut parts = ways.chunks(FLOOD_WAYS).zip(0..).peekable();
+    while let Some((ways, part)) = parts.next() {
         let matching = NETWORK.is(network.number.get(), Match::new());
         let matching = FLOOD_PART.is(part, matching);
-        let matching = matching.masked(openflow::Field::EthDst, MULTICAST, MULTICAST);
-        let offers = ports.iter().flat_map(|port| {
-            [
-                OUT_PORT.set(port.0),
-                Action::resubmit(count_and_output::TABLE.id),
-            ]
+        let matching = matching.masked(Field::EthDst, MULTICAST, MULTICAST);
+        let offers = ways.iter().cloned().flat_map(|way| {
+            let offer = Action::resubmit(count_and_output::TABLE.id);
+            way.into_iter().chain([offer])
         });
         let mut flow = TABLE.flow(EVERYBODY, matching).actions(offers);
         if parts.peek().is_some() {

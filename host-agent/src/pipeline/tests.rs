@@ -24,12 +24,13 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
     let remote = |n: usize| RemotePort {
         mac: MacAddr::local(u64::try_from(n).unwrap() + 1000),
         addresses: addresses(&[&format!("10.9.0.{n}")]),
+        endpoint: None,
     };
     NetworkView {
         number: 7.try_into().unwrap(),
         uplink: Some(Uplink {
             port: PortNo(99),
-            vlan: VlanId::MIN,
+            mark: Mark::Vlan(VlanId::MIN),
         }),
         locals,
         remotes: (1..=remotes).map(remote).collect(),
@@ -105,4 +106,30 @@ fn the_number_of_flows_is_as_documented() {
     let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
     assert_eq!(count(both, 0) - empty, 12 + 14);
     assert_eq!(count(Vec::new(), 5) - empty, 5 * 2);
+}
+
+/// The same network as an overlay, its remote ports spread over that many hosts.
+fn overlay(locals: Vec<LocalPort>, remotes: u8, hosts: u8) -> NetworkView {
+    let mut view = network(locals, remotes.into());
+    view.uplink = Some(Uplink {
+        port: PortNo(99),
+        mark: Mark::Vni(4096.try_into().unwrap()),
+    });
+    let remotes = view.remotes.iter().cloned().zip((0..hosts).cycle());
+    let remotes = remotes.map(|(remote, host)| RemotePort {
+        endpoint: Some([10, 254, 0, host].into()),
+        ..remote
+    });
+    view.remotes = remotes.collect();
+    view
+}
+
+#[test]
+fn an_overlay_takes_a_flow_for_each_host_beside_those_for_each_port() {
+    let count = |remotes, hosts| compile(&overlay(Vec::new(), remotes, hosts)).len();
+    let gateway = 1;
+    // No way in without another host: one flow less than for a VLAN.
+    assert_eq!(count(0, 1), 3 + gateway - 1);
+    assert_eq!(count(1, 1), 3 + gateway + 1 + 2);
+    assert_eq!(count(6, 3), 3 + gateway + 3 + 6 * 2);
 }

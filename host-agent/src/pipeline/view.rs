@@ -1,9 +1,10 @@
 //! What the flows of one network are made of, and nothing else: equal views have equal flows.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use model::{MacAddr, NetworkNumber, VlanId};
+use model::{MacAddr, NetworkNumber, VlanId, Vni};
 use openflow::PortNo;
 
 /// A network as this host's switch must know it.
@@ -21,13 +22,22 @@ pub struct NetworkView {
     pub gateways: Arc<[IpAddr]>,
 }
 
-/// The way from the integration bridge to a physical network.
+/// The way from the integration bridge to other hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uplink {
-    /// The patch port to the physical network's bridge.
+    /// The patch port to the physical network's bridge, or the tunnel port.
     pub port: PortNo,
-    /// The tag that the network's frames carry there.
-    pub vlan: VlanId,
+    /// What tells the network's frames from others there.
+    pub mark: Mark,
+}
+
+/// What tells frames of one network from those of others between hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A tag; the physical switches bring the frame to every host that may need it.
+    Vlan(VlanId),
+    /// A tunnel's key; every frame is sent to the endpoint of each host that is to have it.
+    Vni(Vni),
 }
 
 /// A port of the network whose interface is in this host's switch.
@@ -48,9 +58,17 @@ pub struct RemotePort {
     pub mac: MacAddr,
     /// Its IP addresses.
     pub addresses: Arc<[IpAddr]>,
+    /// Where its host is reached, if the network is an overlay.
+    pub endpoint: Option<IpAddr>,
 }
 
 impl NetworkView {
+    /// Every endpoint of another host that has the network, once.
+    pub(super) fn endpoints(&self) -> BTreeSet<IpAddr> {
+        let remotes = self.remotes.iter();
+        remotes.filter_map(|remote| remote.endpoint).collect()
+    }
+
     /// Every IPv4 address of the network with the Ethernet address that answers for it.
     pub(super) fn ipv4_owners(&self) -> impl Iterator<Item = (Ipv4Addr, MacAddr, Place)> {
         let owners = self.owners();

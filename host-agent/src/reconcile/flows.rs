@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::NetworkId;
 use model::plan::{Generation, PlanKey};
 use model::report::ItemFailure;
-use model::{NetworkId, PhysicalNetworkId};
 use openflow::Flow;
 use openflow::client::Error;
 use tokio::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use crate::pipeline::cookie::Group;
 use crate::pipeline::{self, NetworkView};
 use crate::switch::{Applied, Switch};
 use crate::topology::Topology;
+use crate::wanted::Exit;
 
 /// What the switch was last made to carry out.
 #[derive(Debug, Default)]
@@ -21,8 +22,8 @@ pub(super) struct Networks {
     /// Whether anything was carried out since we know this switch.
     known: bool,
     networks: BTreeMap<NetworkId, Confirmed>,
-    /// The physical networks that there is a way to.
-    ways: BTreeSet<PhysicalNetworkId>,
+    /// The ways out that there are.
+    ways: BTreeSet<Exit>,
     /// The networks whose flows the switch refused.
     refused: BTreeMap<NetworkId, Refusal>,
     /// Groups whose flows must be compared although their view is as before.
@@ -33,8 +34,8 @@ pub(super) struct Networks {
 pub(super) struct Sight {
     /// What each network looks like here.
     pub(super) views: BTreeMap<NetworkId, NetworkView>,
-    /// The physical networks that there is a way to.
-    pub(super) ways: BTreeSet<PhysicalNetworkId>,
+    /// The ways out that there are.
+    pub(super) ways: BTreeSet<Exit>,
 }
 
 /// A network whose flows are in the switch, confirmed by a barrier.
@@ -106,10 +107,10 @@ impl Networks {
         Some((confirmed.generation, way))
     }
 
-    /// Whether flows are confirmed, and every patch that there should be is in the switch.
+    /// Whether flows are confirmed, and every way out that there should be is in the switch.
     pub(super) fn settled(&self, topology: &Topology) -> bool {
-        let mut patches = topology.patches.keys();
-        self.known && patches.all(|network| self.ways.contains(network))
+        let mut exits = topology.exits.keys();
+        self.known && exits.all(|exit| self.ways.contains(exit))
     }
 
     /// When a network that was refused is tried again.

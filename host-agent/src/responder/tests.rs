@@ -20,8 +20,10 @@ fn known() -> Known {
     };
     let wanted_network = WantedNetwork {
         number: 7.try_into().unwrap(),
-        physical_network: model::Id::generate(),
-        vlan: model::VlanId::MIN,
+        segment: model::Segment::Vlan {
+            physical_network_id: model::Id::generate(),
+            vlan: model::VlanId::MIN,
+        },
         remotes: [].into(),
         mtu: 1500,
         subnets: vec![subnet],

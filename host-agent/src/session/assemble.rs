@@ -155,6 +155,7 @@ mod tests {
             mac: MacAddr::local(n.into()),
             addresses: Vec::new(),
             host_id: HostId::from(Uuid::from_u128(2)),
+            endpoint: None,
         })
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use model::PhysicalNetworkId;
 use model::plan::PlanKey;
 use model::report::ItemFailure;
 use ovsdb::{Condition, Mutator, NamedUuid, Operation, Uuid, Value};
 
 use super::Topology;
 use crate::observe::OWNER;
+use crate::wanted::Exit;
 
 /// A transaction in the making.
 pub(super) struct Edit {
@@ -22,6 +22,35 @@ pub(super) struct NewBridge<'a> {
     pub(super) name: &'a str,
     pub(super) fail_mode: &'a str,
     pub(super) datapath_type: &'a str,
+    /// What reaches the bridge's own port, and so the host.
+    pub(super) own_port: Carries<'a>,
+}
+
+/// Which frames a port carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Carries<'a> {
+    /// All, whatever their tags.
+    Anything,
+    /// Those with one of these tags. To Open vSwitch, none of them would mean all.
+    Only(&'a BTreeSet<i64>),
+    /// Those without a tag.
+    Untagged,
+}
+
+impl Carries<'_> {
+    /// The columns of its row that say so.
+    pub(super) fn columns(self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::Anything => Vec::new(),
+            Self::Only(vlans) => vec![
+                ("vlan_mode", "trunk".into()),
+                ("tag", Value::empty_set()),
+                ("trunks", Value::set(vlans.iter().copied())),
+            ],
+            // VLAN 0 is what Open vSwitch calls frames without a tag.
+            Self::Untagged => vec![("vlan_mode", "access".into()), ("tag", 0.into())],
+        }
+    }
 }
 
 /// A port to be made, with its one interface.
@@ -29,10 +58,10 @@ pub(super) struct NewPort<'a> {
     pub(super) name: &'a str,
     /// The interface's type.
     pub(super) kind: &'a str,
-    /// The other end of a patch.
-    pub(super) peer: Option<&'a str>,
-    /// The VLANs it carries: none said means all, so a patch always says.
-    pub(super) trunks: Option<&'a BTreeSet<i64>>,
+    /// The interface's options: the other end of a patch, for one.
+    pub(super) options: &'a [(&'a str, &'a str)],
+    /// The VLANs it carries.
+    pub(super) carries: Carries<'a>,
 }
 
 /// A bridge that is there, or is made by the same transaction.
@@ -64,9 +93,9 @@ impl Edit {
         self.topology.failures.push(ItemFailure { key, reason });
     }
 
-    /// The patch port that leads to a physical network.
-    pub(super) fn patch(&mut self, network: PhysicalNetworkId, port: String) {
-        self.topology.patches.insert(network, port);
+    /// The port that is a way out.
+    pub(super) fn exit(&mut self, exit: Exit, port: String) {
+        self.topology.exits.insert(exit, port);
     }
 
     pub(super) fn push(&mut self, operation: impl Into<Operation>) {
@@ -111,8 +140,8 @@ impl Edit {
         let port = self.insert_port(&NewPort {
             name: new.name,
             kind: "internal",
-            peer: None,
-            trunks: None,
+            options: &[],
+            carries: new.own_port,
         });
         let bridge = self.row_name();
         let insert = Operation::insert("Bridge")
@@ -164,8 +193,8 @@ impl Edit {
             .with_uuid_name(interface.as_str())
             .column("name", new.name)
             .column("type", new.kind);
-        if let Some(peer) = new.peer {
-            insert = insert.column("options", Value::map([("peer", peer)]));
+        if !new.options.is_empty() {
+            insert = insert.column("options", Value::map(new.options.iter().copied()));
         }
         self.push(insert);
         let mut insert = Operation::insert("Port")
@@ -173,10 +202,8 @@ impl Edit {
             .column("name", new.name)
             .column("external_ids", Value::map([OWNER]))
             .column("interfaces", NamedUuid::new(interface));
-        if let Some(trunks) = new.trunks {
-            insert = insert
-                .column("vlan_mode", "trunk")
-                .column("trunks", Value::set(trunks.iter().copied()));
+        for (column, value) in new.carries.columns() {
+            insert = insert.column(column, value);
         }
         self.push(insert);
         port

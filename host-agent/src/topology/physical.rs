@@ -6,9 +6,9 @@ use model::PhysicalNetworkId;
 use model::plan::PlanKey;
 
 use super::Surroundings;
-use super::edit::{BridgeRow, Edit, NewBridge, NewPort};
+use super::edit::{BridgeRow, Carries, Edit, NewBridge, NewPort};
 use crate::observe::{Bridge, BridgePort, INTEGRATION_BRIDGE, Observed};
-use crate::wanted::{Wanted, WantedPhysicalNetwork};
+use crate::wanted::{Exit, Wanted, WantedPhysicalNetwork};
 
 /// What to do about one physical network.
 struct Draft<'a> {
@@ -44,9 +44,9 @@ pub(super) fn plan(
     observed: &Observed,
     wanted: &Wanted,
     surroundings: &Surroundings,
+    kept: &mut BTreeSet<String>,
     edit: &mut Edit,
 ) {
-    let mut kept = BTreeSet::from([INTEGRATION_BRIDGE.to_owned()]);
     for (id, network) in &wanted.physical_networks {
         let draft = Draft {
             observed,
@@ -61,7 +61,7 @@ pub(super) fn plan(
             None if draft.vlans.is_empty() => draft.bridge(&names, edit),
             None => {
                 draft.bridge_and_patch(&names, edit);
-                edit.patch(*id, names.to.clone());
+                edit.exit(Exit::Patch(*id), names.to.clone());
                 kept.extend([names.to, names.inward]);
             }
         }
@@ -69,14 +69,15 @@ pub(super) fn plan(
             edit.fail(PlanKey::PhysicalNetwork(*id), reason);
         }
     }
-    clean_up(&observed.bridges, &kept, edit);
 }
 
 /// The VLANs of the networks that this host has on a physical network.
 fn vlans(wanted: &Wanted, id: PhysicalNetworkId) -> BTreeSet<i64> {
-    let networks = wanted.networks.values();
-    let here = networks.filter(|network| network.physical_network == id);
-    here.map(|network| network.vlan.get().into()).collect()
+    let segments = wanted.networks.values().map(|network| network.segment);
+    let here = segments.filter(|segment| segment.physical_network_id() == id);
+    here.filter_map(|segment| segment.vlan())
+        .map(|vlan| vlan.get().into())
+        .collect()
 }
 
 impl Draft<'_> {
@@ -132,8 +133,8 @@ impl Draft<'_> {
         let inward = NewPort {
             name: &names.inward,
             kind: "patch",
-            peer: Some(&names.to),
-            trunks: Some(&self.vlans),
+            options: &[("peer", &names.to)],
+            carries: Carries::Only(&self.vlans),
         };
         ensure_port(there, &bridge, &inward, edit);
         let Some(integration) = self.observed.integration() else {
@@ -142,8 +143,8 @@ impl Draft<'_> {
         let to = NewPort {
             name: &names.to,
             kind: "patch",
-            peer: Some(&names.inward),
-            trunks: None,
+            options: &[("peer", &names.inward)],
+            carries: Carries::Anything,
         };
         let row = BridgeRow::There(integration.row);
         ensure_port(Some(integration), &row, &to, edit);
@@ -157,19 +158,41 @@ impl Draft<'_> {
                 name: &names.bridge,
                 fail_mode: "standalone",
                 datapath_type: self.datapath_type(),
+                own_port: Carries::Untagged,
             }),
         };
+        if let Some(bridge) = there {
+            self.set_apart(bridge, &names.bridge, edit);
+        }
         let nic = self.network.nic.to_string();
         if there.is_none_or(|bridge| !bridge.ports.contains_key(&nic)) {
             let uplink = NewPort {
                 name: &nic,
                 kind: "",
-                peer: None,
-                trunks: None,
+                options: &[],
+                carries: Carries::Anything,
             };
             edit.add_port(&row, &uplink);
         }
         row
+    }
+
+    /// Keeps the host itself out of the VLANs of tenants: the bridge's own port, and the endpoint
+    /// of overlays on it, are reached by frames without a tag alone. Of a bridge that was there
+    /// before us this is asked only for an endpoint's sake, and another VLAN of the host's will do.
+    fn set_apart(&self, bridge: &Bridge, name: &str, edit: &mut Edit) {
+        let Some(port) = bridge.ports.get(name) else {
+            return;
+        };
+        let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
+        let apart = match port.tag {
+            Some(0) => access,
+            Some(tag) => access && !bridge.ours && !self.vlans.contains(&tag),
+            None => false,
+        };
+        if !apart && (bridge.ours || self.network.endpoint.is_some()) {
+            edit.update("Port", port.row, Carries::Untagged.columns());
+        }
     }
 }
 
@@ -181,12 +204,17 @@ fn datapath(kind: &str) -> &str {
     }
 }
 
-/// Makes a patch port, or makes it right.
-fn ensure_port(bridge: Option<&Bridge>, row: &BridgeRow, new: &NewPort, edit: &mut Edit) {
+/// Makes a patch or tunnel port, or makes it right.
+pub(super) fn ensure_port(
+    bridge: Option<&Bridge>,
+    row: &BridgeRow,
+    new: &NewPort,
+    edit: &mut Edit,
+) {
     let found = bridge.and_then(|bridge| Some((bridge, bridge.ports.get(new.name)?)));
     match found {
         None => edit.add_port(row, new),
-        Some((_, port)) if is_patch(port, new) => correct(port, new, edit),
+        Some((_, port)) if is_same(port, new) => correct(port, new, edit),
         Some((bridge, port)) => {
             // Somebody made our port something else: begin again.
             edit.remove_port(bridge.row, port.row);
@@ -195,26 +223,29 @@ fn ensure_port(bridge: Option<&Bridge>, row: &BridgeRow, new: &NewPort, edit: &m
     }
 }
 
-fn is_patch(port: &BridgePort, new: &NewPort) -> bool {
-    port.kind == new.kind && port.peer.as_deref() == new.peer
+fn is_same(port: &BridgePort, new: &NewPort) -> bool {
+    let options = new.options.iter();
+    let options = options.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    port.kind == new.kind && port.options == options.collect()
 }
 
 fn correct(port: &BridgePort, new: &NewPort, edit: &mut Edit) {
-    let Some(trunks) = new.trunks else { return };
+    let Carries::Only(trunks) = new.carries else {
+        return;
+    };
     let right = port.vlan_mode.as_deref() == Some("trunk") && port.tag.is_none();
     if right && port.trunks == *trunks {
         return;
     }
-    let columns = vec![
-        ("vlan_mode", "trunk".into()),
-        ("tag", ovsdb::Value::empty_set()),
-        ("trunks", ovsdb::Value::set(trunks.iter().copied())),
-    ];
-    edit.update("Port", port.row, columns);
+    edit.update("Port", port.row, new.carries.columns());
 }
 
 /// Removes what we made and nobody wants any more.
-fn clean_up(bridges: &BTreeMap<String, Bridge>, kept: &BTreeSet<String>, edit: &mut Edit) {
+pub(super) fn clean_up(
+    bridges: &BTreeMap<String, Bridge>,
+    kept: &BTreeSet<String>,
+    edit: &mut Edit,
+) {
     for (name, bridge) in bridges {
         if bridge.ours && !kept.contains(name) {
             edit.remove_bridge(bridge.row);

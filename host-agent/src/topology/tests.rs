@@ -1,5 +1,5 @@
 use model::plan::PlanKey;
-use model::{NetworkId, VlanId};
+use model::{Encapsulation, NetworkId, Segment, VlanId};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -21,10 +21,19 @@ fn port(row: u128, ours: bool) -> BridgePort {
     }
 }
 
+/// The own port of a bridge of ours.
+fn untagged(row: u128) -> BridgePort {
+    BridgePort {
+        vlan_mode: Some("access".to_owned()),
+        tag: Some(0),
+        ..port(row, true)
+    }
+}
+
 fn patch(row: u128, peer: &str) -> BridgePort {
     BridgePort {
         kind: "patch".to_owned(),
-        peer: Some(peer.to_owned()),
+        options: [("peer".to_owned(), peer.to_owned())].into(),
         ..port(row, true)
     }
 }
@@ -54,7 +63,11 @@ fn settled() -> Observed {
     let physical = bridge(
         20,
         "standalone",
-        &[("in-vm", inward), ("eth1", port(22, true))],
+        &[
+            ("in-vm", inward),
+            ("eth1", port(22, true)),
+            ("br-vm", untagged(23)),
+        ],
     );
     let bridges = [("br-int", integration), ("br-vm", physical)];
     Observed {
@@ -71,11 +84,15 @@ fn wanted() -> Wanted {
     let physical = WantedPhysicalNetwork {
         name: "vm".to_owned(),
         nic: "eth1".parse().unwrap(),
+        mtu: 1500,
+        endpoint: None,
     };
     let network = WantedNetwork {
         number: 1.try_into().unwrap(),
-        physical_network: uuid(PHYSICAL).into(),
-        vlan: VlanId::try_from(100).unwrap(),
+        segment: Segment::Vlan {
+            physical_network_id: uuid(PHYSICAL).into(),
+            vlan: VlanId::try_from(100).unwrap(),
+        },
         remotes: [].into(),
         mtu: 1500,
         subnets: Vec::new(),
@@ -115,7 +132,7 @@ fn what_is_right_is_not_touched() {
     let topology = plan(&settled(), &wanted(), &surroundings("eth0"));
     assert_eq!(operations(&topology), Vec::<Json>::new());
     assert_eq!(topology.failures, []);
-    assert_eq!(topology.patches[&uuid(PHYSICAL).into()], "to-vm");
+    assert_eq!(topology.exits[&Exit::Patch(uuid(PHYSICAL).into())], "to-vm");
 }
 
 #[test]
@@ -191,7 +208,7 @@ fn without_a_network_there_is_no_patch() {
         ..wanted()
     };
     let topology = plan(&settled(), &nothing, &surroundings("eth0"));
-    assert!(topology.patches.is_empty());
+    assert!(topology.exits.is_empty());
     let operations = operations(&topology);
     assert_eq!(operations.len(), 2, "{operations:?}");
     assert!(
@@ -299,4 +316,128 @@ fn sampling_that_is_right_is_not_touched_and_somebody_elses_never() {
     let foreign = with(false, &stale);
     assert!(foreign.operations.is_empty());
     assert_eq!(foreign.failures[0].key, PlanKey::Sampling);
+}
+
+/// The same host with a VXLAN network beside, whose endpoint is 10.254.0.1.
+fn with_overlay() -> Wanted {
+    let mut wanted = wanted();
+    let physical = wanted.physical_networks.get_mut(&uuid(PHYSICAL).into());
+    physical.unwrap().endpoint = Some("10.254.0.1/16".parse().unwrap());
+    let network = WantedNetwork {
+        number: 2.try_into().unwrap(),
+        segment: Segment::Vxlan {
+            physical_network_id: uuid(PHYSICAL).into(),
+            vni: 4096.try_into().unwrap(),
+        },
+        remotes: [].into(),
+        mtu: 1450,
+        subnets: Vec::new(),
+        gateways: [].into(),
+    };
+    wanted.networks.insert(uuid(3).into(), network);
+    wanted
+}
+
+fn tunnel(row: u128, kind: &str, local: &str) -> BridgePort {
+    let options = [("remote_ip", "flow"), ("key", "flow"), ("local_ip", local)];
+    BridgePort {
+        kind: kind.to_owned(),
+        options: options
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        ..port(row, true)
+    }
+}
+
+#[test]
+fn each_encapsulation_in_use_has_one_tunnel_port_and_no_other_has_any() {
+    let topology = plan(&settled(), &with_overlay(), &surroundings("eth0"));
+    let operations = operations(&topology);
+    let interface = operations.iter().find(|it| it["table"] == "Interface");
+    let row = &interface.unwrap()["row"];
+    assert_eq!(row["name"], "over-vxlan");
+    assert_eq!(row["type"], "vxlan");
+    let options = row["options"].to_string();
+    for option in [
+        r#"["remote_ip","flow"]"#,
+        r#"["key","flow"]"#,
+        r#"["local_ip","10.254.0.1"]"#,
+    ] {
+        assert!(options.contains(option), "{options}");
+    }
+    assert_eq!(topology.exits.len(), 2);
+
+    let mut observed = settled();
+    let integration = observed.bridges.get_mut("br-int").unwrap();
+    let right = tunnel(12, "vxlan", "10.254.0.1");
+    integration.ports.insert("over-vxlan".to_owned(), right);
+    let topology = plan(&observed, &with_overlay(), &surroundings("eth0"));
+    assert!(topology.operations.is_empty(), "{topology:?}");
+    let exit = Exit::Tunnel(Encapsulation::Vxlan);
+    assert_eq!(topology.exits[&exit], "over-vxlan");
+
+    // Without the network, the port goes; and one that is not ours stays.
+    let gone = plan(&observed, &wanted(), &surroundings("eth0"));
+    assert_eq!(gone.operations.len(), 1);
+    let integration = observed.bridges.get_mut("br-int").unwrap();
+    integration.ports.get_mut("over-vxlan").unwrap().ours = false;
+    let kept = plan(&observed, &wanted(), &surroundings("eth0"));
+    assert!(kept.operations.is_empty());
+    let refused = plan(&observed, &with_overlay(), &surroundings("eth0"));
+    assert!(reason(&refused).contains("over-vxlan"));
+}
+
+#[test]
+fn a_tunnel_port_with_another_endpoint_key_or_remote_is_made_anew() {
+    for (option, value) in [
+        ("local_ip", "10.254.0.9"),
+        ("key", "4096"),
+        ("remote_ip", "10.254.0.2"),
+        ("dst_port", "9999"),
+    ] {
+        let mut port = tunnel(12, "vxlan", "10.254.0.1");
+        port.options.insert(option.to_owned(), value.to_owned());
+        let mut observed = settled();
+        let integration = observed.bridges.get_mut("br-int").unwrap();
+        integration.ports.insert("over-vxlan".to_owned(), port);
+        let topology = plan(&observed, &with_overlay(), &surroundings("eth0"));
+        assert_eq!(topology.operations.len(), 4, "{option}");
+    }
+}
+
+#[test]
+fn the_own_port_of_a_physical_bridge_carries_no_tag_of_a_tenant() {
+    let with = |ours: bool, tag: Option<i64>, mode: Option<&str>, wanted: &Wanted| {
+        let mut observed = settled();
+        let bridge = observed.bridges.get_mut("br-vm").unwrap();
+        bridge.ours = ours;
+        let own = bridge.ports.get_mut("br-vm").unwrap();
+        (own.tag, own.vlan_mode) = (tag, mode.map(str::to_owned));
+        let topology = plan(&observed, wanted, &surroundings("eth0"));
+        let operations = operations(&topology).into_iter();
+        let shut =
+            operations.filter(|it| it["row"]["vlan_mode"] == "access" && it["row"]["tag"] == 0);
+        shut.count()
+    };
+    let overlay = with_overlay();
+    assert_eq!(with(true, Some(0), Some("access"), &overlay), 0);
+    for (tag, mode) in [
+        (None, None),
+        (Some(100), None),
+        (Some(7), Some("access")),
+        (Some(0), Some("native-untagged")),
+        (None, Some("trunk")),
+    ] {
+        assert_eq!(with(true, tag, mode, &overlay), 1, "{tag:?} {mode:?}");
+        assert_eq!(with(true, tag, mode, &wanted()), 1, "{tag:?} {mode:?}");
+        // Whoever made the bridge decides, until an endpoint is there to be reached.
+        assert_eq!(with(false, tag, mode, &wanted()), 0, "{tag:?} {mode:?}");
+    }
+    assert_eq!(with(false, None, None, &overlay), 1);
+    assert_eq!(with(false, Some(100), None, &overlay), 1, "a tenant's VLAN");
+    assert_eq!(
+        with(false, Some(7), None, &overlay),
+        0,
+        "a VLAN of the host's"
+    );
 }

@@ -62,6 +62,8 @@ impl Wanted {
         let wanted = WantedPhysicalNetwork {
             name: name.to_owned(),
             nic: item.nic.clone(),
+            mtu: item.mtu,
+            endpoint: item.endpoint,
         };
         self.physical_networks.insert(item.id, wanted);
         Ok(())
@@ -72,15 +74,7 @@ impl Wanted {
         item: &PlannedNetwork,
         claims: &mut Claims,
     ) -> Result<(), Refused> {
-        let Segment::Vlan {
-            physical_network_id,
-            vlan,
-        } = item.segment;
-        if !self.physical_networks.contains_key(&physical_network_id) {
-            return Err(format!(
-                "the physical network {physical_network_id} carries no tenant networks here"
-            ));
-        }
+        self.carrier(&item.segment)?;
         if let Some(other) = claims.numbers.get(&item.number) {
             return Err(format!(
                 "its number {} is that of network {other}",
@@ -88,20 +82,39 @@ impl Wanted {
             ));
         }
         if let Some(other) = claims.segments.get(&item.segment) {
-            return Err(format!("its VLAN {vlan} is that of network {other}"));
+            let mark = match (item.segment.vlan(), item.segment.tunnel()) {
+                (_, Some((_, vni))) => format!("VNI {vni}"),
+                (vlan, None) => format!("VLAN {}", vlan.map_or(0, model::VlanId::get)),
+            };
+            return Err(format!("its {mark} is that of network {other}"));
         }
         claims.numbers.insert(item.number, item.id);
         claims.segments.insert(item.segment, item.id);
         let network = WantedNetwork {
             number: item.number,
-            physical_network: physical_network_id,
-            vlan,
+            segment: item.segment,
             remotes: Arc::default(),
             mtu: item.mtu,
             subnets: item.subnets.clone(),
             gateways: Arc::default(),
         };
         self.networks.insert(item.id, network);
+        Ok(())
+    }
+
+    /// Whether a segment can be carried here at all.
+    fn carrier(&self, segment: &Segment) -> Result<(), Refused> {
+        let id = segment.physical_network_id();
+        let carrier = self
+            .physical_networks
+            .get(&id)
+            .ok_or_else(|| format!("the physical network {id} carries no tenant networks here"))?;
+        if segment.tunnel().is_some() && carrier.endpoint.is_none() {
+            return Err(format!(
+                "this host has no endpoint of overlays on {}",
+                carrier.name
+            ));
+        }
         Ok(())
     }
 
@@ -122,11 +135,32 @@ impl Wanted {
         item: &PlannedRemotePort,
         claims: &mut Claims,
     ) -> Result<RemotePort, Refused> {
+        let endpoint = self.endpoint(item)?;
         self.claim(item.network_id, item.mac, &item.addresses, claims)?;
         Ok(RemotePort {
             mac: item.mac,
             addresses: item.addresses.clone().into(),
+            endpoint,
         })
+    }
+
+    /// Where the host of a port is reached, if its network is an overlay: from here, and not here.
+    fn endpoint(&self, item: &PlannedRemotePort) -> Result<Option<IpAddr>, Refused> {
+        let network = self.networks.get(&item.network_id);
+        let Some(network) = network.filter(|it| it.segment.tunnel().is_some()) else {
+            return Ok(None);
+        };
+        let carrier = network.segment.physical_network_id();
+        let carrier = self.physical_networks.get(&carrier);
+        let own = carrier
+            .and_then(|carrier| carrier.endpoint)
+            .map(|it| it.addr());
+        let usable =
+            |it: &IpAddr| own.is_some_and(|own| own != *it && own.is_ipv4() == it.is_ipv4());
+        match item.endpoint.filter(usable) {
+            Some(endpoint) => Ok(Some(endpoint)),
+            None => Err("its host has no endpoint of overlays that this host could reach".into()),
+        }
     }
 
     /// Takes the addresses of a port, unless another port of its network has one of them.

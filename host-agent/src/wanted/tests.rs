@@ -18,6 +18,7 @@ fn physical(id: u128, name: &str, role: Role) -> PlanItem {
         nic: format!("eth{id}").parse().unwrap(),
         vlans: None,
         mtu: 1500,
+        endpoint: (role == Role::Private).then(|| "10.254.0.1/16".parse().unwrap()),
     })
 }
 
@@ -52,6 +53,7 @@ fn remote(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
         host_id: HostId::from(uuid(99)),
+        endpoint: None,
     })
 }
 
@@ -129,4 +131,57 @@ fn a_name_that_makes_no_bridge_of_its_own_is_refused() {
         let wanted = wanted(&[physical(1, bad, Role::Private)]);
         assert_eq!(wanted.failures.len(), 1, "{bad}");
     }
+}
+
+fn overlay(id: u128, number: u32, vni: u32) -> PlanItem {
+    let PlanItem::Network(mut item) = network(id, number, 1) else {
+        unreachable!()
+    };
+    item.segment = Segment::Vxlan {
+        physical_network_id: uuid(1).into(),
+        vni: vni.try_into().unwrap(),
+    };
+    PlanItem::Network(item)
+}
+
+fn remote_at(id: u128, network: u128, endpoint: Option<&str>) -> PlanItem {
+    let n = u64::try_from(id).unwrap();
+    let PlanItem::RemotePort(mut item) = remote(id, network, n, &format!("10.0.0.{n}")) else {
+        unreachable!()
+    };
+    item.endpoint = endpoint.map(|it| it.parse().unwrap());
+    PlanItem::RemotePort(item)
+}
+
+#[test]
+fn an_overlay_reaches_a_port_only_at_an_endpoint_that_is_not_here() {
+    let wanted = wanted(&[
+        physical(1, "vm", Role::Private),
+        overlay(2, 1, 4096),
+        overlay(3, 2, 4096),
+        remote_at(10, 2, Some("10.254.0.2")),
+        remote_at(11, 2, None),
+        remote_at(12, 2, Some("10.254.0.1")),
+        remote_at(13, 2, Some("fd00::2")),
+    ]);
+    let remote = |id| PlanKey::RemotePort(uuid(id).into());
+    let clash = PlanKey::Network(uuid(3).into());
+    assert_eq!(
+        failed(&wanted),
+        [clash, remote(11), remote(12), remote(13)],
+        "{:?}",
+        wanted.failures
+    );
+    let network = &wanted.networks[&NetworkId::from(uuid(2))];
+    assert_eq!(network.remotes.len(), 1);
+}
+
+#[test]
+fn a_host_without_an_endpoint_carries_no_overlay() {
+    let mut physical = physical(1, "vm", Role::Private);
+    if let PlanItem::PhysicalNetwork(item) = &mut physical {
+        item.endpoint = None;
+    }
+    let wanted = wanted(&[physical, overlay(2, 1, 4096), network(3, 2, 100)]);
+    assert_eq!(failed(&wanted), [PlanKey::Network(uuid(2).into())]);
 }

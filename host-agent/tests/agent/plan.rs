@@ -26,6 +26,7 @@ pub(crate) fn physical() -> PlanItem {
         nic: "nic1".parse().unwrap(),
         vlans: Some("100-199".parse().unwrap()),
         mtu: 1600,
+        endpoint: None,
     })
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn remote_port(network: u128, n: u8) -> PlanItem {
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
         host_id: HostId::from(uuid(0xff)),
+        endpoint: None,
     })
 }
 

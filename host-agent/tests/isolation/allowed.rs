@@ -7,7 +7,9 @@ use host_agent::pipeline::NetworkView;
 use openflow::PortNo;
 
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
-use crate::world::{Delivered, GATEWAY, PATCHES, UNPLANNED, World, deliver, ipv4, ipv6, mac, send};
+use crate::world::{
+    Delivered, GATEWAY, PATCHES, UNPLANNED, World, deliver, ipv4, ipv6, mac, send, tag,
+};
 
 /// Two networks on one physical network and one on another, all with the same addresses; in each,
 /// members 1 and 2 are here and 3 is elsewhere.
@@ -54,7 +56,7 @@ fn expected(frame: &Frame, network: &NetworkView, members: &[u8], uplink: bool) 
         (local.port, frame.bytes())
     });
     let uplink = network.uplink.filter(|_| uplink).map(|uplink| {
-        let tagged = frame.clone().tagged(0x8100, uplink.vlan.get());
+        let tagged = frame.clone().tagged(0x8100, tag(uplink).unwrap());
         let mut bytes = frame.bytes();
         bytes.splice(12..12, tagged.bytes()[12..16].to_vec());
         (uplink.port, bytes)
@@ -133,7 +135,7 @@ fn from_the_fabric_a_frame_reaches_local_ports_of_its_network_and_never_the_fabr
     for network in &world.networks {
         let uplink = network.uplink.unwrap();
         let arrive = |frame: &Frame| {
-            let tagged = frame.clone().tagged(0x8100, uplink.vlan.get());
+            let tagged = frame.clone().tagged(0x8100, tag(uplink).unwrap());
             let delivered = deliver(&tables, uplink.port, &tagged);
             // What was padded together with its tag is four bytes shorter without.
             let padded = |(port, mut bytes): (PortNo, Vec<u8>)| {
@@ -150,7 +152,7 @@ fn from_the_fabric_a_frame_reaches_local_ports_of_its_network_and_never_the_fabr
         let lldp = Payload::Other { eth_type: 0x88cc };
         let lldp = Frame::new(mac(3), [1, 0x80, 0xc2, 0, 0, 0xe], lldp);
         assert_eq!(arrive(&lldp), Delivered::new());
-        let twice = one.clone().tagged(0x8100, uplink.vlan.get());
+        let twice = one.clone().tagged(0x8100, tag(uplink).unwrap());
         assert_eq!(arrive(&twice), Delivered::new());
         assert_eq!(deliver(&tables, uplink.port, &one), Delivered::new());
     }
@@ -296,7 +298,7 @@ fn what_the_fabric_brings_never_asks_the_agent() {
             ports: (68, 67),
         };
         for frame in [Frame::new(mac(3), BROADCAST, ask), nd(133, 1, 1, None)] {
-            let tagged = frame.tagged(0x8100, uplink.vlan.get());
+            let tagged = frame.tagged(0x8100, tag(uplink).unwrap());
             assert_eq!(send(&tables, uplink.port, &tagged).1, None);
         }
     }

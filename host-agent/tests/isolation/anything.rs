@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
-use crate::world::{Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, send};
+use crate::world::{Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, send, tag};
 
 /// Addresses in use, and some that are not.
 fn any_mac() -> impl Strategy<Value = Mac> {
@@ -72,7 +72,7 @@ fn any_payload() -> impl Strategy<Value = Payload> {
     prop_oneof![3 => arp, 3 => udp4, 1 => udp6, 2 => nd, 1 => other]
 }
 
-fn any_frame() -> impl Strategy<Value = Frame> {
+pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
     let vlan = prop_oneof![3 => FIRST_VLAN..FIRST_VLAN + 3, 1 => any::<u16>()];
     let tag = (select(vec![0x8100, 0x88a8]), vlan);
     let tags = prop_oneof![
@@ -114,7 +114,7 @@ fn within_its_network(world: &World, port: PortNo, frame: &Frame, delivered: &De
         let uplink = network
             .uplink
             .filter(|uplink| uplink.port == *out && !from_fabric);
-        let tag = uplink.map(|uplink| [[0x81, 0], uplink.vlan.get().to_be_bytes()].concat());
+        let tag = uplink.map(|uplink| [[0x81, 0], tag(uplink).unwrap().to_be_bytes()].concat());
         assert!(local || uplink.is_some(), "out of {out}, another network's");
         let tagged = [[0x81, 0], [0x88, 0xa8]].contains(&[bytes[12], bytes[13]]);
         match tag {

@@ -7,4 +7,5 @@ mod allowed;
 mod anything;
 mod frame;
 mod hidden;
+mod overlays;
 mod world;

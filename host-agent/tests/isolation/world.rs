@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use host_agent::pipeline::{self, LocalPort, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
 use model::MacAddr;
-use openflow::PortNo;
-use openflow::table::{Connections, Packet, Tables, ToController};
+use openflow::table::{Connections, Output, Packet, Tables, ToController};
+use openflow::{Field, PortNo};
 use proptest::prelude::*;
 
 use crate::frame::{Frame, Mac};
@@ -21,6 +21,12 @@ pub(crate) const GATEWAY: u8 = 200;
 /// The patch ports to the two physical networks.
 pub(crate) const PATCHES: [PortNo; 2] = [PortNo(500), PortNo(501)];
 
+/// The tunnel ports of the two encapsulations.
+pub(crate) const TUNNELS: [PortNo; 2] = [PortNo(510), PortNo(511)];
+
+/// The first VNI in use, as with VLANs.
+pub(crate) const FIRST_VNI: u32 = 4096;
+
 /// The first VLAN in use; network n has the nth after it.
 pub(crate) const FIRST_VLAN: u16 = 100;
 
@@ -33,18 +39,14 @@ pub(crate) struct World {
 pub(crate) type Delivered = BTreeSet<(PortNo, Vec<u8>)>;
 
 impl World {
-    /// Networks as (local ports, remote ports, the patch to the physical network if any).
+    /// Networks as (local ports, remote ports, the way out if any: first patches, then tunnels).
     pub(crate) fn new(shapes: &[(u8, u8, Option<usize>)]) -> Self {
         let mut numbers = 1..;
         let networks = shapes
             .iter()
             .zip(0u16..)
-            .map(|((locals, remotes, patch), n)| {
-                let uplink = patch.map(|patch| Uplink {
-                    port: PATCHES[patch],
-                    // Two networks may share a VLAN id when it is on two physical networks.
-                    vlan: (FIRST_VLAN + n / 2).try_into().unwrap(),
-                });
+            .map(|((locals, remotes, way), n)| {
+                let uplink = way.map(|way| uplink(way, n));
                 let local = |member| LocalPort {
                     port: PortNo(numbers.next().unwrap()),
                     mac: mac(member).try_into().unwrap(),
@@ -53,6 +55,7 @@ impl World {
                 let remote = |member| RemotePort {
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
+                    endpoint: uplink.and_then(|it| endpoint_of(it, member)),
                 };
                 NetworkView {
                     number: (u32::from(n) + 1).try_into().unwrap(),
@@ -80,6 +83,20 @@ impl World {
         })
     }
 
+    /// Networks of which those that share a VLAN or VNI have different ways out.
+    pub(crate) fn any_with_overlays() -> impl Strategy<Value = Self> {
+        let shape = (1..4u8, 0..4u8, any::<bool>());
+        let shapes = proptest::collection::vec(shape, 1..6);
+        shapes.prop_map(|shapes| {
+            let shapes = shapes.into_iter().enumerate();
+            let shapes = shapes.map(|(n, (locals, remotes, tunnel))| {
+                let kind = if tunnel { PATCHES.len() } else { 0 };
+                (locals, remotes, Some(kind + n % 2))
+            });
+            Self::new(&shapes.collect::<Vec<_>>())
+        })
+    }
+
     pub(crate) fn tables(&self) -> Tables {
         let networks = self.networks.iter().flat_map(pipeline::compile);
         Tables::new(pipeline::infrastructure().into_iter().chain(networks))
@@ -96,7 +113,16 @@ impl World {
         let mut networks = self.networks.iter();
         networks.find(|network| {
             let uplink = network.uplink;
-            uplink.is_some_and(|uplink| uplink.port == patch && uplink.vlan.get() == vlan)
+            uplink.is_some_and(|uplink| uplink.port == patch && tag(uplink) == Some(vlan))
+        })
+    }
+
+    /// The network that a VNI means on a tunnel port.
+    pub(crate) fn network_through(&self, tunnel: PortNo, vni: u32) -> Option<&NetworkView> {
+        let mut networks = self.networks.iter();
+        networks.find(|network| {
+            let uplink = network.uplink;
+            uplink.is_some_and(|it| it.port == tunnel && self::vni(it) == Some(vni))
         })
     }
 
@@ -106,39 +132,101 @@ impl World {
         let locals = locals.map(|local| local.port);
         locals
             .chain(PATCHES)
+            .chain(TUNNELS)
             .chain([UNPLANNED, PortNo::LOCAL])
             .collect()
     }
 }
 
-/// Puts a frame in, and gives what comes out. Nothing may come out twice, and what the agent is
-/// asked does not go anywhere else.
+fn uplink(way: usize, n: u16) -> Uplink {
+    // Two networks may share a VLAN id or VNI when their ways out are not the same.
+    match way.checked_sub(PATCHES.len()) {
+        None => Uplink {
+            port: PATCHES[way],
+            mark: Mark::Vlan((FIRST_VLAN + n / 2).try_into().unwrap()),
+        },
+        Some(tunnel) => Uplink {
+            port: TUNNELS[tunnel],
+            mark: Mark::Vni((FIRST_VNI + u32::from(n / 2)).try_into().unwrap()),
+        },
+    }
+}
+
+/// The VLAN id of a way out, if it has one.
+pub(crate) fn tag(uplink: Uplink) -> Option<u16> {
+    match uplink.mark {
+        Mark::Vlan(vlan) => Some(vlan.get()),
+        Mark::Vni(_) => None,
+    }
+}
+
+/// The VNI of a way out, if it has one.
+pub(crate) fn vni(uplink: Uplink) -> Option<u32> {
+    match uplink.mark {
+        Mark::Vlan(_) => None,
+        Mark::Vni(vni) => Some(vni.get()),
+    }
+}
+
+/// The endpoint of the host with this number.
+pub(crate) fn endpoint(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 254, 0, host)
+}
+
+/// The endpoints of all other hosts that have a network.
+pub(crate) fn network_endpoints(network: &NetworkView) -> BTreeSet<IpAddr> {
+    let remotes = network.remotes.iter();
+    remotes.filter_map(|remote| remote.endpoint).collect()
+}
+
+/// Members are spread over two other hosts.
+fn endpoint_of(uplink: Uplink, member: u8) -> Option<IpAddr> {
+    vni(uplink).map(|_| endpoint(2 + member % 2).into())
+}
+
+/// Puts a frame in, and gives what comes out. Nothing may come out twice.
 pub(crate) fn deliver(tables: &Tables, port: PortNo, frame: &Frame) -> Delivered {
     send(tables, port, frame).0
 }
 
-/// Puts a frame in, and gives what comes out and what the agent is asked.
+/// The same, with what the agent is asked.
 pub(crate) fn send(
     tables: &Tables,
     port: PortNo,
     frame: &Frame,
 ) -> (Delivered, Option<ToController>) {
-    let outcome = tables.evaluate(
-        Packet::new(port, frame.bytes()),
-        &mut Connections::default(),
-    );
+    let (outputs, asked) = evaluate(tables, Packet::new(port, frame.bytes()));
+    let outputs = outputs.into_iter();
+    let delivered = outputs.map(|output| (output.port, output.frame)).collect();
+    (delivered, asked)
+}
+
+/// The same, with all that is known of what comes out.
+pub(crate) fn put(tables: &Tables, packet: Packet) -> Vec<Output> {
+    evaluate(tables, packet).0
+}
+
+/// What the agent is asked does not go anywhere else.
+fn evaluate(tables: &Tables, packet: Packet) -> (Vec<Output>, Option<ToController>) {
+    let outcome = tables.evaluate(packet, &mut Connections::default());
     assert_eq!(outcome.failure, None);
-    let count = outcome.outputs.len();
-    let outputs = outcome.outputs.into_iter();
-    let delivered: Delivered = outputs.map(|output| (output.port, output.frame)).collect();
-    assert_eq!(delivered.len(), count, "something came out twice");
+    let outputs = outcome.outputs.iter();
+    // Copies for several hosts leave by the same port.
+    let copies: BTreeSet<_> = outputs
+        .map(|it| (it.port, &it.frame, it.tunnel.get(&Field::TunDst)))
+        .collect();
+    assert_eq!(
+        copies.len(),
+        outcome.outputs.len(),
+        "something came out twice"
+    );
     let mut asked = outcome.controllers;
     assert!(asked.len() <= 1, "the agent was asked twice");
     assert!(
-        asked.is_empty() || delivered.is_empty(),
+        asked.is_empty() || outcome.outputs.is_empty(),
         "asked and delivered"
     );
-    (delivered, asked.pop())
+    (outcome.outputs, asked.pop())
 }
 
 /// The same addresses in every network.

@@ -25,6 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The lab's private network, as the API knows it, and the NIC that carries it on every host.
 const PRIVATE_NETWORK: &str = "private";
 const PRIVATE_NIC: &str = "eth1";
+const ENDPOINTS: &str = "10.254.0.0/16";
 
 /// What to build.
 #[derive(Debug, Args)]
@@ -180,6 +181,7 @@ async fn make_private_network(client: &Client, vlans: &VlanRanges) -> Result<(),
         nic: PRIVATE_NIC.parse().map_err(invalid)?,
         vlans: Some(vlans.clone()),
         mtu: None,
+        endpoints: ENDPOINTS.parse().ok(),
     };
     client.create::<PhysicalNetwork>(&request).await?;
     Ok(())

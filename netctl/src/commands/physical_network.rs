@@ -3,6 +3,7 @@
 use api::client::{Client, ListQuery};
 use api::request::PhysicalNetworkCreate;
 use clap::Args;
+use ipnet::IpNet;
 use model::{Name, NicName, PhysicalNetwork, Role, VlanRanges};
 
 use super::{ListArgs, Outcome, filter, object_of};
@@ -26,6 +27,10 @@ pub(crate) struct Create {
     /// The largest IP packet it carries, in bytes [default: 1500]
     #[arg(long)]
     mtu: Option<u16>,
+    /// The prefix that hosts take their endpoints of VXLAN and Geneve networks from, such as
+    /// 10.254.0.0/16
+    #[arg(long, value_name = "CIDR")]
+    endpoints: Option<IpNet>,
 }
 
 /// Which physical networks to list.
@@ -52,6 +57,11 @@ const COLUMNS: &[Column<PhysicalNetwork>] = &[
             .into()
     }),
     column("mtu", |it, _| it.mtu.to_string().into()),
+    column("endpoints", |it, _| {
+        it.endpoints
+            .map_or(String::new(), |prefix| prefix.to_string())
+            .into()
+    }),
     column("id", |it, _| it.id.to_string().into()),
 ];
 
@@ -63,6 +73,7 @@ impl Create {
             nic: self.nic.clone(),
             vlans: self.vlans.clone(),
             mtu: self.mtu,
+            endpoints: self.endpoints,
         };
         let network: PhysicalNetwork = client.create(&request).await?;
         Ok(object_of(&network).into())

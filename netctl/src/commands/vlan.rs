@@ -4,7 +4,7 @@ use api::client::{Client, ListQuery};
 use api::request::{NetworkCreate, NetworkKind, SubnetCreate};
 use clap::Args;
 use ipnet::IpNet;
-use model::{Handout, Name, Network, PhysicalNetwork, Segment, Subnet, Tenant, VlanId};
+use model::{Handout, Name, Network, PhysicalNetwork, Subnet, Tenant, VlanId};
 
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::failure::Failure;
@@ -53,14 +53,12 @@ pub(crate) struct List {
 const COLUMNS: &[Column<Network>] = &[
     column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
     column("name", |it, _| it.name.as_str().into()),
-    column("vlan", |it, _| match it.segment {
-        Segment::Vlan { vlan, .. } => vlan.to_string().into(),
+    column("vlan", |it, _| {
+        let vlan = it.segment.vlan().map(|vlan| vlan.to_string());
+        vlan.unwrap_or_default().into()
     }),
-    column("physical_network", |it, names| match it.segment {
-        Segment::Vlan {
-            physical_network_id,
-            ..
-        } => names.of(physical_network_id.uuid()).into(),
+    column("physical_network", |it, names| {
+        names.of(it.segment.physical_network_id().uuid()).into()
     }),
     column("mtu", |it, _| it.mtu.to_string().into()),
     column("id", |it, _| it.id.to_string().into()),
@@ -77,13 +75,23 @@ impl Create {
             kind: NetworkKind::Vlan,
             physical_network_id: carrier.map(Into::into),
             vlan: self.vlan,
+            vni: None,
             mtu: self.mtu,
         };
-        let network: Network = client.create(&request).await?;
-        match self.subnet {
-            Some(cidr) => with_subnet(client, &network, cidr).await,
-            None => Ok(object_of(&network).into()),
-        }
+        whole(client, &request, self.subnet).await
+    }
+}
+
+/// Makes a network, with its subnet if one is asked for.
+pub(super) async fn whole(
+    client: &Client,
+    request: &NetworkCreate,
+    subnet: Option<IpNet>,
+) -> Outcome {
+    let network: Network = client.create(request).await?;
+    match subnet {
+        Some(cidr) => with_subnet(client, &network, cidr).await,
+        None => Ok(object_of(&network).into()),
     }
 }
 
@@ -113,14 +121,19 @@ async fn with_subnet(client: &Client, network: &Network, cidr: IpNet) -> Outcome
         Err(error) => refused
             .but("the network remains, without a subnet")
             .because(format!("could not remove the network: {error}"))
-            .next(format!("netctl vlan-delete {}", network.id)),
+            .next(format!(
+                "netctl {}-delete {}",
+                network.segment.kind(),
+                network.id
+            )),
     })
 }
 
 impl List {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
-        let query = filter(ListQuery::default(), "tenant_id", tenant.as_ref());
+        let query = ListQuery::default().filter("kind", NetworkKind::Vlan.name());
+        let query = filter(query, "tenant_id", tenant.as_ref());
         let query = filter(query, "name", self.name.as_ref());
         let query = filter(query, "vlan", self.vlan.as_ref());
         let networks = self.list.fetch(client, query).await?;

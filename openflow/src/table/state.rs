@@ -25,6 +25,15 @@ const CONNTRACK: [Field; 11] = [
     Field::CtTpDst,
 ];
 
+/// The fields of the tunnel that a packet came through or leaves by.
+const TUNNEL: [Field; 5] = [
+    Field::TunId,
+    Field::TunSrc,
+    Field::TunDst,
+    Field::TunIpv6Src,
+    Field::TunIpv6Dst,
+];
+
 /// A packet and its fields.
 #[derive(Debug, Clone)]
 pub(super) struct State {
@@ -87,6 +96,12 @@ impl State {
             let merged = self.get(field) & !mask | value & mask;
             self.fields.insert(field, merged);
         }
+    }
+
+    /// The fields of its tunnel that are known.
+    pub(super) fn tunnel(&self) -> BTreeMap<Field, u128> {
+        let known = TUNNEL.iter().filter_map(|it| self.fields.get_key_value(it));
+        known.map(|(field, value)| (*field, *value)).collect()
     }
 
     pub(super) fn get_part(&self, part: Subfield) -> u128 {

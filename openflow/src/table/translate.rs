@@ -339,7 +339,12 @@ impl<'a> Run<'a, '_> {
 
     fn emit(&mut self, pass: &Pass<'a>, port: PortNo) {
         let frame = pass.state.frame.bytes().to_vec();
-        self.outcome.outputs.push(Output { port, frame });
+        let tunnel = pass.state.tunnel();
+        self.outcome.outputs.push(Output {
+            port,
+            frame,
+            tunnel,
+        });
     }
 
     fn send(&mut self, pass: &Pass<'a>, controller: &Controller) {

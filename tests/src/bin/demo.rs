@@ -24,7 +24,8 @@ fn main() -> ExitCode {
                 .tenants
                 .iter()
                 .find(|t| t.name == instance.tenant)
-                .map_or(0, |t| t.vlan),
+                .and_then(|t| t.vlan)
+                .unwrap_or(0),
         );
     }
     println!();

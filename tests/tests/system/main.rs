@@ -8,6 +8,7 @@ mod binding;
 mod churn;
 mod drift;
 mod isolation;
+mod overlays;
 mod restarts;
 
 use std::time::Duration;

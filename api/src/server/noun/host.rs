@@ -13,6 +13,11 @@ impl Listed for HostView {
     const FIELDS: &'static [Field<Self>] = &[
         field("id", Kind::Id, |it| Key::Id(it.host.id.uuid())),
         field("name", Kind::Text, |it| Key::text(it.host.name.as_str())),
+        field("endpoint", Kind::Text, |it| {
+            Key::of(it.host.endpoint, |address| {
+                Key::Text(address.to_string().into())
+            })
+        }),
         field("created_at", Kind::Time, |it| Key::Time(it.host.created_at)),
         field("status.connected", Kind::Flag, |it| {
             Key::Flag(it.status.connected)

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use model::{Network, Segment};
+use model::Network;
 use uuid::Uuid;
 
 use super::{Listed, Made, Shown, field};
@@ -23,17 +23,19 @@ impl Listed for Network {
         field("number", Kind::Number, |it| {
             Key::Number(it.number.get().into())
         }),
-        field("kind", Kind::Word(&["vlan"]), |it| match it.segment {
-            Segment::Vlan { .. } => Key::text("vlan"),
+        field("kind", Kind::Word(&["vlan", "vxlan", "geneve"]), |it| {
+            Key::text(it.segment.kind())
         }),
-        field("physical_network_id", Kind::Id, |it| match it.segment {
-            Segment::Vlan {
-                physical_network_id,
-                ..
-            } => Key::Id(physical_network_id.uuid()),
+        field("physical_network_id", Kind::Id, |it| {
+            Key::Id(it.segment.physical_network_id().uuid())
         }),
-        field("vlan", Kind::Number, |it| match it.segment {
-            Segment::Vlan { vlan, .. } => Key::Number(vlan.get().into()),
+        field("vlan", Kind::Number, |it| {
+            Key::of(it.segment.vlan(), |vlan| Key::Number(vlan.get().into()))
+        }),
+        field("vni", Kind::Number, |it| {
+            Key::of(it.segment.tunnel(), |(_, vni)| {
+                Key::Number(vni.get().into())
+            })
         }),
         field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
@@ -57,6 +59,7 @@ impl Made for Network {
         let kind = fields.required("kind");
         let physical_network_id = fields.optional("physical_network_id");
         let vlan = fields.optional("vlan");
+        let vni = fields.optional("vni");
         let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
         Some(NetworkCreate {
             tenant_id: tenant_id?,
@@ -64,6 +67,7 @@ impl Made for Network {
             kind: kind?,
             physical_network_id,
             vlan,
+            vni,
             mtu,
         })
     }

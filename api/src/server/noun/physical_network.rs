@@ -29,6 +29,9 @@ impl Listed for PhysicalNetwork {
             })
         }),
         field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
+        field("endpoints", Kind::Text, |it| {
+            Key::of(it.endpoints, |prefix| Key::Text(prefix.to_string().into()))
+        }),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
     ];
 
@@ -50,6 +53,7 @@ impl Made for PhysicalNetwork {
         let nic = fields.required("nic");
         let vlans = fields.optional("vlans");
         let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
+        let endpoints = fields.optional("endpoints");
         let BridgedName(name) = name?;
         Some(PhysicalNetworkCreate {
             name,
@@ -57,6 +61,7 @@ impl Made for PhysicalNetwork {
             nic: nic?,
             vlans,
             mtu,
+            endpoints,
         })
     }
 

@@ -76,6 +76,7 @@ fn no_item_is_larger_than_estimated() {
         nic: "x".repeat(15).parse().unwrap(),
         vlans: Some(vlans.parse().unwrap()),
         mtu: u16::MAX,
+        endpoint: None,
     });
     for item in [instance, port, scattered] {
         let bytes = serde_json::to_vec(&item).unwrap().len();

@@ -94,6 +94,7 @@ impl Lab {
             nic: "eth1".parse().unwrap(),
             vlans: Some("100-199".parse().unwrap()),
             mtu: None,
+            endpoints: None,
         };
         let service = &self.service;
         service
@@ -116,6 +117,7 @@ impl Lab {
             kind: NetworkKind::Vlan,
             physical_network_id: None,
             vlan: None,
+            vni: None,
             mtu: None,
         };
         let network = service.network_create(caller(), network).await.unwrap();

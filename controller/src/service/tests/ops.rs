@@ -22,6 +22,17 @@ pub(crate) enum Op {
         name: u8,
         vlans: u8,
     },
+    /// With room for endpoints of as many hosts as its prefix has.
+    Underlay {
+        name: u8,
+        endpoints: u8,
+    },
+    Overlay {
+        tenant: u8,
+        name: u8,
+        geneve: bool,
+        vni: Option<u8>,
+    },
     Host {
         name: u8,
     },
@@ -66,6 +77,10 @@ pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
     some.prop_map(|rest| {
         let mut ops = vec![
             Op::PhysicalNetwork { name: 0, vlans: 6 },
+            Op::Underlay {
+                name: 1,
+                endpoints: 1,
+            },
             Op::Host { name: 0 },
             Op::Host { name: 1 },
             Op::Host { name: 2 },
@@ -104,6 +119,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         1 => n().prop_map(|name| Op::Tenant { name }),
         1 => (n(), n()).prop_map(|(name, vlans)| Op::PhysicalNetwork { name, vlans }),
+        1 => (n(), 0..2u8).prop_map(|(name, endpoints)| Op::Underlay { name, endpoints }),
+        2 => (n(), n(), any::<bool>(), maybe())
+            .prop_map(|(tenant, name, geneve, vni)| Op::Overlay { tenant, name, geneve, vni }),
         1 => n().prop_map(|name| Op::Host { name }),
         2 => (n(), n(), n(), maybe())
             .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
@@ -145,6 +163,9 @@ const PREFIXES: [&str; 6] = [
     "fd00:1::/64",
 ];
 
+/// Where endpoints may come from: enough for two hosts, and for more than there are.
+const ENDPOINTS: [&str; 2] = ["10.254.0.0/30", "10.254.0.0/24"];
+
 /// What the operation would write.
 pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match op.clone() {
@@ -165,6 +186,21 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
                         .unwrap(),
                 ),
                 mtu: None,
+                endpoints: None,
+            };
+            physical_network::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::Underlay {
+            name: it,
+            endpoints,
+        } => {
+            let request = PhysicalNetworkCreate {
+                name: name("p", it),
+                role: Role::Private,
+                nic: format!("eth{it}").parse().unwrap(),
+                vlans: Some("100-101".parse().unwrap()),
+                mtu: Some(1500),
+                endpoints: Some(ENDPOINTS[usize::from(endpoints)].parse().unwrap()),
             };
             physical_network::create(intent, request).map(|draft| draft.writes)
         }
@@ -183,7 +219,33 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
         }
         Op::Delete { noun, index } => delete(intent, pick(intent, noun, index)),
+        Op::Overlay { .. } => {
+            let request = overlay(intent, op);
+            network::create(intent, request).map(|draft| draft.writes)
+        }
         op => decide_of_tenant(intent, op),
+    }
+}
+
+fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
+    let Op::Overlay {
+        tenant,
+        name: it,
+        geneve,
+        vni,
+    } = *op
+    else {
+        unreachable!()
+    };
+    let kinds = [NetworkKind::Vxlan, NetworkKind::Geneve];
+    NetworkCreate {
+        tenant_id: id(intent, Noun::Tenant, tenant),
+        name: name("n", it),
+        kind: kinds[usize::from(geneve)],
+        physical_network_id: None,
+        vlan: None,
+        vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
+        mtu: None,
     }
 }
 
@@ -202,6 +264,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 kind: NetworkKind::Vlan,
                 physical_network_id: Some(id(intent, Noun::PhysicalNetwork, carrier)),
                 vlan: vlan.map(|vlan| (100 + u16::from(vlan)).try_into().unwrap()),
+                vni: None,
                 mtu: None,
             };
             network::create(intent, request).map(|draft| draft.writes)

@@ -414,3 +414,70 @@ async fn an_instance_gets_its_ports_and_takes_them_with_it() {
     let left: Vec<PortId> = service.ports().iter().map(|it| it.port.id).collect();
     assert_eq!(left, [kept.port.id]);
 }
+
+#[tokio::test]
+async fn overlays_that_do_not_fit_are_refused() {
+    let world = World::new().await;
+    let service = &world.service;
+    let ask = |it| service.network_create(caller(), it);
+    let fitting = json!({"tenant_id": world.tenants[0], "name": "new", "kind": "vxlan"});
+    let without = [(json!({}), "physical_network_id required")];
+    world.refuses(ask, fitting.clone(), &without).await;
+
+    let carrier = async |it| service.physical_network_create(caller(), it).await;
+    let under = with(
+        &physical("under", Role::Private, Some("200-209")),
+        &json!({"mtu": 1400, "endpoints": "10.254.0.0/24"}),
+    );
+    let cases = [
+        (json!({"role": "storage"}), "endpoints inconsistent"),
+        (
+            json!({"endpoints": "224.0.0.0/8"}),
+            "endpoints out_of_range",
+        ),
+        (
+            json!({"endpoints": "127.0.0.0/8"}),
+            "endpoints out_of_range",
+        ),
+    ];
+    world.refuses(carrier, under.clone(), &cases).await;
+    let under = carrier(request(under)).await.unwrap();
+    let again = with(
+        &physical("again", Role::Private, Some("300-309")),
+        &json!({"endpoints": "10.253.0.0/24"}),
+    );
+    let cases = [(json!({}), "endpoints duplicate")];
+    world.refuses(carrier, again, &cases).await;
+
+    let used = with(&fitting, &json!({"name": "used", "vni": 5000}));
+    let used = ask(request(used)).await.unwrap();
+    assert_eq!(used.mtu, 1350);
+    let cases = [
+        (
+            json!({"physical_network_id": world.private}),
+            "physical_network_id inconsistent",
+        ),
+        (
+            json!({"physical_network_id": world.management}),
+            "physical_network_id inconsistent, physical_network_id inconsistent",
+        ),
+        (json!({"vni": 5000}), "vni duplicate"),
+        (json!({"vni": 5000, "kind": "geneve"}), "vni duplicate"),
+        (json!({"vlan": 200}), "vlan inconsistent"),
+        (json!({"mtu": 1351}), "mtu out_of_range"),
+        (json!({"mtu": 1279}), "mtu out_of_range"),
+        (
+            json!({"kind": "vlan", "vni": 7, "physical_network_id": under.id}),
+            "vni inconsistent",
+        ),
+    ];
+    world.refuses(ask, fitting.clone(), &cases).await;
+    let too_large = with(&fitting, &json!({"mtu": 1351}));
+    let problem = ask(request(too_large)).await.unwrap_err();
+    assert!(
+        problem.errors[0].message.contains("1350"),
+        "the limit is not named: {problem:?}"
+    );
+    let kept = service.physical_network_delete(caller(), under.id).await;
+    assert_eq!(kept.unwrap_err().code, Code::InUse);
+}

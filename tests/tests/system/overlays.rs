@@ -1,0 +1,240 @@
+//! VXLAN and Geneve networks keep every promise that VLANs keep, and those of their own.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use lab::Signal;
+use tests::checks::CHECKS;
+use tests::frame::{self, BROADCAST, Mac};
+use tests::tenants::TwoTenants;
+use tests::{Instance, Pool, PoolSpec, Sniffer, eventually, namespace};
+
+use crate::PATIENCE;
+
+/// What the forged frames carry, and who they say they are from.
+const FORGED: &str = "BULKHEAD forged";
+const A_STRANGER: Mac = [0xfa, 0x00, 0x5e, 0x00, 0x53, 0x01];
+
+/// The tenants' VNIs: the first two that are given.
+const VNIS: [u32; 2] = [4096, 4097];
+
+/// One tenant on VXLAN, the other on Geneve, on the first two of `hosts` hosts.
+fn overlay_tenants(hosts: usize) -> TwoTenants {
+    let pool = Pool::up(&PoolSpec::real(hosts));
+    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {});
+    all_reach_each_other(&scene);
+    scene
+}
+
+/// The first packet to an endpoint is lost to its ARP, so this comes before any count.
+fn all_reach_each_other(scene: &TwoTenants) {
+    for tenant in &scene.tenants {
+        let [first, second] = &tenant.instances;
+        for (from, to) in [(first, second), (second, first)] {
+            eventually("they reach each other", PATIENCE, || from.reaches(to));
+        }
+    }
+}
+
+/// The endpoint that a host was given.
+fn endpoint(pool: &Pool, host: usize) -> Ipv4Addr {
+    let shown = pool.json(&format!("host-show h{host}"));
+    let text = shown["endpoint"].as_str().unwrap_or_default();
+    text.parse()
+        .unwrap_or_else(|e| panic!("no endpoint in {shown}: {e}"))
+}
+
+/// The Ethernet address of a host's own port on the private network.
+fn underlay_mac(pool: &Pool, host: usize) -> Mac {
+    let host = pool.host(host);
+    let line = ["get", "interface", "br-private", "mac_in_use"];
+    let text = pool.wait(host.vswitch().ovs_vsctl(&line)).unwrap();
+    let mac: model::MacAddr = text.trim().trim_matches('"').parse().unwrap();
+    mac.octets()
+}
+
+/// A broadcast of a stranger, wrapped for each tenant's tunnel.
+fn wrapped_for_everybody() -> [(u16, Vec<u8>); 2] {
+    let stranger = (A_STRANGER, Ipv4Addr::new(10, 0, 0, 99));
+    let inner = frame::udp(stranger, (BROADCAST, Ipv4Addr::BROADCAST), FORGED);
+    [
+        frame::in_vxlan(VNIS[0], &inner),
+        frame::in_geneve(VNIS[1], &inner),
+    ]
+}
+
+/// How many instances a frame of the stranger came out at while `act` ran.
+fn unwrapped_at(scene: &TwoTenants, act: impl FnOnce()) -> usize {
+    let sniffers: Vec<_> = scene.instances().map(Instance::sniff).collect();
+    act();
+    let caught = sniffers.into_iter().map(Sniffer::stop);
+    let of_stranger = |it: &Vec<u8>| frame::source(it) == Some(A_STRANGER);
+    caught
+        .filter(|frames| frames.iter().any(of_stranger))
+        .count()
+}
+
+#[test]
+fn two_tenants_on_overlays_never_meet_whatever_they_or_hosts_send() {
+    let scene = overlay_tenants(3);
+    let verdicts = CHECKS
+        .iter()
+        .map(|(promise, check)| (promise, check(&scene)));
+    let broken: Vec<_> = verdicts.filter(|(_, verdict)| verdict.is_err()).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+
+    full_packets_pass_and_no_larger_ones(&scene);
+    what_a_vif_wraps_stays_wrapped(&scene);
+    what_a_host_without_the_network_wraps_stays_wrapped(&scene);
+    a_broadcast_goes_to_hosts_that_have_the_network_and_to_no_other(&scene);
+}
+
+fn full_packets_pass_and_no_larger_ones(scene: &TwoTenants) {
+    // 1500 of the physical network, less 50 for the headers.
+    const MTU: u32 = 1450;
+    for tenant in &scene.tenants {
+        let [first, second] = &tenant.instances;
+        assert!(first.fits(second.address, MTU), "{}", tenant.name);
+        assert!(!first.fits(second.address, MTU + 1), "{}", tenant.name);
+    }
+}
+
+/// From VIFs on the overlays; and from one whose VLAN, addresses and peer were chosen to look like
+/// the hosts' own.
+fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
+    let pool = &scene.pool;
+    let endpoints = [1, 2, 3].map(|host| (underlay_mac(pool, host), endpoint(pool, host)));
+    pool.must("tenant-create name=mallory");
+    pool.must("vlan-create tenant=mallory name=under");
+    pool.must("subnet-create name=under cidr=10.254.0.0/16 network=under tenant=mallory gateway=10.254.0.250");
+    let hosts = endpoints.iter().zip(1..);
+    for ((mac, _), host) in hosts.clone() {
+        let mac = model::MacAddr::try_from(*mac).unwrap();
+        pool.must(&format!(
+            "vif-create tenant=mallory network=under mac={mac} address=10.254.0.21{host} host=h{host}"
+        ));
+    }
+    // A host that has the networks is whom she says she is.
+    let port = pool.json(&format!(
+        "vif-create tenant=mallory network=under address={} host=h3",
+        endpoints[1].1
+    ));
+    let mallory = pool.plug(3, &port, "mallory");
+    let accomplice =
+        pool.json("vif-create tenant=mallory network=under address=10.254.0.200 host=h1");
+    let accomplice = pool.plug(1, &accomplice, "second");
+    eventually("her network works", PATIENCE, || {
+        mallory.instance.reaches(&accomplice.instance)
+    });
+    let senders = [&mallory.instance, &scene.tenants[0].instances[0]];
+    for from in senders.into_iter().chain(&scene.tenants[1].instances) {
+        let me = (from.mac, from.address);
+        let forged: Vec<_> = endpoints
+            .iter()
+            .flat_map(|(mac, address)| [(*mac, *address), (BROADCAST, *address)])
+            .flat_map(|to| {
+                wrapped_for_everybody()
+                    .map(|(port, payload)| frame::datagram(me, to, port, &payload))
+            })
+            .collect();
+        let reached = unwrapped_at(scene, || (0..3).for_each(|_| from.send_frames(&forged)));
+        assert_eq!(reached, 0, "{} got into a tunnel", from.name);
+    }
+}
+
+fn what_a_host_without_the_network_wraps_stays_wrapped(scene: &TwoTenants) {
+    let target = endpoint(&scene.pool, 1);
+    let send_from = |host: usize| {
+        let own = endpoint(&scene.pool, host);
+        let namespace = scene.pool.host(host).namespace().to_owned();
+        namespace::inside(&namespace, || {
+            let socket = UdpSocket::bind((own, 0)).unwrap();
+            for (port, payload) in wrapped_for_everybody() {
+                for _ in 0..3 {
+                    socket.send_to(&payload, (target, port)).unwrap();
+                    thread::sleep(Duration::from_millis(50));
+                }
+            }
+        });
+    };
+    // The second host has both networks: were it to lie, it would be believed.
+    let believed = unwrapped_at(scene, || send_from(2));
+    assert_eq!(believed, 2, "the test's own packets are not understood");
+    assert_eq!(unwrapped_at(scene, || send_from(3)), 0);
+}
+
+fn a_broadcast_goes_to_hosts_that_have_the_network_and_to_no_other(scene: &TwoTenants) {
+    const MARK: &str = "BULKHEAD everybody";
+    let nics = [2, 3].map(|host| {
+        let host = scene.pool.host(host);
+        Sniffer::start(host.namespace(), host.private_nic())
+    });
+    let mut sent = 0;
+    for tenant in &scene.tenants {
+        let from = &tenant.instances[0];
+        let me = (from.mac, from.address);
+        from.send_frames(&[
+            frame::udp(me, (BROADCAST, Ipv4Addr::BROADCAST), MARK),
+            // Nobody has this address: it must not even leave the host.
+            frame::udp(me, (A_STRANGER, Ipv4Addr::new(10, 0, 0, 99)), MARK),
+        ]);
+        sent += 1;
+        // What is answered after them has overtaken none of them.
+        let to = tenant.instances[1].address;
+        assert_eq!(from.ping(to, 3, Duration::from_millis(100)), 3);
+    }
+    let [with, without] = nics.map(|nic| {
+        let caught = nic.stop();
+        caught.iter().filter(|it| frame::carries(it, MARK)).count()
+    });
+    // That it is one copy and no more is shown by the flow tables alone, in the agent's tests.
+    assert!(with >= sent, "a broadcast did not arrive");
+    assert_eq!(without, 0, "a host without the networks saw their frames");
+}
+
+#[test]
+fn overlays_outlive_agents_controllers_and_switches() {
+    let scene = overlay_tenants(2);
+    let host = scene.pool.host(1);
+    let before = scene.pool.flows(1);
+    let kill_and_wait = |process: &lab::Process| {
+        scene.pool.wait(process.kill(Signal::SIGKILL)).unwrap();
+        for tenant in &scene.tenants {
+            let [first, second] = &tenant.instances;
+            let answered = first.ping(second.address, 50, Duration::from_millis(10));
+            assert_eq!(answered, 50, "{}", tenant.name);
+        }
+    };
+    let controller = scene.pool.lab().controller().unwrap();
+    kill_and_wait(controller.process());
+    // From the plan on disk alone.
+    let agent = host.agent().unwrap();
+    kill_and_wait(agent);
+    scene.pool.wait(agent.start()).unwrap();
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(scene.pool.flows(1), before, "the restart changed flows");
+    all_reach_each_other(&scene);
+
+    // With the switch, the link that has the endpoint goes, and comes back without it.
+    let vswitchd = host.vswitch().vswitchd();
+    scene.pool.wait(vswitchd.kill(Signal::SIGKILL)).unwrap();
+    scene.pool.wait(vswitchd.start()).unwrap();
+    all_reach_each_other(&scene);
+    assert_eq!(scene.pool.flows(1), before);
+
+    scene.pool.wait(controller.process().start()).unwrap();
+    for tenant in ["acme", "globex"] {
+        for number in [1, 2] {
+            eventually("the controller is back", PATIENCE, || {
+                let stopped = format!("vm-stop {tenant}-{number} tenant={tenant}");
+                scene.pool.netctl(&stopped).is_ok()
+            });
+        }
+    }
+    eventually("tunnels go with the last network", PATIENCE, || {
+        let ports = host.vswitch().ovs_vsctl(&["list-ports", "br-int"]);
+        let ports = scene.pool.wait(ports).unwrap();
+        !ports.contains("over-")
+    });
+}
