@@ -127,6 +127,7 @@ fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
     eventually("her network works", PATIENCE, || {
         mallory.instance.reaches(&accomplice.instance)
     });
+    nothing_tagged_reaches_the_hosts_own_port(pool, &mallory.instance, &endpoints);
     let senders = [&mallory.instance, &scene.tenants[0].instances[0]];
     for from in senders.into_iter().chain(&scene.tenants[1].instances) {
         let me = (from.mac, from.address);
@@ -140,6 +141,25 @@ fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
             .collect();
         let reached = unwrapped_at(scene, || (0..3).for_each(|_| from.send_frames(&forged)));
         assert_eq!(reached, 0, "{} got into a tunnel", from.name);
+    }
+}
+
+/// That is where packets are unwrapped: what a tenant's VLAN brings to the host stops before it.
+fn nothing_tagged_reaches_the_hosts_own_port(
+    pool: &Pool,
+    from: &Instance,
+    endpoints: &[(Mac, Ipv4Addr)],
+) {
+    let own_ports = [1, 2].map(|host| Sniffer::start(pool.host(host).namespace(), "br-private"));
+    let to = |to| frame::udp((from.mac, from.address), to, FORGED);
+    let frames = endpoints
+        .iter()
+        .flat_map(|(mac, address)| [to((*mac, *address)), to((BROADCAST, *address))]);
+    from.send_frames(&frames.collect::<Vec<_>>());
+    for own_port in own_ports {
+        let caught = own_port.stop();
+        let reached = caught.iter().find(|it| frame::carries(it, FORGED));
+        assert_eq!(reached, None, "a VIF's frame reached the host's own port");
     }
 }
 
