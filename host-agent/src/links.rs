@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use futures::TryStreamExt;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
-use rtnetlink::LinkUnspec;
-use rtnetlink::packet_route::link::LinkFlags;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::{Handle, LinkUnspec};
 
 /// The name of the interface whose address the kernel would send from to reach `destination`.
 ///
@@ -42,22 +42,47 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
 /// # Errors
 /// When there is no such link, or it cannot be switched on.
 pub async fn switch_on(name: &str) -> io::Result<()> {
-    let (connection, handle, _) = rtnetlink::new_connection()?;
-    let connection = tokio::spawn(connection);
-    let outcome = async {
-        let mut links = handle.link().get().match_name(name.to_owned()).execute();
-        let link = links.try_next().await.map_err(io::Error::other)?;
-        let link = link.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    with_link(name, async |handle, link| {
         if link.header.flags.contains(LinkFlags::Up) {
             return Ok(());
         }
         let up = LinkUnspec::new_with_index(link.header.index).up().build();
-        handle
-            .link()
-            .set(up)
-            .execute()
-            .await
-            .map_err(io::Error::other)
+        handle.link().set(up).execute().await
+    })
+    .await
+}
+
+/// Puts a link into a group (`ip link set … group`) unless it is there. One that is gone needs none.
+///
+/// # Errors
+/// When the kernel refuses.
+pub async fn ensure_group(name: &str, group: u32) -> io::Result<()> {
+    let grouped = with_link(name, async |handle, link| {
+        if link.attributes.contains(&LinkAttribute::Group(group)) {
+            return Ok(());
+        }
+        let grouped = LinkUnspec::new_with_index(link.header.index).link_group(group);
+        handle.link().set(grouped.build()).execute().await
+    });
+    match grouped.await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Finds a link by its name and does something to it, over a connection of its own.
+async fn with_link(
+    name: &str,
+    act: impl AsyncFnOnce(Handle, LinkMessage) -> Result<(), rtnetlink::Error>,
+) -> io::Result<()> {
+    let (connection, handle, _) = rtnetlink::new_connection()?;
+    let connection = tokio::spawn(connection);
+    let outcome = async {
+        let links = handle.link().get().match_name(name.to_owned()).execute();
+        let mut links = std::pin::pin!(links);
+        let link = links.try_next().await.ok().flatten();
+        let link = link.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        act(handle, link).await.map_err(io::Error::other)
     };
     let outcome = outcome.await;
     connection.abort();

@@ -21,15 +21,13 @@ use std::time::Duration;
 
 use compute::SHIELDED_GROUP;
 use compute::ovsdb::ObservedVif;
-use futures::TryStreamExt;
 use ovsdb::Monitor;
-use rtnetlink::LinkUnspec;
-use rtnetlink::packet_route::link::LinkAttribute;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::links::ensure_group;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Remarks;
 
@@ -60,7 +58,7 @@ async fn put_links_behind(mut monitor: Monitor, remarks: &Remarks) {
         let vifs = compute::ovsdb::vifs(&monitor.snapshot(), INTEGRATION_BRIDGE);
         let links: BTreeSet<String> = vifs.into_iter().filter_map(link_of).collect();
         for link in links.difference(&shielded) {
-            if let Err(error) = put_behind(link).await {
+            if let Err(error) = ensure_group(link, SHIELDED_GROUP).await {
                 remarks.push(format!("{link} could not be shielded: {error}"));
             }
         }
@@ -122,28 +120,6 @@ async fn raise() -> io::Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         ))),
     }
-}
-
-/// Puts a link into the shielded group unless it is there. One that is gone needs no shield.
-async fn put_behind(name: &str) -> io::Result<()> {
-    let (connection, handle, _) = rtnetlink::new_connection()?;
-    let connection = tokio::spawn(connection);
-    let outcome = async {
-        let mut links = handle.link().get().match_name(name.to_owned()).execute();
-        let Ok(Some(link)) = links.try_next().await else {
-            return Ok(());
-        };
-        let group = LinkAttribute::Group(SHIELDED_GROUP);
-        if link.attributes.contains(&group) {
-            return Ok(());
-        }
-        let shielded = LinkUnspec::new_with_index(link.header.index).link_group(SHIELDED_GROUP);
-        let set = handle.link().set(shielded.build());
-        set.execute().await.map_err(io::Error::other)
-    };
-    let outcome = outcome.await;
-    connection.abort();
-    outcome
 }
 
 #[cfg(test)]

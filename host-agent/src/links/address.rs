@@ -4,9 +4,11 @@ use std::io;
 
 use futures::TryStreamExt;
 use ipnet::IpNet;
+use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
-use rtnetlink::{Handle, LinkUnspec};
+use rtnetlink::packet_route::link::LinkAttribute;
+
+use super::with_link;
 
 /// Gives a link an address and switches it on; nothing changes where both are so already.
 ///
@@ -68,22 +70,4 @@ pub async fn ensure_mtu(link: &str, mtu: u16) -> io::Result<()> {
         handle.link().set(raised.build()).execute().await
     })
     .await
-}
-
-async fn with_link(
-    name: &str,
-    act: impl AsyncFnOnce(Handle, LinkMessage) -> Result<(), rtnetlink::Error>,
-) -> io::Result<()> {
-    let (connection, handle, _) = rtnetlink::new_connection()?;
-    let connection = tokio::spawn(connection);
-    let outcome = async {
-        let links = handle.link().get().match_name(name.to_owned()).execute();
-        let mut links = std::pin::pin!(links);
-        let link = links.try_next().await.ok().flatten();
-        let link = link.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        act(handle, link).await.map_err(io::Error::other)
-    };
-    let outcome = outcome.await;
-    connection.abort();
-    outcome
 }
