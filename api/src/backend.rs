@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use model::{
     Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    PortId, Reservation, ReservationId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
-    UsageQuery,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    ReservationCreate, SubnetCreate, SubnetUpdate, TenantCreate, UsageQuery,
 };
 use crate::resource::{Health, HostView, InstanceView, PortView};
 
@@ -121,11 +121,35 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         request: SubnetCreate,
     ) -> impl Future<Output = Outcome<Subnet>> + Send;
+    /// Changes a subnet; its ports are told at their next renewal.
+    fn subnet_update(
+        &self,
+        caller: Caller,
+        id: SubnetId,
+        request: SubnetUpdate,
+    ) -> impl Future<Output = Outcome<Subnet>> + Send;
     /// Deletes a subnet that no port has an address of.
     fn subnet_delete(
         &self,
         caller: Caller,
         id: SubnetId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All reservations, by id.
+    fn reservations(&self) -> Vec<Arc<Reservation>>;
+    /// One reservation.
+    fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>>;
+    /// Keeps addresses of a network from being allocated.
+    fn reservation_create(
+        &self,
+        caller: Caller,
+        request: ReservationCreate,
+    ) -> impl Future<Output = Outcome<Reservation>> + Send;
+    /// Lets them be allocated again.
+    fn reservation_delete(
+        &self,
+        caller: Caller,
+        id: ReservationId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.
@@ -137,6 +161,13 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         request: PortCreate,
+    ) -> impl Future<Output = Outcome<PortView>> + Send;
+    /// Changes a port's addresses, address pairs or spoof guard, while it is in use.
+    fn port_update(
+        &self,
+        caller: Caller,
+        id: PortId,
+        request: PortUpdate,
     ) -> impl Future<Output = Outcome<PortView>> + Send;
     /// Deletes a port that no instance uses.
     fn port_delete(&self, caller: Caller, id: PortId) -> impl Future<Output = Outcome<()>> + Send;

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    Encapsulation, Handout, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId,
-    Role, TenantId, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, MacAddr, Name,
+    NetworkId, NicName, PhysicalNetworkId, PortId, Role, Route, SpoofGuard, TenantId, Timestamp,
+    UsageOf, VlanId, VlanRanges, Vni,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,15 +115,53 @@ pub struct SubnetCreate {
     /// The gateway's address; if absent, the first host address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<IpAddr>,
-    /// The first address to allocate; if absent, the first host address.
+    /// Where addresses are allocated from; if absent, all host addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pool_first: Option<IpAddr>,
-    /// The last address to allocate; if absent, the last host address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pool_last: Option<IpAddr>,
+    pub pools: Option<Vec<AddressRange>>,
     /// What its ports are told along with their addresses.
     #[serde(flatten)]
     pub handout: Handout,
+}
+
+/// `PATCH /v1/subnets/{id}`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetUpdate {
+    /// The gateway's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    /// Where addresses are allocated from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pools: Option<Vec<AddressRange>>,
+    /// Whether DHCP hands out its addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dhcp: Option<bool>,
+    /// Resolvers, in order of preference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Vec<IpAddr>>,
+    /// The domain that short names are looked up in; `null` takes it away.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub domain: Option<Option<DomainName>>,
+    /// Routes besides the one to the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<Route>>,
+    /// How long an address is given out for, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease_seconds: Option<u32>,
+    /// Whether the gateway answers for the names of ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_names: Option<bool>,
+    /// The resolvers that hosts ask about all other names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_forward: Option<Vec<IpAddr>>,
+}
+
+/// A field that is there, even if as `null`.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// `POST /v1/ports`
@@ -139,9 +178,82 @@ pub struct PortCreate {
     /// Its addresses; if absent, one is allocated from every subnet of the network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Vec<IpAddr>>,
+    /// What it may send from besides its addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<AddressPair>,
+    /// Whether it may send from nothing else; if absent, so it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoof_guard: Option<SpoofGuard>,
     /// The host it will appear on, if known: its flows are prepared there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_id: Option<HostId>,
+}
+
+/// `PATCH /v1/ports/{id}`: what is absent stays as it is. A list is either given anew, or changed by
+/// what is added and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortUpdate {
+    /// Its addresses.
+    #[serde(default, flatten)]
+    pub addresses: AddressesUpdate,
+    /// Its address pairs.
+    #[serde(default, flatten)]
+    pub allowed: AllowedUpdate,
+    /// Whether it may send from nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoof_guard: Option<SpoofGuard>,
+}
+
+/// How the addresses of a port change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressesUpdate {
+    /// All of them.
+    #[serde(rename = "addresses", skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<IpAddr>>,
+    /// Those to add.
+    #[serde(
+        default,
+        rename = "add_addresses",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub add: Vec<IpAddr>,
+    /// Those to take away.
+    #[serde(
+        default,
+        rename = "remove_addresses",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remove: Vec<IpAddr>,
+}
+
+/// How the address pairs of a port change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedUpdate {
+    /// All of them.
+    #[serde(rename = "allowed", skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<AddressPair>>,
+    /// Those to add.
+    #[serde(default, rename = "add_allowed", skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<AddressPair>,
+    /// Those to take away.
+    #[serde(
+        default,
+        rename = "remove_allowed",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remove: Vec<AddressPair>,
+}
+
+/// `POST /v1/reservations`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationCreate {
+    /// The network whose addresses they are.
+    pub network_id: NetworkId,
+    /// Its name, unique in the tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// The addresses, all of one subnet.
+    pub addresses: AddressRange,
 }
 
 /// `POST /v1/instances`

@@ -2,14 +2,15 @@
 
 use model::{
     Event, Host, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port, PortId,
-    PortStatus, Subnet, Tenant,
+    PortStatus, Reservation, Subnet, Tenant,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    ReservationCreate, SubnetCreate, SubnetUpdate, TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -28,6 +29,12 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
 pub trait Creatable: Resource {
     /// The body of the `POST`.
     type Create: Serialize + Send + Sync;
+}
+
+/// A resource that clients may change.
+pub trait Changeable: Resource {
+    /// The body of the `PATCH`: what is absent from it stays as it is.
+    type Update: Serialize + Send + Sync;
 }
 
 /// A port and whether its frames flow.
@@ -115,6 +122,7 @@ resources! {
     PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
@@ -132,6 +140,15 @@ impl Creatable for Network {
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;
+}
+impl Changeable for Subnet {
+    type Update = SubnetUpdate;
+}
+impl Creatable for Reservation {
+    type Create = ReservationCreate;
+}
+impl Changeable for PortView {
+    type Update = PortUpdate;
 }
 impl Creatable for PortView {
     type Create = PortCreate;

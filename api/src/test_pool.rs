@@ -25,6 +25,7 @@ pub(crate) struct TestPool {
     pub(crate) physical_networks: Shelf<PhysicalNetwork>,
     pub(crate) networks: Shelf<Network>,
     pub(crate) subnets: Shelf<Subnet>,
+    pub(crate) reservations: Shelf<Reservation>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
@@ -75,6 +76,7 @@ impl TestPool {
             && self.physical_networks.all().is_empty()
             && self.networks.all().is_empty()
             && self.subnets.all().is_empty()
+            && self.reservations.all().is_empty()
             && self.ports.all().is_empty()
             && self.instances.all().is_empty()
     }
@@ -130,8 +132,19 @@ pub(crate) fn subnet(cidr: &str) -> Subnet {
         name: Some("subnet".parse().unwrap()),
         cidr,
         gateway: pool.first,
-        pool,
+        pools: vec![pool],
         handout: model::Handout::default(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn reservation(addresses: AddressRange) -> Reservation {
+    Reservation {
+        id: ReservationId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: Some("kept".parse().unwrap()),
+        addresses,
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -144,6 +157,8 @@ pub(crate) fn port(name: Option<&str>) -> PortView {
         name: name.map(|name| name.parse().unwrap()),
         mac: MacAddr::local(7),
         addresses: vec!["10.0.0.5".parse().unwrap()],
+        allowed: Vec::new(),
+        spoof_guard: SpoofGuard::On,
         host_id: Some(HostId::generate()),
         instance_id: Some(InstanceId::generate()),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
@@ -318,9 +333,45 @@ impl Backend for TestPool {
         Ok(self.subnets.put(subnet(&request.cidr.to_string())))
     }
 
+    async fn subnet_update(
+        &self,
+        caller: Caller,
+        id: SubnetId,
+        request: SubnetUpdate,
+    ) -> Outcome<Subnet> {
+        self.note(caller);
+        let held = self.subnets.one(id.uuid());
+        let mut subnet = held.ok_or_else(|| Problem::not_found("subnet", id))?;
+        subnet.gateway = request.gateway.unwrap_or(subnet.gateway);
+        subnet.handout.domain = request.domain.unwrap_or(subnet.handout.domain);
+        Ok(self.subnets.put(subnet))
+    }
+
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         self.note(caller);
         self.subnets.take(id.uuid())
+    }
+
+    fn reservations(&self) -> Vec<Arc<Reservation>> {
+        self.reservations.all_shared()
+    }
+
+    fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>> {
+        self.reservations.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn reservation_create(
+        &self,
+        caller: Caller,
+        request: ReservationCreate,
+    ) -> Outcome<Reservation> {
+        self.note(caller);
+        Ok(self.reservations.put(reservation(request.addresses)))
+    }
+
+    async fn reservation_delete(&self, caller: Caller, id: ReservationId) -> Outcome<()> {
+        self.note(caller);
+        self.reservations.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {
@@ -336,6 +387,19 @@ impl Backend for TestPool {
         Ok(self
             .ports
             .put(port(request.name.as_ref().map(Name::as_str))))
+    }
+
+    async fn port_update(
+        &self,
+        caller: Caller,
+        id: PortId,
+        request: PortUpdate,
+    ) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        let mut view = held.ok_or_else(|| Problem::not_found("port", id))?;
+        view.port.spoof_guard = request.spoof_guard.unwrap_or(view.port.spoof_guard);
+        Ok(self.ports.put(view))
     }
 
     async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {

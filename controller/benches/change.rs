@@ -68,8 +68,7 @@ async fn network(service: &Service) -> NetworkId {
         name: None,
         cidr: "10.0.0.0/8".parse().unwrap(),
         gateway: None,
-        pool_first: None,
-        pool_last: None,
+        pools: None,
         handout: model::Handout::default(),
     };
     service.subnet_create(caller(), subnet).await.unwrap();

@@ -105,6 +105,8 @@ impl Pool {
             name: None,
             mac: MacAddr::local(index as u64),
             addresses: vec![format!("10.0.0.{}", index + 2).parse().unwrap()],
+            allowed: Vec::new(),
+            spoof_guard: model::SpoofGuard::On,
             host_id: Some(self.hosts[index % self.hosts.len()]),
             instance_id: None,
             created_at: self.tenant.created_at,

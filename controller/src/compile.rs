@@ -15,7 +15,9 @@ use model::plan::{
     Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
     PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
-use model::{DomainName, HostId, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId};
+use model::{
+    DomainName, HostId, MacAddr, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId,
+};
 
 use crate::intent::Intent;
 use crate::object::{Key, PluggedInstance};
@@ -138,6 +140,8 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         network_id: port.network_id,
         mac: port.mac,
         addresses: port.addresses.clone(),
+        allowed: port.allowed.clone(),
+        spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
     })
 }
@@ -164,9 +168,17 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         network_id: port.network_id,
         mac: port.mac,
         addresses: port.addresses.clone(),
+        virtual_macs: virtual_macs(port),
+        hostname: hostname(intent, port),
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
     })
+}
+
+/// What other hosts must know of a port's address pairs: where to send frames for it. Each once.
+fn virtual_macs(port: &Port) -> Vec<MacAddr> {
+    let macs: BTreeSet<MacAddr> = port.allowed.iter().filter_map(|pair| pair.mac).collect();
+    macs.into_iter().collect()
 }
 
 fn instance(intent: &Intent, plugged: &PluggedInstance) -> PlannedInstance {
@@ -217,7 +229,7 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
     for key in written {
         match *key {
             // Hosts see of these only what ports and instances say of them.
-            Key::Tenant(_) => {}
+            Key::Tenant(_) | Key::Reservation(_) => {}
             Key::Subnet(id) => touched.subnet(id),
             Key::Host(id) => touched.host(id),
             Key::PhysicalNetwork(id) => touched.on_every_host(PlanKey::PhysicalNetwork(id)),
@@ -279,7 +291,19 @@ impl Touched<'_> {
             .flatten()
             .map(|it| it.network_id)
             .collect();
-        networks.into_iter().for_each(|id| self.network(id));
+        for network in networks {
+            self.network(network);
+            self.instances_beside(network);
+        }
+    }
+
+    /// Instances are told the gateways of their networks.
+    fn instances_beside(&mut self, network: NetworkId) {
+        let ports = self.after.ports_of(network);
+        let users = ports.filter_map(|port| self.after.instance_with(port.id));
+        let items = users.map(|it| (it.instance.host_id, PlanKey::Instance(it.instance.id)));
+        let items: Vec<_> = items.collect();
+        self.items.extend(items);
     }
 
     fn port(&mut self, id: PortId) {
@@ -323,10 +347,15 @@ impl Touched<'_> {
         for plugged in versions.into_iter().flatten() {
             let host = plugged.instance.host_id;
             self.items.insert((host, PlanKey::Instance(id)));
-            // A port is told the name of the instance that uses it.
-            let ports = plugged.port_ids.iter();
-            self.items
-                .extend(ports.map(|port| (host, PlanKey::Port(*port))));
+            // A port is called what the instance that uses it is called, on every host.
+            for id in &plugged.port_ids {
+                self.items.insert((host, PlanKey::Port(*id)));
+                let network = self.after.ports.get(id).map(|port| port.network_id);
+                let hosts = network.map(|network| self.hosts(network));
+                let items = hosts.into_iter().flatten();
+                self.items
+                    .extend(items.map(|host| (host, PlanKey::RemotePort(*id))));
+            }
         }
     }
 }

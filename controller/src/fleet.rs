@@ -92,6 +92,11 @@ impl Fleet {
         self.observed.load_full()
     }
 
+    /// Something happened that concerns no single host.
+    pub(crate) fn note(&self, kind: EventKind, message: String) {
+        self.events.note(kind, message);
+    }
+
     /// The newest events, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {

@@ -7,9 +7,12 @@
 //!
 //! [`service`]: crate::service
 
+mod addresses;
 mod free;
+mod kept;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -18,12 +21,15 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    AddressRange, Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Segment, Subnet,
+    SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
 use self::free::FreeAddresses;
+use self::kept::Kept;
+use self::walk::Walk;
 use crate::object::{Key, Noun, Object, PluggedInstance, ScopedName, Write};
 
 /// Everything that operators and hosts asked for, as of one revision.
@@ -41,6 +47,7 @@ pub struct Intent {
     pub(crate) hosts: OrdMap<HostId, Arc<Host>>,
     pub(crate) networks: OrdMap<NetworkId, Arc<Network>>,
     pub(crate) subnets: OrdMap<SubnetId, Arc<Subnet>>,
+    pub(crate) reservations: OrdMap<ReservationId, Arc<Reservation>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
@@ -51,6 +58,9 @@ pub struct Intent {
     vnis: OrdMap<Vni, NetworkId>,
     endpoints: OrdMap<IpAddr, HostId>,
     free: FreeAddresses,
+    walk: Walk,
+    kept: Kept,
+    reservations_by_network: OrdSet<(NetworkId, ReservationId)>,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
     subnets_by_network: OrdSet<(NetworkId, SubnetId)>,
@@ -76,6 +86,10 @@ impl Intent {
             Key::Host(id) => self.hosts.get(&id).cloned().map(Object::Host),
             Key::Network(id) => self.networks.get(&id).cloned().map(Object::Network),
             Key::Subnet(id) => self.subnets.get(&id).cloned().map(Object::Subnet),
+            Key::Reservation(id) => {
+                let found = self.reservations.get(&id).cloned();
+                found.map(Object::Reservation)
+            }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
@@ -96,6 +110,10 @@ impl Intent {
                 all.map(Object::Network).collect()
             }
             Noun::Subnet => self.subnets.values().cloned().map(Object::Subnet).collect(),
+            Noun::Reservation => {
+                let all = self.reservations.values().cloned();
+                all.map(Object::Reservation).collect()
+            }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
@@ -184,31 +202,10 @@ impl Intent {
         subnets.find(|subnet| subnet.cidr.contains(&address))
     }
 
-    /// The lowest address that the subnet can give out.
-    #[must_use]
-    pub fn lowest_free_address(&self, subnet: &Subnet) -> Option<IpAddr> {
-        self.free.lowest(subnet)
-    }
-
     /// The port of a network that has this Ethernet address.
     #[must_use]
     pub fn port_with_mac(&self, network: NetworkId, mac: MacAddr) -> Option<PortId> {
         self.macs.get(&(network, mac)).copied()
-    }
-
-    /// The port of a network that has this address.
-    #[must_use]
-    pub fn port_with_address(&self, network: NetworkId, address: IpAddr) -> Option<PortId> {
-        self.addresses.get(&(network, address)).copied()
-    }
-
-    /// A port that has an address of this subnet.
-    #[must_use]
-    pub fn port_in(&self, subnet: &Subnet) -> Option<PortId> {
-        let first = (subnet.network_id, subnet.cidr.network());
-        let last = (subnet.network_id, subnet.cidr.broadcast());
-        let mut within = self.addresses.range(first..=last);
-        within.next().map(|(_, port)| *port)
     }
 
     /// The ports of a network, by id.
@@ -259,13 +256,21 @@ impl Intent {
         for write in writes {
             match write {
                 Write::Put(object) => self.put(object),
-                Write::Delete(key) => self.delete(*key),
+                Write::Delete(key) => {
+                    self.delete(*key);
+                    if let Key::Subnet(id) = key {
+                        self.walk.forget(*id);
+                    }
+                }
             }
         }
     }
 
     /// Adds an object, or replaces the one under its key.
     pub fn put(&mut self, object: &Object) {
+        if let Object::Port(it) = object {
+            self.step(it);
+        }
         self.delete(object.key());
         if let Some(name) = object.name() {
             self.names.insert(name, object.key().uuid());
@@ -288,8 +293,18 @@ impl Intent {
             }
             Object::Subnet(it) => {
                 self.free.add_subnet(&it);
+                let whole = AddressRange::of_prefix(it.cidr);
+                let used: Vec<_> = self.addresses_in(it.network_id, whole).collect();
+                for (address, _) in used {
+                    self.free.take(&it, address);
+                }
                 self.subnets_by_network.insert((it.network_id, it.id));
                 self.subnets.insert(it.id, it);
+            }
+            Object::Reservation(it) => {
+                self.kept.add_reservation(&it);
+                self.reservations_by_network.insert((it.network_id, it.id));
+                self.reservations.insert(it.id, it);
             }
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
@@ -326,6 +341,11 @@ impl Intent {
                 self.subnets_by_network.remove(&(it.network_id, it.id));
                 self.subnets.remove(&it.id);
             }
+            Object::Reservation(it) => {
+                self.kept.remove_reservation(it);
+                self.reservations_by_network.remove(&(it.network_id, it.id));
+                self.reservations.remove(&it.id);
+            }
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
         }
@@ -333,6 +353,7 @@ impl Intent {
 
     fn put_port(&mut self, port: Arc<Port>) {
         let network = port.network_id;
+        self.kept.add_port(&port);
         self.macs.insert((network, port.mac), port.id);
         for address in &port.addresses {
             self.addresses.insert((network, *address), port.id);
@@ -350,6 +371,7 @@ impl Intent {
 
     fn delete_port(&mut self, port: &Port) {
         let network = port.network_id;
+        self.kept.remove_port(port);
         self.macs.remove(&(network, port.mac));
         for address in &port.addresses {
             self.addresses.remove(&(network, *address));

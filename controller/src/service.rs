@@ -4,6 +4,7 @@
 //! was left open, and says what to write; the writer makes it durable. [`Service`] is the
 //! [`Backend`](api::backend::Backend) of the REST API.
 
+mod address;
 mod backend;
 mod endpoint;
 mod faults;
@@ -12,8 +13,11 @@ mod host;
 mod instance;
 mod network;
 mod overlay;
+mod pair;
 mod physical_network;
+mod pool;
 mod port;
+mod reservation;
 mod subnet;
 mod tenant;
 #[cfg(test)]

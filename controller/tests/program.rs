@@ -347,6 +347,8 @@ fn port_of(network: &Network, index: u64) -> Port {
         name: None,
         mac: MacAddr::local(index),
         addresses: vec![format!("10.0.0.{}", index + 1).parse().unwrap()],
+        allowed: Vec::new(),
+        spoof_guard: model::SpoofGuard::On,
         host_id: None,
         instance_id: None,
         created_at: network.created_at,

@@ -159,6 +159,8 @@ pub fn views(
             port: carrier.port,
             mac: port.mac,
             addresses: Arc::clone(&port.addresses),
+            allowed: Arc::clone(&port.allowed),
+            spoof_guard: port.spoof_guard,
         });
     }
     for view in views.values_mut() {

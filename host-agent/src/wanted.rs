@@ -16,8 +16,8 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Segment,
+    AddressPair, DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
+    PortId, Segment, SpoofGuard,
 };
 
 use crate::pipeline::RemotePort;
@@ -96,10 +96,14 @@ impl Exit {
 pub struct WantedPort {
     /// Its network, which is one of [`Wanted::networks`].
     pub network: NetworkId,
-    /// The only Ethernet address it may send from.
+    /// Its Ethernet address.
     pub mac: MacAddr,
-    /// The only IP addresses it may send from.
+    /// Its IP addresses.
     pub addresses: Arc<[IpAddr]>,
+    /// What it may send from besides these.
+    pub allowed: Arc<[AddressPair]>,
+    /// Whether it may send from nothing else.
+    pub spoof_guard: SpoofGuard,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
 }
@@ -138,6 +142,7 @@ impl Wanted {
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
         }
+        wanted.drop_foreign_pairs(&claims);
         for (id, network) in &mut wanted.networks {
             network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
         }

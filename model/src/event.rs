@@ -37,4 +37,6 @@ pub enum EventKind {
     ItemFailed,
     /// A host said something an operator should know.
     Remark,
+    /// An administrator switched a port's spoof guard off or on.
+    SpoofGuard,
 }

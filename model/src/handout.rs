@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use ipnet::Ipv4Net;
@@ -24,6 +25,18 @@ pub struct Handout {
     /// Routes besides the one to the gateway; for IPv4 only, as DHCPv6 has none.
     #[serde(default)]
     pub routes: Vec<Route>,
+    /// How long an address is given out for, in seconds. Addresses do not run out, so a lease need
+    /// only be short enough for other changes to arrive with its renewal, and long enough to outlast
+    /// an agent that is away.
+    #[serde(default = "a_day")]
+    pub lease_seconds: u32,
+    /// Whether the subnet's gateway answers for the names of the network's ports in `domain`.
+    #[serde(default)]
+    pub dns_names: bool,
+    /// The resolvers that hosts ask on behalf of its ports about all other names; if there are none,
+    /// nobody is asked.
+    #[serde(default)]
+    pub dns_forward: Vec<IpAddr>,
 }
 
 impl Handout {
@@ -31,6 +44,16 @@ impl Handout {
     pub const DNS_MAX: usize = 8;
     /// The most routes of a subnet: with the default route they must fit one DHCP option.
     pub const ROUTES_MAX: usize = 16;
+    /// The most resolvers that hosts ask.
+    pub const DNS_FORWARD_MAX: usize = 4;
+    /// How long a lease may be, in seconds: from a minute to thirty days.
+    pub const LEASES: RangeInclusive<u32> = 60..=30 * 24 * 3600;
+
+    /// Whether the subnet's gateway is a resolver at all.
+    #[must_use]
+    pub const fn answers_dns(&self) -> bool {
+        self.dns_names || !self.dns_forward.is_empty()
+    }
 }
 
 impl Default for Handout {
@@ -40,12 +63,19 @@ impl Default for Handout {
             dns: Vec::new(),
             domain: None,
             routes: Vec::new(),
+            lease_seconds: a_day(),
+            dns_names: false,
+            dns_forward: Vec::new(),
         }
     }
 }
 
 const fn on() -> bool {
     true
+}
+
+const fn a_day() -> u32 {
+    24 * 3600
 }
 
 /// A name in the domain name system: labels of 1 to 63 letters, digits and inner hyphens, joined by

@@ -6,6 +6,8 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod address_pair;
+mod address_range;
 mod encapsulation;
 mod event;
 mod handout;
@@ -20,6 +22,7 @@ mod physical_network;
 pub mod plan;
 mod port;
 pub mod report;
+mod reservation;
 mod subnet;
 mod tenant;
 mod timestamp;
@@ -27,6 +30,8 @@ mod usage;
 mod vlan;
 mod vni;
 
+pub use address_pair::AddressPair;
+pub use address_range::AddressRange;
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use handout::{DomainName, Handout, Route};
@@ -38,8 +43,9 @@ pub use mac::MacAddr;
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
-pub use port::{Port, PortId, PortState, PortStatus};
-pub use subnet::{AddressRange, Subnet, SubnetId};
+pub use port::{Port, PortId, PortState, PortStatus, SpoofGuard};
+pub use reservation::{Reservation, ReservationId};
+pub use subnet::{Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use usage::{Traffic, Usage, UsageOf};

@@ -11,8 +11,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber,
-    NicName, PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
+    AddressPair, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
+    NetworkNumber, NicName, PhysicalNetworkId, PortId, Role, Segment, SpoofGuard, TenantId,
+    VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -185,10 +186,16 @@ pub struct PlannedPort {
     pub id: PortId,
     /// The network it is on.
     pub network_id: NetworkId,
-    /// The only Ethernet address it may send from.
+    /// Its Ethernet address.
     pub mac: MacAddr,
-    /// The only IP addresses it may send from.
+    /// Its IP addresses.
     pub addresses: Vec<IpAddr>,
+    /// What it may send from besides these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<AddressPair>,
+    /// Whether it may send from nothing else.
+    #[serde(default)]
+    pub spoof_guard: SpoofGuard,
     /// What whoever plugs in is told to be called: one label.
     #[serde(default)]
     pub hostname: Option<DomainName>,
@@ -205,6 +212,12 @@ pub struct PlannedRemotePort {
     pub mac: MacAddr,
     /// Its IP addresses.
     pub addresses: Vec<IpAddr>,
+    /// Ethernet addresses that it may share with others, of its address pairs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub virtual_macs: Vec<MacAddr>,
+    /// What it is called: one label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<DomainName>,
     /// Where it is.
     pub host_id: HostId,
     /// Where that host is reached, when the network is an overlay.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
-use crate::{HostId, Id, InstanceId, MacAddr, Name, NetworkId, TenantId, Timestamp};
+use crate::{AddressPair, HostId, Id, InstanceId, MacAddr, Name, NetworkId, TenantId, Timestamp};
 
 /// The identifier of a [`Port`]: what an interface's `external_ids:iface-id` names.
 pub type PortId = Id<Port>;
@@ -21,16 +21,49 @@ pub struct Port {
     pub network_id: NetworkId,
     /// Its name, unique in the tenant where given.
     pub name: Option<Name>,
-    /// The only Ethernet address it may send from, unique in the network.
+    /// Its Ethernet address, unique in the network.
     pub mac: MacAddr,
-    /// The only IP addresses it may send from, unique in the network.
+    /// Its IP addresses, unique in the network.
     pub addresses: Vec<IpAddr>,
+    /// What it may send from besides these; other ports may have the same.
+    #[serde(default)]
+    pub allowed: Vec<AddressPair>,
+    /// Whether it may send from nothing else.
+    #[serde(default)]
+    pub spoof_guard: SpoofGuard,
     /// The host it is bound to: where its interface last appeared, or will.
     pub host_id: Option<HostId>,
     /// The instance it was made with, and is deleted with.
     pub instance_id: Option<InstanceId>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Port {
+    /// The most addresses of a port: its flows and its plan item grow with them.
+    pub const ADDRESSES_MAX: usize = 8;
+    /// The most address pairs of a port.
+    pub const ALLOWED_MAX: usize = 16;
+
+    /// Every Ethernet address that its network may find it by.
+    pub fn macs(&self) -> impl Iterator<Item = MacAddr> + '_ {
+        let virtual_ones = self.allowed.iter().filter_map(|pair| pair.mac);
+        std::iter::once(self.mac).chain(virtual_ones)
+    }
+}
+
+/// Whether a port may send from any address of its network.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum SpoofGuard {
+    /// Only from its own addresses and its address pairs.
+    #[default]
+    On,
+    /// From any but the gateway's. It stays in its network, and is still no server of DHCP and no
+    /// router to others.
+    Off,
 }
 
 /// What is known of a port beyond the intent, from its host's reports.

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Handout, Id, Invalid, Name, NetworkId, TenantId, Timestamp};
+use crate::{AddressRange, Handout, Id, Name, NetworkId, TenantId, Timestamp};
 
 /// The identifier of a [`Subnet`].
 pub type SubnetId = Id<Subnet>;
@@ -25,8 +25,9 @@ pub struct Subnet {
     pub cidr: IpNet,
     /// The address kept for the network's gateway.
     pub gateway: IpAddr,
-    /// Where addresses are allocated from.
-    pub pool: AddressRange,
+    /// Where addresses are allocated from: in order, none next to another.
+    #[serde(alias = "pool", deserialize_with = "one_or_several")]
+    pub pools: Vec<AddressRange>,
     /// What its ports are told along with their addresses.
     #[serde(flatten)]
     pub handout: Handout,
@@ -34,75 +35,28 @@ pub struct Subnet {
     pub created_at: Timestamp,
 }
 
-/// Addresses of one family from `first` to `last`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressRange {
-    /// The first address.
-    pub first: IpAddr,
-    /// The last address.
-    pub last: IpAddr,
+/// A subnet once had just one pool.
+fn one_or_several<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<AddressRange>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Pools {
+        Several(Vec<AddressRange>),
+        One(AddressRange),
+    }
+    Ok(match Pools::deserialize(from)? {
+        Pools::Several(pools) => pools,
+        Pools::One(pool) => vec![pool],
+    })
 }
 
-impl AddressRange {
-    /// The range from `first` to `last`; refused when mixed in family or backwards.
-    pub fn new(first: IpAddr, last: IpAddr) -> Result<Self, Invalid> {
-        if first.is_ipv4() == last.is_ipv4() && first <= last {
-            return Ok(Self { first, last });
-        }
-        Err(Invalid::new(
-            "a range of addresses of one family whose first is not after its last",
-        ))
-    }
+impl Subnet {
+    /// The most ranges to allocate from.
+    pub const POOLS_MAX: usize = 16;
 
-    /// Whether `address` lies in the range.
+    /// Whether the address is one that may be allocated.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        address.is_ipv4() == self.first.is_ipv4() && (self.first..=self.last).contains(&address)
-    }
-
-    /// Every host address of `cidr`: for IPv4 without its network and broadcast address
-    /// (RFC 1122 §3.2.1.3), for IPv6 without the subnet-router anycast address (RFC 4291 §2.6.1).
-    /// Prefixes of one or two addresses are taken whole (RFC 3021, RFC 6164).
-    #[must_use]
-    pub fn of_hosts(cidr: IpNet) -> Self {
-        let (first, last) = (cidr.network(), cidr.broadcast());
-        let host_bits = cidr.max_prefix_len() - cidr.prefix_len();
-        match (first, last) {
-            (IpAddr::V4(first), IpAddr::V4(last)) if host_bits > 1 => Self {
-                first: IpAddr::V4((u32::from(first) + 1).into()),
-                last: IpAddr::V4((u32::from(last) - 1).into()),
-            },
-            (IpAddr::V6(first), last) if host_bits > 1 => Self {
-                first: IpAddr::V6((u128::from(first) + 1).into()),
-                last,
-            },
-            _ => Self { first, last },
-        }
-    }
-
-    /// Every address, in order.
-    pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<> {
-        let (first, last, is_v4) = match (self.first, self.last) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => {
-                (u32::from(first).into(), u32::from(last).into(), true)
-            }
-            (first, last) => (to_bits(first), to_bits(last), false),
-        };
-        (first..=last).map(move |bits: u128| from_bits(bits, is_v4))
-    }
-}
-
-fn to_bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u32::from(address).into(),
-        IpAddr::V6(address) => address.into(),
-    }
-}
-
-fn from_bits(bits: u128, is_v4: bool) -> IpAddr {
-    match u32::try_from(bits) {
-        Ok(bits) if is_v4 => IpAddr::V4(bits.into()),
-        _ => IpAddr::V6(bits.into()),
+    pub fn allocates(&self, address: IpAddr) -> bool {
+        self.pools.iter().any(|pool| pool.contains(address))
     }
 }
 
@@ -110,32 +64,18 @@ fn from_bits(bits: u128, is_v4: bool) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn hosts(cidr: &str) -> (String, String) {
-        let range = AddressRange::of_hosts(cidr.parse().unwrap());
-        (range.first.to_string(), range.last.to_string())
-    }
-
     #[test]
-    fn host_addresses_leave_out_the_reserved_ones() {
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(hosts("10.0.0.0/24"), pair("10.0.0.1", "10.0.0.254"));
-        assert_eq!(hosts("10.0.0.0/31"), pair("10.0.0.0", "10.0.0.1"));
-        assert_eq!(hosts("10.0.0.7/32"), pair("10.0.0.7", "10.0.0.7"));
-        assert_eq!(hosts("fd00::/126"), pair("fd00::1", "fd00::3"));
-        assert_eq!(
-            hosts("::/0"),
-            pair("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+    fn a_subnet_of_when_there_was_one_pool_is_still_read() {
+        let id = Id::<Subnet>::generate();
+        let text = format!(
+            r#"{{"id": "{id}", "tenant_id": "{id}", "network_id": "{id}", "name": null,
+                "cidr": "10.0.0.0/24", "gateway": "10.0.0.1",
+                "pool": {{"first": "10.0.0.1", "last": "10.0.0.254"}},
+                "created_at": "2026-11-22T12:00:00Z"}}"#
         );
-    }
-
-    #[test]
-    fn a_range_gives_its_addresses_in_order_and_in_its_family() {
-        let range = AddressRange::new("10.0.0.254".parse().unwrap(), "10.0.1.1".parse().unwrap());
-        let texts: Vec<String> = range.unwrap().iter().map(|a| a.to_string()).collect();
-        assert_eq!(texts, ["10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1"]);
-        let six = AddressRange::new("::1".parse().unwrap(), "::2".parse().unwrap()).unwrap();
-        assert_eq!(six.iter().count(), 2);
-        assert!(six.iter().all(|address| address.is_ipv6()));
-        assert!(AddressRange::new("::1".parse().unwrap(), "10.0.0.1".parse().unwrap()).is_err());
+        let subnet: Subnet = serde_json::from_str(&text).unwrap();
+        assert_eq!(subnet.pools, ["10.0.0.1-10.0.0.254".parse().unwrap()]);
+        let again: Subnet = serde_json::from_str(&serde_json::to_string(&subnet).unwrap()).unwrap();
+        assert_eq!(again, subnet);
     }
 }

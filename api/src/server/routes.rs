@@ -21,6 +21,8 @@ pub enum Method {
     Get,
     /// Makes a new object.
     Post,
+    /// Changes an object.
+    Patch,
     /// Deletes an object.
     Delete,
 }
@@ -32,6 +34,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -55,6 +58,7 @@ pub(super) enum Noun {
     PhysicalNetwork,
     Network,
     Subnet,
+    Reservation,
     Port,
     Instance,
     Host,
@@ -112,10 +116,31 @@ pub const ROUTES: &[Route] = &[
     get("/v1/subnets", N::Subnet, "list subnets"),
     post("/v1/subnets", N::Subnet, "make a subnet of a network"),
     get("/v1/subnets/{id}", N::Subnet, "show a subnet"),
+    patch(
+        "/v1/subnets/{id}",
+        N::Subnet,
+        "change a subnet: its pools, its gateway, what its ports are told",
+    ),
     delete(
         "/v1/subnets/{id}",
         N::Subnet,
         "delete a subnet that no port has an address of",
+    ),
+    get("/v1/reservations", N::Reservation, "list reservations"),
+    post(
+        "/v1/reservations",
+        N::Reservation,
+        "keep addresses of a network from being allocated",
+    ),
+    get(
+        "/v1/reservations/{id}",
+        N::Reservation,
+        "show a reservation",
+    ),
+    delete(
+        "/v1/reservations/{id}",
+        N::Reservation,
+        "let reserved addresses be allocated again",
     ),
     get(
         "/v1/ports",
@@ -128,6 +153,11 @@ pub const ROUTES: &[Route] = &[
         "make a port, with addresses given or allocated",
     ),
     get("/v1/ports/{id}", N::Port, "show a port"),
+    patch(
+        "/v1/ports/{id}",
+        N::Port,
+        "change a port while it is in use: its addresses, pairs, spoof guard",
+    ),
     delete(
         "/v1/ports/{id}",
         N::Port,
@@ -177,6 +207,16 @@ const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
 const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
     Route {
         method: Method::Post,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn patch(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Patch,
         path,
         access: Access::Token,
         what,

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    DomainName, Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Route, Timestamp, UsageOf,
-    VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, NicName, PhysicalNetwork,
+    Role, Route, SpoofGuard, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -43,6 +43,8 @@ text_values! {
     Timestamp: "a time as in RFC 3339, such as \"2026-11-22T12:30:00Z\"",
     DomainName: "a domain name such as \"example.net\"",
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
+    AddressRange: "an address or a range such as \"10.0.0.10-10.0.0.99\"",
+    AddressPair: "an address or prefix such as \"10.0.0.50\", or with an Ethernet address \"10.0.0.50@00:00:5e:00:01:32\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
 }
 
@@ -111,6 +113,33 @@ impl FieldValue for UsageOf {
             "port" => Ok(Self::Port),
             _ => Err(FieldCode::OutOfRange),
         }
+    }
+}
+
+impl FieldValue for SpoofGuard {
+    const EXPECTED: &'static str = "one of \"on\", \"off\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+/// How long an address is given out for, in seconds.
+pub(super) struct Lease(pub(super) u32);
+
+impl FieldValue for Lease {
+    const EXPECTED: &'static str = "a number of seconds from 60 to 2592000";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let seconds: u32 = number(value)?;
+        let allowed = Handout::LEASES.contains(&seconds);
+        allowed
+            .then_some(Self(seconds))
+            .ok_or(FieldCode::OutOfRange)
     }
 }
 

@@ -268,6 +268,8 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
             name: None,
             mac: model::MacAddr::local(1),
             addresses: Vec::new(),
+            allowed: Vec::new(),
+            spoof_guard: model::SpoofGuard::On,
             host_id: Some(host),
             instance_id: None,
             created_at: network.created_at,

@@ -37,6 +37,13 @@ impl Events {
         ring.events.iter().cloned().collect()
     }
 
+    /// Something happened that an administrator did: not so often that it must be bounded.
+    pub(crate) fn note(&self, kind: EventKind, message: String) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        warn!(?kind, "{message}");
+        ring.keep(Timestamp::now(), kind, None, shortened(message));
+    }
+
     /// Something happened on a host.
     pub(crate) fn add(&self, kind: EventKind, host: HostId, message: impl Into<String>) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,6 +72,10 @@ impl Ring {
             }
             _ => warn!(host.id = %host, ?kind, "{message}"),
         }
+        self.keep(at, kind, Some(host), message);
+    }
+
+    fn keep(&mut self, at: Timestamp, kind: EventKind, host_id: Option<HostId>, message: String) {
         if self.events.len() == KEPT {
             self.events.pop_front();
         }
@@ -73,7 +84,7 @@ impl Ring {
             id: self.last_id,
             at,
             kind,
-            host_id: Some(host),
+            host_id,
             message,
         });
     }

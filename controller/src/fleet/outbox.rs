@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
-use model::HostId;
+use model::{Handout, HostId};
 use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -144,9 +144,24 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             let vlans = it.vlans.as_ref().map_or(0, |vlans| vlans.to_string().len());
             FIXED + NAME + vlans
         }
-        PlanItem::Network(_) | PlanItem::Sampling(_) => FIXED,
-        PlanItem::Port(it) => FIXED + PER_ADDRESS * it.addresses.len(),
-        PlanItem::RemotePort(it) => FIXED + PER_ADDRESS * it.addresses.len(),
+        PlanItem::Sampling(_) => FIXED,
+        PlanItem::Network(it) => {
+            let subnets = it.subnets.iter().map(|subnet| {
+                let Handout {
+                    dns,
+                    dns_forward,
+                    routes,
+                    ..
+                } = &subnet.handout;
+                // A domain is shorter than a name may become.
+                FIXED + NAME + PER_ADDRESS * (dns.len() + dns_forward.len() + routes.len())
+            });
+            FIXED + subnets.sum::<usize>()
+        }
+        PlanItem::Port(it) => FIXED + PER_ADDRESS * (it.addresses.len() + 2 * it.allowed.len()),
+        PlanItem::RemotePort(it) => {
+            FIXED + PER_ADDRESS * (it.addresses.len() + it.virtual_macs.len())
+        }
         PlanItem::Instance(it) => {
             let addresses: usize = it
                 .interfaces

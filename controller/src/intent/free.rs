@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use imbl::OrdMap;
-use model::{AddressRange, Subnet, SubnetId};
+use model::{Subnet, SubnetId};
 
-/// The free addresses of all subnets, as ranges that neither touch nor overlap: the lowest free
-/// one costs the same however many are in use.
+/// The free addresses of all subnets, as ranges that neither touch nor overlap: the next free one
+/// costs the same however many are in use.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(super) struct FreeAddresses {
     /// From (subnet, first address) to last address.
@@ -14,18 +14,20 @@ pub(super) struct FreeAddresses {
 }
 
 impl FreeAddresses {
-    /// All of the subnet's pool is free, except for its gateway.
+    /// All of the subnet's pools are free, except for its gateway.
     pub(super) fn add_subnet(&mut self, subnet: &Subnet) {
-        let AddressRange { first, last } = subnet.pool;
-        self.ranges.insert((subnet.id, first), last);
+        for pool in &subnet.pools {
+            self.ranges.insert((subnet.id, pool.first), pool.last);
+        }
         self.take(subnet, subnet.gateway);
     }
 
     /// Nothing of the subnet can be given out any more.
     pub(super) fn remove_subnet(&mut self, subnet: &Subnet) {
+        let (first, last) = (subnet.cidr.network(), subnet.cidr.broadcast());
         let firsts: Vec<IpAddr> = self
             .ranges
-            .range((subnet.id, subnet.pool.first)..=(subnet.id, subnet.pool.last))
+            .range((subnet.id, first)..=(subnet.id, last))
             .map(|((_, first), _)| *first)
             .collect();
         for first in firsts {
@@ -33,10 +35,14 @@ impl FreeAddresses {
         }
     }
 
-    /// The lowest free address.
-    pub(super) fn lowest(&self, subnet: &Subnet) -> Option<IpAddr> {
-        let ((id, first), _) = self.ranges.get_next(&(subnet.id, subnet.pool.first))?;
-        (*id == subnet.id).then_some(*first)
+    /// The lowest free address that is not below `from`.
+    pub(super) fn next(&self, subnet: SubnetId, from: IpAddr) -> Option<IpAddr> {
+        let before = self.range_before(subnet, from);
+        if before.is_some_and(|(_, last)| last >= from) {
+            return Some(from);
+        }
+        let ((id, first), _) = self.ranges.get_next(&(subnet, from))?;
+        (*id == subnet).then_some(*first)
     }
 
     /// The address is in use now.
@@ -58,7 +64,7 @@ impl FreeAddresses {
 
     /// The address is in use no more. Outside the pool, and for the gateway, nothing changes.
     pub(super) fn give_back(&mut self, subnet: &Subnet, address: IpAddr) {
-        if !subnet.pool.contains(address) || address == subnet.gateway {
+        if !subnet.allocates(address) || address == subnet.gateway {
             return;
         }
         let (mut first, mut last) = (address, address);
@@ -71,7 +77,7 @@ impl FreeAddresses {
             }
         }
         let next = neighbour(address, Side::After);
-        if let Some(next) = next.filter(|next| subnet.pool.contains(*next))
+        if let Some(next) = next.filter(|next| subnet.allocates(*next))
             && let Some(range_last) = self.ranges.remove(&(subnet.id, next))
         {
             last = range_last;
@@ -90,6 +96,11 @@ impl FreeAddresses {
 enum Side {
     Before,
     After,
+}
+
+/// The address that comes after this one, in its family.
+pub(super) fn after(address: IpAddr) -> Option<IpAddr> {
+    neighbour(address, Side::After)
 }
 
 /// The next address of the same family on that side.

@@ -37,7 +37,7 @@ proptest! {
         }
         // In the order in which nothing is in use any more.
         let order = [
-            Noun::Instance, Noun::Port, Noun::Subnet, Noun::Network,
+            Noun::Instance, Noun::Port, Noun::Reservation, Noun::Subnet, Noun::Network,
             Noun::PhysicalNetwork, Noun::Tenant,
         ];
         for noun in order {

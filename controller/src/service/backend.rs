@@ -5,18 +5,20 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
-    UsageQuery,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    ReservationCreate, SubnetCreate, SubnetUpdate, TenantCreate, UsageQuery,
 };
 use api::resource::{Health, HostView, InstanceView, PortView};
 use model::{
-    Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    Event, EventKind, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, SpoofGuard, Subnet, SubnetId,
+    Tenant, TenantId, Usage,
 };
 use tracing::error;
 
-use super::{Service, instance, network, physical_network, port, subnet, tenant};
+use super::{Service, instance, network, physical_network, port, reservation, subnet, tenant};
 use crate::fleet::Observed;
+use crate::intent::Intent;
 use crate::object::PluggedInstance;
 
 /// The name of the one token there is.
@@ -138,9 +140,44 @@ impl Backend for Service {
         self.writer.change(caller, "subnet_create", decide).await
     }
 
+    async fn subnet_update(
+        &self,
+        caller: Caller,
+        id: SubnetId,
+        request: SubnetUpdate,
+    ) -> Outcome<Subnet> {
+        let decide = |intent: &_| subnet::update(intent, id, request);
+        self.writer.change(caller, "subnet_update", decide).await
+    }
+
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         let decide = |intent: &_| subnet::delete(intent, id);
         self.writer.change(caller, "subnet_delete", decide).await
+    }
+
+    fn reservations(&self) -> Vec<Arc<Reservation>> {
+        let intent = self.writer.intent();
+        intent.reservations.values().cloned().collect()
+    }
+
+    fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>> {
+        self.writer.intent().reservations.get(&id).cloned()
+    }
+
+    async fn reservation_create(
+        &self,
+        caller: Caller,
+        request: ReservationCreate,
+    ) -> Outcome<Reservation> {
+        let decide = |intent: &_| reservation::create(intent, request);
+        let verb = "reservation_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn reservation_delete(&self, caller: Caller, id: ReservationId) -> Outcome<()> {
+        let decide = |intent: &_| reservation::delete(intent, id);
+        let verb = "reservation_delete";
+        self.writer.change(caller, verb, decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {
@@ -155,8 +192,29 @@ impl Backend for Service {
     }
 
     async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
+        let actor = caller.actor.clone();
         let decide = |intent: &_| port::create(intent, request);
-        self.writer.change(caller, "port_create", decide).await
+        let port: Port = self.writer.change(caller, "port_create", decide).await?;
+        self.tell_guard(SpoofGuard::On, &port, &actor);
+        Ok(port_view(&port, &self.fleet.observed()))
+    }
+
+    async fn port_update(
+        &self,
+        caller: Caller,
+        id: PortId,
+        request: PortUpdate,
+    ) -> Outcome<PortView> {
+        let actor = caller.actor.clone();
+        let mut guard = SpoofGuard::On;
+        let decide = |intent: &Intent| {
+            let held = intent.ports.get(&id);
+            guard = held.map_or(guard, |port| port.spoof_guard);
+            port::update(intent, id, request)
+        };
+        let port: Port = self.writer.change(caller, "port_update", decide).await?;
+        self.tell_guard(guard, &port, &actor);
+        Ok(port_view(&port, &self.fleet.observed()))
     }
 
     async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
@@ -200,6 +258,24 @@ impl Backend for Service {
     fn host(&self, id: HostId) -> Option<HostView> {
         let intent = self.writer.intent();
         Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
+    }
+}
+
+impl Service {
+    /// Whoever watches must learn of a port that may lie about who it is.
+    fn tell_guard(&self, before: SpoofGuard, port: &Port, actor: &str) {
+        if before == port.spoof_guard {
+            return;
+        }
+        let switched = match port.spoof_guard {
+            SpoofGuard::On => "on",
+            SpoofGuard::Off => "off",
+        };
+        let message = format!(
+            "{actor} switched the spoof guard of port {} {switched}",
+            port.id
+        );
+        self.fleet.note(EventKind::SpoofGuard, message);
     }
 }
 

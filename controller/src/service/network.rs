@@ -10,8 +10,8 @@ use model::{
 };
 
 use super::faults::Faults;
-use super::overlay;
 use super::physical_network::MTUS;
+use super::{overlay, subnet};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -195,7 +195,7 @@ pub(super) fn delete(intent: &Intent, id: NetworkId) -> Outcome<Draft<()>> {
     }
     let subnets = intent.subnets_of(id);
     let mut writes: Vec<Write> = subnets
-        .map(|subnet| Write::Delete(Key::Subnet(subnet.id)))
+        .flat_map(|it| subnet::deletions(intent, it))
         .collect();
     writes.push(Write::Delete(Key::Network(id)));
     Ok(Draft { writes, answer: () })

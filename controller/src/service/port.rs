@@ -1,27 +1,25 @@
 //! Ports, their addresses, and the hosts they are bound to.
 
-use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
-use api::request::PortCreate;
-use api::resource::PortView;
+use api::request::{PortCreate, PortUpdate};
 use model::{
-    AddressRange, HostId, Id, InstanceId, MacAddr, Network, Port, PortId, PortStatus, Timestamp,
+    AddressPair, HostId, Id, InstanceId, MacAddr, Network, Port, PortId, SpoofGuard, Timestamp,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
+use super::pair::Holder;
+use super::{address, pair};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
 
-/// The most addresses of a port: its flows and its plan item grow with them.
-const ADDRESSES_MAX: usize = 8;
-
-pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<PortView>> {
+pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port>> {
     let mut faults = Faults::default();
     let network = intent.networks.get(&request.network_id);
     let network = faults.known("network_id", request.network_id, network);
@@ -35,90 +33,175 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
     let mut port = new(intent, network, request.mac)?;
     port.addresses = match request.addresses {
         Some(addresses) => addresses,
-        None => allocate(intent, network)?,
+        None => {
+            // What the port may send from besides is not for its own address.
+            let mut with_pairs = intent.clone();
+            port.allowed.clone_from(&request.allowed);
+            with_pairs.put(&Object::Port(Arc::new(port.clone())));
+            address::allocate(&with_pairs, network)?
+        }
     };
     port.name = request.name;
     port.host_id = request.host_id;
-    Ok(Draft {
+    port.allowed = request.allowed;
+    port.spoof_guard = request.spoof_guard.unwrap_or_default();
+    Ok(put(port))
+}
+
+fn put(port: Port) -> Draft<Port> {
+    Draft {
         writes: vec![Write::Put(Object::Port(Arc::new(port.clone())))],
-        answer: PortView {
-            port,
-            status: PortStatus::default(),
-        },
-    })
+        answer: port,
+    }
 }
 
 fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut Faults) {
     if let Some(name) = &request.name {
         faults.unique_name(intent, Some(network.tenant_id), Noun::Port, name);
     }
-    if let Some(mac) = request.mac
-        && let Some(owner) = intent.port_with_mac(network.id, mac)
-    {
+    if let Some(mac) = request.mac {
+        check_mac(intent, network, mac, faults);
+    }
+    let addresses = request.addresses.as_deref().unwrap_or_default();
+    if addresses.len() > Port::ADDRESSES_MAX {
+        address::check_count("addresses", addresses.len(), faults);
+        return;
+    }
+    address::check(intent, (network, None), ("addresses", addresses), faults);
+    let holder = Holder {
+        network,
+        id: None,
+        mac: request.mac,
+        addresses,
+    };
+    pair::check(intent, &holder, ("allowed", &request.allowed), faults);
+}
+
+fn check_mac(intent: &Intent, network: &Network, mac: MacAddr, faults: &mut Faults) {
+    let owner = intent.port_with_mac(network.id, mac);
+    if let Some(owner) = owner.or_else(|| intent.port_with_virtual_mac(network.id, mac)) {
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    let gateway = MacAddr::gateway(network.number);
-    if request.mac == Some(gateway) {
-        let message = format!("{gateway} is kept for the network's gateway; choose another");
+    if mac == MacAddr::gateway(network.number) {
+        let message = format!("{mac} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
-    }
-    let addresses = request.addresses.as_deref().unwrap_or_default();
-    if addresses.len() > ADDRESSES_MAX {
-        let message = format!(
-            "got {} addresses; expected at most {ADDRESSES_MAX}",
-            addresses.len()
-        );
-        faults.add("addresses", FieldCode::OutOfRange, message);
-        return;
-    }
-    let mut seen = BTreeSet::new();
-    for (index, address) in addresses.iter().enumerate() {
-        let field = format!("addresses[{index}]");
-        if !seen.insert(address) {
-            let message = format!("{address} is in the list twice; give it once");
-            faults.add(&field, FieldCode::Duplicate, message);
-            continue;
-        }
-        if let Err((code, message)) = check_address(intent, network, *address) {
-            faults.add(&field, code, message);
-        }
     }
 }
 
-fn check_address(
-    intent: &Intent,
-    network: &Network,
-    address: IpAddr,
-) -> Result<(), (FieldCode, String)> {
-    let Some(subnet) = intent.subnet_with(network.id, address) else {
-        let message = format!(
-            "{address} is in no subnet of network {}; make one that holds it first",
-            network.id
-        );
-        return Err((FieldCode::Inconsistent, message));
+/// What a port is to be, and under which names its new parts were asked for.
+pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcome<Draft<Port>> {
+    let port = intent.ports.get(&id);
+    let port = port.ok_or_else(|| Problem::not_found("port", id))?;
+    let mut faults = Faults::default();
+    let network = intent.networks.get(&port.network_id);
+    let network = faults.known("network_id", port.network_id, network);
+    let network = faults.require(network)?;
+    let mut faults = Faults::default();
+    let (addresses, pairs) = (request.addresses, request.allowed);
+    let addresses = Change::new(
+        "addresses",
+        addresses.whole,
+        addresses.add,
+        addresses.remove,
+    );
+    let pairs = Change::new("allowed", pairs.whole, pairs.add, pairs.remove);
+    let changed = Port {
+        addresses: addresses.of(&port.addresses, &mut faults),
+        allowed: pairs.of(&port.allowed, &mut faults),
+        spoof_guard: request.spoof_guard.unwrap_or(port.spoof_guard),
+        ..Port::clone(port)
     };
-    let hosts = AddressRange::of_hosts(subnet.cidr);
-    if !hosts.contains(address) {
-        let message = format!(
-            "got {address}; expected one from {} to {}",
-            hosts.first, hosts.last
-        );
-        return Err((FieldCode::OutOfRange, message));
+    address::check_count(&addresses.field(), changed.addresses.len(), &mut faults);
+    let fresh: &[IpAddr] = addresses.fresh();
+    address::check(
+        intent,
+        (network, Some(id)),
+        (&addresses.field(), fresh),
+        &mut faults,
+    );
+    let holder = Holder {
+        network,
+        id: Some(id),
+        mac: Some(port.mac),
+        addresses: &changed.addresses,
+    };
+    // What a port has already is checked again: its addresses may be others now.
+    pair::check(
+        intent,
+        &holder,
+        (&pairs.field(), &changed.allowed),
+        &mut faults,
+    );
+    faults.check()?;
+    let nothing = changed == **port;
+    let mut draft = put(changed);
+    if nothing {
+        draft.writes.clear();
     }
-    if address == subnet.gateway {
-        let message = format!(
-            "{address} is kept for the gateway of {}; choose another",
-            subnet.cidr
-        );
-        return Err((FieldCode::Inconsistent, message));
-    }
-    match intent.port_with_address(network.id, address) {
-        None => Ok(()),
-        Some(owner) => {
-            let message = format!("the port {owner} of this network has {address}; choose another");
-            Err((FieldCode::Duplicate, message))
+    Ok(draft)
+}
+
+/// How a list of a port changes: it is given anew, or values are added and removed.
+struct Change<T> {
+    name: &'static str,
+    whole: Option<Vec<T>>,
+    add: Vec<T>,
+    remove: Vec<T>,
+}
+
+impl<T: Clone + PartialEq + Display> Change<T> {
+    const fn new(name: &'static str, whole: Option<Vec<T>>, add: Vec<T>, remove: Vec<T>) -> Self {
+        Self {
+            name,
+            whole,
+            add,
+            remove,
         }
+    }
+
+    /// The field that new values are given in.
+    fn field(&self) -> String {
+        match self.whole {
+            Some(_) => self.name.to_owned(),
+            None => format!("add_{}", self.name),
+        }
+    }
+
+    /// The values that are given.
+    fn fresh(&self) -> &[T] {
+        self.whole.as_deref().unwrap_or(&self.add)
+    }
+
+    /// The list that comes of it.
+    fn of(&self, held: &[T], faults: &mut Faults) -> Vec<T> {
+        let name = self.name;
+        if let Some(whole) = &self.whole {
+            if !self.add.is_empty() || !self.remove.is_empty() {
+                let message = format!(
+                    "got all {name} and a change of them; expected either {name}, or \
+                     add_{name} and remove_{name}"
+                );
+                faults.add(name, FieldCode::Inconsistent, message);
+            }
+            return whole.clone();
+        }
+        for (index, value) in self.remove.iter().enumerate() {
+            if !held.contains(value) {
+                let field = format!("remove_{name}[{index}]");
+                let message = format!("the port does not have {value}; expected one that it has");
+                faults.add(&field, FieldCode::UnknownReference, message);
+            }
+        }
+        for (index, value) in self.add.iter().enumerate() {
+            if held.contains(value) {
+                let field = format!("add_{name}[{index}]");
+                let message = format!("the port has {value} already; leave it out");
+                faults.add(&field, FieldCode::Duplicate, message);
+            }
+        }
+        let kept = held.iter().filter(|value| !self.remove.contains(value));
+        kept.chain(&self.add).cloned().collect()
     }
 }
 
@@ -135,6 +218,8 @@ fn new(intent: &Intent, network: &Network, mac: Option<MacAddr>) -> Outcome<Port
         name: None,
         mac,
         addresses: Vec::new(),
+        allowed: Vec::<AddressPair>::new(),
+        spoof_guard: SpoofGuard::On,
         host_id: None,
         instance_id: None,
         created_at: Timestamp::now(),
@@ -149,25 +234,11 @@ fn unused_mac(intent: &Intent, network: &Network) -> Outcome<MacAddr> {
         let filled = random.fill(&mut bits);
         filled.map_err(|_| Problem::new(Code::Internal, "the system gives no random bytes"))?;
         let mac = MacAddr::local(u64::from_ne_bytes(bits));
-        if intent.port_with_mac(network.id, mac).is_none() {
+        let owner = intent.port_with_mac(network.id, mac);
+        if owner.is_none() && intent.port_with_virtual_mac(network.id, mac).is_none() {
             return Ok(mac);
         }
     }
-}
-
-/// The lowest free address of every subnet of the network.
-fn allocate(intent: &Intent, network: &Network) -> Outcome<Vec<IpAddr>> {
-    let subnets = intent.subnets_of(network.id);
-    let lowest = subnets.map(|subnet| {
-        intent.lowest_free_address(subnet).ok_or_else(|| {
-            let detail = format!(
-                "every address of {} in subnet {} is in use; delete a port",
-                subnet.cidr, subnet.id
-            );
-            Problem::new(Code::Exhausted, detail)
-        })
-    });
-    lowest.collect()
 }
 
 /// A port for an instance, made and deleted with it.
@@ -178,7 +249,7 @@ pub(super) fn of_instance(
     host: HostId,
 ) -> Outcome<Port> {
     Ok(Port {
-        addresses: allocate(intent, network)?,
+        addresses: address::allocate(intent, network)?,
         host_id: Some(host),
         instance_id: Some(instance),
         ..new(intent, network, None)?

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
-use api::request::SubnetCreate;
+use api::request::{SubnetCreate, SubnetUpdate};
 use ipnet::IpNet;
-use model::{AddressRange, Id, NetworkId, Subnet, SubnetId, Timestamp};
+use model::{AddressRange, Id, Network, NetworkId, PortId, Subnet, SubnetId, Timestamp};
 
 use super::faults::Faults;
-use super::handout;
+use super::{handout, pool, reservation};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -19,7 +19,7 @@ use crate::writer::Draft;
 const SUBNETS_MAX: usize = 8;
 
 /// Prefixes that no instance can have an address of, and why (RFC 6890, RFC 4291).
-const RESERVED: &[(&str, &str)] = &[
+pub(super) const RESERVED: &[(&str, &str)] = &[
     ("0.0.0.0/8", "\"this network\""),
     ("127.0.0.0/8", "loopback"),
     ("224.0.0.0/3", "multicast or reserved"),
@@ -40,9 +40,11 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
     let hosts = AddressRange::of_hosts(request.cidr);
     let gateway = request.gateway.unwrap_or(hosts.first);
     check_host(&mut faults, "gateway", gateway, &hosts);
-    let pool = pool(&request, &hosts, &mut faults);
+    check_pairs(intent, network, ("gateway", gateway), &mut faults);
+    let asked = request.pools.unwrap_or_else(|| vec![hosts]);
+    let pools = pool::joined(&asked, &hosts, &mut faults);
     handout::check(request.cidr, &request.handout, &mut faults);
-    let (network, pool) = faults.require(network.zip(pool))?;
+    let network = faults.require(network)?;
     if intent.subnets_of(network.id).count() >= SUBNETS_MAX {
         let detail = format!(
             "network {} has {SUBNETS_MAX} subnets, which is the most",
@@ -50,21 +52,24 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
         );
         return Err(Problem::new(Code::Exhausted, detail));
     }
-    let subnet = Subnet {
+    Ok(put(Subnet {
         id: Id::generate(),
         tenant_id: network.tenant_id,
         network_id: network.id,
         name: request.name,
         cidr: request.cidr,
         gateway,
-        pool,
+        pools,
         handout: request.handout,
         created_at: Timestamp::now(),
-    };
-    Ok(Draft {
+    }))
+}
+
+fn put(subnet: Subnet) -> Draft<Subnet> {
+    Draft {
         writes: vec![Write::Put(Object::Subnet(Arc::new(subnet.clone())))],
         answer: subnet,
-    })
+    }
 }
 
 fn check_cidr(intent: &Intent, network: NetworkId, cidr: IpNet, faults: &mut Faults) {
@@ -106,21 +111,63 @@ fn check_host(faults: &mut Faults, field: &str, address: IpAddr, hosts: &Address
     }
 }
 
-/// The addresses to give out, or a fault.
-fn pool(request: &SubnetCreate, hosts: &AddressRange, faults: &mut Faults) -> Option<AddressRange> {
-    let first = request.pool_first.unwrap_or(hosts.first);
-    let last = request.pool_last.unwrap_or(hosts.last);
-    check_host(faults, "pool_first", first, hosts);
-    check_host(faults, "pool_last", last, hosts);
-    if !hosts.contains(first) || !hosts.contains(last) {
-        return None;
+/// No port may send from the gateway's address.
+fn check_pairs(
+    intent: &Intent,
+    network: Option<&Arc<Network>>,
+    (field, gateway): (&str, IpAddr),
+    faults: &mut Faults,
+) {
+    let pair = network.and_then(|it| intent.pairs_holding(it.id, gateway).next());
+    if let Some((prefix, port)) = pair {
+        let message = format!(
+            "the port {port} may send from {prefix}, which holds {gateway}; choose another"
+        );
+        faults.add(field, FieldCode::Duplicate, message);
     }
-    let pool = AddressRange::new(first, last).ok();
-    if pool.is_none() {
-        let message = format!("got {last}; expected one not before pool_first, {first}");
-        faults.add("pool_last", FieldCode::Inconsistent, message);
+}
+
+pub(super) fn update(
+    intent: &Intent,
+    id: SubnetId,
+    request: SubnetUpdate,
+) -> Outcome<Draft<Subnet>> {
+    let subnet = intent.subnets.get(&id);
+    let subnet = subnet.ok_or_else(|| Problem::not_found("subnet", id))?;
+    let mut faults = Faults::default();
+    let hosts = AddressRange::of_hosts(subnet.cidr);
+    let mut changed = Subnet::clone(subnet);
+    if let Some(gateway) = request.gateway {
+        check_host(&mut faults, "gateway", gateway, &hosts);
+        check_gateway(intent, subnet, gateway, &mut faults);
+        changed.gateway = gateway;
     }
-    pool
+    if let Some(pools) = &request.pools {
+        changed.pools = pool::joined(pools, &hosts, &mut faults);
+        pool::check_in_use(intent, subnet, &changed.pools, &mut faults);
+    }
+    handout::change(&mut changed.handout, request);
+    handout::check(changed.cidr, &changed.handout, &mut faults);
+    faults.check()?;
+    let nothing = changed == **subnet;
+    let mut draft = put(changed);
+    if nothing {
+        draft.writes.clear();
+    }
+    Ok(draft)
+}
+
+fn check_gateway(intent: &Intent, subnet: &Subnet, gateway: IpAddr, faults: &mut Faults) {
+    if gateway == subnet.gateway {
+        return;
+    }
+    let network = intent.networks.get(&subnet.network_id);
+    check_pairs(intent, network, ("gateway", gateway), faults);
+    let owner: Option<PortId> = intent.port_with_address(subnet.network_id, gateway);
+    if let Some(owner) = owner {
+        let message = format!("{gateway} is in use by the port {owner}; choose another");
+        faults.add("gateway", FieldCode::Duplicate, message);
+    }
 }
 
 pub(super) fn delete(intent: &Intent, id: SubnetId) -> Outcome<Draft<()>> {
@@ -131,9 +178,16 @@ pub(super) fn delete(intent: &Intent, id: SubnetId) -> Outcome<Draft<()>> {
         return Err(Problem::new(Code::InUse, detail));
     }
     Ok(Draft {
-        writes: vec![Write::Delete(Key::Subnet(id))],
+        writes: deletions(intent, subnet),
         answer: (),
     })
+}
+
+/// The subnet goes, and what is reserved of it.
+pub(super) fn deletions(intent: &Intent, subnet: &Subnet) -> Vec<Write> {
+    let mut writes = reservation::deletions(intent, subnet);
+    writes.push(Write::Delete(Key::Subnet(subnet.id)));
+    writes
 }
 
 #[cfg(test)]

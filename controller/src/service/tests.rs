@@ -1,5 +1,6 @@
 //! What must hold after every request, whatever was asked for.
 
+mod addresses;
 mod concurrent;
 mod ops;
 mod refused;
@@ -96,6 +97,33 @@ fn assert_endpoints_sound(intent: &Intent) {
     assert!(intent.endpoints().eq(endpoints));
 }
 
+/// No port may send as the gateway or as another port.
+fn assert_pairs_sound(intent: &Intent, port: &model::Port) {
+    for pair in &port.allowed {
+        for subnet in intent.subnets_of(port.network_id) {
+            assert!(
+                !pair.prefix.contains(&subnet.gateway),
+                "a pair with the gateway"
+            );
+        }
+        for other in intent
+            .ports_of(port.network_id)
+            .filter(|it| it.id != port.id)
+        {
+            let holds = |address: &std::net::IpAddr| pair.prefix.contains(address);
+            assert!(
+                !other.addresses.iter().any(holds),
+                "a pair with another's address"
+            );
+            assert_ne!(
+                Some(other.mac),
+                pair.mac,
+                "a pair with another's Ethernet address"
+            );
+        }
+    }
+}
+
 fn assert_ports_sound(intent: &Intent) {
     let (mut macs, mut addresses) = (BTreeSet::new(), BTreeSet::new());
     for port in intent.ports.values() {
@@ -105,6 +133,7 @@ fn assert_ports_sound(intent: &Intent) {
             macs.insert((network.id, port.mac)),
             "an Ethernet address twice"
         );
+        assert_pairs_sound(intent, port);
         for address in &port.addresses {
             assert!(addresses.insert((network.id, *address)), "an address twice");
             let subnet = intent.subnet_with(network.id, *address).unwrap();

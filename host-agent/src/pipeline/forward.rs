@@ -6,8 +6,10 @@
 //! In an overlay each frame is sent to the endpoint of the host it is for. One for everybody is
 //! copied here, once for each host that has the network and for no other.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use model::MacAddr;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_VIF, NETWORK, OUT_PORT};
@@ -23,6 +25,7 @@ pub(super) const TABLE: Table = Table {
 };
 
 const NEVER: u16 = 300;
+const SHARED: u16 = 250;
 const KNOWN: u16 = 200;
 const EVERYBODY: u16 = 100;
 
@@ -55,7 +58,58 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             Some(unicast(matching, towards(uplink, remote)?))
         }));
     }
+    shared(network, flows);
     flood(network, flows);
+}
+
+/// Frames for an Ethernet address that several ports may have go to all of these and to nobody else:
+/// which one has it at the moment is for them to know. Each takes what it has the address for.
+fn shared(network: &NetworkView, flows: &mut Vec<Flow>) {
+    let own: BTreeSet<MacAddr> = network.macs().collect();
+    for mac in network.virtual_macs().difference(&own) {
+        let locals = holders_here(network, *mac);
+        let abroad = holders_elsewhere(network, *mac);
+        let matching = NETWORK.is(network.number.get(), Match::new());
+        let matching = matching.eth_dst(mac.octets());
+        let from_vif = FROM.is(FROM_VIF, matching.clone());
+        let everywhere = locals.iter().cloned().chain(abroad).take(FLOOD_WAYS);
+        flows.push(TABLE.flow(SHARED, from_vif).actions(offers(everywhere)));
+        flows.push(TABLE.flow(KNOWN, matching).actions(offers(locals)));
+    }
+}
+
+/// Out to the ports here that may have this address.
+fn holders_here(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
+    let locals = network.locals.iter();
+    let holders = locals.filter(|local| local.virtual_macs().any(|it| it == mac));
+    let ways = holders.map(|local| via(local.port));
+    ways.take(FLOOD_WAYS).collect()
+}
+
+/// Out to the hosts of other ports that may: a tag takes one frame to all of them.
+fn holders_elsewhere(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
+    let remotes = network.remotes.iter();
+    let holders = remotes.filter(|remote| remote.virtual_macs.contains(&mac));
+    let hosts: BTreeSet<Option<IpAddr>> = holders.map(|remote| remote.endpoint).collect();
+    match network.uplink {
+        None => Vec::new(),
+        Some(Uplink {
+            port,
+            mark: Mark::Vlan(_),
+        }) => hosts.first().map(|_| via(port)).into_iter().collect(),
+        Some(uplink) => {
+            let ways = hosts.into_iter().filter_map(|host| way_to(uplink, host));
+            ways.collect()
+        }
+    }
+}
+
+/// Offers a frame to each of these; the next table keeps it from the one it came in by.
+fn offers(ways: impl IntoIterator<Item = Vec<Action>>) -> impl Iterator<Item = Action> {
+    ways.into_iter().flat_map(|way| {
+        let offer = Action::resubmit(count_and_output::TABLE.id);
+        way.into_iter().chain([offer])
+    })
 }
 
 fn unicast(matching: Match, way: Vec<Action>) -> Flow {
@@ -79,9 +133,14 @@ fn through(port: PortNo, endpoint: IpAddr) -> Vec<Action> {
 
 /// Out to the host of a port, if there is a way.
 fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Vec<Action>> {
+    way_to(uplink, remote.endpoint)
+}
+
+/// Out to a host, whose endpoint it takes in an overlay.
+fn way_to(uplink: Uplink, endpoint: Option<IpAddr>) -> Option<Vec<Action>> {
     match uplink.mark {
         Mark::Vlan(_) => Some(via(uplink.port)),
-        Mark::Vni(_) => Some(through(uplink.port, remote.endpoint?)),
+        Mark::Vni(_) => Some(through(uplink.port, endpoint?)),
     }
 }
 
@@ -109,10 +168,7 @@ fn flood(network: &NetworkView, flows: &mut Vec<Flow>) {
         let matching = NETWORK.is(network.number.get(), Match::new());
         let matching = FLOOD_PART.is(part, matching);
         let matching = matching.masked(Field::EthDst, MULTICAST, MULTICAST);
-        let offers = ways.iter().cloned().flat_map(|way| {
-            let offer = Action::resubmit(count_and_output::TABLE.id);
-            way.into_iter().chain([offer])
-        });
+        let offers = offers(ways.iter().cloned());
         let mut flow = TABLE.flow(EVERYBODY, matching).actions(offers);
         if parts.peek().is_some() {
             let rest = [FLOOD_PART.set(part + 1), Action::resubmit(TABLE.id)];

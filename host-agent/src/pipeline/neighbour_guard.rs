@@ -2,12 +2,14 @@
 //!
 //! Sources were checked before; here it is what neighbour discovery says *inside* (RFC 4861 §4).
 
-use std::net::Ipv6Addr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 
+use model::{MacAddr, SpoofGuard};
 use openflow::protocol::{ND_ADVERT, ND_SOLICIT};
 use openflow::{Field, Flow, Match};
 
-use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent};
+use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, link_local};
 
 pub(super) const TABLE: Table = Table {
     id: 12,
@@ -19,6 +21,7 @@ pub(super) const TABLE: Table = Table {
 };
 
 const NEVER: u16 = 300;
+const GATEWAY: u16 = 250;
 const OWN: u16 = 200;
 const FOREIGN: u16 = 100;
 
@@ -72,7 +75,13 @@ fn out_of_sight() -> impl Iterator<Item = Match> {
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for port in &network.locals {
-        port_flows(port, flows);
+        match port.spoof_guard {
+            SpoofGuard::On => {
+                port_flows(port, flows);
+                pair_flows(port, flows);
+            }
+            SpoofGuard::Off => unguarded_flows(network, port, flows),
+        }
     }
 }
 
@@ -89,6 +98,50 @@ fn port_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
             let advert = neighbour(port, ND_ADVERT).exact(Field::NdTarget, *address);
             allow(advert.exact(Field::NdTll, link_layer));
         }
+    }
+}
+
+/// The same for what a port may send from besides, with the Ethernet address of each pair.
+fn pair_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+    let has_own = port.ipv6().next().is_some();
+    let mut solicits: BTreeSet<[u8; 6]> = BTreeSet::new();
+    for (prefix, mac) in port.ipv6_pairs() {
+        for link_layer in [mac.octets(), NO_OPTION] {
+            solicits.insert(link_layer);
+            let (address, mask) = (prefix.network(), prefix.netmask());
+            let advert = neighbour(port, ND_ADVERT).masked(Field::NdTarget, address, mask);
+            let advert = advert.exact(Field::NdTll, link_layer);
+            flows.push(TABLE.flow(OWN, advert).goto(count_sent::TABLE.id));
+        }
+    }
+    if has_own {
+        // These may be solicited from already.
+        solicits.remove(&port.mac.octets());
+        solicits.remove(&NO_OPTION);
+    }
+    flows.extend(solicits.into_iter().map(|link_layer| {
+        let solicit = neighbour(port, ND_SOLICIT).exact(Field::NdSll, link_layer);
+        TABLE.flow(OWN, solicit).goto(count_sent::TABLE.id)
+    }));
+}
+
+/// Any neighbour but the gateway.
+fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>) {
+    let gateway = MacAddr::gateway(network.number);
+    let of_gateway = network.gateways.iter().filter_map(|address| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    });
+    let targets = of_gateway.chain([link_local(gateway)]);
+    let mut refused: Vec<Match> = targets
+        .map(|target| neighbour(port, ND_ADVERT).exact(Field::NdTarget, target))
+        .collect();
+    refused.push(neighbour(port, ND_ADVERT).exact(Field::NdTll, gateway.octets()));
+    refused.push(neighbour(port, ND_SOLICIT).exact(Field::NdSll, gateway.octets()));
+    flows.extend(refused.into_iter().map(|it| TABLE.flow(GATEWAY, it)));
+    for kind in [ND_SOLICIT, ND_ADVERT] {
+        let flow = TABLE.flow(OWN, neighbour(port, kind));
+        flows.push(flow.goto(count_sent::TABLE.id));
     }
 }
 

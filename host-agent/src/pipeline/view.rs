@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use model::{MacAddr, NetworkNumber, VlanId, Vni};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use model::{AddressPair, MacAddr, NetworkNumber, SpoofGuard, VlanId, Vni};
 use openflow::PortNo;
 
 /// A network as this host's switch must know it.
@@ -45,10 +46,14 @@ pub enum Mark {
 pub struct LocalPort {
     /// Its number in the switch.
     pub port: PortNo,
-    /// The only Ethernet address it may send from.
+    /// Its Ethernet address.
     pub mac: MacAddr,
-    /// The only IP addresses it may send from.
+    /// Its IP addresses.
     pub addresses: Arc<[IpAddr]>,
+    /// What it may send from besides these.
+    pub allowed: Arc<[AddressPair]>,
+    /// Whether it may send from nothing else.
+    pub spoof_guard: SpoofGuard,
 }
 
 /// A port of the network on another host.
@@ -58,6 +63,8 @@ pub struct RemotePort {
     pub mac: MacAddr,
     /// Its IP addresses.
     pub addresses: Arc<[IpAddr]>,
+    /// Ethernet addresses that it may share with other ports.
+    pub virtual_macs: Arc<[MacAddr]>,
     /// Where its host is reached, if the network is an overlay.
     pub endpoint: Option<IpAddr>,
 }
@@ -94,6 +101,20 @@ impl NetworkView {
         locals.chain(remotes).chain([gateway])
     }
 
+    /// The Ethernet addresses that are one port's each.
+    pub(super) fn macs(&self) -> impl Iterator<Item = MacAddr> {
+        let remotes = self.remotes.iter().map(|remote| remote.mac);
+        let locals = self.locals.iter().map(|local| local.mac);
+        locals.chain(remotes)
+    }
+
+    /// The Ethernet addresses that several ports may have.
+    pub(super) fn virtual_macs(&self) -> BTreeSet<MacAddr> {
+        let remotes = self.remotes.iter().flat_map(|it| it.virtual_macs.iter());
+        let locals = self.locals.iter().flat_map(LocalPort::virtual_macs);
+        locals.chain(remotes.copied()).collect()
+    }
+
     /// About how many flows it takes, to save growing the list step by step.
     pub(super) fn flow_estimate(&self) -> usize {
         8 + self.locals.len() * 13 + self.remotes.len() * 2
@@ -119,6 +140,28 @@ impl LocalPort {
     /// when it was given no IPv6 address.
     pub(super) fn ipv6(&self) -> impl Iterator<Item = Ipv6Addr> {
         ipv6(&self.addresses, self.mac)
+    }
+
+    /// The IPv4 prefixes of its pairs, each with the Ethernet address to send from.
+    pub(super) fn ipv4_pairs(&self) -> impl Iterator<Item = (Ipv4Net, MacAddr)> {
+        self.allowed.iter().filter_map(|pair| match pair.prefix {
+            IpNet::V4(prefix) => Some((prefix, pair.mac.unwrap_or(self.mac))),
+            IpNet::V6(_) => None,
+        })
+    }
+
+    /// The same for IPv6.
+    pub(super) fn ipv6_pairs(&self) -> impl Iterator<Item = (Ipv6Net, MacAddr)> {
+        self.allowed.iter().filter_map(|pair| match pair.prefix {
+            IpNet::V6(prefix) => Some((prefix, pair.mac.unwrap_or(self.mac))),
+            IpNet::V4(_) => None,
+        })
+    }
+
+    /// The Ethernet addresses of its pairs that are not its own.
+    pub(super) fn virtual_macs(&self) -> impl Iterator<Item = MacAddr> {
+        let macs = self.allowed.iter().filter_map(|pair| pair.mac);
+        macs.filter(|mac| *mac != self.mac)
     }
 }
 

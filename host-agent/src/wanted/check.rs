@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::plan::{
-    PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
+    PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
-use model::{MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
+use model::report::ItemFailure;
+use model::{AddressPair, MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
 
 use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
-use crate::pipeline::RemotePort;
+use crate::pipeline::{RemotePort, link_local};
 
 /// Why an item is not carried out.
 type Refused = String;
@@ -124,6 +125,8 @@ impl Wanted {
             network: item.network_id,
             mac: item.mac,
             addresses: item.addresses.clone().into(),
+            allowed: item.allowed.clone().into(),
+            spoof_guard: item.spoof_guard,
             hostname: item.hostname.clone(),
         };
         self.ports.insert(item.id, port);
@@ -140,6 +143,7 @@ impl Wanted {
         Ok(RemotePort {
             mac: item.mac,
             addresses: item.addresses.clone().into(),
+            virtual_macs: item.virtual_macs.clone().into(),
             endpoint,
         })
     }
@@ -185,6 +189,47 @@ impl Wanted {
         let addresses = addresses.iter().map(|address| (network, *address));
         claims.addresses.extend(addresses);
         Ok(())
+    }
+}
+
+/// What ports may send from besides their own addresses.
+impl Wanted {
+    /// The controller gives no port a pair that would let it speak as another or as the gateway.
+    /// Should a plan hold one all the same, the port goes without it, and that is reported.
+    pub(super) fn drop_foreign_pairs(&mut self, claims: &Claims) {
+        for (id, port) in &mut self.ports {
+            let Some(network) = self.networks.get(&port.network) else {
+                continue;
+            };
+            let foreign = |pair: &&AddressPair| claims.is_foreign(pair, port, network);
+            let Some(first) = port.allowed.iter().find(foreign) else {
+                continue;
+            };
+            self.failures.push(ItemFailure {
+                key: PlanKey::Port(*id),
+                reason: format!("it may not send from {first}, which is another's"),
+            });
+            let kept = port.allowed.iter().filter(|pair| !foreign(pair)).copied();
+            port.allowed = kept.collect();
+        }
+    }
+}
+
+impl Claims {
+    fn is_foreign(&self, pair: &AddressPair, port: &WantedPort, network: &WantedNetwork) -> bool {
+        let id = port.network;
+        let foreign_mac = |mac: &MacAddr| {
+            *mac == MacAddr::gateway(network.number)
+                || *mac != port.mac && self.macs.contains(&(id, *mac))
+        };
+        let (first, last) = (pair.prefix.network(), pair.prefix.broadcast());
+        let mut claimed = self.addresses.range((id, first)..=(id, last));
+        let link_local = |mac| IpAddr::V6(link_local(mac));
+        let gateways = network.subnets.iter().map(|subnet| subnet.gateway);
+        let mut gateways = gateways.chain([link_local(MacAddr::gateway(network.number))]);
+        pair.mac.as_ref().is_some_and(foreign_mac)
+            || claimed.any(|(_, address)| !port.addresses.contains(address))
+            || gateways.any(|it| pair.prefix.contains(&it) && !port.addresses.contains(&it))
     }
 }
 

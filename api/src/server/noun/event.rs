@@ -15,6 +15,7 @@ const KINDS: Kind = Kind::Word(&[
     "port-bound",
     "item-failed",
     "remark",
+    "spoof-guard",
 ]);
 
 impl Listed for Event {
@@ -44,5 +45,6 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::PortBound => "port-bound",
         EventKind::ItemFailed => "item-failed",
         EventKind::Remark => "remark",
+        EventKind::SpoofGuard => "spoof-guard",
     }
 }

@@ -2,20 +2,18 @@
 
 use std::future::Future;
 
-use model::{Name, PortState};
+use model::{Name, Port, PortState, SpoofGuard};
 use uuid::Uuid;
 
-use super::{Listed, Made, Shown, field};
+use super::{Changed, Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
-use crate::request::PortCreate;
+use crate::request::{AddressesUpdate, AllowedUpdate, PortCreate, PortUpdate};
 use crate::resource::PortView;
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
 
-/// The most addresses of one port.
-const MAX_ADDRESSES: usize = 64;
-
 const STATES: Kind = Kind::Word(&["down", "building", "active"]);
+const GUARDS: Kind = Kind::Word(&["on", "off"]);
 
 impl Listed for PortView {
     type Held = Self;
@@ -39,6 +37,10 @@ impl Listed for PortView {
         }),
         field("instance_id", Kind::Id, |it| {
             Key::of(it.port.instance_id, |id| Key::Id(id.uuid()))
+        }),
+        field("spoof_guard", GUARDS, |it| match it.port.spoof_guard {
+            SpoofGuard::On => Key::text("on"),
+            SpoofGuard::Off => Key::text("off"),
         }),
         field("created_at", Kind::Time, |it| Key::Time(it.port.created_at)),
         field("status.state", STATES, |it| match it.status.state {
@@ -64,13 +66,17 @@ impl Made for PortView {
         let network_id = fields.required("network_id");
         let name = fields.optional("name");
         let mac = fields.optional("mac");
-        let addresses = fields.list("addresses", MAX_ADDRESSES);
+        let addresses = fields.list("addresses", Port::ADDRESSES_MAX);
+        let allowed = fields.list("allowed", Port::ALLOWED_MAX);
+        let spoof_guard = fields.optional("spoof_guard");
         let host_id = fields.optional("host_id");
         Some(PortCreate {
             network_id: network_id?,
             name,
             mac,
             addresses,
+            allowed: allowed.unwrap_or_default(),
+            spoof_guard,
             host_id,
         })
     }
@@ -89,5 +95,35 @@ impl Made for PortView {
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.port_delete(caller, id.into())
+    }
+}
+
+impl Changed for PortView {
+    fn read_update(fields: &mut Fields) -> PortUpdate {
+        let (addresses, pairs) = (Port::ADDRESSES_MAX, Port::ALLOWED_MAX);
+        PortUpdate {
+            addresses: AddressesUpdate {
+                whole: fields.list("addresses", addresses),
+                add: fields.list("add_addresses", addresses).unwrap_or_default(),
+                remove: fields
+                    .list("remove_addresses", addresses)
+                    .unwrap_or_default(),
+            },
+            allowed: AllowedUpdate {
+                whole: fields.list("allowed", pairs),
+                add: fields.list("add_allowed", pairs).unwrap_or_default(),
+                remove: fields.list("remove_allowed", pairs).unwrap_or_default(),
+            },
+            spoof_guard: fields.optional("spoof_guard"),
+        }
+    }
+
+    fn update(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+        request: PortUpdate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.port_update(caller, id.into(), request)
     }
 }

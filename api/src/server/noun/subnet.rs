@@ -6,11 +6,12 @@ use std::sync::Arc;
 use model::{DomainName, Handout, Name, Subnet};
 use uuid::Uuid;
 
-use super::{Listed, Made, Shown, field};
+use super::{Changed, Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
-use crate::request::SubnetCreate;
+use crate::request::{SubnetCreate, SubnetUpdate};
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
+use crate::server::value::Lease;
 
 impl Listed for Subnet {
     type Held = Arc<Self>;
@@ -25,6 +26,12 @@ impl Listed for Subnet {
         field("cidr", Kind::Prefix, |it| Key::Prefix(it.cidr)),
         field("gateway", Kind::Address, |it| Key::Address(it.gateway)),
         field("dhcp", Kind::Flag, |it| Key::Flag(it.handout.dhcp)),
+        field("lease_seconds", Kind::Number, |it| {
+            Key::Number(it.handout.lease_seconds.into())
+        }),
+        field("dns_names", Kind::Flag, |it| {
+            Key::Flag(it.handout.dns_names)
+        }),
         field("domain", Kind::Text, |it| {
             let domain = it.handout.domain.as_ref();
             Key::of(domain.map(DomainName::as_str), Key::text)
@@ -49,16 +56,14 @@ impl Made for Subnet {
         let name = fields.optional("name");
         let cidr = fields.required("cidr");
         let gateway = fields.optional("gateway");
-        let pool_first = fields.optional("pool_first");
-        let pool_last = fields.optional("pool_last");
+        let pools = fields.list("pools", Subnet::POOLS_MAX);
         let handout = handout(fields);
         Some(SubnetCreate {
             network_id: network_id?,
             name,
             cidr: cidr?,
             gateway,
-            pool_first,
-            pool_last,
+            pools,
             handout,
         })
     }
@@ -80,15 +85,46 @@ impl Made for Subnet {
     }
 }
 
+impl Changed for Subnet {
+    fn read_update(fields: &mut Fields) -> SubnetUpdate {
+        SubnetUpdate {
+            gateway: fields.optional("gateway"),
+            pools: fields.list("pools", Self::POOLS_MAX),
+            dhcp: fields.optional("dhcp"),
+            dns: fields.list("dns", Handout::DNS_MAX),
+            domain: fields.removable("domain"),
+            routes: fields.list("routes", Handout::ROUTES_MAX),
+            lease_seconds: fields.optional::<Lease>("lease_seconds").map(|it| it.0),
+            dns_names: fields.optional("dns_names"),
+            dns_forward: fields.list("dns_forward", Handout::DNS_FORWARD_MAX),
+        }
+    }
+
+    fn update(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+        request: SubnetUpdate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.subnet_update(caller, id.into(), request)
+    }
+}
+
 fn handout(fields: &mut Fields) -> Handout {
     let dns = fields.list("dns", Handout::DNS_MAX);
     let dhcp = fields.optional("dhcp");
     let domain = fields.optional("domain");
     let routes = fields.list("routes", Handout::ROUTES_MAX);
+    let lease = fields.optional::<Lease>("lease_seconds");
+    let dns_names = fields.optional("dns_names");
+    let dns_forward = fields.list("dns_forward", Handout::DNS_FORWARD_MAX);
     Handout {
         dhcp: dhcp.unwrap_or(Handout::default().dhcp),
         dns: dns.unwrap_or_default(),
         domain,
         routes: routes.unwrap_or_default(),
+        lease_seconds: lease.map_or(Handout::default().lease_seconds, |it| it.0),
+        dns_names: dns_names.unwrap_or_default(),
+        dns_forward: dns_forward.unwrap_or_default(),
     }
 }

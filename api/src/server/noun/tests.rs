@@ -1,9 +1,11 @@
 //! Every field of every creation, given every kind of wrong value; and lists against their JSON.
 
+mod updates;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{EventKind, Network, PhysicalNetwork, Subnet, Tenant};
+use model::{EventKind, Network, PhysicalNetwork, Reservation, Subnet, Tenant};
 use serde_json::{Value, json};
 
 use super::*;
@@ -35,6 +37,11 @@ enum Kind {
     Flag,
     Domain,
     Routes,
+    Range,
+    Ranges,
+    Pairs,
+    Guard,
+    Lease,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -94,7 +101,8 @@ fn creations() -> Vec<Creation> {
             path: "/v1/subnets",
             valid: json!({
                 "network_id": ID, "name": "web", "cidr": "10.0.0.0/24", "gateway": "10.0.0.1",
-                "pool_first": "10.0.0.10", "pool_last": "10.0.0.20", "dhcp": false,
+                "pools": ["10.0.0.10-10.0.0.20", "10.0.0.30"], "dhcp": false,
+                "lease_seconds": 600, "dns_names": true, "dns_forward": ["9.9.9.9"],
                 "dns": ["10.0.0.2", "fd00::2"], "domain": "web.example",
                 "routes": ["10.9.0.0/16 via 10.0.0.7"],
             }),
@@ -103,8 +111,10 @@ fn creations() -> Vec<Creation> {
                 ("name", Optional, Kind::Name),
                 ("cidr", Required, Kind::Cidr),
                 ("gateway", Optional, Kind::Address),
-                ("pool_first", Optional, Kind::Address),
-                ("pool_last", Optional, Kind::Address),
+                ("pools", Optional, Kind::Ranges),
+                ("lease_seconds", Optional, Kind::Lease),
+                ("dns_names", Optional, Kind::Flag),
+                ("dns_forward", Optional, Kind::Addresses),
                 ("dhcp", Optional, Kind::Flag),
                 ("dns", Optional, Kind::Addresses),
                 ("domain", Optional, Kind::Domain),
@@ -116,13 +126,25 @@ fn creations() -> Vec<Creation> {
             valid: json!({
                 "network_id": ID, "name": "web", "mac": "fa:16:3e:00:12:34",
                 "addresses": ["10.0.0.5", "fd00::5"], "host_id": ID,
+                "allowed": ["10.0.0.50@00:00:5e:00:01:32"], "spoof_guard": "off",
             }),
             fields: &[
                 ("network_id", Required, Kind::Id),
                 ("name", Optional, Kind::Name),
                 ("mac", Optional, Kind::Mac),
                 ("addresses", Optional, Kind::Addresses),
+                ("allowed", Optional, Kind::Pairs),
+                ("spoof_guard", Optional, Kind::Guard),
                 ("host_id", Optional, Kind::Id),
+            ],
+        },
+        Creation {
+            path: "/v1/reservations",
+            valid: json!({ "network_id": ID, "name": "kept", "addresses": "10.0.0.5-10.0.0.9" }),
+            fields: &[
+                ("network_id", Required, Kind::Id),
+                ("name", Optional, Kind::Name),
+                ("addresses", Required, Kind::Range),
             ],
         },
         Creation {
@@ -146,11 +168,11 @@ impl Kind {
     /// Values of another type.
     fn of_wrong_type(self) -> Vec<Value> {
         match self {
-            Self::Mtu | Self::Vlan | Self::Vni => {
+            Self::Mtu | Self::Vlan | Self::Vni | Self::Lease => {
                 vec![json!("101"), json!(true), json!([101]), json!({})]
             }
             Self::Flag => vec![json!(1), json!("true"), json!([true]), json!({})],
-            Self::Addresses | Self::Ids | Self::Routes => {
+            Self::Addresses | Self::Ids | Self::Routes | Self::Ranges | Self::Pairs => {
                 vec![
                     json!("x"),
                     json!(1),
@@ -221,6 +243,19 @@ impl Kind {
             Self::Addresses => vec![json!(["10.0.0.256"]), json!(vec!["10.0.0.1"; 65])],
             Self::Ids => vec![json!(["acme"]), json!(vec![ID; 33])],
             Self::Flag => Vec::new(),
+            Self::Range => vec![json!(""), json!("10.0.0.9-10.0.0.1"), json!(long)],
+            Self::Ranges => vec![
+                json!(["10.0.0.9-10.0.0.1"]),
+                json!(["10.0.0.1-fd00::1"]),
+                json!(vec!["10.0.0.1"; 17]),
+            ],
+            Self::Pairs => vec![
+                json!(["10.0.0.1/24"]),
+                json!(["10.0.0.1@ff:ff:ff:ff:ff:ff"]),
+                json!(vec!["10.0.0.1"; 17]),
+            ],
+            Self::Guard => vec![json!(""), json!("On"), json!(long)],
+            Self::Lease => vec![json!(0), json!(59), json!(2_592_001), json!(60.5)],
             Self::Domain => vec![json!(""), json!("a..b"), json!("-a"), json!(long)],
             Self::Routes => vec![
                 json!(["10.9.0.0/16"]),
@@ -234,8 +269,13 @@ impl Kind {
 
 /// Sends `body`, which must be refused for `field` alone with `code`, and change nothing.
 async fn refused(path: &str, body: &Value, field: &str, code: &str) {
+    refused_by(("POST", path), body, field, code).await;
+}
+
+/// The same for any method.
+async fn refused_by((method, path): (&str, &str), body: &Value, field: &str, code: &str) {
     let pool: Arc<TestPool> = Arc::default();
-    let answer = ask(&pool, request("POST", path, body.to_string())).await;
+    let answer = ask(&pool, request(method, path, body.to_string())).await;
     let shown = format!("{path} {body}: {}", answer.json);
     assert_eq!(answer.status, 422, "{shown}");
     assert_eq!(answer.json["code"], "invalid_fields", "{shown}");
@@ -424,6 +464,8 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<PhysicalNetwork>(&test_pool::physical_network("a"));
     assert_fields_match_json::<Network>(&test_pool::network("a", 7));
     assert_fields_match_json::<Subnet>(&test_pool::subnet("10.0.0.0/24"));
+    let kept = "10.0.0.5-10.0.0.9".parse().unwrap();
+    assert_fields_match_json::<Reservation>(&test_pool::reservation(kept));
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
@@ -436,6 +478,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::PortBound,
         EventKind::ItemFailed,
         EventKind::Remark,
+        EventKind::SpoofGuard,
     ] {
         assert_fields_match_json(&test_pool::event(3, kind));
     }

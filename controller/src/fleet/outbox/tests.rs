@@ -12,6 +12,10 @@ use crate::service::tests::{ops, run};
 /// The largest instance and the largest port that the checks let through.
 fn largest() -> [PlanItem; 2] {
     let address: std::net::IpAddr = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
+    let pair = model::AddressPair {
+        prefix: address.into(),
+        mac: Some(MacAddr::local(u64::MAX)),
+    };
     let interface = PlannedInterface {
         port_id: Id::generate(),
         mac: MacAddr::local(u64::MAX),
@@ -30,6 +34,8 @@ fn largest() -> [PlanItem; 2] {
         network_id: Id::generate(),
         mac: MacAddr::local(u64::MAX),
         addresses: vec![address; 8],
+        allowed: vec![pair; model::Port::ALLOWED_MAX],
+        spoof_guard: model::SpoofGuard::Off,
         hostname: Some("a".repeat(63).parse().unwrap()),
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]
@@ -78,7 +84,29 @@ fn no_item_is_larger_than_estimated() {
         mtu: u16::MAX,
         endpoint: None,
     });
-    for item in [instance, port, scattered] {
+    let subnet = model::plan::PlannedSubnet {
+        cidr: "2001:db8:ffff:ffff::/64".parse().unwrap(),
+        gateway: "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap(),
+        handout: model::Handout {
+            dns: vec!["2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap(); 8],
+            domain: Some(vec!["a".repeat(62); 4].join(".").parse().unwrap()),
+            routes: vec!["255.255.255.255/32 via 255.255.255.255".parse().unwrap(); 16],
+            dns_forward: vec!["2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap(); 4],
+            ..model::Handout::default()
+        },
+    };
+    let network = PlanItem::Network(model::plan::PlannedNetwork {
+        id: Id::generate(),
+        tenant_id: Id::generate(),
+        number: u32::MAX.try_into().unwrap(),
+        segment: model::Segment::Geneve {
+            physical_network_id: Id::generate(),
+            vni: model::Vni::MAX,
+        },
+        mtu: u16::MAX,
+        subnets: vec![subnet; 8],
+    });
+    for item in [instance, port, scattered, network] {
         let bytes = serde_json::to_vec(&item).unwrap().len();
         assert!(
             bytes <= estimated_bytes(&item),

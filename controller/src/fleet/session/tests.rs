@@ -126,8 +126,7 @@ impl Lab {
             name: None,
             cidr: "10.0.0.0/16".parse().unwrap(),
             gateway: None,
-            pool_first: None,
-            pool_last: None,
+            pools: None,
             handout: Handout::default(),
         };
         service.subnet_create(caller(), subnet).await.unwrap();
@@ -140,6 +139,8 @@ impl Lab {
             name: None,
             mac: None,
             addresses: None,
+            allowed: Vec::new(),
+            spoof_guard: None,
             host_id,
         };
         self.service.port_create(caller(), port).await.unwrap().port

@@ -2,7 +2,8 @@
 
 use api::backend::Outcome;
 use api::request::{
-    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
+    AddressesUpdate, AllowedUpdate, InstanceCreate, NetworkCreate, NetworkKind,
+    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, SubnetCreate, SubnetUpdate,
     TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role};
@@ -10,7 +11,9 @@ use proptest::prelude::*;
 
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
-use crate::service::{host, instance, network, physical_network, port, subnet, tenant};
+use crate::service::{
+    host, instance, network, physical_network, port, reservation, subnet, tenant,
+};
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -65,6 +68,24 @@ pub(crate) enum Op {
         port: u8,
         host: u8,
     },
+    /// Another gateway, and pools up to this address.
+    SubnetUpdate {
+        subnet: u8,
+        gateway: Option<u8>,
+        last: Option<u8>,
+    },
+    Reservation {
+        network: u8,
+        first: u8,
+        count: u8,
+    },
+    /// Other addresses, and pairs, with a virtual Ethernet address if there is one.
+    PortUpdate {
+        port: u8,
+        last: Option<u8>,
+        allowed: Vec<(u8, u8)>,
+        mac: Option<u8>,
+    },
     Delete {
         noun: Noun,
         index: u8,
@@ -112,6 +133,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::PhysicalNetwork),
         1 => Just(Noun::Network),
         1 => Just(Noun::Subnet),
+        1 => Just(Noun::Reservation),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -132,6 +154,12 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
         4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
+        2 => (n(), maybe(), maybe())
+            .prop_map(|(subnet, gateway, last)| Op::SubnetUpdate { subnet, gateway, last }),
+        2 => (n(), 0..9u8, 0..4u8)
+            .prop_map(|(network, first, count)| Op::Reservation { network, first, count }),
+        4 => (n(), maybe(), proptest::collection::vec((0..16u8, 28..33u8), 0..3), maybe())
+            .prop_map(|(port, last, allowed, mac)| Op::PortUpdate { port, last, allowed, mac }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
 }
@@ -280,8 +308,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 name: None,
                 cidr,
                 gateway: gateway.and_then(|it| cidr.hosts().nth(it.into())),
-                pool_first: None,
-                pool_last: None,
+                pools: None,
                 handout: Handout::default(),
             };
             subnet::create(intent, request).map(|draft| draft.writes)
@@ -298,11 +325,74 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 name: it.map(|it| name("v", it)),
                 mac: mac.map(|it| MacAddr::local(it.into())),
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
+                allowed: Vec::new(),
+                spoof_guard: None,
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
             port::create(intent, request).map(|draft| draft.writes)
         }
+        Op::SubnetUpdate { .. } | Op::Reservation { .. } | Op::PortUpdate { .. } => {
+            decide_of_addresses(intent, op)
+        }
         op => decide_of_instance(intent, op),
+    }
+}
+
+fn decide_of_addresses(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
+    let address = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
+    match op {
+        Op::SubnetUpdate {
+            subnet,
+            gateway,
+            last,
+        } => {
+            let request = SubnetUpdate {
+                gateway: gateway.map(address),
+                pools: last
+                    .map(|last| vec![format!("10.0.0.1-10.0.0.{}", last + 1).parse().unwrap()]),
+                ..SubnetUpdate::default()
+            };
+            let subnet = id(intent, Noun::Subnet, subnet);
+            subnet::update(intent, subnet, request).map(|draft| draft.writes)
+        }
+        Op::Reservation {
+            network,
+            first,
+            count,
+        } => {
+            let range = format!("10.0.0.{first}-10.0.0.{}", first + count);
+            let request = ReservationCreate {
+                network_id: id(intent, Noun::Network, network),
+                name: None,
+                addresses: range.parse().unwrap(),
+            };
+            reservation::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::PortUpdate {
+            port,
+            last,
+            allowed,
+            mac,
+        } => {
+            let pair = |(last, length)| model::AddressPair {
+                prefix: ipnet::IpNet::new(address(last), length).unwrap().trunc(),
+                mac: mac.map(|it| MacAddr::local(it.into())),
+            };
+            let request = PortUpdate {
+                addresses: AddressesUpdate {
+                    whole: last.map(|last| vec![address(last)]),
+                    ..AddressesUpdate::default()
+                },
+                allowed: AllowedUpdate {
+                    whole: Some(allowed.into_iter().map(pair).collect()),
+                    ..AllowedUpdate::default()
+                },
+                spoof_guard: None,
+            };
+            let port = id(intent, Noun::Port, port);
+            port::update(intent, port, request).map(|draft| draft.writes)
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -337,6 +427,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::PhysicalNetwork(id) => physical_network::delete(intent, id),
         Key::Network(id) => network::delete(intent, id),
         Key::Subnet(id) => subnet::delete(intent, id),
+        Key::Reservation(id) => reservation::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),

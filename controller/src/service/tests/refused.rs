@@ -19,12 +19,12 @@ use crate::store::Store;
 use api::token::TokenDigest;
 
 /// A controller with two tenants that have a network and a subnet each.
-struct World {
-    service: Service,
+pub(super) struct World {
+    pub(super) service: Service,
     folder: tempfile::TempDir,
     tenants: Vec<TenantId>,
-    networks: Vec<Network>,
-    subnets: Vec<Subnet>,
+    pub(super) networks: Vec<Network>,
+    pub(super) subnets: Vec<Subnet>,
     private: PhysicalNetworkId,
     management: PhysicalNetworkId,
     host: HostId,
@@ -45,7 +45,7 @@ pub(super) fn caller() -> Caller {
 }
 
 /// A request as its JSON has it.
-fn request<T: DeserializeOwned>(json: Value) -> T {
+pub(super) fn request<T: DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).unwrap()
 }
 
@@ -61,7 +61,7 @@ fn physical(name: &str, role: Role, vlans: Option<&str>) -> Value {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let service = start(folder.path());
         let private = request(physical("private", Role::Private, Some("100-109")));
@@ -107,9 +107,14 @@ impl World {
     }
 
     /// What must not change when a request is refused: memory, and the store.
-    fn state(&self) -> (Arc<Intent>, u64) {
+    pub(super) fn state(&self) -> (Arc<Intent>, u64) {
         let store = Store::open(&self.folder.path().join("bulkhead.db")).unwrap();
         (self.service.intent(), store.last_revision().unwrap())
+    }
+
+    /// Ends the controller; its store stays.
+    pub(super) fn into_folder(self) -> tempfile::TempDir {
+        self.folder
     }
 
     /// Asks for the object with each of these members changed, and expects just these faults.
@@ -227,10 +232,10 @@ async fn subnets_that_do_not_fit_are_refused() {
         (json!({"gateway": "10.1.1.1"}), "gateway out_of_range"),
         (json!({"gateway": "10.1.0.255"}), "gateway out_of_range"),
         (json!({"gateway": "fd00::1"}), "gateway out_of_range"),
-        (json!({"pool_first": "10.1.1.1"}), "pool_first out_of_range"),
+        (json!({"pools": ["10.1.1.1"]}), "pools[0] out_of_range"),
         (
-            json!({"pool_first": "10.1.0.9", "pool_last": "10.1.0.8"}),
-            "pool_last inconsistent",
+            json!({"pools": ["10.1.0.5-10.1.0.9", "10.1.0.9"]}),
+            "pools[1] duplicate",
         ),
         (json!({"dns": ["0.0.0.0"]}), "dns[0] out_of_range"),
         (json!({"dns": ["ff02::1"]}), "dns[0] out_of_range"),
