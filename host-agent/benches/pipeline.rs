@@ -29,12 +29,15 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
                 port: PortNo(n),
                 mac: mac(n),
                 addresses: address(n),
+                allowed: [].into(),
+                spoof_guard: model::SpoofGuard::On,
             })
             .collect(),
         remotes: (locals + 1..=locals + remotes)
             .map(|n| RemotePort {
                 mac: mac(n),
                 addresses: address(n),
+                virtual_macs: [].into(),
                 endpoint: None,
             })
             .collect(),

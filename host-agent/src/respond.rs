@@ -33,11 +33,6 @@ use model::{DomainName, MacAddr};
 
 pub use router_advert::advertise;
 
-/// How long an address is given out for, in seconds. Addresses never change, so a lease need only
-/// be short enough for other changes to arrive with its renewal, and long enough to outlast an
-/// agent that is away.
-pub const LEASE_SECONDS: u32 = 24 * 3600;
-
 /// What a frame asks for: the flow that sent it here knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Question {
@@ -128,12 +123,12 @@ impl<'a> PortConfig<'a> {
         })
     }
 
-    /// The IPv6 addresses of subnets with DHCP.
-    fn ipv6_leases(&self) -> impl Iterator<Item = Ipv6Addr> {
+    /// The IPv6 addresses of subnets with DHCP, and for how many seconds each is given out.
+    fn ipv6_leases(&self) -> impl Iterator<Item = (Ipv6Addr, u32)> {
         self.addresses.iter().filter_map(|address| match address {
             IpAddr::V6(it) => {
-                let subnet = self.subnet_of(*address)?;
-                subnet.handout.dhcp.then_some(*it)
+                let handout = &self.subnet_of(*address)?.handout;
+                handout.dhcp.then_some((*it, handout.lease_seconds))
             }
             IpAddr::V4(_) => None,
         })

@@ -100,12 +100,32 @@ impl Known {
     /// What tells every port of its router.
     fn advertisements(&self) -> Vec<PacketOut> {
         let numbers = self.ports.keys();
-        let all = numbers.filter_map(|number| {
-            let (port, network) = self.port(*number)?;
-            let frame = respond::advertise(&config(port, network))?;
-            Some(packet_out(network, *number, frame))
-        });
-        all.collect()
+        numbers.filter_map(|it| self.advertisement(*it)).collect()
+    }
+
+    /// The same for those ports only that would have been told something else before.
+    fn news(&self, before: &Self) -> Vec<PacketOut> {
+        let numbers = self.ports.keys();
+        let changed = numbers.filter(|number| !self.says_the_same(before, **number));
+        changed.filter_map(|it| self.advertisement(*it)).collect()
+    }
+
+    fn says_the_same(&self, before: &Self, number: PortNo) -> bool {
+        let (Some((port, network)), Some((old_port, old_network))) =
+            (self.port(number), before.port(number))
+        else {
+            return false;
+        };
+        self.ports.get(&number) == before.ports.get(&number)
+            && port.addresses == old_port.addresses
+            && network.subnets == old_network.subnets
+            && network.mtu == old_network.mtu
+    }
+
+    fn advertisement(&self, number: PortNo) -> Option<PacketOut> {
+        let (port, network) = self.port(number)?;
+        let frame = respond::advertise(&config(port, network))?;
+        Some(packet_out(network, number, frame))
     }
 }
 
@@ -146,6 +166,7 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
     client.subscribe(TOLD).await?;
     let mut advertise = interval(ADVERTISE_EVERY);
     advertise.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = Arc::clone(&known.borrow_and_update());
     loop {
         let answers = tokio::select! {
             event = events.next() => {
@@ -154,6 +175,15 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
                 answers(&known, event, &mut events)
             }
             _ = advertise.tick() => known.borrow().advertisements(),
+            changed = known.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let now = Arc::clone(&known.borrow_and_update());
+                let news = now.news(&told);
+                told = now;
+                news
+            }
         };
         send(&client, answers).await?;
     }

@@ -16,8 +16,8 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    AddressPair, DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Segment, SpoofGuard,
+    AddressPair, DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName,
+    PhysicalNetworkId, PortId, Segment, SpoofGuard,
 };
 
 use crate::pipeline::RemotePort;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
-use model::{Handout, HostId};
 use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
+use model::{Handout, HostId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

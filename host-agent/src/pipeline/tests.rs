@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{MacAddr, VlanId};
+use model::{MacAddr, SpoofGuard, VlanId};
 use openflow::{Action, PortNo};
 
 use super::registers::REGISTERS;
@@ -17,6 +17,8 @@ fn local(port: u32, list: &[&str]) -> LocalPort {
         port: PortNo(port),
         mac: MacAddr::local(port.into()),
         addresses: addresses(list),
+        allowed: Arc::default(),
+        spoof_guard: SpoofGuard::On,
     }
 }
 
@@ -24,6 +26,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
     let remote = |n: usize| RemotePort {
         mac: MacAddr::local(u64::try_from(n).unwrap() + 1000),
         addresses: addresses(&[&format!("10.9.0.{n}")]),
+        virtual_macs: Arc::default(),
         endpoint: None,
     };
     NetworkView {
@@ -106,6 +109,22 @@ fn the_number_of_flows_is_as_documented() {
     let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
     assert_eq!(count(both, 0) - empty, 12 + 14);
     assert_eq!(count(Vec::new(), 5) - empty, 5 * 2);
+}
+
+#[test]
+fn a_pair_takes_two_flows_and_a_virtual_ethernet_address_two_more() {
+    let with = |pairs: &[&str], guard| {
+        let mut port = local(1, &["10.0.0.1", "2001:db8::1"]);
+        port.allowed = pairs.iter().map(|it| it.parse().unwrap()).collect();
+        port.spoof_guard = guard;
+        compile(&network(vec![port], 0)).len()
+    };
+    let on = SpoofGuard::On;
+    let none = with(&[], on);
+    assert_eq!(with(&["10.0.0.50"], on) - none, 2);
+    assert_eq!(with(&["2001:db8::50"], on) - none, 4);
+    assert_eq!(with(&["10.0.0.50@00:00:5e:00:01:01"], on) - none, 4);
+    assert!(with(&[], SpoofGuard::Off) < none);
 }
 
 /// The same network as an overlay, its remote ports spread over that many hosts.

@@ -8,7 +8,7 @@
 use std::net::Ipv4Addr;
 
 use super::frame::{self, BROADCAST, Ethernet, Udp};
-use super::{LEASE_SECONDS, Lease, PortConfig, options};
+use super::{Lease, PortConfig, options};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
@@ -197,7 +197,7 @@ fn write(kind: u8, asked: &Asked<'_>, lease: &Lease<'_>, port: &PortConfig<'_>) 
     }
     if kind != kind::NAK {
         if asked.kind != kind::INFORM {
-            put_times(&mut out);
+            put_times(&mut out, lease.subnet.handout.lease_seconds);
         }
         put_configuration(&mut out, lease, port);
     }
@@ -206,11 +206,11 @@ fn write(kind: u8, asked: &Asked<'_>, lease: &Lease<'_>, port: &PortConfig<'_>) 
     out
 }
 
-fn put_times(out: &mut Vec<u8>) {
+fn put_times(out: &mut Vec<u8>, lease_seconds: u32) {
     let times = [
-        (option::LEASE_TIME, LEASE_SECONDS),
-        (option::RENEWAL_TIME, LEASE_SECONDS / 2),
-        (option::REBINDING_TIME, LEASE_SECONDS / 8 * 7),
+        (option::LEASE_TIME, lease_seconds),
+        (option::RENEWAL_TIME, lease_seconds / 2),
+        (option::REBINDING_TIME, lease_seconds / 8 * 7),
     ];
     for (kind, seconds) in times {
         options::put_short(out, kind, &seconds.to_be_bytes());

@@ -9,7 +9,7 @@
 use std::net::Ipv6Addr;
 
 use super::frame::{self, Ethernet, Udp};
-use super::{LEASE_SECONDS, PortConfig, options};
+use super::{PortConfig, options};
 use crate::pipeline::link_local;
 
 const CLIENT_PORT: u16 = 546;
@@ -166,18 +166,22 @@ fn named(options: &[u8]) -> impl Iterator<Item = Ipv6Addr> {
 
 /// Gives all addresses to the first association, and takes back what others may think they have.
 fn put_associations(out: &mut Vec<u8>, asked: &Asked<'_>, port: &PortConfig<'_>) {
+    // Who renews asks for all addresses at once, so before the first of them runs out.
+    let shortest = port.ipv6_leases().map(|(_, seconds)| seconds).min();
+    let shortest = shortest.unwrap_or_default();
     for (n, (fixed, rest)) in associations(asked).enumerate().take(ASSOCIATIONS_MAX) {
         let mut body = fixed[..4].to_vec();
-        body.extend((LEASE_SECONDS / 2).to_be_bytes());
-        body.extend((LEASE_SECONDS / 5 * 4).to_be_bytes());
-        let given: Vec<Ipv6Addr> = match n {
+        body.extend((shortest / 2).to_be_bytes());
+        body.extend((shortest / 5 * 4).to_be_bytes());
+        let given: Vec<(Ipv6Addr, u32)> = match n {
             0 => port.ipv6_leases().collect(),
             _ => Vec::new(),
         };
-        for address in &given {
-            put_address(&mut body, *address, LEASE_SECONDS);
+        for (address, seconds) in &given {
+            put_address(&mut body, *address, *seconds);
         }
-        let wrong = named(rest).filter(|address| !given.contains(address));
+        let is_given = |address: &Ipv6Addr| given.iter().any(|(it, _)| it == address);
+        let wrong = named(rest).filter(|address| !is_given(address));
         for address in wrong.take(WRONG_MAX) {
             put_address(&mut body, address, 0);
         }

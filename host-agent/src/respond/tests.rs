@@ -8,6 +8,9 @@ use etherparse::{PacketBuilder, SlicedPacket};
 
 use super::*;
 
+/// How long a lease is where nothing else is said, in seconds.
+pub(super) const A_DAY: u32 = 24 * 3600;
+
 /// A port that has everything.
 pub(crate) struct Port {
     hostname: DomainName,

@@ -33,6 +33,8 @@ fn known() -> Known {
         network,
         mac: MacAddr::local(5),
         addresses: ["fd00::5".parse::<IpAddr>().unwrap()].into(),
+        allowed: [].into(),
+        spoof_guard: model::SpoofGuard::On,
         hostname: None,
     };
     let wanted = Wanted {
@@ -102,4 +104,26 @@ fn news_are_published_and_nothing_else() {
 #[test]
 fn every_port_is_told_of_its_router() {
     assert_eq!(known().advertisements().len(), 1);
+}
+
+#[test]
+fn a_port_is_told_anew_when_what_it_was_told_changes_and_only_then() {
+    let before = known();
+    assert_eq!(before.news(&Known::default()).len(), 1);
+    assert_eq!(before.news(&before).len(), 0);
+    let mut wanted = Wanted::clone(&before.wanted);
+    for network in wanted.networks.values_mut() {
+        network.subnets[0].handout.dns = vec!["fd00::9".parse().unwrap()];
+    }
+    let after = Known {
+        wanted: Arc::new(wanted),
+        ports: before.ports.clone(),
+    };
+    assert_eq!(after.news(&before).len(), 1);
+    // Another port at the same number.
+    let moved = Known {
+        ports: [(PORT, PortId::generate())].into(),
+        ..before.clone()
+    };
+    assert_eq!(before.news(&moved).len(), 1);
 }

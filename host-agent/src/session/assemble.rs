@@ -154,6 +154,8 @@ mod tests {
             network_id: NetworkId::from(Uuid::from_u128(1)),
             mac: MacAddr::local(n.into()),
             addresses: Vec::new(),
+            virtual_macs: Vec::new(),
+            hostname: None,
             host_id: HostId::from(Uuid::from_u128(2)),
             endpoint: None,
         })

@@ -42,6 +42,8 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
+        allowed: Vec::new(),
+        spoof_guard: model::SpoofGuard::On,
         hostname: None,
     })
 }
@@ -52,6 +54,8 @@ fn remote(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
+        virtual_macs: Vec::new(),
+        hostname: None,
         host_id: HostId::from(uuid(99)),
         endpoint: None,
     })
@@ -184,4 +188,42 @@ fn a_host_without_an_endpoint_carries_no_overlay() {
     }
     let wanted = wanted(&[physical, overlay(2, 1, 4096), network(3, 2, 100)]);
     assert_eq!(failed(&wanted), [PlanKey::Network(uuid(2).into())]);
+}
+
+#[test]
+fn a_port_goes_without_a_pair_that_would_let_it_speak_as_another_or_as_the_gateway() {
+    let gateway = MacAddr::gateway(1.try_into().unwrap());
+    let foreign = [
+        "10.0.0.2".to_owned(),
+        "10.0.0.3".to_owned(),
+        "10.0.0.0/24".to_owned(),
+        "10.0.0.254".to_owned(),
+        format!("10.0.0.60@{gateway}"),
+        format!("10.0.0.60@{}", MacAddr::local(3)),
+    ];
+    for pair in foreign {
+        let PlanItem::Network(mut net) = network(10, 1, 100) else {
+            unreachable!()
+        };
+        net.subnets.push(PlannedSubnet {
+            cidr: "10.0.0.0/24".parse().unwrap(),
+            gateway: "10.0.0.254".parse().unwrap(),
+            handout: model::Handout::default(),
+        });
+        let PlanItem::Port(mut own) = port(20, 10, 1, "10.0.0.1") else {
+            unreachable!()
+        };
+        own.allowed = vec![pair.parse().unwrap(), "10.0.0.50".parse().unwrap()];
+        let wanted = wanted(&[
+            physical(1, "private", Role::Private),
+            PlanItem::Network(net),
+            PlanItem::Port(own),
+            port(21, 10, 2, "10.0.0.2"),
+            remote(22, 10, 3, "10.0.0.3"),
+        ]);
+        let kept = &wanted.ports[&uuid(20).into()].allowed;
+        assert_eq!(kept[..], ["10.0.0.50".parse().unwrap()], "{pair}");
+        assert_eq!(wanted.failures.len(), 1, "{pair}");
+        assert_eq!(wanted.failures[0].key, PlanKey::Port(uuid(20).into()));
+    }
 }

@@ -51,6 +51,8 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
+        allowed: Vec::new(),
+        spoof_guard: model::SpoofGuard::On,
         hostname: None,
     })
 }
@@ -61,6 +63,8 @@ pub(crate) fn remote_port(network: u128, n: u8) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
+        virtual_macs: Vec::new(),
+        hostname: None,
         host_id: HostId::from(uuid(0xff)),
         endpoint: None,
     })

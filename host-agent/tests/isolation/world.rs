@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::MacAddr;
+use model::{MacAddr, SpoofGuard};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
 use proptest::prelude::*;
@@ -51,10 +51,13 @@ impl World {
                     port: PortNo(numbers.next().unwrap()),
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
+                    allowed: Arc::default(),
+                    spoof_guard: SpoofGuard::On,
                 };
                 let remote = |member| RemotePort {
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
+                    virtual_macs: Arc::default(),
                     endpoint: uplink.and_then(|it| endpoint_of(it, member)),
                 };
                 NetworkView {

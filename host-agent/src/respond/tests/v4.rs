@@ -47,7 +47,7 @@ fn a_discovery_is_offered_the_ports_address_and_all_that_goes_with_it() {
     assert_eq!(offer.yiaddr(), OWN);
     let expected = [
         DhcpOption::ServerIdentifier(SERVER),
-        DhcpOption::AddressLeaseTime(LEASE_SECONDS),
+        DhcpOption::AddressLeaseTime(A_DAY),
         DhcpOption::SubnetMask([255, 255, 255, 0].into()),
         DhcpOption::BroadcastAddr([10, 0, 0, 255].into()),
         DhcpOption::Router(vec![SERVER]),

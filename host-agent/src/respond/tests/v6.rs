@@ -83,7 +83,7 @@ fn status(answer: &Message) -> Option<Status> {
 fn a_solicitation_is_offered_the_ports_address_and_all_that_goes_with_it() {
     let answer = ask(MessageType::Solicit, vec![client(), association(9, &[])]).unwrap();
     assert_eq!(answer.msg_type(), MessageType::Advertise);
-    assert_eq!(given(&answer), [(9, vec![(OWN, LEASE_SECONDS)])]);
+    assert_eq!(given(&answer), [(9, vec![(OWN, A_DAY)])]);
     assert_eq!(answer.opts().get(OptionCode::ClientId), Some(&client()));
     assert_eq!(answer.opts().get(OptionCode::ServerId), Some(&server()));
     let resolvers = ["2620:fe::fe", "2620:fe::9"].map(|it| it.parse().unwrap());
@@ -103,7 +103,7 @@ fn rapid_commit_saves_a_round_trip() {
     let answer = ask(MessageType::Solicit, options).unwrap();
     assert_eq!(answer.msg_type(), MessageType::Reply);
     assert!(answer.opts().get(OptionCode::RapidCommit).is_some());
-    assert_eq!(given(&answer), [(9, vec![(OWN, LEASE_SECONDS)])]);
+    assert_eq!(given(&answer), [(9, vec![(OWN, A_DAY)])]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn requests_and_renewals_are_given_the_address_and_others_are_taken_back() {
     ] {
         let answer = ask(kind, options).unwrap();
         assert_eq!(answer.msg_type(), MessageType::Reply);
-        let expected = vec![(OWN, LEASE_SECONDS), (NEAR, 0)];
+        let expected = vec![(OWN, A_DAY), (NEAR, 0)];
         assert_eq!(given(&answer), [(9, expected)], "{kind:?}");
     }
 }
@@ -130,7 +130,7 @@ fn a_second_association_is_told_that_there_are_no_more_addresses() {
     let answer = ask(MessageType::Solicit, options).unwrap();
     let mut given: Vec<_> = given(&answer).into_iter().map(|(_, it)| it).collect();
     given.sort();
-    assert_eq!(given, [vec![], vec![(OWN, LEASE_SECONDS)]]);
+    assert_eq!(given, [vec![], vec![(OWN, A_DAY)]]);
 }
 
 #[test]
