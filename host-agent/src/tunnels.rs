@@ -121,13 +121,10 @@ mod tests {
     #[test]
     fn names_of_ports_fit_into_an_interface_name_and_tell_peers_apart() {
         for (kind, _) in Encapsulation::ALL {
-            for peer in ["10.254.0.2", "fd00:fe::2"] {
-                let (peer, next) = (
-                    peer.parse().unwrap(),
-                    peer.replace('2', "3").parse().unwrap(),
-                );
-                assert!(peer_name(*kind, peer).len() <= 15);
-                assert_ne!(peer_name(*kind, peer), peer_name(*kind, next));
+            for [peer, next] in [["10.254.0.2", "10.254.0.3"], ["fd00::2", "fd00::3"]] {
+                let names = [peer, next].map(|peer| peer_name(*kind, peer.parse().unwrap()));
+                assert!(names.iter().all(|name| name.len() <= 15), "{names:?}");
+                assert_ne!(names[0], names[1]);
             }
         }
     }
