@@ -119,7 +119,7 @@ pub(super) async fn update<B: Backend, T: Changed>(
     let mut fields = Fields::of_body(&body)?;
     let request = T::read_update(&mut fields);
     let request = fields.finish(Some(request))?;
-    let caller = signed.unnamed();
+    let caller = signed.repeats();
     let changed = finish(async move { T::update(&*backend, caller, id, request).await }).await?;
     Ok(json(StatusCode::OK, &changed))
 }
@@ -130,7 +130,7 @@ pub(super) async fn delete<B: Backend, T: Made>(
     signed: Signed,
 ) -> Outcome<StatusCode> {
     let id = parse_id::<T>(id)?;
-    finish(async move { T::delete(&*backend, signed.unnamed(), id).await }).await?;
+    finish(async move { T::delete(&*backend, signed.repeats(), id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

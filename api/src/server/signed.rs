@@ -35,7 +35,7 @@ impl Signed {
     }
 
     /// The caller of an update or a deletion, which needs no name to be repeated.
-    pub(super) fn unnamed(self) -> Caller {
+    pub(super) fn repeats(self) -> Caller {
         Caller {
             actor: self.actor,
             request_id: self.request_id,

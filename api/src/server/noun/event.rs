@@ -14,6 +14,8 @@ const KINDS: Kind = Kind::Word(&[
     "port-conflict",
     "port-bound",
     "item-failed",
+    "tunnel-down",
+    "tunnel-up",
     "remark",
     "spoof-guard",
 ]);
@@ -44,6 +46,8 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::PortConflict => "port-conflict",
         EventKind::PortBound => "port-bound",
         EventKind::ItemFailed => "item-failed",
+        EventKind::TunnelDown => "tunnel-down",
+        EventKind::TunnelUp => "tunnel-up",
         EventKind::Remark => "remark",
         EventKind::SpoofGuard => "spoof-guard",
     }
