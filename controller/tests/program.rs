@@ -114,8 +114,7 @@ async fn tenant_and_network(client: &Client) -> Network {
         name: None,
         cidr: "10.0.0.0/16".parse().unwrap(),
         gateway: None,
-        pool_first: None,
-        pool_last: None,
+        pools: None,
         handout: Handout::default(),
     };
     client.create::<model::Subnet>(&subnet).await.unwrap();
@@ -140,6 +139,8 @@ fn port_on(network: &Network) -> PortCreate {
         name: None,
         mac: None,
         addresses: None,
+        allowed: Vec::new(),
+        spoof_guard: None,
         host_id: None,
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, lab, network, physical_network, status, subnet, tenant,
-    tunnel, usage, vif, vm,
+    One, Owned, completion, event, host, ip, lab, network, physical_network, status, subnet,
+    tenant, tunnel, usage, vif, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -102,14 +102,24 @@ pub(crate) enum Command {
     SubnetList(subnet::List),
     /// Show a subnet
     SubnetShow(Owned),
+    /// Change a subnet: what its VIFs are told, its pools, its gateway
+    SubnetSet(subnet::Set),
     /// Delete a subnet that no VIF has an address of
     SubnetDelete(Owned),
+    /// Keep addresses of a network from being allocated; a VIF may still ask for one of them
+    IpReserve(ip::Reserve),
+    /// List reserved addresses
+    IpList(ip::List),
+    /// Let reserved addresses be allocated again, by the reservation's name or id
+    IpRelease(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow
     VifList(vif::List),
     /// Show a VIF
     VifShow(Owned),
+    /// Change a VIF while it is in use: its addresses, its address pairs, its spoof guard
+    VifSet(vif::Set),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),
     /// Start an instance with its VIFs, and wait until their frames flow

@@ -3,6 +3,7 @@
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod host;
+pub(crate) mod ip;
 pub(crate) mod lab;
 pub(crate) mod network;
 pub(crate) mod physical_network;
@@ -18,7 +19,7 @@ use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
-use model::{Network, PhysicalNetwork, Subnet, Tenant};
+use model::{Network, PhysicalNetwork, Reservation, Subnet, Tenant};
 
 use crate::args::Command;
 use crate::connection::Connection;
@@ -82,10 +83,15 @@ impl Command {
             Self::SubnetCreate(command) => command.run(client).await,
             Self::SubnetList(command) => command.run(client).await,
             Self::SubnetShow(one) => show::<Subnet>(client, one.of()).await,
+            Self::SubnetSet(command) => command.run(client).await,
             Self::SubnetDelete(one) => delete::<Subnet>(client, one.of()).await,
+            Self::IpReserve(command) => command.run(client).await,
+            Self::IpList(command) => command.run(client).await,
+            Self::IpRelease(one) => delete::<Reservation>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
+            Self::VifSet(command) => command.run(client).await,
             Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
             Self::VmStart(command) => command.run(client).await,
             Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
@@ -162,6 +168,23 @@ impl ListArgs {
             None => client.list_all(&query).await,
         }
     }
+}
+
+/// A value that may be given as an empty text, which stands for none.
+#[derive(Clone, Debug)]
+pub(crate) struct Maybe<T>(Option<T>);
+
+/// Reads one.
+fn optional<T: std::str::FromStr>(text: &str) -> Result<Maybe<T>, T::Err> {
+    match text.is_empty() {
+        true => Ok(Maybe(None)),
+        false => text.parse().map(|it| Maybe(Some(it))),
+    }
+}
+
+/// The values of a list that were given.
+fn present<T: Clone>(list: &[Maybe<T>]) -> Vec<T> {
+    list.iter().filter_map(|it| it.0.clone()).collect()
 }
 
 /// A filter for what may have been asked for.

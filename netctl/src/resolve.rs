@@ -107,6 +107,7 @@ fn command_noun(noun: &str) -> String {
         "network" => "vlan".to_owned(),
         "port" => "vif".to_owned(),
         "instance" => "vm".to_owned(),
+        "reservation" => "ip".to_owned(),
         other => other.replace(' ', "-"),
     }
 }

@@ -20,6 +20,7 @@ pub const COLLECTIONS: &[&str] = &[
     "physical-networks",
     "networks",
     "subnets",
+    "reservations",
     "ports",
     "instances",
 ];
@@ -58,6 +59,15 @@ impl Rest {
             .post(url(path))
             .header("content-type", "application/json");
         self.send(request.body(body)).await
+    }
+
+    /// `PATCH /v1/<path>` with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self
+            .client
+            .patch(url(path))
+            .header("content-type", "application/json");
+        self.send(request.body(body.to_string())).await
     }
 
     /// `DELETE /v1/<path>`.

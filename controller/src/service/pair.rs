@@ -49,7 +49,7 @@ pub(super) fn check(
             .into_iter()
             .filter_map(Result::err)
         {
-            faults.add(&field, code, message);
+            faults.add(&field, code, format!("got {pair}; {message}"));
         }
     }
 }

@@ -180,8 +180,7 @@ async fn with_subnet(client: &Client, network: &Network, cidr: IpNet) -> Outcome
         name: None,
         cidr,
         gateway: None,
-        pool_first: None,
-        pool_last: None,
+        pools: None,
         handout: Handout::default(),
     };
     let refused = match client.create::<Subnet>(&request).await {

@@ -148,6 +148,7 @@ fn port(state: &str) -> Value {
     json!({
         "id": PORT, "tenant_id": ACME, "network_id": WEB, "name": null,
         "mac": "fa:16:3e:00:12:34", "addresses": ["10.0.0.5", "fd00::5"], "host_id": HOST,
+        "allowed": ["10.0.0.50"], "spoof_guard": "on",
         "instance_id": VM, "created_at": "2026-11-22T12:00:00Z",
         "status": { "state": state, "reason": null, "interface": "vif1.0", "generation": 6 },
     })
@@ -186,8 +187,12 @@ fn pool() -> Script {
     });
     let subnet = json!({
         "id": VM, "tenant_id": ACME, "network_id": WEB, "name": null, "cidr": "10.0.0.0/24",
-        "gateway": "10.0.0.1", "pool": { "first": "10.0.0.1", "last": "10.0.0.254" },
+        "gateway": "10.0.0.1", "pools": ["10.0.0.10-10.0.0.99", "10.0.0.200"],
         "created_at": "2026-11-22T12:00:00Z",
+    });
+    let reservation = json!({
+        "id": VM, "tenant_id": ACME, "network_id": WEB, "name": "vip",
+        "addresses": "10.0.0.50-10.0.0.59", "created_at": "2026-11-22T12:00:00Z",
     });
     BTreeMap::from([
         (
@@ -212,6 +217,8 @@ fn pool() -> Script {
         ("GET /v1/physical-networks", items(json!([carrier()]))),
         ("GET /v1/subnets", items(json!([subnet]))),
         ("POST /v1/subnets", (201, subnet)),
+        ("GET /v1/reservations", items(json!([reservation]))),
+        ("POST /v1/reservations", (201, reservation)),
         ("GET /v1/hosts", items(json!([host()]))),
         ("GET /v1/ports", items(json!([port("active")]))),
         (
@@ -255,6 +262,8 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "subnet-list",
         "vif-list",
         "vif-show 01920f62",
+        "ip-list",
+        "ip-reserve 10.0.0.50-10.0.0.59 network=web name=vip",
         "vm-list",
         "host-list",
         "host-show h1",
@@ -320,6 +329,57 @@ async fn what_is_asked_for_reaches_the_server() {
     assert!(asked.contains(&"GET /v1/events?kind=unknown-vif&sort=-id&limit=50".to_owned()));
     let range = "from=2026-11-01T00%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z";
     assert!(asked.contains(&format!("GET /v1/usage?by=port&{range}&tenant_id={ACME}")));
+}
+
+#[tokio::test]
+async fn what_is_to_change_and_nothing_else_reaches_the_server() {
+    let mut script = pool();
+    let path = "PATCH /v1/ports/01920f62-0000-7000-8000-00000000000f";
+    script.insert(path, (200, port("active")));
+    let id = "GET /v1/subnets/01920f63-0000-7000-8000-000000000010";
+    let subnet = script["POST /v1/subnets"].1.clone();
+    script.insert(id, (200, subnet.clone()));
+    let subnet_path = "PATCH /v1/subnets/01920f63-0000-7000-8000-000000000010";
+    script.insert(subnet_path, (200, subnet));
+    let server = serve(script);
+    let cases = [
+        (
+            path,
+            "vif-set 01920f62 add-address=10.0.0.6,10.0.0.7 remove-address=10.0.0.5",
+            json!({"add_addresses": ["10.0.0.6", "10.0.0.7"], "remove_addresses": ["10.0.0.5"]}),
+        ),
+        (
+            path,
+            "vif-set 01920f62 allowed=10.0.0.50,10.0.0.51@00:00:5e:00:01:01",
+            json!({"allowed": ["10.0.0.50", "10.0.0.51@00:00:5e:00:01:01"]}),
+        ),
+        (
+            path,
+            "vif-set 01920f62 allowed= spoof-guard=off",
+            json!({"allowed": [], "spoof_guard": "off"}),
+        ),
+        (
+            subnet_path,
+            "subnet-set 01920f63 domain= dns= lease=600 dhcp=false",
+            json!({"domain": null, "dns": [], "lease_seconds": 600, "dhcp": false}),
+        ),
+        (
+            subnet_path,
+            "subnet-set 01920f63 pool=10.0.0.10-10.0.0.99,10.0.0.200 dns-forward=9.9.9.9",
+            json!({"pools": ["10.0.0.10-10.0.0.99", "10.0.0.200"], "dns_forward": ["9.9.9.9"]}),
+        ),
+    ];
+    for (path, line, expected) in cases {
+        let (text, exit) = server.run(&format!("netctl {line}")).await;
+        assert_eq!(exit, Exit::Done, "{line}: {text}");
+        let asked = server.asked();
+        let body = asked.last().unwrap().strip_prefix(path).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(body).unwrap(),
+            expected,
+            "{line}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -470,6 +530,9 @@ fn wrong_values_are_refused_before_anything_is_asked() {
         "netctl tenant-create",
         "netctl vif-create network=web mac=ff:ff:ff:ff:ff:ff",
         "netctl vif-list state=up",
+        "netctl vif-set web spoof-guard=maybe",
+        "netctl vif-create network=web allowed=10.0.0.1/24",
+        "netctl ip-reserve 10.0.0.9-10.0.0.1 network=web",
         "netctl usage last=1y",
         "netctl usage last=1h from=2026-11-01",
         "netctl tenant-list limit=many",

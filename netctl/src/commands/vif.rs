@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use api::client::{Client, ListQuery};
-use api::request::PortCreate;
+use api::request::{AddressesUpdate, AllowedUpdate, PortCreate, PortUpdate};
 use api::resource::{HostView, PortView};
 use clap::{Args, ValueEnum};
-use model::{MacAddr, Name, Network, PortState, Tenant};
+use model::{AddressPair, MacAddr, Name, Network, PortState, SpoofGuard, Tenant};
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
+use super::{ListArgs, Maybe, Outcome, filter, id_of, object_of, optional, present};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
 use crate::resolve::{Scope, resolve};
@@ -30,9 +30,63 @@ pub(crate) struct Create {
     /// Its addresses, comma-separated; if absent, one of every subnet of the network
     #[arg(long, value_delimiter = ',')]
     address: Option<Vec<IpAddr>>,
+    /// What it may send from besides its addresses, comma-separated: 10.0.0.50, 10.0.0.16/28,
+    /// 10.0.0.50@00:00:5e:00:01:32
+    #[arg(long, value_delimiter = ',')]
+    allowed: Vec<AddressPair>,
+    /// Whether it may send from nothing else
+    #[arg(long)]
+    spoof_guard: Option<Guard>,
     /// The host it will appear on, if known
     #[arg(long)]
     host: Option<String>,
+}
+
+/// What to change of a VIF while it is in use; the rest stays.
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Its name, its id, or the start of its id
+    name: String,
+    /// Whose it is, where several tenants use the name
+    #[arg(long)]
+    tenant: Option<String>,
+    /// All its addresses, comma-separated; none if empty
+    #[arg(long, value_delimiter = ',', value_parser = optional::<IpAddr>)]
+    address: Option<Vec<Maybe<IpAddr>>>,
+    /// Addresses to add
+    #[arg(long, value_delimiter = ',')]
+    add_address: Vec<IpAddr>,
+    /// Addresses to take away
+    #[arg(long, value_delimiter = ',')]
+    remove_address: Vec<IpAddr>,
+    /// All it may send from besides, comma-separated; nothing if empty
+    #[arg(long, value_delimiter = ',', value_parser = optional::<AddressPair>)]
+    allowed: Option<Vec<Maybe<AddressPair>>>,
+    /// Address pairs to add
+    #[arg(long, value_delimiter = ',')]
+    add_allowed: Vec<AddressPair>,
+    /// Address pairs to take away
+    #[arg(long, value_delimiter = ',')]
+    remove_allowed: Vec<AddressPair>,
+    /// Whether it may send from nothing else: switching this off is an administrator's act
+    #[arg(long)]
+    spoof_guard: Option<Guard>,
+}
+
+/// Whether a VIF may send only from what it was given.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Guard {
+    On,
+    Off,
+}
+
+impl From<Guard> for SpoofGuard {
+    fn from(guard: Guard) -> Self {
+        match guard {
+            Guard::On => Self::On,
+            Guard::Off => Self::Off,
+        }
+    }
 }
 
 /// Which VIFs to list.
@@ -77,6 +131,7 @@ const COLUMNS: &[Column<PortView>] = &[
     }),
     column("mac", |it, _| it.port.mac.to_string().into()),
     column("addresses", |it, _| addresses(&it.port.addresses).into()),
+    column("guard", |it, _| word(&it.port.spoof_guard).into()),
     column("host", |it, names| {
         names.of_some(it.port.host_id.map(model::Id::uuid)).into()
     }),
@@ -97,9 +152,33 @@ impl Create {
             name: self.name.clone(),
             mac: self.mac,
             addresses: self.address.clone(),
+            allowed: self.allowed.clone(),
+            spoof_guard: self.spoof_guard.map(Into::into),
             host_id: host.map(Into::into),
         };
         let port: PortView = client.create(&request).await?;
+        Ok(object_of(&port).into())
+    }
+}
+
+impl Set {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let scope = Scope::of(client, self.tenant.as_deref()).await?;
+        let port: PortView = resolve(client, &self.name, scope).await?;
+        let request = PortUpdate {
+            addresses: AddressesUpdate {
+                whole: self.address.as_deref().map(present),
+                add: self.add_address.clone(),
+                remove: self.remove_address.clone(),
+            },
+            allowed: AllowedUpdate {
+                whole: self.allowed.as_deref().map(present),
+                add: self.add_allowed.clone(),
+                remove: self.remove_allowed.clone(),
+            },
+            spoof_guard: self.spoof_guard.map(Into::into),
+        };
+        let port: PortView = client.update(port.port.id.uuid(), &request).await?;
         Ok(object_of(&port).into())
     }
 }

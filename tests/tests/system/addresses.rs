@@ -2,6 +2,9 @@
 //! while the controller is away; and nobody but the host's own agent hands them out.
 
 mod clients;
+mod life;
+mod pairs;
+mod wrapped;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -21,20 +24,28 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
+        Self::on("vlan")
+    }
+
+    /// On a network of this kind.
+    fn on(kind: &str) -> Self {
         let pool = Pool::up(&PoolSpec::real(2));
-        pool.must("physical-network-create name=private role=private nic=eth1 vlans=100-199");
+        pool.must(
+            "physical-network-create name=private role=private nic=eth1 vlans=100-199 \
+             endpoints=10.254.0.0/16",
+        );
         pool.must("tenant-create name=acme");
-        let network = pool.json("vlan-create tenant=acme name=web mtu=1400");
+        let network = pool.json(&format!("{kind}-create tenant=acme name=web mtu=1400"));
         let data = pool.lab().controller().unwrap().directory().to_owned();
         pool.wait(async {
             let rest = Rest::open(&data);
             let four = json!({
-                "network_id": network["id"], "cidr": "10.0.0.0/24", "dns": ["9.9.9.9"],
+                "network_id": network["id"], "name": "four", "cidr": "10.0.0.0/24", "dns": ["9.9.9.9"],
                 "domain": "web.example", "routes": ["10.9.0.0/16 via 10.0.0.77"],
             });
             rest.create("subnets", four).await;
             let six = json!({
-                "network_id": network["id"], "cidr": "fd00:17::/64", "dns": ["fd00::9"],
+                "network_id": network["id"], "name": "six", "cidr": "fd00:17::/64", "dns": ["fd00::9"],
             });
             rest.create("subnets", six).await;
         });

@@ -58,10 +58,14 @@ fn good(pool: &Pool, collection: &str) -> Value {
             "physical_network_id": pool.physical["id"], "vlan": 101, "mtu": 1500}),
         "subnets" => {
             json!({"network_id": pool.network["id"], "name": "more", "cidr": "10.1.0.0/24",
-            "gateway": "10.1.0.1", "pool_first": "10.1.0.10", "pool_last": "10.1.0.20"})
+            "gateway": "10.1.0.1", "pools": ["10.1.0.10-10.1.0.20"], "lease_seconds": 600,
+            "domain": "web.example", "dns_names": true, "dns_forward": ["9.9.9.9"]})
         }
         "ports" => json!({"network_id": pool.network["id"], "name": "two",
-            "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"]}),
+            "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"], "allowed": ["10.0.0.50"],
+            "spoof_guard": "on"}),
+        "reservations" => json!({"network_id": pool.network["id"], "name": "kept",
+            "addresses": "10.0.0.60-10.0.0.69"}),
         _ => {
             json!({"tenant_id": pool.tenant["id"], "name": "vm", "network_ids": [pool.network["id"]]})
         }
@@ -104,8 +108,12 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("subnets", "cidr", r#""10.1.0.0/33""#, "out_of_range"),
     ("subnets", "gateway", r#""10.2.0.1""#, "out_of_range"),
     ("subnets", "gateway", r#""fd00::1""#, "out_of_range"),
-    ("subnets", "pool_first", r#""10.2.0.1""#, "out_of_range"),
-    ("subnets", "pool_last", r#""10.1.0.9""#, "inconsistent"),
+    ("subnets", "pools", r#"["10.2.0.1"]"#, "out_of_range"),
+    ("subnets", "pools", r#"["10.1.0.9-10.1.0.1"]"#, "out_of_range"),
+    ("subnets", "pools", r#"["10.1.0.5-10.1.0.9", "10.1.0.9"]"#, "duplicate"),
+    ("subnets", "lease_seconds", "59", "out_of_range"),
+    ("subnets", "dns_forward", r#"["127.0.0.1"]"#, "out_of_range"),
+    ("subnets", "dns_forward", r#"["169.254.169.254"]"#, "out_of_range"),
     ("ports", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("ports", "name", r#""one""#, "duplicate"),
     ("ports", "mac", r#""fa:16:3e:00:00:01""#, "duplicate"),
@@ -114,6 +122,17 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("ports", "addresses", r#"["10.0.0.2"]"#, "duplicate"),
     ("ports", "addresses", r#"["10.9.0.1"]"#, "inconsistent"),
     ("ports", "addresses", r#"["10.0.0.9", "10.0.0.9"]"#, "duplicate"),
+    ("ports", "allowed", r#"["10.0.0.1"]"#, "inconsistent"),
+    ("ports", "allowed", r#"["10.0.0.0/24"]"#, "inconsistent"),
+    ("ports", "allowed", r#"["10.0.0.2"]"#, "duplicate"),
+    ("ports", "allowed", r#"["10.0.0.50@fa:16:3e:00:00:01"]"#, "duplicate"),
+    ("ports", "allowed", r#"["224.0.0.18"]"#, "out_of_range"),
+    ("ports", "allowed", r#"["10.0.0.50", "10.0.0.50"]"#, "duplicate"),
+    ("ports", "spoof_guard", r#""maybe""#, "out_of_range"),
+    ("reservations", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("reservations", "addresses", r#""10.0.0.2""#, "duplicate"),
+    ("reservations", "addresses", r#""10.0.0.250-10.0.1.3""#, "inconsistent"),
+    ("reservations", "addresses", r#""10.0.0.9-10.0.0.3""#, "out_of_range"),
     ("ports", "host_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("instances", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("instances", "host_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
@@ -216,6 +235,7 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
         ("networks", &["tenant_id", "name", "kind"]),
         ("subnets", &["network_id", "cidr"]),
         ("ports", &["network_id"]),
+        ("reservations", &["network_id", "addresses"]),
         ("instances", &["tenant_id", "name"]),
     ] {
         let (status, problem) = rest.post(collection, &json!({})).await;
