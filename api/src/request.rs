@@ -26,7 +26,8 @@ pub struct PhysicalNetworkCreate {
     pub role: Role,
     /// The NIC that carries it on every host.
     pub nic: NicName,
-    /// VLAN ids for tenant networks; required unless the role is management.
+    /// VLAN ids for tenant networks: none on management, and on a public physical network only where
+    /// it carries some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlans: Option<VlanRanges>,
     /// The largest IP packet it carries, in bytes: 1280 to 9216, 1500 if absent.

@@ -184,8 +184,13 @@ fn check_vlan(
     faults: &mut Faults,
 ) {
     check_no_vni(request, faults);
-    let (Some(vlan), Some(ranges)) = (request.vlan, &carrier.vlans) else {
-        return; // None was asked for, or the role was refused already.
+    let Some(ranges) = &carrier.vlans else {
+        let message = format!("{} carries no VLAN; take a flat network", carrier.name);
+        faults.add("physical_network_id", FieldCode::Inconsistent, message);
+        return;
+    };
+    let Some(vlan) = request.vlan else {
+        return;
     };
     if !ranges.contains(vlan) {
         let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
