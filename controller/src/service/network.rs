@@ -185,8 +185,11 @@ fn check_vlan(
 ) {
     check_no_vni(request, faults);
     let Some(ranges) = &carrier.vlans else {
-        let message = format!("{} carries no VLAN; take a flat network", carrier.name);
-        faults.add("physical_network_id", FieldCode::Inconsistent, message);
+        // Any other was refused for its role already.
+        if carrier.role == Role::Public {
+            let message = format!("{} carries no VLAN; take a flat network", carrier.name);
+            faults.add("physical_network_id", FieldCode::Inconsistent, message);
+        }
         return;
     };
     let Some(vlan) = request.vlan else {

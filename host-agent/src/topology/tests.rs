@@ -1,3 +1,5 @@
+mod public;
+
 use model::plan::PlanKey;
 use model::{Encapsulation, NetworkId, Role, Segment, VlanId};
 use serde_json::Value as Json;

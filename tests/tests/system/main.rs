@@ -9,6 +9,7 @@ mod churn;
 mod drift;
 mod isolation;
 mod overlays;
+mod public;
 mod restarts;
 
 use std::time::Duration;
