@@ -1,4 +1,5 @@
 mod public;
+mod tunnel;
 
 use model::plan::PlanKey;
 use model::{Encapsulation, NetworkId, Role, Segment, VlanId};
