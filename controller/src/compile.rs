@@ -16,7 +16,8 @@ use model::plan::{
     PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
 use model::{
-    DomainName, HostId, MacAddr, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId,
+    DomainName, HostId, MacAddr, Network, NetworkId, PhysicalNetwork, Port, PortId, Subnet,
+    SubnetId,
 };
 
 use crate::intent::Intent;
@@ -56,13 +57,20 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
     keys
 }
 
-/// The ports of a network that are bound to hosts other than this.
+/// The ports of a network that are bound to hosts other than this, where they may meet those here.
 fn remote_ports(
     intent: &Intent,
     network: NetworkId,
     host: HostId,
 ) -> impl Iterator<Item = PlanKey> {
-    let ports = intent.ports_of(network);
+    let meets = intent
+        .networks
+        .get(&network)
+        .is_some_and(|it| they_meet(it));
+    let ports = meets
+        .then(|| intent.ports_of(network))
+        .into_iter()
+        .flatten();
     let elsewhere = ports.filter(move |port| port.host_id.is_some_and(|it| it != host));
     elsewhere.map(|port| PlanKey::RemotePort(port.id))
 }
@@ -118,6 +126,7 @@ fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwor
         number: network.number,
         segment: network.segment,
         mtu: network.mtu,
+        sharing: network.sharing.clone(),
         subnets: intent.subnets_of(id).map(|it| subnet(it)).collect(),
     })
 }
@@ -162,6 +171,9 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         return None;
     }
     let network = intent.networks.get(&port.network_id)?;
+    if !they_meet(network) {
+        return None;
+    }
     let endpoint = intent.hosts.get(&host_id).and_then(|it| it.endpoint);
     Some(PlannedRemotePort {
         id,
@@ -179,6 +191,11 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
 fn virtual_macs(port: &Port) -> Vec<MacAddr> {
     let macs: BTreeSet<MacAddr> = port.allowed.iter().filter_map(|pair| pair.mac).collect();
     macs.into_iter().collect()
+}
+
+/// Whether ports of the network on different hosts have anything to do with each other.
+fn they_meet(network: &Network) -> bool {
+    !network.sharing.isolated
 }
 
 fn instance(intent: &Intent, plugged: &PluggedInstance) -> PlannedInstance {

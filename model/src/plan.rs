@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AddressPair, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, NicName, PhysicalNetworkId, PortId, Role, Segment, SpoofGuard, TenantId,
-    VlanRanges,
+    NetworkNumber, NicName, PhysicalNetworkId, PortId, Role, Segment, Sharing, SpoofGuard,
+    TenantId, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -162,6 +162,9 @@ pub struct PlannedNetwork {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Who else may be on it.
+    #[serde(flatten)]
+    pub sharing: Sharing,
     /// Its subnets.
     #[serde(default)]
     pub subnets: Vec<PlannedSubnet>,

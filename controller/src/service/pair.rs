@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use model::{AddressPair, AddressRange, MacAddr, Network, Port, PortId};
 
 use super::faults::Faults;
+use super::sharing;
 use super::subnet::RESERVED;
 use crate::intent::Intent;
 
@@ -57,7 +58,7 @@ pub(super) fn check(
 type Fault = (FieldCode, String);
 
 fn check_mac(intent: &Intent, holder: &Holder<'_>, mac: MacAddr) -> Result<(), Fault> {
-    if mac == MacAddr::gateway(holder.network.number) {
+    if sharing::is_gateway(holder.network, mac) {
         let message = format!("{mac} is kept for the network's gateway; choose another");
         return Err((FieldCode::Inconsistent, message));
     }

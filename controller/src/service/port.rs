@@ -8,13 +8,14 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{PortCreate, PortUpdate};
 use model::{
-    AddressPair, HostId, Id, InstanceId, MacAddr, Network, Port, PortId, SpoofGuard, Timestamp,
+    AddressPair, HostId, Id, Instance, MacAddr, Network, Port, PortId, SpoofGuard, TenantId,
+    Timestamp,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
 use super::pair::Holder;
-use super::{address, pair};
+use super::{address, pair, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -30,7 +31,8 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
         faults.known("host_id", host, intent.hosts.get(&host));
     }
     let network = faults.require(network)?;
-    let mut port = new(intent, network, request.mac)?;
+    let owner = request.tenant_id.unwrap_or(network.tenant_id);
+    let mut port = new(intent, (network, owner), request.mac)?;
     port.addresses = match request.addresses {
         Some(addresses) => addresses,
         None => {
@@ -56,9 +58,17 @@ fn put(port: Port) -> Draft<Port> {
 }
 
 fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut Faults) {
-    if let Some(name) = &request.name {
-        faults.unique_name(intent, Some(network.tenant_id), Noun::Port, name);
+    let owner = request.tenant_id.unwrap_or(network.tenant_id);
+    if faults
+        .known("tenant_id", owner, intent.tenants.get(&owner))
+        .is_some()
+    {
+        sharing::check_user("network_id", network, owner, faults);
     }
+    if let Some(name) = &request.name {
+        faults.unique_name(intent, Some(owner), Noun::Port, name);
+    }
+    sharing::check_guard(network, request.spoof_guard.unwrap_or_default(), faults);
     if let Some(mac) = request.mac {
         check_mac(intent, network, mac, faults);
     }
@@ -83,7 +93,7 @@ fn check_mac(intent: &Intent, network: &Network, mac: MacAddr, faults: &mut Faul
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    if mac == MacAddr::gateway(network.number) {
+    if sharing::is_gateway(network, mac) {
         let message = format!("{mac} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }
@@ -112,6 +122,7 @@ pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcom
         spoof_guard: request.spoof_guard.unwrap_or(port.spoof_guard),
         ..Port::clone(port)
     };
+    sharing::check_guard(network, changed.spoof_guard, &mut faults);
     address::check_count(&addresses.field(), changed.addresses.len(), &mut faults);
     let fresh: &[IpAddr] = addresses.fresh();
     address::check(
@@ -205,15 +216,19 @@ impl<T: Clone + PartialEq + Display> Change<T> {
     }
 }
 
-/// A port of the network, with an Ethernet address and nothing else.
-fn new(intent: &Intent, network: &Network, mac: Option<MacAddr>) -> Outcome<Port> {
+/// A port of the tenant on the network, with an Ethernet address and nothing else.
+fn new(
+    intent: &Intent,
+    (network, tenant_id): (&Network, TenantId),
+    mac: Option<MacAddr>,
+) -> Outcome<Port> {
     let mac = match mac {
         Some(mac) => mac,
         None => unused_mac(intent, network)?,
     };
     Ok(Port {
         id: Id::generate(),
-        tenant_id: network.tenant_id,
+        tenant_id,
         network_id: network.id,
         name: None,
         mac,
@@ -235,7 +250,8 @@ fn unused_mac(intent: &Intent, network: &Network) -> Outcome<MacAddr> {
         filled.map_err(|_| Problem::new(Code::Internal, "the system gives no random bytes"))?;
         let mac = MacAddr::local(u64::from_ne_bytes(bits));
         let owner = intent.port_with_mac(network.id, mac);
-        if owner.is_none() && intent.port_with_virtual_mac(network.id, mac).is_none() {
+        let owner = owner.or_else(|| intent.port_with_virtual_mac(network.id, mac));
+        if owner.is_none() && !sharing::is_gateway(network, mac) {
             return Ok(mac);
         }
     }
@@ -245,14 +261,13 @@ fn unused_mac(intent: &Intent, network: &Network) -> Outcome<MacAddr> {
 pub(super) fn of_instance(
     intent: &Intent,
     network: &Network,
-    instance: InstanceId,
-    host: HostId,
+    instance: &Instance,
 ) -> Outcome<Port> {
     Ok(Port {
         addresses: address::allocate(intent, network)?,
-        host_id: Some(host),
-        instance_id: Some(instance),
-        ..new(intent, network, None)?
+        host_id: Some(instance.host_id),
+        instance_id: Some(instance.id),
+        ..new(intent, (network, instance.tenant_id), None)?
     })
 }
 

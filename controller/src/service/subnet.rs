@@ -7,7 +7,7 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{SubnetCreate, SubnetUpdate};
 use ipnet::IpNet;
-use model::{AddressRange, Id, Network, NetworkId, PortId, Subnet, SubnetId, Timestamp};
+use model::{AddressRange, Handout, Id, Network, NetworkId, PortId, Subnet, SubnetId, Timestamp};
 
 use super::faults::Faults;
 use super::{handout, pool, reservation};
@@ -37,6 +37,9 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
         faults.unique_name(intent, Some(network.tenant_id), Noun::Subnet, name);
     }
     check_cidr(intent, request.network_id, request.cidr, &mut faults);
+    if let Some(network) = network {
+        check_dhcp(network, request.cidr, &request.handout, &mut faults);
+    }
     let hosts = AddressRange::of_hosts(request.cidr);
     let gateway = request.gateway.unwrap_or(hosts.first);
     check_host(&mut faults, "gateway", gateway, &hosts);
@@ -69,6 +72,16 @@ fn put(subnet: Subnet) -> Draft<Subnet> {
     Draft {
         writes: vec![Write::Put(Object::Subnet(Arc::new(subnet.clone())))],
         answer: subnet,
+    }
+}
+
+/// The router of an external network advertises itself, and says where addresses come from.
+fn check_dhcp(network: &Network, cidr: IpNet, handout: &Handout, faults: &mut Faults) {
+    let is_v6 = matches!(cidr, IpNet::V6(_));
+    if network.sharing.external && is_v6 && handout.dhcp {
+        let message = "is true; expected false: the router of an external network advertises itself, \
+                       and its ports are told of IPv6 by it alone";
+        faults.add("dhcp", FieldCode::Inconsistent, message);
     }
 }
 
@@ -148,6 +161,9 @@ pub(super) fn update(
     }
     handout::change(&mut changed.handout, request);
     handout::check(changed.cidr, &changed.handout, &mut faults);
+    if let Some(network) = intent.networks.get(&changed.network_id) {
+        check_dhcp(network, changed.cidr, &changed.handout, &mut faults);
+    }
     faults.check()?;
     let nothing = changed == **subnet;
     let mut draft = put(changed);

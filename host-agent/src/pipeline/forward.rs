@@ -1,7 +1,9 @@
 //! Table `forward`: who is this for.
 //!
-//! Every address is known from the plan, so nothing is learned and nothing unknown is flooded. What
-//! came from the fabric goes to local VIFs only: the fabric has already brought it everywhere else.
+//! Every address is known from the plan, so nothing is learned and nothing unknown is flooded: only
+//! where physical machines are on a network's segment it goes out to the fabric, and never to a VIF.
+//! What came from the fabric goes to local VIFs only: the fabric has already brought it everywhere
+//! else.
 //!
 //! In an overlay each frame is sent to the endpoint of the host it is for. One for everybody is
 //! copied here, once for each host that has the network and for no other.
@@ -12,8 +14,10 @@ use std::net::IpAddr;
 use model::MacAddr;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
-use super::registers::{FLOOD_PART, FROM, FROM_VIF, NETWORK, OUT_PORT};
-use super::{Mark, Miss, NetworkView, RemotePort, Table, Uplink, count_and_output};
+use super::registers::{FLOOD_PART, FROM, FROM_FABRIC, FROM_VIF, NETWORK, OUT_PORT};
+use super::{
+    Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, count_and_output,
+};
 
 pub(super) const TABLE: Table = Table {
     id: 40,
@@ -28,6 +32,7 @@ const NEVER: u16 = 300;
 const SHARED: u16 = 250;
 const KNOWN: u16 = 200;
 const EVERYBODY: u16 = 100;
+const ELSEWHERE: u16 = 50;
 
 /// The addresses that no bridge may pass on (IEEE 802.1Q-2018 §8.6.3), and their mask.
 const LINK_ONLY: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0];
@@ -35,6 +40,7 @@ const LINK_ONLY_MASK: [u8; 6] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xf0];
 
 /// The bit that makes an Ethernet address mean more than one receiver.
 const MULTICAST: [u8; 6] = [1, 0, 0, 0, 0, 0];
+const UNICAST: [u8; 6] = [0; 6];
 
 /// How many ports or hosts one flow of a flood serves: a flow must fit into one OpenFlow message of
 /// 64 KiB.
@@ -46,60 +52,97 @@ fn infrastructure() -> Vec<Flow> {
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let here = || NETWORK.is(network.number.get(), Match::new());
-    for local in &network.locals {
-        let matching = here().eth_dst(local.mac.octets());
-        flows.push(unicast(matching, via(local.port)));
+    match &network.reach {
+        Reach::Everybody => to_everybody(network, flows),
+        Reach::Gateway(gateways) => to_gateway(network, gateways, flows),
     }
+}
+
+fn to_everybody(network: &NetworkView, flows: &mut Vec<Flow>) {
+    inward(network, &here(network), flows);
     if let Some(uplink) = network.uplink {
-        let outbound = FROM.is(FROM_VIF, here());
-        flows.extend(network.remotes.iter().filter_map(|remote| {
-            let matching = outbound.clone().eth_dst(remote.mac.octets());
-            Some(unicast(matching, towards(uplink, remote)?))
-        }));
+        outward(network, uplink, flows);
     }
-    shared(network, flows);
-    flood(network, flows);
+    for mac in virtual_macs(network) {
+        let ways = holders_here(network, mac).chain(holders_elsewhere(network, mac));
+        let matching = FROM.is(FROM_VIF, here(network)).eth_dst(mac.octets());
+        let offers = offers(ways.take(FLOOD_WAYS));
+        flows.push(TABLE.flow(SHARED, matching).actions(offers));
+    }
+    flood(
+        &here(network),
+        locals(network).chain(abroad(network)),
+        flows,
+    );
 }
 
-/// Frames for an Ethernet address that several ports may have go to all of these and to nobody else:
-/// which one has it at the moment is for them to know. Each takes what it has the address for.
-fn shared(network: &NetworkView, flows: &mut Vec<Flow>) {
+/// What ports send leaves for the gateway or for everybody, and comes to no other port; what comes
+/// in is the gateway's, as the table before saw to.
+fn to_gateway(network: &NetworkView, gateways: &[MacAddr], flows: &mut Vec<Flow>) {
+    let from_fabric = FROM.is(FROM_FABRIC, here(network));
+    inward(network, &from_fabric, flows);
+    flood(&from_fabric, locals(network), flows);
+    let (false, Some(uplink)) = (network.outsiders == Outsiders::None, network.uplink) else {
+        return;
+    };
+    let from_vif = FROM.is(FROM_VIF, here(network));
+    for mac in gateways {
+        let matching = from_vif.clone().eth_dst(mac.octets());
+        flows.push(unicast(KNOWN, matching, via(uplink.port)));
+    }
+    flood(&from_vif, [via(uplink.port)], flows);
+}
+
+fn here(network: &NetworkView) -> Match {
+    NETWORK.is(network.number.get(), Match::new())
+}
+
+/// To the ports of this host.
+fn inward(network: &NetworkView, from: &Match, flows: &mut Vec<Flow>) {
+    flows.extend(network.locals.iter().map(|local| {
+        let matching = from.clone().eth_dst(local.mac.octets());
+        unicast(KNOWN, matching, via(local.port))
+    }));
+    for mac in virtual_macs(network) {
+        let matching = from.clone().eth_dst(mac.octets());
+        let offers = offers(holders_here(network, mac).take(FLOOD_WAYS));
+        flows.push(TABLE.flow(KNOWN, matching).actions(offers));
+    }
+}
+
+/// The Ethernet addresses that several ports may have. Frames for one go to all of these and to
+/// nobody else: which has it at the moment is for them to know, and each takes what it has the
+/// address for.
+fn virtual_macs(network: &NetworkView) -> impl Iterator<Item = MacAddr> + use<> {
     let own: BTreeSet<MacAddr> = network.macs().collect();
-    for mac in network.virtual_macs().difference(&own) {
-        let locals = holders_here(network, *mac);
-        let abroad = holders_elsewhere(network, *mac);
-        let matching = NETWORK.is(network.number.get(), Match::new());
-        let matching = matching.eth_dst(mac.octets());
-        let from_vif = FROM.is(FROM_VIF, matching.clone());
-        let everywhere = locals.iter().cloned().chain(abroad).take(FLOOD_WAYS);
-        flows.push(TABLE.flow(SHARED, from_vif).actions(offers(everywhere)));
-        flows.push(TABLE.flow(KNOWN, matching).actions(offers(locals)));
-    }
+    let all = network.virtual_macs();
+    all.into_iter().filter(move |mac| !own.contains(mac))
 }
 
-/// Out to the ports here that may have this address.
-fn holders_here(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
+/// The ways to the ports here that may have this address.
+fn holders_here(network: &NetworkView, mac: MacAddr) -> impl Iterator<Item = Vec<Action>> + '_ {
     let locals = network.locals.iter();
-    let holders = locals.filter(|local| local.virtual_macs().any(|it| it == mac));
-    let ways = holders.map(|local| via(local.port));
-    ways.take(FLOOD_WAYS).collect()
+    let holders = locals.filter(move |local| local.virtual_macs().any(|it| it == mac));
+    holders.map(|local| via(local.port))
 }
 
-/// Out to the hosts of other ports that may: a tag takes one frame to all of them.
+/// The ways to the hosts of other ports that may. What the fabric brings everywhere goes out once;
+/// physical machines may have the address, too.
 fn holders_elsewhere(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
+    let Some(uplink) = network.uplink else {
+        return Vec::new();
+    };
     let remotes = network.remotes.iter();
     let holders = remotes.filter(|remote| remote.virtual_macs.contains(&mac));
     let hosts: BTreeSet<Option<IpAddr>> = holders.map(|remote| remote.endpoint).collect();
-    match network.uplink {
-        None => Vec::new(),
-        Some(Uplink {
-            port,
-            mark: Mark::Vlan(_),
-        }) => hosts.first().map(|_| via(port)).into_iter().collect(),
-        Some(uplink) => {
+    match uplink.mark {
+        Mark::Vni(_) => {
             let ways = hosts.into_iter().filter_map(|host| way_to(uplink, host));
             ways.collect()
+        }
+        Mark::Untagged | Mark::Vlan(_) => {
+            let anybody = network.outsiders != Outsiders::None || !hosts.is_empty();
+            anybody.then(|| via(uplink.port)).into_iter().collect()
         }
     }
 }
@@ -112,8 +155,23 @@ fn offers(ways: impl IntoIterator<Item = Vec<Action>>) -> impl Iterator<Item = A
     })
 }
 
-fn unicast(matching: Match, way: Vec<Action>) -> Flow {
-    let flow = TABLE.flow(KNOWN, matching).actions(way);
+/// To ports of other hosts. Where there are physical machines too, to any address that is not here:
+/// who has it is for the switches of the fabric to know.
+fn outward(network: &NetworkView, uplink: Uplink, flows: &mut Vec<Flow>) {
+    let from_vif = FROM.is(FROM_VIF, here(network));
+    if network.outsiders != Outsiders::None {
+        let matching = from_vif.masked(Field::EthDst, UNICAST, MULTICAST);
+        flows.push(unicast(ELSEWHERE, matching, via(uplink.port)));
+        return;
+    }
+    flows.extend(network.remotes.iter().filter_map(|remote| {
+        let matching = from_vif.clone().eth_dst(remote.mac.octets());
+        Some(unicast(KNOWN, matching, towards(uplink, remote)?))
+    }));
+}
+
+fn unicast(priority: u16, matching: Match, way: Vec<Action>) -> Flow {
+    let flow = TABLE.flow(priority, matching).actions(way);
     flow.goto(count_and_output::TABLE.id)
 }
 
@@ -139,7 +197,7 @@ fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Vec<Action>> {
 /// Out to a host, whose endpoint it takes in an overlay.
 fn way_to(uplink: Uplink, endpoint: Option<IpAddr>) -> Option<Vec<Action>> {
     match uplink.mark {
-        Mark::Vlan(_) => Some(via(uplink.port)),
+        Mark::Untagged | Mark::Vlan(_) => Some(via(uplink.port)),
         Mark::Vni(_) => Some(through(uplink.port, endpoint?)),
     }
 }
@@ -150,7 +208,7 @@ fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
         return Vec::new();
     };
     match uplink.mark {
-        Mark::Vlan(_) => vec![via(uplink.port)],
+        Mark::Untagged | Mark::Vlan(_) => vec![via(uplink.port)],
         Mark::Vni(_) => {
             let endpoints = network.endpoints().into_iter();
             endpoints.map(|it| through(uplink.port, it)).collect()
@@ -158,15 +216,18 @@ fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
     }
 }
 
-/// Offers a frame for everybody to every port of the network; the next table keeps it from the one
-/// it came in by. The uplink comes last, because the tag or tunnel it gets stays on the frame.
-fn flood(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let locals = network.locals.iter().map(|local| via(local.port));
-    let ways: Vec<Vec<Action>> = locals.chain(abroad(network)).collect();
+/// Out to everybody on this host.
+fn locals(network: &NetworkView) -> impl Iterator<Item = Vec<Action>> {
+    network.locals.iter().map(|local| via(local.port))
+}
+
+/// Offers a frame for everybody to these ways; the next table keeps it from the one it came in by.
+/// The uplink comes last, because the tag or tunnel it gets stays on the frame.
+fn flood(from: &Match, ways: impl IntoIterator<Item = Vec<Action>>, flows: &mut Vec<Flow>) {
+    let ways: Vec<Vec<Action>> = ways.into_iter().collect();
     let mut parts = ways.chunks(FLOOD_WAYS).zip(0..).peekable();
     while let Some((ways, part)) = parts.next() {
-        let matching = NETWORK.is(network.number.get(), Match::new());
-        let matching = FLOOD_PART.is(part, matching);
+        let matching = FLOOD_PART.is(part, from.clone());
         let matching = matching.masked(Field::EthDst, MULTICAST, MULTICAST);
         let offers = offers(ways.iter().cloned());
         let mut flow = TABLE.flow(EVERYBODY, matching).actions(offers);

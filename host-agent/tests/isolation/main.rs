@@ -9,4 +9,5 @@ mod frame;
 mod hidden;
 mod overlays;
 mod pairs;
+mod shared;
 mod world;

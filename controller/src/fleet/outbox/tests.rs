@@ -104,6 +104,7 @@ fn no_item_is_larger_than_estimated() {
             vni: model::Vni::MAX,
         },
         mtu: u16::MAX,
+        sharing: model::Sharing::default(),
         subnets: vec![subnet; 8],
     });
     for item in [instance, port, scattered, network] {

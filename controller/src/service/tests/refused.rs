@@ -22,12 +22,12 @@ use api::token::TokenDigest;
 pub(super) struct World {
     pub(super) service: Service,
     folder: tempfile::TempDir,
-    tenants: Vec<TenantId>,
+    pub(super) tenants: Vec<TenantId>,
     pub(super) networks: Vec<Network>,
     pub(super) subnets: Vec<Subnet>,
-    private: PhysicalNetworkId,
+    pub(super) private: PhysicalNetworkId,
     management: PhysicalNetworkId,
-    host: HostId,
+    pub(super) host: HostId,
 }
 
 pub(super) fn start(folder: &Path) -> Service {
@@ -50,13 +50,13 @@ pub(super) fn request<T: DeserializeOwned>(json: Value) -> T {
 }
 
 /// The first object with the members of the second in their place.
-fn with(object: &Value, members: &Value) -> Value {
+pub(super) fn with(object: &Value, members: &Value) -> Value {
     let mut object = object.as_object().unwrap().clone();
     object.extend(members.as_object().unwrap().clone());
     object.into()
 }
 
-fn physical(name: &str, role: Role, vlans: Option<&str>) -> Value {
+pub(super) fn physical(name: &str, role: Role, vlans: Option<&str>) -> Value {
     json!({"name": name, "role": role, "nic": name, "vlans": vlans})
 }
 
@@ -90,7 +90,7 @@ impl World {
         world
     }
 
-    async fn add_tenant(&mut self, name: &str) {
+    pub(super) async fn add_tenant(&mut self, name: &str) {
         let service = &self.service;
         let tenant = request(json!({"name": name}));
         let tenant = service.tenant_create(caller(), tenant).await.unwrap();
@@ -118,7 +118,7 @@ impl World {
     }
 
     /// Asks for the object with each of these members changed, and expects just these faults.
-    async fn refuses<R: DeserializeOwned, T: Debug>(
+    pub(super) async fn refuses<R: DeserializeOwned, T: Debug>(
         &self,
         ask: impl AsyncFn(R) -> Outcome<T>,
         fitting: Value,
@@ -158,7 +158,7 @@ async fn physical_networks_that_do_not_fit_are_refused() {
     let ask = |it| world.service.physical_network_create(caller(), it);
     let cases = [
         (
-            json!({"name": "private", "nic": "private", "vlans": null}),
+            json!({"name": "private", "nic": "private", "role": "private", "vlans": null}),
             "name duplicate, vlans required, nic duplicate",
         ),
         (json!({"name": "int"}), "name out_of_range"),
