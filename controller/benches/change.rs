@@ -84,6 +84,8 @@ async fn create_ports(service: Arc<Service>, network_id: NetworkId, count: usize
             name: None,
             mac: None,
             addresses: None,
+            allowed: Vec::new(),
+            spoof_guard: None,
             host_id: None,
         };
         service.port_create(caller(), port).await.unwrap();
