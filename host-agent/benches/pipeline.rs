@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{self, Beyond, LocalPort, Mark, NetworkView, RemotePort, Uplink};
 use model::{MacAddr, VlanId};
 use openflow::{Flow, PortNo};
 
@@ -24,9 +24,11 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             port: PortNo(65_000),
             mark: Mark::Vlan(VlanId::MIN),
         }),
+        beyond: Beyond::Vifs,
         locals: (1..=locals)
             .map(|n| LocalPort {
                 port: PortNo(n),
+                tag: None,
                 mac: mac(n),
                 addresses: address(n),
             })

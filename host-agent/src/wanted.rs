@@ -7,6 +7,7 @@
 mod check;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,8 +17,8 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Segment,
+    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
+    PhysicalNetworkId, PortId, Segment,
 };
 
 use crate::pipeline::RemotePort;
@@ -33,6 +34,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// The sub-ports of each trunk among them.
+    pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -102,6 +105,8 @@ pub struct WantedPort {
     pub addresses: Arc<[IpAddr]>,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
+    pub on_trunk: Option<OnTrunk>,
 }
 
 impl Wanted {
@@ -138,6 +143,7 @@ impl Wanted {
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
         }
+        wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
             network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
         }

@@ -44,6 +44,7 @@ fn wanted(ports: &[u128]) -> Wanted {
             mac: MacAddr::local(u64::try_from(*n).unwrap()),
             addresses: Arc::default(),
             hostname: None,
+            on_trunk: None,
         };
         (PortId::from(uuid(*n)), port)
     };

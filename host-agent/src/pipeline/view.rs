@@ -14,12 +14,23 @@ pub struct NetworkView {
     pub number: NetworkNumber,
     /// How its frames reach other hosts; absent while there is no way.
     pub uplink: Option<Uplink>,
+    /// Who may speak from there.
+    pub beyond: Beyond,
     /// Its ports here, in order of their numbers in the switch.
     pub locals: Vec<LocalPort>,
     /// Its ports on other hosts.
     pub remotes: Arc<[RemotePort]>,
     /// The addresses of its gateways, behind [`MacAddr::gateway`]; answered here for all of them.
     pub gateways: Arc<[IpAddr]>,
+}
+
+/// Who is in a network besides the ports of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// Its remote ports, and nobody else.
+    Vifs,
+    /// Machines that no plan knows: routers and DHCP servers may be among them.
+    Anything,
 }
 
 /// The way from the integration bridge to other hosts.
@@ -43,8 +54,11 @@ pub enum Mark {
 /// A port of the network whose interface is in this host's switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPort {
-    /// Its number in the switch.
+    /// The number of its interface in the switch. No other port of the network has it, but a trunk's
+    /// ports share theirs.
     pub port: PortNo,
+    /// The tag that tells its frames from others on its interface, if it is a sub-port of a trunk.
+    pub tag: Option<VlanId>,
     /// The only Ethernet address it may send from.
     pub mac: MacAddr,
     /// The only IP addresses it may send from.
@@ -96,7 +110,7 @@ impl NetworkView {
 
     /// About how many flows it takes, to save growing the list step by step.
     pub(super) fn flow_estimate(&self) -> usize {
-        8 + self.locals.len() * 13 + self.remotes.len() * 2
+        8 + self.locals.len() * 13 + self.remotes.len() * 3
     }
 }
 

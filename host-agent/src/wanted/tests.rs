@@ -43,6 +43,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
         hostname: None,
+        on_trunk: None,
     })
 }
 

@@ -5,7 +5,10 @@
 
 mod allowed;
 mod anything;
+mod fabric;
 mod frame;
 mod hidden;
+mod order;
 mod overlays;
+mod trunks;
 mod world;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{self, Beyond, LocalPort, Mark, NetworkView, RemotePort, Uplink};
 use model::MacAddr;
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
@@ -49,6 +49,7 @@ impl World {
                 let uplink = way.map(|way| uplink(way, n));
                 let local = |member| LocalPort {
                     port: PortNo(numbers.next().unwrap()),
+                    tag: None,
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
                 };
@@ -60,6 +61,7 @@ impl World {
                 NetworkView {
                     number: (u32::from(n) + 1).try_into().unwrap(),
                     uplink,
+                    beyond: Beyond::Vifs,
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
@@ -242,6 +244,6 @@ pub(crate) fn ipv6(member: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, member.into())
 }
 
-fn addresses(member: u8) -> Arc<[IpAddr]> {
+pub(crate) fn addresses(member: u8) -> Arc<[IpAddr]> {
     [ipv4(member).into(), ipv6(member).into()].into()
 }
