@@ -36,6 +36,10 @@ proptest! {
             run(&mut intent, op);
         }
         // In the order in which nothing is in use any more.
+        while let Some(id) = intent.sub_ports().next().map(|it| it.id) {
+            let off = crate::service::tests::off_trunk(&intent, id);
+            intent.apply(intent.revision, &off.unwrap().writes);
+        }
         let order = [
             Noun::Instance, Noun::Port, Noun::Subnet, Noun::Network,
             Noun::PhysicalNetwork, Noun::Tenant,

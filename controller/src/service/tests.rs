@@ -150,6 +150,11 @@ pub(crate) fn network_create(
     super::network::create(intent, request)
 }
 
+/// What taking a port off its trunk would write.
+pub(crate) fn off_trunk(intent: &Intent, id: model::PortId) -> Outcome<Draft<()>> {
+    super::trunk::remove(intent, id)
+}
+
 proptest! {
     #[test]
     fn nothing_is_given_twice_and_nothing_dangles_whatever_is_asked_for(steps in ops(60)) {
