@@ -36,7 +36,8 @@ proptest! {
             run(&mut intent, op);
         }
         // In the order in which nothing is in use any more.
-        while let Some(id) = intent.sub_ports().next().map(|it| it.id) {
+        let sub_ports: Vec<_> = intent.sub_ports().map(|it| it.id).collect();
+        for id in sub_ports {
             let off = crate::service::tests::off_trunk(&intent, id);
             intent.apply(intent.revision, &off.unwrap().writes);
         }
