@@ -14,7 +14,7 @@ use crate::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate, SubnetCreate,
     TenantCreate, UsageQuery,
 };
-use crate::resource::{Health, HostView, InstanceView, PortView, SubPort};
+use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -179,4 +179,7 @@ pub trait Backend: UsageBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+
+    /// Every tunnel that a host has, by host.
+    fn tunnels(&self) -> Vec<TunnelView>;
 }

@@ -10,6 +10,7 @@ mod port;
 mod sub_port;
 mod subnet;
 mod tenant;
+mod tunnel;
 
 use std::borrow::Borrow;
 use std::future::Future;

@@ -7,6 +7,7 @@ mod bad_input;
 mod binding;
 mod churn;
 mod drift;
+mod fabric;
 mod isolation;
 mod overlays;
 mod restarts;

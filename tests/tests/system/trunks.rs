@@ -152,6 +152,22 @@ fn a_trunk_speaks_on_each_of_its_networks_and_on_no_other() {
     eventually("the network behind the tag", PATIENCE, || {
         scene.at().reaches(&scene.db)
     });
+    let lease = [
+        "udhcpc",
+        "-i",
+        "db",
+        "-f",
+        "-q",
+        "-n",
+        "-t",
+        "5",
+        "-T",
+        "1",
+        "-s",
+        "/bin/true",
+    ];
+    let lease = scene.at().command("busybox").args(lease).status();
+    assert!(lease.unwrap().success(), "no lease for a sub-port");
     let (own, leg) = ((scene.at().mac, scene.at().address), scene.leg());
     assert!(
         scene
