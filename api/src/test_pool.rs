@@ -119,6 +119,7 @@ pub(crate) fn network(name: &str, vlan: u16) -> Network {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        sharing: Sharing::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
     }
 }

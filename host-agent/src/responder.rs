@@ -97,6 +97,7 @@ impl Known {
             return None;
         };
         let question = Question::from_code(code)?;
+        let question = Some(question).filter(|it| network.outsiders.leave_to_agent(*it))?;
         let frame = respond(question, &packet.data, &config(port, network))?;
         Some(packet_out(network, number, frame))
     }
@@ -105,6 +106,8 @@ impl Known {
     fn advertisements(&self) -> Vec<PacketOut> {
         let all = self.ports.iter().filter_map(|((number, _), id)| {
             let (port, network) = self.port(id)?;
+            let ours = network.outsiders.leave_to_agent(Question::RouterSolicit);
+            let port = ours.then_some(port)?;
             let frame = respond::advertise(&config(port, network))?;
             Some(packet_out(network, *number, frame))
         });

@@ -18,10 +18,10 @@ use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet
 use model::report::ItemFailure;
 use model::{
     DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
-    PhysicalNetworkId, PortId, Segment,
+    PhysicalNetworkId, PortId, Role, Segment,
 };
 
-use crate::pipeline::RemotePort;
+use crate::pipeline::{Outsiders, Reach, RemotePort};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Wanted {
 pub struct WantedPhysicalNetwork {
     /// Its name: at most 12 characters that an interface name may have.
     pub name: String,
+    /// What it is for.
+    pub role: Role,
     /// The host's NIC on it.
     pub nic: NicName,
     /// The largest IP packet it carries, in bytes.
@@ -72,8 +74,13 @@ pub struct WantedNetwork {
     pub mtu: u16,
     /// Its subnets.
     pub subnets: Vec<PlannedSubnet>,
-    /// The gateways of its subnets, but for those that are a port's own address.
+    /// The gateways of its subnets, but for those that are a port's own address or a physical
+    /// machine.
     pub gateways: Arc<[IpAddr]>,
+    /// Who else is on its segment.
+    pub outsiders: Outsiders,
+    /// Whom its ports reach.
+    pub reach: Reach,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -147,7 +154,9 @@ impl Wanted {
         }
         wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
-            network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            if network.outsiders == Outsiders::None {
+                network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            }
         }
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {

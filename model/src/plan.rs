@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber,
-    NicName, OnTrunk, PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
+    NicName, OnTrunk, PhysicalNetworkId, PortId, Role, Segment, Sharing, TenantId, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -161,6 +161,9 @@ pub struct PlannedNetwork {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Who else may be on it.
+    #[serde(flatten)]
+    pub sharing: Sharing,
     /// Its subnets.
     #[serde(default)]
     pub subnets: Vec<PlannedSubnet>,

@@ -72,6 +72,14 @@ pub(crate) enum Command {
     PhysicalNetworkShow(One),
     /// Delete a physical network that carries no network
     PhysicalNetworkDelete(One),
+    /// Make a flat network, which is what a physical network carries without a tag
+    FlatCreate(network::Create<network::Untagged>),
+    /// List flat networks
+    FlatList(network::List<network::Untagged>),
+    /// Show a flat network
+    FlatShow(Owned),
+    /// Delete a flat network that has no VIF, and its subnets
+    FlatDelete(Owned),
     /// Make a VLAN network of a tenant, and its subnet if one is given
     VlanCreate(network::Create<network::Tagged>),
     /// List VLAN networks

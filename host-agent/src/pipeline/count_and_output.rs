@@ -64,6 +64,7 @@ fn tagged(vlan: VlanId) -> Vec<Action> {
 /// Puts the network's mark on a frame.
 fn marked(mark: Mark) -> Vec<Action> {
     match mark {
+        Mark::Untagged => Vec::new(),
         Mark::Vlan(vlan) => tagged(vlan),
         Mark::Vni(vni) => vec![Action::set_field(Field::TunId, u64::from(vni.get()))],
     }

@@ -5,6 +5,9 @@
 //! VLAN by a wrong or hostile switch, and is not heard. In an overlay the sender must be on the host
 //! that the plan says, too.
 //!
+//! Physical machines that share the segment are unknown to the plan: where they are wanted, the table
+//! before has seen to them.
+//!
 //! In a VLAN only the address counts: a port that is being moved speaks from its new host before
 //! every other host has heard of it, and the physical switches tell no host from another anyway.
 
@@ -12,7 +15,7 @@ use openflow::{Flow, Match};
 
 use super::classify::sent_by;
 use super::registers::NETWORK;
-use super::{Beyond, Mark, Miss, NetworkView, Table, forward, nothing};
+use super::{Mark, Miss, NetworkView, Outsiders, Table, forward, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 5,
@@ -26,14 +29,14 @@ pub(super) const TABLE: Table = Table {
 const KNOWN: u16 = 100;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let (Some(uplink), Beyond::Vifs) = (network.uplink, network.beyond) else {
+    let (Some(uplink), Outsiders::None) = (network.uplink, network.outsiders) else {
         return;
     };
     flows.extend(network.remotes.iter().filter_map(|remote| {
         let matching = NETWORK.is(network.number.get(), Match::new());
         let matching = matching.eth_src(remote.mac.octets());
         let matching = match uplink.mark {
-            Mark::Vlan(_) => matching,
+            Mark::Untagged | Mark::Vlan(_) => matching,
             Mark::Vni(_) => sent_by(matching, remote.endpoint?),
         };
         Some(TABLE.flow(KNOWN, matching).goto(forward::TABLE.id))

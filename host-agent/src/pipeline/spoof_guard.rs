@@ -34,26 +34,31 @@ const DHCPV6_CLIENT: u16 = 546;
 const HIDDEN: u16 = 0;
 
 fn infrastructure() -> Vec<Flow> {
+    let servers = [dhcpv4_servers(Match::new()), dhcpv6_servers(Match::new())];
     // Behind the tag that names a sub-port there may be no other.
-    let never = servers().chain([Match::new().tagged()]);
+    let never = servers.into_iter().flatten().chain([Match::new().tagged()]);
     never.map(|matching| TABLE.flow(NEVER, matching)).collect()
 }
 
-/// No VIF is a DHCP server, whatever its address. Clients look at the port that an answer is sent
-/// to, and most at no other, so either one betrays a server.
-pub(super) fn servers() -> impl Iterator<Item = Match> {
-    let families = [
-        (Match::new().ipv4().udp(), DHCP_SERVER, DHCP_CLIENT),
-        (Match::new().ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT),
-    ];
-    families.into_iter().flat_map(|(udp, server, client)| {
-        let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
-        [
-            udp.clone().exact(Field::UdpSrc, server),
-            udp.exact(Field::UdpDst, client),
-            unseen.exact(Field::UdpSrc, HIDDEN),
-        ]
-    })
+/// What servers of DHCP send. No VIF is one, whatever its address.
+pub(super) fn dhcpv4_servers(matching: Match) -> [Match; 3] {
+    servers(matching.ipv4().udp(), DHCP_SERVER, DHCP_CLIENT)
+}
+
+/// The same for DHCPv6.
+pub(super) fn dhcpv6_servers(matching: Match) -> [Match; 3] {
+    servers(matching.ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT)
+}
+
+/// Clients look at the port that an answer is sent to, and most at no other, so either one betrays a
+/// server.
+fn servers(udp: Match, server: u16, client: u16) -> [Match; 3] {
+    let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
+    [
+        udp.clone().exact(Field::UdpSrc, server),
+        udp.exact(Field::UdpDst, client),
+        unseen.exact(Field::UdpSrc, HIDDEN),
+    ]
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {

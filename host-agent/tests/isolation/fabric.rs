@@ -1,6 +1,6 @@
 //! Frames that arrive from the fabric: only what a known remote port could have sent gets in.
 
-use host_agent::pipeline::Beyond;
+use host_agent::pipeline::Outsiders;
 use openflow::table::Packet;
 use openflow::{Field, PortNo};
 use proptest::prelude::*;
@@ -95,7 +95,7 @@ fn no_dhcp_server_and_no_router_speaks_from_the_fabric() {
 #[test]
 fn where_unknown_machines_are_wanted_they_are_heard_and_nowhere_else() {
     let mut world = world();
-    world.networks[1].beyond = Beyond::Anything;
+    world.networks[1].outsiders = Outsiders::DhcpServer;
     for frame in of_servers_and_routers() {
         let reached = reached(&world, &frame);
         assert!(reached[1] > 0, "{frame:?}");

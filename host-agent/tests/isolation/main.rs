@@ -10,5 +10,6 @@ mod frame;
 mod hidden;
 mod order;
 mod overlays;
+mod shared;
 mod trunks;
 mod world;

@@ -306,7 +306,8 @@ async fn minimal_prints_ids_only() {
 async fn what_is_asked_for_reaches_the_server() {
     let server = serve(pool());
     for line in [
-        "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400",
+        "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400 shared=true external=true \
+         isolated=true gateway-mac=00:00:5e:00:01:07",
         "netctl vif-create network=web mac=fa:16:3e:00:12:34 address=10.0.0.5,10.0.0.6 host=h1",
         "netctl vif-list tenant=acme state=down sort=-created_at limit=5",
         "netctl event-list kind=unknown-vif",
@@ -317,6 +318,7 @@ async fn what_is_asked_for_reaches_the_server() {
     let asked = server.asked();
     let network = json!({
         "tenant_id": ACME, "name": "web", "kind": "vlan", "vlan": 101, "mtu": 1400,
+        "shared": true, "external": true, "isolated": true, "gateway_macs": ["00:00:5e:00:01:07"],
     });
     let port = json!({
         "network_id": WEB, "mac": "fa:16:3e:00:12:34", "addresses": ["10.0.0.5", "10.0.0.6"],
