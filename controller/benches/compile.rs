@@ -109,6 +109,7 @@ impl Pool {
             allowed: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
             host_id: Some(self.hosts[index % self.hosts.len()]),
+            on_trunk: None,
             instance_id: None,
             created_at: self.tenant.created_at,
         }

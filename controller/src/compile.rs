@@ -152,6 +152,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         allowed: port.allowed.clone(),
         spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
+        on_trunk: port.on_trunk,
     })
 }
 

@@ -355,6 +355,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         host_id: None,
+        on_trunk: None,
         instance_id: None,
         created_at: network.created_at,
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use model::{MacAddr, PortId};
+use model::{MacAddr, NetworkNumber, PortId};
 use openflow::PortNo;
 use openflow::client::{Client, Error, Event, Events, Options};
 use openflow::message::{AsyncConfig, PacketIn, PacketOut, ToSwitch};
@@ -51,7 +51,8 @@ const TOLD: AsyncConfig = AsyncConfig {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     wanted: Arc<Wanted>,
-    ports: BTreeMap<PortNo, PortId>,
+    /// The ports of a trunk share their number, but no network.
+    ports: BTreeMap<(PortNo, NetworkNumber), PortId>,
 }
 
 impl Known {
@@ -59,9 +60,14 @@ impl Known {
     #[must_use]
     pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
         let carriers = binding.carriers.iter();
+        let ports = carriers.filter_map(|(id, carrier)| {
+            let network = wanted.ports.get(id)?.network;
+            let number = wanted.networks.get(&network)?.number;
+            Some(((carrier.port, number), *id))
+        });
         Self {
             wanted: Arc::clone(wanted),
-            ports: carriers.map(|(id, it)| (it.port, *id)).collect(),
+            ports: ports.collect(),
         }
     }
 
@@ -76,22 +82,20 @@ impl Known {
         });
     }
 
-    fn port(&self, number: PortNo) -> Option<(&WantedPort, &WantedNetwork)> {
-        let port = self.wanted.ports.get(self.ports.get(&number)?)?;
+    fn port(&self, id: &PortId) -> Option<(&WantedPort, &WantedNetwork)> {
+        let port = self.wanted.ports.get(id)?;
         Some((port, self.wanted.networks.get(&port.network)?))
     }
 
     /// What the switch shall send because a port asked for it.
     fn answer(&self, packet: &PacketIn) -> Option<PacketOut> {
         let number = packet.in_port()?;
-        let (port, network) = self.port(number)?;
+        // The number may by now be another port's, of another network than the flow that asks.
+        let asks = Group::from_cookie(packet.cookie)?.network()?;
+        let (port, network) = self.port(self.ports.get(&(number, asks))?)?;
         let [code] = packet.userdata[..] else {
             return None;
         };
-        // The number may by now be another port's, of another network than the flow that asks.
-        if Group::from_cookie(packet.cookie) != Some(Group::of(network.number)) {
-            return None;
-        }
         let question = Question::from_code(code)?;
         let question = Some(question).filter(|it| network.outsiders.leave_to_agent(*it))?;
         let frame = respond(question, &packet.data, &config(port, network))?;
@@ -100,31 +104,35 @@ impl Known {
 
     /// What tells every port of its router.
     fn advertisements(&self) -> Vec<PacketOut> {
-        let numbers = self.ports.keys();
-        numbers.filter_map(|it| self.advertisement(*it)).collect()
+        let ports = self.ports.iter();
+        ports
+            .filter_map(|((number, _), id)| self.advertisement(*number, id))
+            .collect()
     }
 
     /// The same for those ports only that would have been told something else before.
     fn news(&self, before: &Self) -> Vec<PacketOut> {
-        let numbers = self.ports.keys();
-        let changed = numbers.filter(|number| !self.says_the_same(before, **number));
-        changed.filter_map(|it| self.advertisement(*it)).collect()
+        let changed = self.ports.iter().filter(|(place, id)| {
+            before.ports.get(place) != Some(id) || !self.says_the_same(before, id)
+        });
+        changed
+            .filter_map(|((number, _), id)| self.advertisement(*number, id))
+            .collect()
     }
 
-    fn says_the_same(&self, before: &Self, number: PortNo) -> bool {
+    fn says_the_same(&self, before: &Self, id: &PortId) -> bool {
         let (Some((port, network)), Some((old_port, old_network))) =
-            (self.port(number), before.port(number))
+            (self.port(id), before.port(id))
         else {
             return false;
         };
-        self.ports.get(&number) == before.ports.get(&number)
-            && port.addresses == old_port.addresses
+        port.addresses == old_port.addresses
             && network.subnets == old_network.subnets
             && network.mtu == old_network.mtu
     }
 
-    fn advertisement(&self, number: PortNo) -> Option<PacketOut> {
-        let (port, network) = self.port(number)?;
+    fn advertisement(&self, number: PortNo, id: &PortId) -> Option<PacketOut> {
+        let (port, network) = self.port(id)?;
         let ours = network.outsiders.leave_to_agent(Question::RouterSolicit);
         let port = ours.then_some(port)?;
         let frame = respond::advertise(&config(port, network))?;

@@ -7,6 +7,7 @@
 mod check;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    AddressPair, DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName,
+    AddressPair, DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
     PhysicalNetworkId, PortId, Role, Segment, SpoofGuard,
 };
 
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// The sub-ports of each trunk among them.
+    pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -115,6 +118,8 @@ pub struct WantedPort {
     pub spoof_guard: SpoofGuard,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
+    pub on_trunk: Option<OnTrunk>,
 }
 
 impl Wanted {
@@ -152,6 +157,7 @@ impl Wanted {
             wanted.failures.extend(failure);
         }
         wanted.drop_foreign_pairs(&claims);
+        wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
             if network.outsiders == Outsiders::None {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);

@@ -45,7 +45,7 @@ pub use mac::MacAddr;
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
-pub use port::{Port, PortId, PortState, PortStatus, SpoofGuard};
+pub use port::{OnTrunk, Port, PortId, PortState, PortStatus, SpoofGuard};
 pub use reservation::{Reservation, ReservationId};
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};

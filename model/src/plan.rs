@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AddressPair, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, NicName, PhysicalNetworkId, PortId, Role, Segment, Sharing, SpoofGuard,
+    NetworkNumber, NicName, OnTrunk, PhysicalNetworkId, PortId, Role, Segment, Sharing, SpoofGuard,
     TenantId, VlanRanges,
 };
 
@@ -202,6 +202,9 @@ pub struct PlannedPort {
     /// What whoever plugs in is told to be called: one label.
     #[serde(default)]
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, in place of one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trunk: Option<OnTrunk>,
 }
 
 /// A port of a network that this host has, bound to another host.

@@ -22,6 +22,7 @@ pub const COLLECTIONS: &[&str] = &[
     "subnets",
     "reservations",
     "ports",
+    "sub-ports",
     "instances",
 ];
 

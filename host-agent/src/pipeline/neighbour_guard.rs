@@ -9,6 +9,7 @@ use model::{MacAddr, SpoofGuard};
 use openflow::protocol::{ND_ADVERT, ND_SOLICIT};
 use openflow::{Field, Flow, Match};
 
+use super::registers::NETWORK;
 use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, link_local};
 
 pub(super) const TABLE: Table = Table {
@@ -44,11 +45,15 @@ const NO_OPTION: [u8; 6] = [0; 6];
 
 fn infrastructure() -> Vec<Flow> {
     let others = [ND_SOLICIT, ND_ADVERT].map(|kind| TABLE.flow(FOREIGN, icmpv6(kind)));
-    let never = [icmpv6(ROUTER_ADVERT), icmpv6(REDIRECT), malformed()]
-        .into_iter()
-        .chain(out_of_sight());
-    let never = never.map(|matching| TABLE.flow(NEVER, matching));
+    let never = never().map(|matching| TABLE.flow(NEVER, matching));
     never.chain(others).collect()
+}
+
+/// What no VIF may say, whoever it is: that there is a router, and what hides what it says.
+pub(super) fn never() -> impl Iterator<Item = Match> {
+    [icmpv6(ROUTER_ADVERT), icmpv6(REDIRECT), malformed()]
+        .into_iter()
+        .chain(out_of_sight())
 }
 
 fn icmpv6(kind: u8) -> Match {
@@ -75,17 +80,19 @@ fn out_of_sight() -> impl Iterator<Item = Match> {
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for port in &network.locals {
+        let here = NETWORK.is(network.number.get(), Match::new());
+        let here = here.in_port(port.port);
         match port.spoof_guard {
             SpoofGuard::On => {
-                port_flows(port, flows);
-                pair_flows(port, flows);
+                port_flows(&here, port, flows);
+                pair_flows(&here, port, flows);
             }
-            SpoofGuard::Off => unguarded_flows(network, port, flows),
+            SpoofGuard::Off => unguarded_flows(&here, network, flows),
         }
     }
 }
 
-fn port_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn port_flows(here: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
     let addresses: Vec<_> = port.ipv6().collect();
     if addresses.is_empty() {
         return;
@@ -93,40 +100,45 @@ fn port_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
     let next = count_sent::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for link_layer in [port.mac.octets(), NO_OPTION] {
-        allow(neighbour(port, ND_SOLICIT).exact(Field::NdSll, link_layer));
+        allow(neighbour(here, ND_SOLICIT).exact(Field::NdSll, link_layer));
         for address in &addresses {
-            let advert = neighbour(port, ND_ADVERT).exact(Field::NdTarget, *address);
+            let advert = neighbour(here, ND_ADVERT).exact(Field::NdTarget, *address);
             allow(advert.exact(Field::NdTll, link_layer));
         }
     }
 }
 
 /// The same for what a port may send from besides, with the Ethernet address of each pair.
-fn pair_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
-    let has_own = port.ipv6().next().is_some();
-    let mut solicits: BTreeSet<[u8; 6]> = BTreeSet::new();
+fn pair_flows(here: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
+    // Pairs may have an address or a link-layer address in common, also with the port itself.
+    let mut solicits = BTreeSet::new();
+    let mut adverts = BTreeSet::new();
     for (prefix, mac) in port.ipv6_pairs() {
         for link_layer in [mac.octets(), NO_OPTION] {
             solicits.insert(link_layer);
-            let (address, mask) = (prefix.network(), prefix.netmask());
-            let advert = neighbour(port, ND_ADVERT).masked(Field::NdTarget, address, mask);
-            let advert = advert.exact(Field::NdTll, link_layer);
-            flows.push(TABLE.flow(OWN, advert).goto(count_sent::TABLE.id));
+            adverts.insert((prefix, link_layer));
         }
     }
-    if has_own {
-        // These may be solicited from already.
-        solicits.remove(&port.mac.octets());
-        solicits.remove(&NO_OPTION);
+    for link_layer in [port.mac.octets(), NO_OPTION] {
+        for address in port.ipv6() {
+            solicits.remove(&link_layer);
+            adverts.remove(&(address.into(), link_layer));
+        }
     }
-    flows.extend(solicits.into_iter().map(|link_layer| {
-        let solicit = neighbour(port, ND_SOLICIT).exact(Field::NdSll, link_layer);
-        TABLE.flow(OWN, solicit).goto(count_sent::TABLE.id)
-    }));
+    let solicits = solicits
+        .into_iter()
+        .map(|link_layer| neighbour(here, ND_SOLICIT).exact(Field::NdSll, link_layer));
+    let adverts = adverts.into_iter().map(|(prefix, link_layer)| {
+        let (address, mask) = (prefix.network(), prefix.netmask());
+        let advert = neighbour(here, ND_ADVERT).masked(Field::NdTarget, address, mask);
+        advert.exact(Field::NdTll, link_layer)
+    });
+    let allowed = solicits.chain(adverts);
+    flows.extend(allowed.map(|it| TABLE.flow(OWN, it).goto(count_sent::TABLE.id)));
 }
 
 /// Any neighbour but the gateway.
-fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>) {
+fn unguarded_flows(here: &Match, network: &NetworkView, flows: &mut Vec<Flow>) {
     let gateway = MacAddr::gateway(network.number);
     let of_gateway = network.gateways.iter().filter_map(|address| match address {
         IpAddr::V6(address) => Some(*address),
@@ -134,19 +146,19 @@ fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow
     });
     let targets = of_gateway.chain([link_local(gateway)]);
     let mut refused: Vec<Match> = targets
-        .map(|target| neighbour(port, ND_ADVERT).exact(Field::NdTarget, target))
+        .map(|target| neighbour(here, ND_ADVERT).exact(Field::NdTarget, target))
         .collect();
-    refused.push(neighbour(port, ND_ADVERT).exact(Field::NdTll, gateway.octets()));
-    refused.push(neighbour(port, ND_SOLICIT).exact(Field::NdSll, gateway.octets()));
+    refused.push(neighbour(here, ND_ADVERT).exact(Field::NdTll, gateway.octets()));
+    refused.push(neighbour(here, ND_SOLICIT).exact(Field::NdSll, gateway.octets()));
     flows.extend(refused.into_iter().map(|it| TABLE.flow(GATEWAY, it)));
     for kind in [ND_SOLICIT, ND_ADVERT] {
-        let flow = TABLE.flow(OWN, neighbour(port, kind));
+        let flow = TABLE.flow(OWN, neighbour(here, kind));
         flows.push(flow.goto(count_sent::TABLE.id));
     }
 }
 
-fn neighbour(port: &LocalPort, kind: u8) -> Match {
-    let matching = Match::new().in_port(port.port).icmpv6();
+fn neighbour(here: &Match, kind: u8) -> Match {
+    let matching = here.clone().icmpv6();
     matching
         .exact(Field::Icmpv6Type, kind)
         .exact(Field::Icmpv6Code, 0u8)

@@ -1,11 +1,8 @@
 //! Table `spoof_guard`: does a port speak only as itself.
 //!
 //! Every flow that lets something pass names the port, its Ethernet address, and an address of its
-//! own, or an address pair that it was given. Whatever is not listed is dropped: other Ethernet types
-//! with the rest, so no VIF speaks LLDP, spanning tree or a tag within a tag.
-//!
-//! With its guard off, a port may send from any address but the gateway's: it may route, bridge, or
-//! pretend. What this table and the next refuse of everybody they refuse of it, too.
+//! own, or an address pair that it was given. Whatever is not listed is dropped: other Ethernet types with the rest, so no VIF speaks LLDP,
+//! spanning tree or a tag within a tag.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,6 +11,7 @@ use model::{MacAddr, SpoofGuard};
 use openflow::protocol::{ETH_ARP, ETH_IPV4, ETH_IPV6, ND_SOLICIT};
 use openflow::{Field, Flow, Match};
 
+use super::registers::NETWORK;
 use super::{
     FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, link_local, neighbour_guard,
 };
@@ -43,49 +41,61 @@ const HIDDEN: u16 = 0;
 /// The bit that makes an Ethernet address mean more than one receiver: nobody can be that.
 const MULTICAST: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
-/// No VIF is a DHCP server, whatever its address. Clients look at the port that an answer is sent
-/// to, and most at no other, so either one betrays a server.
 fn infrastructure() -> Vec<Flow> {
-    let families = [
-        (Match::new().ipv4().udp(), DHCP_SERVER, DHCP_CLIENT),
-        (Match::new().ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT),
-    ];
-    let never = families.into_iter().flat_map(|(udp, server, client)| {
-        let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
-        [
-            udp.clone().exact(Field::UdpSrc, server),
-            udp.exact(Field::UdpDst, client),
-            unseen.exact(Field::UdpSrc, HIDDEN),
-        ]
-    });
+    let servers = [dhcpv4_servers(Match::new()), dhcpv6_servers(Match::new())];
+    // Behind the tag that names a sub-port there may be no other.
+    let never = servers.into_iter().flatten().chain([Match::new().tagged()]);
     never.map(|matching| TABLE.flow(NEVER, matching)).collect()
+}
+
+/// What servers of DHCP send. No VIF is one, whatever its address.
+pub(super) fn dhcpv4_servers(matching: Match) -> [Match; 3] {
+    servers(matching.ipv4().udp(), DHCP_SERVER, DHCP_CLIENT)
+}
+
+/// The same for DHCPv6.
+pub(super) fn dhcpv6_servers(matching: Match) -> [Match; 3] {
+    servers(matching.ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT)
+}
+
+/// Clients look at the port that an answer is sent to, and most at no other, so either one betrays a
+/// server.
+fn servers(udp: Match, server: u16, client: u16) -> [Match; 3] {
+    let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
+    [
+        udp.clone().exact(Field::UdpSrc, server),
+        udp.exact(Field::UdpDst, client),
+        unseen.exact(Field::UdpSrc, HIDDEN),
+    ]
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for port in &network.locals {
         match port.spoof_guard {
             SpoofGuard::On => {
-                ipv4_flows(port, flows);
-                ipv6_flows(port, flows);
-                pair_flows(port, flows);
+                let own = own(network, port, port.mac);
+                ipv4_flows(&own, port, flows);
+                ipv6_flows(&own, port, flows);
+                pair_flows(network, port, flows);
             }
             SpoofGuard::Off => unguarded_flows(network, port, flows),
         }
     }
 }
 
-fn ipv4_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn ipv4_flows(own: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
     let next = count_sent::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for address in port.ipv4() {
-        allow(arp(port, port.mac).exact(Field::ArpSpa, address));
-        allow(own(port, port.mac).ipv4().ipv4_src(address, 32));
+        allow(arp(own, port.mac).exact(Field::ArpSpa, address));
+        allow(own.clone().ipv4().ipv4_src(address, 32));
     }
     if port.ipv4().next().is_some() {
         // A client without an address yet asks whether one is taken (RFC 5227), and for a lease.
-        let probe = arp(port, port.mac).exact(Field::ArpSpa, Ipv4Addr::UNSPECIFIED);
+        let probe = arp(own, port.mac).exact(Field::ArpSpa, Ipv4Addr::UNSPECIFIED);
         allow(probe.exact(Field::ArpOp, ARP_REQUEST));
-        let lease = own(port, port.mac)
+        let lease = own
+            .clone()
             .ipv4()
             .udp()
             .ipv4_src(Ipv4Addr::UNSPECIFIED, 32)
@@ -96,38 +106,40 @@ fn ipv4_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
 }
 
 /// Neighbour discovery is looked into by the next table; here only its source is checked.
-fn ipv6_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn ipv6_flows(own: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
     let next = neighbour_guard::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for address in port.ipv6() {
-        allow(own(port, port.mac).ipv6().ipv6_src(address, 128));
-        allow(detection(port, port.mac).exact(Field::NdTarget, address));
+        allow(own.clone().ipv6().ipv6_src(address, 128));
+        allow(detection(own).exact(Field::NdTarget, address));
     }
 }
 
 /// What a port may send from besides. Pairs hold neither the gateway's addresses nor another port's.
-fn pair_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn pair_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>) {
     let mut allow = |matching, next| flows.push(TABLE.flow(OWN, matching).goto(next));
     for (prefix, mac) in port.ipv4_pairs() {
         let next = count_sent::TABLE.id;
+        let own = own(network, port, mac);
         let (address, mask) = (prefix.network(), prefix.netmask());
-        allow(arp(port, mac).masked(Field::ArpSpa, address, mask), next);
-        let source = own(port, mac).ipv4();
-        allow(source.ipv4_src(address, Ipv4Net::prefix_len(&prefix)), next);
+        allow(arp(&own, mac).masked(Field::ArpSpa, address, mask), next);
+        let length = Ipv4Net::prefix_len(&prefix);
+        allow(own.ipv4().ipv4_src(address, length), next);
     }
     for (prefix, mac) in port.ipv6_pairs() {
         let next = neighbour_guard::TABLE.id;
+        let own = own(network, port, mac);
         let (address, mask) = (prefix.network(), prefix.netmask());
-        let source = own(port, mac).ipv6();
-        allow(source.ipv6_src(address, Ipv6Net::prefix_len(&prefix)), next);
-        let detection = detection(port, mac);
+        let detection = detection(&own);
         allow(detection.masked(Field::NdTarget, address, mask), next);
+        let length = Ipv6Net::prefix_len(&prefix);
+        allow(own.ipv6().ipv6_src(address, length), next);
     }
 }
 
 /// Everything that hosts speak, but not as the gateway.
 fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>) {
-    let from = || Match::new().in_port(port.port);
+    let from = || NETWORK.is(network.number.get(), Match::new().in_port(port.port));
     let gateway = MacAddr::gateway(network.number);
     let mut refused = vec![
         from().eth_src(gateway.octets()),
@@ -153,18 +165,21 @@ fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow
     flows.extend(kinds.map(|(kind, next)| TABLE.flow(OWN, from().eth_type(kind)).goto(next)));
 }
 
-fn own(port: &LocalPort, mac: MacAddr) -> Match {
-    Match::new().in_port(port.port).eth_src(mac.octets())
+/// From the port and an Ethernet address of it. The network is asked for because a trunk's ports
+/// share their number in the switch.
+fn own(network: &NetworkView, port: &LocalPort, mac: MacAddr) -> Match {
+    let here = NETWORK.is(network.number.get(), Match::new());
+    here.in_port(port.port).eth_src(mac.octets())
 }
 
-fn arp(port: &LocalPort, mac: MacAddr) -> Match {
-    own(port, mac).arp().exact(Field::ArpSha, mac.octets())
+fn arp(own: &Match, mac: MacAddr) -> Match {
+    own.clone().arp().exact(Field::ArpSha, mac.octets())
 }
 
 /// Duplicate address detection (RFC 4862 §5.4.2): who does not speak as anybody yet may ask for an
 /// address of its own.
-fn detection(port: &LocalPort, mac: MacAddr) -> Match {
-    own(port, mac)
+fn detection(own: &Match) -> Match {
+    own.clone()
         .icmpv6()
         .exact(Field::Icmpv6Type, ND_SOLICIT)
         .exact(Field::Icmpv6Code, 0u8)

@@ -15,6 +15,7 @@ fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
 fn local(port: u32, list: &[&str]) -> LocalPort {
     LocalPort {
         port: PortNo(port),
+        tag: None,
         mac: MacAddr::local(port.into()),
         addresses: addresses(list),
         allowed: Arc::default(),
@@ -107,19 +108,30 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
             .all(|it| Group::from_cookie(it.cookie) == Some(group))
     );
     assert!(flows.is_sorted_by(|a, b| a.key() < b.key()));
+    let mut port = local(1, &["10.0.0.1", "2001:db8::1"]);
+    let pairs = [
+        "2001:db8::1@00:00:5e:00:01:01",
+        "2001:db8::50@00:00:5e:00:01:01",
+        "2001:db8::50",
+        "10.0.0.1@00:00:5e:00:01:01",
+        "10.0.0.0/30",
+    ];
+    port.allowed = pairs.iter().map(|it| it.parse().unwrap()).collect();
+    let flows = compile(&network(vec![port], 0));
+    assert!(flows.is_sorted_by(|a, b| a.key() < b.key()));
     assert!(infrastructure().is_sorted_by(|a, b| a.key() < b.key()));
 }
 
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 35);
+    assert_eq!(infrastructure().len(), 55);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 12);
     let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
     assert_eq!(count(both, 0) - empty, 12 + 14);
-    assert_eq!(count(Vec::new(), 5) - empty, 5 * 2);
+    assert_eq!(count(Vec::new(), 5) - empty, 5 * 3);
 }
 
 #[test]
@@ -161,6 +173,6 @@ fn an_overlay_takes_a_flow_for_each_host_beside_those_for_each_port() {
     let gateway = 1;
     // No way in without another host: one flow less than for a VLAN.
     assert_eq!(count(0, 1), 3 + gateway - 1);
-    assert_eq!(count(1, 1), 3 + gateway + 1 + 2);
-    assert_eq!(count(6, 3), 3 + gateway + 3 + 6 * 2);
+    assert_eq!(count(1, 1), 3 + gateway + 1 + 3);
+    assert_eq!(count(6, 3), 3 + gateway + 3 + 6 * 3);
 }

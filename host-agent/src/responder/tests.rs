@@ -39,6 +39,7 @@ fn known() -> Known {
         allowed: [].into(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        on_trunk: None,
     };
     let wanted = Wanted {
         networks: [(network, wanted_network)].into(),
@@ -125,7 +126,7 @@ fn a_port_is_told_anew_when_what_it_was_told_changes_and_only_then() {
     assert_eq!(after.news(&before).len(), 1);
     // Another port at the same number.
     let moved = Known {
-        ports: [(PORT, PortId::generate())].into(),
+        ports: [((PORT, 7.try_into().unwrap()), PortId::generate())].into(),
         ..before.clone()
     };
     assert_eq!(before.news(&moved).len(), 1);

@@ -142,6 +142,7 @@ impl Wanted {
             allowed: item.allowed.clone().into(),
             spoof_guard: item.spoof_guard,
             hostname: item.hostname.clone(),
+            on_trunk: item.on_trunk,
         };
         self.ports.insert(item.id, port);
         Ok(())

@@ -55,6 +55,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        on_trunk: None,
     })
 }
 

@@ -9,7 +9,7 @@ use model::{EventKind, Network, PhysicalNetwork, Reservation, Subnet, Tenant};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::{HostView, InstanceView, PortView};
+use crate::resource::{HostView, InstanceView, PortView, SubPort};
 use crate::server::tests::{ask, request};
 use crate::test_pool::{self, TestPool};
 
@@ -148,6 +148,15 @@ fn creations() -> Vec<Creation> {
             ],
         },
         Creation {
+            path: "/v1/sub-ports",
+            valid: json!({ "trunk_id": ID, "port_id": OTHER_ID, "vlan": 10 }),
+            fields: &[
+                ("trunk_id", Required, Kind::Id),
+                ("port_id", Required, Kind::Id),
+                ("vlan", Required, Kind::Vlan),
+            ],
+        },
+        Creation {
             path: "/v1/instances",
             valid: json!({
                 "tenant_id": ID, "name": "web1", "host_id": ID, "network_ids": [ID, OTHER_ID],
@@ -243,6 +252,21 @@ impl Kind {
             Self::Addresses => vec![json!(["10.0.0.256"]), json!(vec!["10.0.0.1"; 65])],
             Self::Ids => vec![json!(["acme"]), json!(vec![ID; 33])],
             Self::Flag => Vec::new(),
+            Self::Domain => vec![json!(""), json!("a..b"), json!("-a"), json!(long)],
+            Self::Routes => vec![
+                json!(["10.9.0.0/16"]),
+                json!(["10.9.0.1/16 via 10.0.0.7"]),
+                json!(["fd00::/8 via fd00::1"]),
+                json!(vec!["10.9.0.0/16 via 10.0.0.7"; 17]),
+            ],
+            _ => self.out_of_range_of_subnets(),
+        }
+    }
+
+    /// The same, for what only subnets, ports and reservations have.
+    fn out_of_range_of_subnets(self) -> Vec<Value> {
+        let long = "x".repeat(5000);
+        match self {
             Self::Range => vec![json!(""), json!("10.0.0.9-10.0.0.1"), json!(long)],
             Self::Ranges => vec![
                 json!(["10.0.0.9-10.0.0.1"]),
@@ -256,13 +280,7 @@ impl Kind {
             ],
             Self::Guard => vec![json!(""), json!("On"), json!(long)],
             Self::Lease => vec![json!(0), json!(59), json!(2_592_001), json!(60.5)],
-            Self::Domain => vec![json!(""), json!("a..b"), json!("-a"), json!(long)],
-            Self::Routes => vec![
-                json!(["10.9.0.0/16"]),
-                json!(["10.9.0.1/16 via 10.0.0.7"]),
-                json!(["fd00::/8 via fd00::1"]),
-                json!(vec!["10.9.0.0/16 via 10.0.0.7"; 17]),
-            ],
+            _ => unreachable!(),
         }
     }
 }
@@ -468,6 +486,9 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Reservation>(&test_pool::reservation(kept));
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));
+    let ids = [model::Id::generate(), model::Id::generate()];
+    let sub_port = test_pool::sub_port(ids[0], ids[1], model::VlanId::MIN);
+    assert_fields_match_json::<SubPort>(&sub_port);
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
     for (state, _) in model::TunnelState::ALL {

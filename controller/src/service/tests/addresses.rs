@@ -157,18 +157,9 @@ async fn addresses_are_added_to_a_port_and_taken_away_and_survive_a_restart() {
     assert_eq!(start(folder.path()).intent().ports, before.ports);
 }
 
-#[tokio::test]
-async fn updates_of_a_port_that_do_not_fit_are_refused_with_every_fault() {
-    let world = World::new().await;
-    let other = json!({"addresses": ["10.0.0.50"], "mac": "fa:00:00:00:00:02"});
-    let other = world.port(other).await;
-    let shared = json!({"allowed": ["10.0.0.64/28", "10.0.0.90@00:00:5e:00:01:01"]});
-    world.set(&other, shared).await.unwrap();
-    let port = world
-        .port(json!({"addresses": ["10.0.0.7"], "mac": "fa:00:00:00:00:01"}))
-        .await;
-    let gateway = model::MacAddr::gateway(world.networks[0].number);
-    let cases = [
+/// What a port of the world above may not become, and the faults.
+fn unfit_updates(gateway: model::MacAddr) -> Vec<(Value, Vec<&'static str>)> {
+    vec![
         (
             json!({"addresses": ["10.0.0.50", "10.0.0.1", "10.0.0.65"]}),
             vec![
@@ -228,8 +219,21 @@ async fn updates_of_a_port_that_do_not_fit_are_refused_with_every_fault() {
             json!({"add_addresses": vec!["10.0.0.11"; 8]}),
             vec!["add_addresses out_of_range"],
         ),
-    ];
-    for (body, expected) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn updates_of_a_port_that_do_not_fit_are_refused_with_every_fault() {
+    let world = World::new().await;
+    let other = json!({"addresses": ["10.0.0.50"], "mac": "fa:00:00:00:00:02"});
+    let other = world.port(other).await;
+    let shared = json!({"allowed": ["10.0.0.64/28", "10.0.0.90@00:00:5e:00:01:01"]});
+    world.set(&other, shared).await.unwrap();
+    let port = world
+        .port(json!({"addresses": ["10.0.0.7"], "mac": "fa:00:00:00:00:01"}))
+        .await;
+    let gateway = model::MacAddr::gateway(world.networks[0].number);
+    for (body, expected) in unfit_updates(gateway) {
         let before = world.state();
         let problem = world.set(&port, body.clone()).await.unwrap_err();
         let found = faults(&problem);
