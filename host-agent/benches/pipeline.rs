@@ -45,6 +45,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             })
             .collect(),
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
+        resolvers: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
     }

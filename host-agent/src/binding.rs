@@ -172,6 +172,7 @@ pub fn views(
             locals: Vec::new(),
             remotes: Arc::clone(&network.remotes),
             gateways: Arc::clone(&network.gateways),
+            resolvers: Arc::clone(&network.resolvers),
             outsiders: network.outsiders,
             reach: network.reach.clone(),
         });

@@ -3,7 +3,7 @@
 //! ```text
 //!   request frame ---> respond(question, frame, &PortConfig) ---> reply frame, or nothing
 //!                                |
-//!      frame: headers   dhcpv4   dhcpv6   router_advert: what is said
+//!      frame: headers   dhcpv4   dhcpv6   router_advert   dns: what is said
 //! ```
 //!
 //! Whoever asks is known from the port that the switch saw the frame come in by, and so is every
@@ -19,6 +19,7 @@
 
 mod dhcpv4;
 mod dhcpv6;
+pub mod dns;
 mod frame;
 mod options;
 mod router_advert;
@@ -31,6 +32,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::plan::PlannedSubnet;
 use model::{DomainName, MacAddr};
 
+pub use dns::{NamedPort, Pending};
 pub use router_advert::advertise;
 
 /// What a frame asks for: the flow that sent it here knows.
@@ -42,11 +44,13 @@ pub enum Question {
     Dhcpv6,
     /// A router solicitation.
     RouterSolicit,
+    /// What is asked of the gateway as a resolver.
+    Dns,
 }
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 3] = [Self::Dhcpv4, Self::Dhcpv6, Self::RouterSolicit];
+    pub const ALL: [Self; 4] = [Self::Dhcpv4, Self::Dhcpv6, Self::RouterSolicit, Self::Dns];
 
     /// The byte that stands for it in the user data of a packet-in.
     #[must_use]
@@ -55,6 +59,7 @@ impl Question {
             Self::Dhcpv4 => 4,
             Self::Dhcpv6 => 6,
             Self::RouterSolicit => 133,
+            Self::Dns => 53,
         }
     }
 
@@ -80,16 +85,40 @@ pub struct PortConfig<'a> {
     pub addresses: &'a [IpAddr],
     /// The subnets of its network.
     pub subnets: &'a [PlannedSubnet],
+    /// The ports of its network that have a name.
+    pub names: &'a [NamedPort],
+}
+
+/// What comes of a question.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// This frame answers it.
+    Frame(Vec<u8>),
+    /// Somebody else must be asked first.
+    Ask(Pending),
+}
+
+impl Reply {
+    /// The answer, if it is there.
+    #[must_use]
+    pub fn into_frame(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Frame(frame) => Some(frame),
+            Self::Ask(_) => None,
+        }
+    }
 }
 
 /// The answer to a frame that this port sent, if it deserves one.
 #[must_use]
-pub fn respond(question: Question, frame: &[u8], port: &PortConfig<'_>) -> Option<Vec<u8>> {
-    match question {
+pub fn respond(question: Question, frame: &[u8], port: &PortConfig<'_>) -> Option<Reply> {
+    let answer = match question {
         Question::Dhcpv4 => dhcpv4::respond(frame, port),
         Question::Dhcpv6 => dhcpv6::respond(frame, port),
         Question::RouterSolicit => router_advert::respond(frame, port),
-    }
+        Question::Dns => return dns::respond(frame, port),
+    };
+    answer.map(Reply::Frame)
 }
 
 /// An IPv4 address that DHCP gives out, and where it lies.
@@ -150,11 +179,19 @@ impl<'a> PortConfig<'a> {
         })
     }
 
-    /// Resolvers of all subnets of the port, each once: an IPv4 subnet may name an IPv6 one.
+    /// Resolvers of all subnets of the port, each once: an IPv4 subnet may name an IPv6 one. A gateway
+    /// that is one comes before the others of its subnet, which may not know the network's names.
     fn resolvers<T: PartialEq>(&self, family: impl Fn(IpAddr) -> Option<T>) -> Vec<T> {
         let mut found = Vec::new();
-        let all = self.own_subnets().flat_map(|subnet| &subnet.handout.dns);
-        for resolver in all.filter_map(|resolver| family(*resolver)) {
+        let all = self.own_subnets().flat_map(|subnet| {
+            let gateway = Some(subnet.gateway);
+            let gateway = gateway.filter(|it| !self.addresses.contains(it));
+            let gateway = gateway.filter(|_| subnet.handout.answers_dns());
+            gateway
+                .into_iter()
+                .chain(subnet.handout.dns.iter().copied())
+        });
+        for resolver in all.filter_map(family) {
             if !found.contains(&resolver) {
                 found.push(resolver);
             }

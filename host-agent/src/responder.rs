@@ -10,11 +10,14 @@
 //! them hides what the reconcile task has to hear. All it knows is in the plan on disk: it answers
 //! while the controller is away.
 
+mod forward;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use forward::{Asker, Forwarder};
 use futures::FutureExt;
 use model::{MacAddr, NetworkNumber, PortId};
 use openflow::PortNo;
@@ -28,7 +31,7 @@ use crate::binding::Binding;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::cookie::Group;
-use crate::respond::{self, PortConfig, Question, respond};
+use crate::respond::{self, Pending, PortConfig, Question, Reply, respond};
 use crate::wanted::{Wanted, WantedNetwork, WantedPort};
 
 /// The pause between attempts to reach a switch that is not there.
@@ -87,8 +90,8 @@ impl Known {
         Some((port, self.wanted.networks.get(&port.network)?))
     }
 
-    /// What the switch shall send because a port asked for it.
-    fn answer(&self, packet: &PacketIn) -> Option<PacketOut> {
+    /// What comes of a port's question.
+    fn answer(&self, packet: &PacketIn) -> Option<Answer> {
         let number = packet.in_port()?;
         // The number may by now be another port's, of another network than the flow that asks.
         let asks = Group::from_cookie(packet.cookie)?.network()?;
@@ -98,8 +101,23 @@ impl Known {
         };
         let question = Question::from_code(code)?;
         let question = Some(question).filter(|it| network.outsiders.leave_to_agent(*it))?;
-        let frame = respond(question, &packet.data, &config(port, network))?;
-        Some(packet_out(network, number, frame))
+        Some(
+            match respond(question, &packet.data, &config(port, network))? {
+                Reply::Frame(frame) => Answer::Send(packet_out(network, number, frame)),
+                Reply::Ask(pending) => {
+                    let place = (number, network.number);
+                    let asker = *self.ports.get(&place)?;
+                    Answer::Ask(Asker { place, id: asker }, pending)
+                }
+            },
+        )
+    }
+
+    /// Brings a frame to who asked, unless another port has its place by now.
+    fn bring(&self, asker: Asker, frame: Vec<u8>) -> Option<PacketOut> {
+        let still_there = self.ports.get(&asker.place) == Some(&asker.id);
+        let (_, network) = self.port(&asker.id).filter(|_| still_there)?;
+        Some(packet_out(network, asker.place.0, frame))
     }
 
     /// What tells every port of its router.
@@ -140,6 +158,15 @@ impl Known {
     }
 }
 
+/// What comes of a question.
+#[derive(Debug)]
+enum Answer {
+    /// The switch shall send this.
+    Send(PacketOut),
+    /// Another resolver must be asked for this port.
+    Ask(Asker, Pending),
+}
+
 fn config<'a>(port: &'a WantedPort, network: &'a WantedNetwork) -> PortConfig<'a> {
     PortConfig {
         mac: port.mac,
@@ -148,6 +175,7 @@ fn config<'a>(port: &'a WantedPort, network: &'a WantedNetwork) -> PortConfig<'a
         hostname: port.hostname.as_ref(),
         addresses: &port.addresses,
         subnets: &network.subnets,
+        names: &network.names,
     }
 }
 
@@ -177,13 +205,17 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
     client.subscribe(TOLD).await?;
     let mut advertise = interval(ADVERTISE_EVERY);
     advertise.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut forwarder = Forwarder::default();
     let mut told = Arc::clone(&known.borrow_and_update());
     loop {
         let answers = tokio::select! {
             event = events.next() => {
                 let Some(event) = event else { return Ok(()) };
                 let known = Arc::clone(&known.borrow());
-                answers(&known, event, &mut events)
+                answers(&known, event, &mut events, &mut forwarder)
+            }
+            Some((asker, frame)) = forwarder.next() => {
+                known.borrow().bring(asker, frame).into_iter().collect()
             }
             _ = advertise.tick() => known.borrow().advertisements(),
             changed = known.changed() => {
@@ -201,12 +233,21 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
 }
 
 /// The answers to a question and to others that wait already.
-fn answers(known: &Known, first: Event, events: &mut Events) -> Vec<PacketOut> {
+fn answers(
+    known: &Known,
+    first: Event,
+    events: &mut Events,
+    forwarder: &mut Forwarder,
+) -> Vec<PacketOut> {
     let mut answers = Vec::new();
     let mut next = Some(first);
     while let Some(event) = next {
         if let Event::PacketIn(packet) = event {
-            answers.extend(known.answer(&packet));
+            match known.answer(&packet) {
+                Some(Answer::Send(answer)) => answers.push(answer),
+                Some(Answer::Ask(asker, pending)) => forwarder.ask(asker, pending),
+                None => {}
+            }
         }
         next = match answers.len() < BATCH {
             true => events.next().now_or_never().flatten(),

@@ -5,6 +5,7 @@
 //! the other stays dark and is reported.
 
 mod check;
+mod names;
 #[cfg(test)]
 mod tests;
 mod trunk;
@@ -22,6 +23,7 @@ use model::{
 };
 
 use crate::pipeline::{Outsiders, Reach, RemotePort};
+use crate::respond::NamedPort;
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +79,10 @@ pub struct WantedNetwork {
     /// The gateways of its subnets, but for those that are a port's own address or a physical
     /// machine.
     pub gateways: Arc<[IpAddr]>,
+    /// Those of them that are resolvers.
+    pub resolvers: Arc<[IpAddr]>,
+    /// Its ports that have a name, if a resolver is to know them.
+    pub names: Arc<[NamedPort]>,
     /// Who else is on its segment.
     pub outsiders: Outsiders,
     /// Whom its ports reach.
@@ -163,6 +169,7 @@ impl Wanted {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
             }
         }
+        wanted.know_names(plan);
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {
                 network.remotes = remotes.into();

@@ -38,7 +38,7 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
     }
     check_cidr(intent, request.network_id, request.cidr, &mut faults);
     if let Some(network) = network {
-        check_dhcp(network, request.cidr, &request.handout, &mut faults);
+        check_external(network, request.cidr, &request.handout, &mut faults);
     }
     let hosts = AddressRange::of_hosts(request.cidr);
     let gateway = request.gateway.unwrap_or(hosts.first);
@@ -75,13 +75,25 @@ fn put(subnet: Subnet) -> Draft<Subnet> {
     }
 }
 
-/// The router of an external network advertises itself, and says where addresses come from.
-fn check_dhcp(network: &Network, cidr: IpNet, handout: &Handout, faults: &mut Faults) {
+/// The router of an external network advertises itself, says where addresses come from, and is or is
+/// not a resolver.
+fn check_external(network: &Network, cidr: IpNet, handout: &Handout, faults: &mut Faults) {
     let is_v6 = matches!(cidr, IpNet::V6(_));
     if network.sharing.external && is_v6 && handout.dhcp {
         let message = "is true; expected false: the router of an external network advertises itself, \
                        and its ports are told of IPv6 by it alone";
         faults.add("dhcp", FieldCode::Inconsistent, message);
+    }
+    let answers = [
+        ("dns_names", handout.dns_names),
+        ("dns_forward", !handout.dns_forward.is_empty()),
+    ];
+    for (field, asked) in answers {
+        if network.sharing.external && asked {
+            let message = "is given; expected none: the gateway of an external network is a machine \
+                           that answers for itself";
+            faults.add(field, FieldCode::Inconsistent, message);
+        }
     }
 }
 
@@ -162,7 +174,7 @@ pub(super) fn update(
     handout::change(&mut changed.handout, request);
     handout::check(changed.cidr, &changed.handout, &mut faults);
     if let Some(network) = intent.networks.get(&changed.network_id) {
-        check_dhcp(network, changed.cidr, &changed.handout, &mut faults);
+        check_external(network, changed.cidr, &changed.handout, &mut faults);
     }
     faults.check()?;
     let nothing = changed == **subnet;

@@ -38,6 +38,8 @@ fn wanted(ports: &[u128]) -> Wanted {
         mtu: 1500,
         subnets: Vec::new(),
         gateways: [].into(),
+        resolvers: [].into(),
+        names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
     };

@@ -14,9 +14,30 @@ pub const QUESTIONS_PER_SECOND: u32 = 20;
 /// See [`QUESTIONS_PER_SECOND`].
 pub const QUESTIONS_AT_ONCE: u32 = 40;
 
-/// The meter that bounds a VIF's questions.
-pub(super) const fn meter(port: PortNo) -> u32 {
-    port.0
+/// The same for questions to the gateway as a resolver: an honest client has one for every name that
+/// it meets.
+pub const NAMES_PER_SECOND: u32 = 100;
+/// See [`NAMES_PER_SECOND`].
+pub const NAMES_AT_ONCE: u32 = 200;
+
+/// Where the meters of names begin. Numbers of ports are below.
+const NAMES: u32 = 0x1_0000;
+
+/// The meter that bounds a VIF's questions, numbered like its port.
+pub(super) const fn meter(port: PortNo, question: Question) -> u32 {
+    match question {
+        Question::Dns => NAMES + port.0,
+        Question::Dhcpv4 | Question::Dhcpv6 | Question::RouterSolicit => port.0,
+    }
+}
+
+/// How many packets a meter of questions lets pass, a second and at once.
+#[must_use]
+pub const fn rate(meter: u32) -> (u32, u32) {
+    match meter >= NAMES {
+        true => (NAMES_PER_SECOND, NAMES_AT_ONCE),
+        false => (QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
+    }
 }
 
 /// Asks the agent, which learns the port from the packet-in, its network from the flow's cookie, and
@@ -26,7 +47,8 @@ pub(super) fn ask(flow: Flow, port: PortNo, question: Question) -> Flow {
         userdata: vec![question.code()],
         ..Controller::default()
     };
-    flow.action(Action::Meter(meter(port))).action(controller)
+    let meter = meter(port, question);
+    flow.action(Action::Meter(meter)).action(controller)
 }
 
 /// What the switch does with an answer. It is counted like anything that the port receives, and does

@@ -12,7 +12,7 @@
 //!
 //! Where ports reach nobody but the gateway, nobody is answered about anybody else.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::MacAddr;
 use openflow::protocol::{ND_ADVERT, ND_SOLICIT};
@@ -42,6 +42,7 @@ const REPLY: u16 = 2;
 /// The port that no frame comes in by (`OFPP_NONE`), in the 16 bits that a flow may write.
 const NO_PORT: u16 = 0xffff;
 
+const DNS: u16 = 53;
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
 const DHCPV6_CLIENT: u16 = 546;
@@ -96,6 +97,18 @@ fn question_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>
         flows.push(answer::ask(flow, port.port, question));
     };
     let asked = |question| network.outsiders.leave_to_agent(question);
+    for resolver in &*network.resolvers {
+        let udp = match resolver {
+            IpAddr::V4(resolver) if port.ipv4().next().is_some() => {
+                here().ipv4().udp().ipv4_dst(*resolver, 32)
+            }
+            IpAddr::V6(resolver) if port.ipv6().next().is_some() => {
+                here().ipv6().udp().ipv6_dst(*resolver, 128)
+            }
+            _ => continue,
+        };
+        ask(udp.exact(Field::UdpDst, DNS), Question::Dns);
+    }
     if port.ipv4().next().is_some() && asked(Question::Dhcpv4) {
         let dhcp = here().ipv4().udp().exact(Field::UdpSrc, DHCP_CLIENT);
         ask(dhcp.exact(Field::UdpDst, DHCP_SERVER), Question::Dhcpv4);

@@ -39,6 +39,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         locals,
         remotes: (1..=remotes).map(remote).collect(),
         gateways: addresses(&["10.0.0.254"]),
+        resolvers: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
     }

@@ -23,6 +23,8 @@ pub struct NetworkView {
     pub remotes: Arc<[RemotePort]>,
     /// The addresses of its gateways, behind [`MacAddr::gateway`]; answered here for all of them.
     pub gateways: Arc<[IpAddr]>,
+    /// Those of them that are resolvers.
+    pub resolvers: Arc<[IpAddr]>,
     /// Who else is on its segment.
     pub outsiders: Outsiders,
     /// Whom its ports reach.

@@ -1,5 +1,6 @@
 //! Requests as dhcproto writes them, answers as it and etherparse read them, and anything at all.
 
+mod dns;
 mod hostile;
 mod v4;
 mod v6;
@@ -7,6 +8,11 @@ mod v6;
 use etherparse::{PacketBuilder, SlicedPacket};
 
 use super::*;
+
+/// The frame that answers, if one does.
+pub(super) fn frame_of(question: Question, frame: &[u8], port: &PortConfig<'_>) -> Option<Vec<u8>> {
+    respond(question, frame, port)?.into_frame()
+}
 
 /// How long a lease is where nothing else is said, in seconds.
 pub(super) const A_DAY: u32 = 24 * 3600;
@@ -16,6 +22,7 @@ pub(crate) struct Port {
     hostname: DomainName,
     addresses: Vec<IpAddr>,
     subnets: Vec<PlannedSubnet>,
+    names: Vec<NamedPort>,
 }
 
 pub(super) fn subnet(cidr: &str, gateway: &str, handout: serde_json::Value) -> PlannedSubnet {
@@ -39,6 +46,7 @@ pub(super) fn port() -> Port {
             subnet("10.0.0.0/24", "10.0.0.1", four),
             subnet("fd00::/64", "fd00::1", six),
         ],
+        names: Vec::new(),
     }
 }
 
@@ -51,6 +59,7 @@ impl Port {
             hostname: Some(&self.hostname),
             addresses: &self.addresses,
             subnets: &self.subnets,
+            names: &self.names,
         }
     }
 
@@ -127,7 +136,7 @@ fn a_router_advertisement_says_all_that_it_is_for() {
     let port = port();
     let config = port.config();
     let request = router_solicitation(mac());
-    let answer = respond(Question::RouterSolicit, &request, &config).unwrap();
+    let answer = frame_of(Question::RouterSolicit, &request, &config).unwrap();
     let packet = SlicedPacket::from_ethernet(&answer).unwrap();
     let (Some(etherparse::NetSlice::Ipv6(ip)), Some(etherparse::TransportSlice::Icmpv6(icmp))) =
         (&packet.net, &packet.transport)
@@ -181,7 +190,7 @@ fn a_solicitation_from_beyond_a_router_is_not_answered() {
     let mut request = router_solicitation(mac());
     request[14 + 7] = 254;
     assert_eq!(
-        respond(Question::RouterSolicit, &request, &port.config()),
+        frame_of(Question::RouterSolicit, &request, &port.config()),
         None
     );
 }

@@ -1,6 +1,6 @@
 //! Meters: made before the flows that use them, and kept.
 //!
-//! There is one for each number that a port ever had, all alike, so that none is ever changed. They
+//! There are those of each number that a port ever had, alike for every port, so that none is ever changed. They
 //! are not deleted with their port: that would delete flows, and an unused meter costs nothing.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use openflow::client::{Client, Error};
 use openflow::message::{MeterBand, MeterCommand, MeterMod, MeterUnit, ToSwitch};
 use openflow::{Action, Flow};
 
-use crate::pipeline::answer::{QUESTIONS_AT_ONCE, QUESTIONS_PER_SECOND};
+use crate::pipeline::answer::rate;
 
 /// How many meters are made in one go.
 const BATCH: usize = 256;
@@ -61,13 +61,11 @@ fn used(flow: &Flow) -> Option<u32> {
 }
 
 fn meter(command: MeterCommand, id: u32) -> ToSwitch {
+    let (rate, burst) = rate(id);
     ToSwitch::MeterMod(MeterMod {
         command,
         id,
         unit: MeterUnit::Packets,
-        bands: vec![MeterBand {
-            rate: QUESTIONS_PER_SECOND,
-            burst: QUESTIONS_AT_ONCE,
-        }],
+        bands: vec![MeterBand { rate, burst }],
     })
 }

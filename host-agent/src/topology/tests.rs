@@ -102,6 +102,8 @@ fn wanted() -> Wanted {
         mtu: 1500,
         subnets: Vec::new(),
         gateways: [].into(),
+        resolvers: [].into(),
+        names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
     };
@@ -340,6 +342,8 @@ fn with_overlay() -> Wanted {
         mtu: 1450,
         subnets: Vec::new(),
         gateways: [].into(),
+        resolvers: [].into(),
+        names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
     };

@@ -103,6 +103,8 @@ impl Wanted {
             mtu: item.mtu,
             subnets: item.subnets.clone(),
             gateways: Arc::default(),
+            resolvers: Arc::default(),
+            names: Arc::default(),
             outsiders: outsiders(item),
             reach: reach(item),
         };

@@ -69,6 +69,7 @@ impl World {
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
+                    resolvers: [].into(),
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
                 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use host_agent::respond::{PortConfig, Question, respond};
+use host_agent::respond::{NamedPort, PortConfig, Question, Reply, respond};
 use libfuzzer_sys::fuzz_target;
 use model::plan::PlannedSubnet;
 use model::{Handout, MacAddr};
@@ -23,9 +23,15 @@ fuzz_target!(|bytes: &[u8]| {
         handout: Handout {
             dns: addresses.to_vec(),
             domain: "web.example".parse().ok(),
+            dns_names: true,
+            dns_forward: vec!["9.9.9.9".parse().unwrap()],
             ..Handout::default()
         },
     });
+    let names = [NamedPort {
+        name: "web1".parse().unwrap(),
+        addresses: addresses.into(),
+    }];
     let port = PortConfig {
         mac: MacAddr::local(5),
         gateway_mac: MacAddr::local(1),
@@ -33,12 +39,19 @@ fuzz_target!(|bytes: &[u8]| {
         hostname: None,
         addresses: &addresses,
         subnets: &subnets,
+        names: &names,
     };
     for question in Question::ALL {
         let _ = respond(question, bytes, &port);
     }
     let _ = respond(Question::Dhcpv4, &dhcpv4(bytes), &port);
     let _ = respond(Question::Dhcpv6, &dhcpv6(bytes), &port);
+    if let Some(Reply::Ask(pending)) = respond(Question::Dns, &dns(bytes), &port) {
+        // What a resolver says of it is any bytes, too.
+        let _ = pending.question(7);
+        let _ = pending.is_answered_by(bytes, 7);
+        let _ = pending.reply(Some(bytes));
+    }
 });
 
 fn be(length: usize) -> [u8; 2] {
@@ -54,6 +67,17 @@ fn dhcpv4(options: &[u8]) -> Vec<u8> {
     message.extend(options);
     let mut frame = IPV4.to_vec();
     frame[16..18].copy_from_slice(&be(28 + message.len()));
+    frame[38..40].copy_from_slice(&be(8 + message.len()));
+    frame.extend(message);
+    frame
+}
+
+/// A message of these bytes to the gateway as a resolver.
+fn dns(message: &[u8]) -> Vec<u8> {
+    let mut frame = IPV4.to_vec();
+    frame[16..18].copy_from_slice(&be(28 + message.len()));
+    frame[30..34].copy_from_slice(&[10, 0, 0, 1]);
+    frame[36..38].copy_from_slice(&[0, 53]);
     frame[38..40].copy_from_slice(&be(8 + message.len()));
     frame.extend(message);
     frame

@@ -3,6 +3,7 @@
 
 mod clients;
 mod life;
+mod names;
 mod pairs;
 mod wrapped;
 

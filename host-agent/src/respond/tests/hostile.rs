@@ -33,9 +33,9 @@ fn check(answer: Option<Vec<u8>>) {
 fn a_request_cut_anywhere_is_not_answered_and_no_panic() {
     let port = port();
     for (question, frame) in good() {
-        assert!(respond(question, &frame, &port.config()).is_some());
+        assert!(frame_of(question, &frame, &port.config()).is_some());
         for end in 0..frame.len() {
-            let answer = respond(question, &frame[..end], &port.config());
+            let answer = frame_of(question, &frame[..end], &port.config());
             assert_eq!(answer, None, "{question:?} cut at {end}");
         }
     }
@@ -46,7 +46,7 @@ fn a_fragment_is_not_answered() {
     let port = port();
     let mut frame = good().remove(0).1;
     frame[14 + 6] = 0x20;
-    assert_eq!(respond(Question::Dhcpv4, &frame, &port.config()), None);
+    assert_eq!(frame_of(Question::Dhcpv4, &frame, &port.config()), None);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn options_beyond_counting_make_no_large_answer() {
     let head = [&[1, 1, 2, 3][..], &[0, 1, 0, 4, 1, 2, 3, 4]].concat();
     let message = [head, association.repeat(1000)].concat();
     let frame = ipv6_frame((546, 547), &message);
-    let answer = respond(Question::Dhcpv6, &frame, &port.config());
+    let answer = frame_of(Question::Dhcpv6, &frame, &port.config());
     assert!(answer.is_some());
     check(answer);
 }
@@ -71,7 +71,7 @@ fn options_nested_in_themselves_are_read_without_recursion() {
     }
     let message = [&[1, 1, 2, 3, 0, 1, 0, 1, 1][..], &nested].concat();
     let frame = ipv6_frame((546, 547), &message);
-    check(respond(Question::Dhcpv6, &frame, &port.config()));
+    check(frame_of(Question::Dhcpv6, &frame, &port.config()));
 }
 
 fn any_question() -> impl Strategy<Value = Question> {
@@ -84,7 +84,7 @@ proptest! {
         question in any_question(),
         frame in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
-        check(respond(question, &frame, &port().config()));
+        check(frame_of(question, &frame, &port().config()));
     }
 
     #[test]
@@ -100,10 +100,10 @@ proptest! {
         message.extend([53, 1, kind % 9]);
         message.extend(&options);
         let frame = ipv4_frame(Ipv4Addr::UNSPECIFIED, (68, 67), &message);
-        check(respond(Question::Dhcpv4, &frame, &port.config()));
+        check(frame_of(Question::Dhcpv4, &frame, &port.config()));
         let message = [&[kind % 13, 1, 2, 3][..], &options].concat();
         let frame = ipv6_frame((546, 547), &message);
-        check(respond(Question::Dhcpv6, &frame, &port.config()));
+        check(frame_of(Question::Dhcpv6, &frame, &port.config()));
     }
 
     #[test]
@@ -116,6 +116,6 @@ proptest! {
             let at = index.index(frame.len());
             frame[at] = byte;
         }
-        check(respond(question, &frame, &port().config()));
+        check(frame_of(question, &frame, &port().config()));
     }
 }

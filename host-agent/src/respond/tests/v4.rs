@@ -23,7 +23,7 @@ pub(super) fn message(kind: MessageType, has: Ipv4Addr, options: Vec<DhcpOption>
 fn ask_at(port: &Port, message: &Message) -> Option<Message> {
     let from = message.ciaddr();
     let frame = ipv4_frame(from, (68, 67), &message.to_vec().unwrap());
-    let answer = respond(Question::Dhcpv4, &frame, &port.config())?;
+    let answer = frame_of(Question::Dhcpv4, &frame, &port.config())?;
     let answer = Message::from_bytes(&payload(&answer, (67, 68))).unwrap();
     assert_eq!(answer.opcode(), Opcode::BootReply);
     assert_eq!(answer.htype(), HType::Eth);
@@ -136,7 +136,7 @@ fn an_answer_goes_by_broadcast_only_to_who_cannot_hear_otherwise() {
         let mut message = message(kind, has, options);
         message.set_flags(flags);
         let frame = ipv4_frame(has, (68, 67), &message.to_vec().unwrap());
-        let answer = respond(Question::Dhcpv4, &frame, &port().config()).unwrap();
+        let answer = frame_of(Question::Dhcpv4, &frame, &port().config()).unwrap();
         (
             answer[..6].to_vec(),
             Ipv4Addr::from([answer[30], answer[31], answer[32], answer[33]]),
@@ -177,7 +177,7 @@ fn who_claims_another_ethernet_address_or_a_relay_is_not_answered() {
     let discover = message(MessageType::Discover, NOBODY, vec![]);
     let mut frame = ipv4_frame(NOBODY, (68, 67), &discover.to_vec().unwrap());
     frame[6..12].copy_from_slice(&MacAddr::local(6).octets());
-    assert_eq!(respond(Question::Dhcpv4, &frame, &port.config()), None);
+    assert_eq!(frame_of(Question::Dhcpv4, &frame, &port.config()), None);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) fn message(kind: MessageType, options: Vec<DhcpOption>) -> Message {
 
 fn ask_at(port: &Port, message: &Message) -> Option<Message> {
     let frame = ipv6_frame((546, 547), &message.to_vec().unwrap());
-    let answer = respond(Question::Dhcpv6, &frame, &port.config())?;
+    let answer = frame_of(Question::Dhcpv6, &frame, &port.config())?;
     let answer = Message::from_bytes(&payload(&answer, (547, 546))).unwrap();
     assert_eq!(answer.xid(), message.xid());
     Some(answer)
