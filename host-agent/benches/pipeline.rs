@@ -7,7 +7,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
 use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::{MacAddr, VlanId};
+use model::{MacAddr, PortId, TrafficClass, VlanId};
 use openflow::{Flow, PortNo};
 
 fn main() {
@@ -20,12 +20,14 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
     let address = |n: u32| [IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + n))].into();
     NetworkView {
         number: model::NetworkNumber::try_from(1).unwrap_or_else(|_| unreachable!()),
+        class: TrafficClass::TenantInternal,
         uplink: Some(Uplink {
             port: PortNo(65_000),
             mark: Mark::Vlan(VlanId::MIN),
         }),
         locals: (1..=locals)
             .map(|n| LocalPort {
+                id: PortId::generate(),
                 port: PortNo(n),
                 mac: mac(n),
                 addresses: address(n),

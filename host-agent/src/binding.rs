@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, TrafficClass};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
@@ -150,12 +150,15 @@ pub fn views(
         };
         let view = views.entry(port.network).or_insert_with(|| NetworkView {
             number: network.number,
+            // All that a network of a tenant carries stays within it.
+            class: TrafficClass::TenantInternal,
             uplink: uplink(network, uplinks),
             locals: Vec::new(),
             remotes: Arc::clone(&network.remotes),
             gateways: Arc::clone(&network.gateways),
         });
         view.locals.push(LocalPort {
+            id: *id,
             port: carrier.port,
             mac: port.mac,
             addresses: Arc::clone(&port.addresses),

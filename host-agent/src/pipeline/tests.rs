@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{MacAddr, VlanId};
+use model::{MacAddr, PortId, TrafficClass, VlanId};
 use openflow::{Action, PortNo};
 
 use super::registers::REGISTERS;
@@ -14,6 +14,7 @@ fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
 
 fn local(port: u32, list: &[&str]) -> LocalPort {
     LocalPort {
+        id: PortId::generate(),
         port: PortNo(port),
         mac: MacAddr::local(port.into()),
         addresses: addresses(list),
@@ -28,6 +29,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
     };
     NetworkView {
         number: 7.try_into().unwrap(),
+        class: TrafficClass::TenantInternal,
         uplink: Some(Uplink {
             port: PortNo(99),
             mark: Mark::Vlan(VlanId::MIN),

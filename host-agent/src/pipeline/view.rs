@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use model::{MacAddr, NetworkNumber, VlanId, Vni};
+use model::{MacAddr, NetworkNumber, PortId, TrafficClass, VlanId, Vni};
 use openflow::PortNo;
 
 /// A network as this host's switch must know it.
@@ -12,6 +12,8 @@ use openflow::PortNo;
 pub struct NetworkView {
     /// Its number.
     pub number: NetworkNumber,
+    /// What the bill calls its frames.
+    pub class: TrafficClass,
     /// How its frames reach other hosts; absent while there is no way.
     pub uplink: Option<Uplink>,
     /// Its ports here, in order of their numbers in the switch.
@@ -43,6 +45,8 @@ pub enum Mark {
 /// A port of the network whose interface is in this host's switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPort {
+    /// Which port it is.
+    pub id: PortId,
     /// Its number in the switch.
     pub port: PortNo,
     /// The only Ethernet address it may send from.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::MacAddr;
+use model::{MacAddr, PortId, TrafficClass};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
 use proptest::prelude::*;
@@ -48,6 +48,7 @@ impl World {
             .map(|((locals, remotes, way), n)| {
                 let uplink = way.map(|way| uplink(way, n));
                 let local = |member| LocalPort {
+                    id: PortId::generate(),
                     port: PortNo(numbers.next().unwrap()),
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
@@ -59,6 +60,7 @@ impl World {
                 };
                 NetworkView {
                     number: (u32::from(n) + 1).try_into().unwrap(),
+                    class: TrafficClass::TenantInternal,
                     uplink,
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
