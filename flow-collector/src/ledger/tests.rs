@@ -137,7 +137,10 @@ async fn writing_an_entry_twice_changes_nothing_and_newer_amounts_replace_older(
     .await;
     let usage = sums(&path, &query(UsageOf::Port));
     assert_eq!(usage.len(), 1);
-    assert_eq!((usage[0].sent.bytes, usage[0].received.bytes), (1500, 2000));
+    assert_eq!(
+        (usage[0].interface_sent.bytes, usage[0].received.bytes),
+        (1500, 2000)
+    );
     assert_eq!((usage[0].sent_estimate.bytes, usage[0].samples), (3000, 4));
 }
 
@@ -179,7 +182,10 @@ async fn ranges_that_adjoin_add_up() {
             ..query(UsageOf::Port)
         };
         let usage = sums(&path, &query);
-        usage.iter().map(|usage| usage.sent.bytes).sum::<u64>()
+        usage
+            .iter()
+            .map(|usage| usage.interface_sent.bytes)
+            .sum::<u64>()
     };
     assert_eq!((sent(0, 900), sent(900, 1200)), (1000, 10));
     assert_eq!((sent(0, 750), sent(750, 1200)), (1000, 10));
@@ -197,7 +203,10 @@ async fn amounts_beyond_all_reason_break_no_report() {
     let honest = entry(600, 1000);
     write(&path, vec![entries(&[lies[0], lies[1], honest])]).await;
     let usage = sums(&path, &query(UsageOf::Tenant));
-    let sent: Vec<_> = usage.iter().map(|usage| usage.sent.bytes).collect();
+    let sent: Vec<_> = usage
+        .iter()
+        .map(|usage| usage.interface_sent.bytes)
+        .collect();
     assert!(sent.contains(&1000) && sent.contains(&(u64::MAX - 1)));
 }
 
@@ -241,7 +250,10 @@ async fn a_batch_that_cannot_be_written_is_written_with_the_next() {
     place.write(entries(&[entry(600, 10)]), Vec::new());
     ledger.close().await.unwrap();
     let usage = sums(&path, &query(UsageOf::Port));
-    let mut sent: Vec<_> = usage.iter().map(|usage| usage.sent.bytes).collect();
+    let mut sent: Vec<_> = usage
+        .iter()
+        .map(|usage| usage.interface_sent.bytes)
+        .collect();
     sent.sort_unstable();
     assert_eq!(sent, [10, 1000]);
 }

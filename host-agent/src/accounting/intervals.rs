@@ -1,6 +1,6 @@
 //! What was moved in which interval, until the ledger has it. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 
 use model::{BothWays, PortId, Timestamp, Traffic, TrafficClass};
@@ -47,9 +47,15 @@ pub(super) struct Intervals {
     length: NonZeroU32,
     meters: BTreeMap<(PortId, TrafficClass), BothWays>,
     kept: BTreeMap<Key, Kept>,
-    /// The batch that is offered, by its number: what it holds, in order.
-    offered: (u64, Vec<(Key, u64)>),
+    /// The newest batches that were offered, oldest first.
+    offered: VecDeque<Offer>,
 }
+
+/// A batch that was offered: its number, and which versions of which records it holds, in order.
+type Offer = (u64, Vec<(Key, u64)>);
+
+/// An answer to an older offer than that comes too late to be understood.
+const OFFERS: usize = 16;
 
 impl Intervals {
     pub(super) fn resume(
@@ -65,7 +71,7 @@ impl Intervals {
                 .map(|(port, class, it)| ((port, class), it))
                 .collect(),
             kept: kept.map(|kept| (key(&kept.record), kept)).collect(),
-            offered: (0, Vec::new()),
+            offered: VecDeque::new(),
         }
     }
 
@@ -144,8 +150,14 @@ impl Intervals {
         let open: Vec<_> = open.take(UsageBatch::MAX_RECORDS).collect();
         let records: Vec<UsageRecord> = open.iter().map(|(_, it)| it.record.clone()).collect();
         let holds = open.iter().map(|(key, it)| (**key, it.version)).collect();
-        self.offered = (number, holds);
-        (!records.is_empty()).then_some(UsageBatch {
+        if records.is_empty() {
+            return None;
+        }
+        if self.offered.len() == OFFERS {
+            self.offered.pop_front();
+        }
+        self.offered.push_back((number, holds));
+        Some(UsageBatch {
             epoch,
             number,
             records,
@@ -154,18 +166,22 @@ impl Intervals {
 
     /// The ledger has a batch, but for what it refused. Gives how many records are given up.
     pub(super) fn taken(&mut self, taken: &UsageTaken, now: i64) -> usize {
-        if taken.number != self.offered.0 {
+        let mut offers = self.offered.iter();
+        let Some(found) = offers.position(|(number, _)| *number == taken.number) else {
             return 0;
-        }
+        };
+        let Some((_, holds)) = self.offered.drain(..=found).next_back() else {
+            return 0;
+        };
         let mut given_up = 0;
-        for (index, (key, version)) in (0u32..).zip(std::mem::take(&mut self.offered.1)) {
+        for (index, (key, version)) in (0u32..).zip(holds) {
             let refused = taken.refused.contains(&index);
             let old = key.0 + REFUSED_FOR < now.div_euclid(1000);
             let Some(kept) = self.kept.get_mut(&key) else {
                 continue;
             };
             if !refused {
-                kept.taken = version;
+                kept.taken = kept.taken.max(version);
             } else if old {
                 self.kept.remove(&key);
                 given_up += 1;
