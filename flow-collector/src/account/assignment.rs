@@ -1,5 +1,7 @@
 //! Which port is on which host, and was: followed from the inventory, kept in the ledger.
 
+use std::collections::hash_map::Entry;
+
 use model::{HostId, Inventory, InventoryVif, NetworkId, PortId, TenantId, Timestamp};
 use rusqlite::{Connection, named_params};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,10 +32,9 @@ impl Assignments {
         let mut changed = Vec::new();
         for host in &inventory.hosts {
             for vif in &host.vifs {
-                let key = (host.id, vif.port_id);
-                if !self.present.contains_key(&key) {
+                if let Entry::Vacant(place) = self.present.entry((host.id, vif.port_id)) {
                     let begun = begin(host.id, vif);
-                    self.present.insert(key, begun);
+                    place.insert(begun);
                     changed.push(begun);
                 }
             }

@@ -138,7 +138,10 @@ async fn writing_an_entry_twice_changes_nothing_and_newer_amounts_replace_older(
     let usage = sums(&path, &query(UsageOf::Port));
     assert_eq!(usage.len(), 1);
     assert_eq!(
-        (usage[0].interface_sent.bytes, usage[0].received.bytes),
+        (
+            usage[0].interface_sent.bytes,
+            usage[0].interface_received.bytes
+        ),
         (1500, 2000)
     );
     assert_eq!((usage[0].sent_estimate.bytes, usage[0].samples), (3000, 4));
@@ -157,8 +160,8 @@ async fn usage_is_summed_by_what_was_asked_for_and_of_whom() {
     let by_tenant = sums(&path, &query(UsageOf::Tenant));
     let of = |id| by_tenant.iter().find(|usage| usage.id == id).unwrap();
     assert_eq!(by_tenant.len(), 2);
-    assert_eq!(of(first.tenant.uuid()).sent.bytes, 1010);
-    assert_eq!(of(stranger.tenant.uuid()).sent.bytes, 7);
+    assert_eq!(of(first.tenant.uuid()).interface_sent.bytes, 1010);
+    assert_eq!(of(stranger.tenant.uuid()).interface_sent.bytes, 7);
 
     let theirs = UsageQuery {
         tenant_id: Some(first.tenant),
