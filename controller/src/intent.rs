@@ -166,6 +166,11 @@ impl Intent {
             .map(|(_, network)| *network)
     }
 
+    /// The host that has this endpoint.
+    pub fn host_with_endpoint(&self, endpoint: IpAddr) -> Option<&Arc<Host>> {
+        self.hosts.get(self.endpoints.get(&endpoint)?)
+    }
+
     /// The endpoints that hosts have, in order.
     pub fn endpoints(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.endpoints.keys().copied()

@@ -8,7 +8,7 @@ mod check;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub generation: Generation,
     /// Physical networks that may carry tenant networks.
     pub physical_networks: BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>,
+    /// The other ends of tunnels: endpoints of the hosts that share an overlay with this one.
+    pub peers: BTreeMap<Encapsulation, BTreeSet<IpAddr>>,
     /// Networks, none of which clashes with another.
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
@@ -146,6 +148,19 @@ impl Wanted {
                 network.remotes = remotes.into();
             }
         }
+        wanted.peers = wanted.peers();
         wanted
+    }
+
+    /// The other ends of tunnels.
+    fn peers(&self) -> BTreeMap<Encapsulation, BTreeSet<IpAddr>> {
+        let mut peers = BTreeMap::<_, BTreeSet<IpAddr>>::new();
+        for network in self.networks.values() {
+            if let Some((encapsulation, _)) = network.segment.tunnel() {
+                let endpoints = network.remotes.iter().filter_map(|remote| remote.endpoint);
+                peers.entry(encapsulation).or_default().extend(endpoints);
+            }
+        }
+        peers
     }
 }

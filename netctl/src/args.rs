@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, completion, event, host, lab, network, physical_network, status, subnet, tenant,
-    usage, vif, vm,
+    tunnel, usage, vif, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -124,6 +124,8 @@ pub(crate) enum Command {
     HostList(host::List),
     /// Show a host
     HostShow(One),
+    /// List tunnels between hosts and whether their ends hear each other
+    TunnelList(tunnel::List),
     /// List the newest events
     EventList(event::List),
     /// What tenants, networks or VIFs moved

@@ -9,6 +9,7 @@ pub(crate) mod physical_network;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod tunnel;
 pub(crate) mod usage;
 pub(crate) mod vif;
 pub(crate) mod vm;
@@ -92,6 +93,7 @@ impl Command {
             Self::VmShow(one) => show::<InstanceView>(client, one.of()).await,
             Self::HostList(command) => command.run(client).await,
             Self::HostShow(one) => show::<HostView>(client, one.of()).await,
+            Self::TunnelList(command) => command.run(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Status(command) => command.run(client).await,

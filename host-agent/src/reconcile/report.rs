@@ -11,6 +11,7 @@ use crate::binding::{Binding, Dark, foreign_vifs};
 use crate::observe::{ACTIVE, Observed};
 use crate::status::Status;
 use crate::topology::Topology;
+use crate::tunnels::tunnels;
 use crate::wanted::Wanted;
 
 /// The state of an interface with what goes with it.
@@ -44,6 +45,7 @@ impl Reconciler {
             failures: failures.chain(self.networks.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
+            tunnels: tunnels(observed, wanted),
         }
     }
 

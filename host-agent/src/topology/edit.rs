@@ -60,6 +60,8 @@ pub(super) struct NewPort<'a> {
     pub(super) kind: &'a str,
     /// The interface's options: the other end of a patch, for one.
     pub(super) options: &'a [(&'a str, &'a str)],
+    /// How it asks the other end for signs of life; nothing if it does not.
+    pub(super) bfd: &'a [(&'a str, &'a str)],
     /// The VLANs it carries.
     pub(super) carries: Carries<'a>,
 }
@@ -141,6 +143,7 @@ impl Edit {
             name: new.name,
             kind: "internal",
             options: &[],
+            bfd: &[],
             carries: new.own_port,
         });
         let bridge = self.row_name();
@@ -179,6 +182,12 @@ impl Edit {
         self.push(list.mutation("ports", Mutator::Insert, port));
     }
 
+    /// Changes how an interface asks the other end for signs of life.
+    pub(super) fn set_bfd(&mut self, interface: &str, bfd: &[(&str, &str)]) {
+        let update = Operation::update("Interface").where_(Condition::equal("name", interface));
+        self.push(update.column("bfd", Value::map(bfd.iter().copied())));
+    }
+
     /// Removes a port from a bridge.
     pub(super) fn remove_port(&mut self, bridge: Uuid, port: Uuid) {
         let unlist = Operation::mutate("Bridge")
@@ -195,6 +204,9 @@ impl Edit {
             .column("type", new.kind);
         if !new.options.is_empty() {
             insert = insert.column("options", Value::map(new.options.iter().copied()));
+        }
+        if !new.bfd.is_empty() {
+            insert = insert.column("bfd", Value::map(new.bfd.iter().copied()));
         }
         self.push(insert);
         let mut insert = Operation::insert("Port")

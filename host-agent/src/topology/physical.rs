@@ -134,6 +134,7 @@ impl Draft<'_> {
             name: &names.inward,
             kind: "patch",
             options: &[("peer", &names.to)],
+            bfd: &[],
             carries: Carries::Only(&self.vlans),
         };
         ensure_port(there, &bridge, &inward, edit);
@@ -144,6 +145,7 @@ impl Draft<'_> {
             name: &names.to,
             kind: "patch",
             options: &[("peer", &names.inward)],
+            bfd: &[],
             carries: Carries::Anything,
         };
         let row = BridgeRow::There(integration.row);
@@ -170,6 +172,7 @@ impl Draft<'_> {
                 name: &nic,
                 kind: "",
                 options: &[],
+                bfd: &[],
                 carries: Carries::Anything,
             };
             edit.add_port(&row, &uplink);
@@ -224,12 +227,19 @@ pub(super) fn ensure_port(
 }
 
 fn is_same(port: &BridgePort, new: &NewPort) -> bool {
-    let options = new.options.iter();
-    let options = options.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    port.kind == new.kind && port.options == options.collect()
+    port.kind == new.kind && port.options == map(new.options)
+}
+
+fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let entries = entries.iter();
+    let owned = entries.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    owned.collect()
 }
 
 fn correct(port: &BridgePort, new: &NewPort, edit: &mut Edit) {
+    if port.bfd != map(new.bfd) {
+        edit.set_bfd(new.name, new.bfd);
+    }
     let Carries::Only(trunks) = new.carries else {
         return;
     };

@@ -1,3 +1,5 @@
+mod tunnel;
+
 use model::plan::PlanKey;
 use model::{Encapsulation, NetworkId, Segment, VlanId};
 use serde_json::Value as Json;

@@ -161,6 +161,14 @@ fn instance(running: bool) -> Value {
     })
 }
 
+fn tunnel() -> Value {
+    json!({
+        "id": VM, "host_id": HOST, "peer_host_id": CARRIER, "kind": "vxlan", "peer": "10.254.0.2",
+        "state": "down", "diagnostic": "Control Detection Time Expired",
+        "since": "2026-11-22T12:00:00Z",
+    })
+}
+
 fn usage() -> Value {
     json!({
         "of": "tenant", "id": ACME, "from": "2026-11-22T11:00:00Z", "to": "2026-11-22T12:00:00Z",
@@ -223,6 +231,7 @@ fn pool() -> Script {
             "GET /v1/instances/01920f63-0000-7000-8000-000000000010",
             (200, instance(true)),
         ),
+        ("GET /v1/tunnels", items(json!([tunnel()]))),
         ("GET /v1/events", items(json!([event]))),
         ("GET /v1/usage", items(json!([usage()]))),
     ])
@@ -256,6 +265,7 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "vm-list",
         "host-list",
         "host-show h1",
+        "tunnel-list",
         "event-list",
         "usage last=1h",
         "vlan-create web tenant=acme subnet=10.0.0.0/24",

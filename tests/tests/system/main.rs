@@ -8,6 +8,7 @@ mod billing;
 mod binding;
 mod churn;
 mod drift;
+mod fabric;
 mod isolation;
 mod overlays;
 mod restarts;
