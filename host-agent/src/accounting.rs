@@ -56,7 +56,7 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// The pause between attempts to reach a switch that is not there.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How long the start waits for a switch that should be there.
+/// How long the start waits for a switch that does not answer.
 const ARM_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Five minutes, until the controller says otherwise.
@@ -102,10 +102,17 @@ impl Accounting {
     pub fn start(run_directory: &Path, state: &Path, remarks: Remarks) -> (Self, Usage) {
         let (batch, batches) = watch::channel(None);
         let (said, heard) = mpsc::channel(64);
-        let (arm, armed) = watch::channel(false);
+        let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
+        let mut books = Books::open(state.join("usage.json"), &remarks);
+        // Without a bridge there are no flows to hear the last counts of, and all that come are new.
+        let there = socket.exists();
+        if !there {
+            books.begin_before_the_switch();
+        }
+        let (arm, armed) = watch::channel(!there);
         let accountant = Accountant {
-            socket: run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt")),
-            books: Books::open(state.join("usage.json"), &remarks),
+            socket,
+            books,
             batch,
             heard,
             arm,
@@ -119,10 +126,9 @@ impl Accounting {
         (Self { task, armed }, usage)
     }
 
-    /// Waits until last counts are heard, or until it is clear that there is no switch.
+    /// Waits until last counts are heard, if there is a switch; not for ever, should it not answer.
     pub async fn armed(&mut self) {
         let armed = self.armed.wait_for(|armed| *armed);
-        // Without a switch there are no flows either.
         let _late = timeout(ARM_PATIENCE, armed).await;
     }
 
@@ -353,6 +359,18 @@ impl Books {
         self.kept_at = Instant::now();
         self.number += 1;
         self.intervals.offer(self.epoch, self.number)
+    }
+
+    /// There is no switch yet: a series that begins now knows all of its flows.
+    fn begin_before_the_switch(&mut self) {
+        if self.last.is_some() {
+            return;
+        }
+        self.last = moment().map(|now| ReadAt {
+            calendar: now.calendar,
+            uptime: now.uptime,
+            boot: now.boot,
+        });
     }
 
     /// The first reading of a connection.
