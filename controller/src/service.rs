@@ -14,10 +14,12 @@ mod network;
 mod overlay;
 mod physical_network;
 mod port;
+mod sharing;
 mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trunk;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::{MacAddr, PortId, TrafficClass, VlanId};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+};
+use model::{MacAddr, PortId, VlanId};
 use openflow::{Flow, PortNo};
 
 fn main() {
@@ -20,7 +22,6 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
     let address = |n: u32| [IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + n))].into();
     NetworkView {
         number: model::NetworkNumber::try_from(1).unwrap_or_else(|_| unreachable!()),
-        class: TrafficClass::TenantInternal,
         uplink: Some(Uplink {
             port: PortNo(65_000),
             mark: Mark::Vlan(VlanId::MIN),
@@ -29,6 +30,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             .map(|n| LocalPort {
                 id: PortId::generate(),
                 port: PortNo(n),
+                tag: None,
                 mac: mac(n),
                 addresses: address(n),
             })
@@ -41,6 +43,8 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             })
             .collect(),
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     }
 }
 

@@ -27,7 +27,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let counted = Counted {
             port: local.id,
             direction: Direction::Sent,
-            class: network.class,
+            class: network.class(),
         };
         counted.by(flow.goto(respond::TABLE.id))
     }));

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::{MacAddr, PortId, TrafficClass};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+};
+use model::{MacAddr, PortId};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
 use proptest::prelude::*;
@@ -50,6 +52,7 @@ impl World {
                 let local = |member| LocalPort {
                     id: PortId::generate(),
                     port: PortNo(numbers.next().unwrap()),
+                    tag: None,
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
                 };
@@ -60,11 +63,12 @@ impl World {
                 };
                 NetworkView {
                     number: (u32::from(n) + 1).try_into().unwrap(),
-                    class: TrafficClass::TenantInternal,
                     uplink,
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
+                    outsiders: Outsiders::None,
+                    reach: Reach::Everybody,
                 }
             });
         Self {
@@ -158,14 +162,14 @@ fn uplink(way: usize, n: u16) -> Uplink {
 pub(crate) fn tag(uplink: Uplink) -> Option<u16> {
     match uplink.mark {
         Mark::Vlan(vlan) => Some(vlan.get()),
-        Mark::Vni(_) => None,
+        Mark::Untagged | Mark::Vni(_) => None,
     }
 }
 
 /// The VNI of a way out, if it has one.
 pub(crate) fn vni(uplink: Uplink) -> Option<u32> {
     match uplink.mark {
-        Mark::Vlan(_) => None,
+        Mark::Untagged | Mark::Vlan(_) => None,
         Mark::Vni(vni) => Some(vni.get()),
     }
 }
@@ -244,6 +248,6 @@ pub(crate) fn ipv6(member: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, member.into())
 }
 
-fn addresses(member: u8) -> Arc<[IpAddr]> {
+pub(crate) fn addresses(member: u8) -> Arc<[IpAddr]> {
     [ipv4(member).into(), ipv6(member).into()].into()
 }

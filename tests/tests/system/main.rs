@@ -11,7 +11,9 @@ mod drift;
 mod fabric;
 mod isolation;
 mod overlays;
+mod public;
 mod restarts;
+mod trunks;
 
 use std::time::Duration;
 
