@@ -182,6 +182,7 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         mac: port.mac,
         addresses: port.addresses.clone(),
         virtual_macs: virtual_macs(port),
+        spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),

@@ -221,6 +221,9 @@ pub struct PlannedRemotePort {
     /// Ethernet addresses that it may share with others, of its address pairs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub virtual_macs: Vec<MacAddr>,
+    /// Whether it sends from nothing but these and its own.
+    #[serde(default)]
+    pub spoof_guard: SpoofGuard,
     /// What it is called: one label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<DomainName>,

@@ -5,17 +5,25 @@
 //! VLAN by a wrong or hostile switch, and is not heard. In an overlay the sender must be on the host
 //! that the plan says, too.
 //!
+//! A virtual address may come from any of the ports that have it in a pair. A port without its guard
+//! sends from any address but the gateway's; where one is on another host, whatever comes from there is
+//! heard, and in a VLAN whatever comes at all.
+//!
 //! Physical machines that share the segment are unknown to the plan: where they are wanted, the table
 //! before has seen to them.
 //!
 //! In a VLAN only the address counts: a port that is being moved speaks from its new host before
 //! every other host has heard of it, and the physical switches tell no host from another anyway.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use model::{MacAddr, SpoofGuard};
 use openflow::{Flow, Match};
 
 use super::classify::sent_by;
 use super::registers::NETWORK;
-use super::{Mark, Miss, NetworkView, Outsiders, Table, forward, nothing};
+use super::{Mark, Miss, NetworkView, Outsiders, RemotePort, Table, forward, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 5,
@@ -26,19 +34,44 @@ pub(super) const TABLE: Table = Table {
     network: flows,
 };
 
+const GATEWAY: u16 = 200;
 const KNOWN: u16 = 100;
+const UNGUARDED: u16 = 50;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let (Some(uplink), Outsiders::None) = (network.uplink, network.outsiders) else {
         return;
     };
-    flows.extend(network.remotes.iter().filter_map(|remote| {
-        let matching = NETWORK.is(network.number.get(), Match::new());
-        let matching = matching.eth_src(remote.mac.octets());
-        let matching = match uplink.mark {
-            Mark::Untagged | Mark::Vlan(_) => matching,
-            Mark::Vni(_) => sent_by(matching, remote.endpoint?),
-        };
+    let here = || NETWORK.is(network.number.get(), Match::new());
+    let from = |host: Option<IpAddr>, matching| match uplink.mark {
+        Mark::Untagged | Mark::Vlan(_) => Some(matching),
+        Mark::Vni(_) => Some(sent_by(matching, host?)),
+    };
+    // Several ports may have an address, and in a VLAN all hosts are one.
+    let host = |remote: &RemotePort| match uplink.mark {
+        Mark::Untagged | Mark::Vlan(_) => None,
+        Mark::Vni(_) => remote.endpoint,
+    };
+    let remotes = network.remotes.iter();
+    let known: BTreeSet<(MacAddr, Option<IpAddr>)> = remotes
+        .flat_map(|remote| {
+            let macs = std::iter::once(remote.mac).chain(remote.virtual_macs.iter().copied());
+            macs.map(move |mac| (mac, host(remote)))
+        })
+        .collect();
+    flows.extend(known.into_iter().filter_map(|(mac, host)| {
+        let matching = from(host, here().eth_src(mac.octets()))?;
         Some(TABLE.flow(KNOWN, matching).goto(forward::TABLE.id))
+    }));
+    let remotes = network.remotes.iter();
+    let unguarded = remotes.filter(|remote| remote.spoof_guard == SpoofGuard::Off);
+    let unguarded: BTreeSet<Option<IpAddr>> = unguarded.map(host).collect();
+    if !unguarded.is_empty() {
+        let gateway = MacAddr::gateway(network.number);
+        flows.push(TABLE.flow(GATEWAY, here().eth_src(gateway.octets())));
+    }
+    flows.extend(unguarded.into_iter().filter_map(|host| {
+        let flow = TABLE.flow(UNGUARDED, from(host, here())?);
+        Some(flow.goto(forward::TABLE.id))
     }));
 }

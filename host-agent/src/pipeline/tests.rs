@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{MacAddr, SpoofGuard, VlanId};
+use model::{MacAddr, PortId, SpoofGuard, VlanId};
 use openflow::{Action, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_VIF, REGISTERS};
@@ -14,6 +14,7 @@ fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
 
 fn local(port: u32, list: &[&str]) -> LocalPort {
     LocalPort {
+        id: PortId::generate(),
         port: PortNo(port),
         tag: None,
         mac: MacAddr::local(port.into()),
@@ -28,6 +29,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         mac: MacAddr::local(u64::try_from(n).unwrap() + 1000),
         addresses: addresses(&[&format!("10.9.0.{n}")]),
         virtual_macs: Arc::default(),
+        spoof_guard: SpoofGuard::On,
         endpoint: None,
     };
     NetworkView {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use model::{AddressPair, MacAddr, NetworkNumber, SpoofGuard, VlanId, Vni};
+use model::{AddressPair, MacAddr, NetworkNumber, PortId, SpoofGuard, TrafficClass, VlanId, Vni};
 use openflow::PortNo;
 
 use crate::respond::Question;
@@ -76,6 +76,8 @@ pub enum Mark {
 /// A port of the network whose interface is in this host's switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPort {
+    /// Which port it is.
+    pub id: PortId,
     /// The number of its interface in the switch. No other port of the network has it, but a trunk's
     /// ports share theirs.
     pub port: PortNo,
@@ -100,11 +102,21 @@ pub struct RemotePort {
     pub addresses: Arc<[IpAddr]>,
     /// Ethernet addresses that it may share with other ports.
     pub virtual_macs: Arc<[MacAddr]>,
+    /// Whether it sends from nothing but these and its own.
+    pub spoof_guard: SpoofGuard,
     /// Where its host is reached, if the network is an overlay.
     pub endpoint: Option<IpAddr>,
 }
 
 impl NetworkView {
+    /// What the bill calls its frames: where physical machines are on the segment, it is the outside.
+    pub(super) fn class(&self) -> TrafficClass {
+        match self.outsiders {
+            Outsiders::None => TrafficClass::TenantInternal,
+            Outsiders::Machines | Outsiders::DhcpServer => TrafficClass::Public,
+        }
+    }
+
     /// Every endpoint of another host that has the network, once.
     pub(super) fn endpoints(&self) -> BTreeSet<IpAddr> {
         let remotes = self.remotes.iter();

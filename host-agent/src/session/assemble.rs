@@ -155,6 +155,7 @@ mod tests {
             mac: MacAddr::local(n.into()),
             addresses: Vec::new(),
             virtual_macs: Vec::new(),
+            spoof_guard: model::SpoofGuard::On,
             hostname: None,
             host_id: HostId::from(Uuid::from_u128(2)),
             endpoint: None,

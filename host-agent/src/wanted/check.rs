@@ -161,6 +161,7 @@ impl Wanted {
             mac: item.mac,
             addresses: item.addresses.clone().into(),
             virtual_macs: item.virtual_macs.clone().into(),
+            spoof_guard: item.spoof_guard,
             endpoint,
         })
     }

@@ -57,6 +57,7 @@ fn remote(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
         virtual_macs: Vec::new(),
+        spoof_guard: model::SpoofGuard::On,
         hostname: None,
         host_id: HostId::from(uuid(99)),
         endpoint: None,

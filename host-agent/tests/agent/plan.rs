@@ -66,6 +66,7 @@ pub(crate) fn remote_port(network: u128, n: u8) -> PlanItem {
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
         virtual_macs: Vec::new(),
+        spoof_guard: model::SpoofGuard::On,
         hostname: None,
         host_id: HostId::from(uuid(0xff)),
         endpoint: None,

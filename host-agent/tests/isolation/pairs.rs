@@ -200,6 +200,32 @@ fn a_virtual_ethernet_address_is_found_at_all_that_may_have_it_and_nowhere_else(
 }
 
 #[test]
+fn from_the_fabric_a_virtual_or_any_address_is_heard_just_where_a_port_may_send_from_it() {
+    let unknown = [2, 0, 0, 0, 0, 9];
+    for (index, guard) in [
+        (0, SpoofGuard::On),
+        (0, SpoofGuard::Off),
+        (1, SpoofGuard::Off),
+    ] {
+        let mut world = with_pairs(&[Some(index)]);
+        let network = &mut world.networks[0];
+        let mut remotes = network.remotes.to_vec();
+        remotes[1].spoof_guard = guard;
+        network.remotes = remotes.into();
+        let (network, tables) = (world.networks[0].clone(), world.tables());
+        let uplink = network.uplink.unwrap();
+        let arrives = |source| {
+            let frame = udp(source, ipv4(4), mac(3)).tagged(0x8100, tag(uplink).unwrap());
+            ports(&deliver(&tables, uplink.port, &frame)) == expected(&network, &[3], false)
+        };
+        assert!(arrives(virtual_mac()));
+        assert!(arrives(mac(5)));
+        assert_eq!(arrives(unknown), guard == SpoofGuard::Off);
+        assert!(!arrives(MacAddr::gateway(network.number).octets()));
+    }
+}
+
+#[test]
 fn in_an_overlay_only_hosts_that_may_have_it_are_sent_a_virtual_address_frame() {
     let world = with_pairs(&[Some(2)]);
     let network = &world.networks[0];

@@ -9,6 +9,8 @@ struct Pool {
     physical: Value,
     network: Value,
     subnet: Value,
+    trunk: Value,
+    leg: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -21,12 +23,18 @@ async fn pool(rest: &Rest) -> Pool {
     let subnet = rest.create("subnets", subnet).await;
     let port = json!({"network_id": network["id"], "name": "one", "mac": "fa:16:3e:00:00:01"});
     // It is given 10.0.0.2, the first address after the gateway's.
-    rest.create("ports", port).await;
+    let trunk = rest.create("ports", port).await;
+    let other = json!({"tenant_id": tenant["id"], "name": "legs", "kind": "vlan", "vlan": 110});
+    let other = rest.create("networks", other).await;
+    let leg = json!({"network_id": other["id"], "name": "leg"});
+    let leg = rest.create("ports", leg).await;
     Pool {
         tenant,
         physical,
         network,
         subnet,
+        trunk,
+        leg,
     }
 }
 
@@ -64,6 +72,7 @@ fn good(pool: &Pool, collection: &str) -> Value {
         "ports" => json!({"network_id": pool.network["id"], "name": "two",
             "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"], "allowed": ["10.0.0.50"],
             "spoof_guard": "on"}),
+        "sub-ports" => json!({"trunk_id": pool.trunk["id"], "port_id": pool.leg["id"], "vlan": 10}),
         "reservations" => json!({"network_id": pool.network["id"], "name": "kept",
             "addresses": "10.0.0.60-10.0.0.69"}),
         _ => {
@@ -129,6 +138,9 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("ports", "allowed", r#"["224.0.0.18"]"#, "out_of_range"),
     ("ports", "allowed", r#"["10.0.0.50", "10.0.0.50"]"#, "duplicate"),
     ("ports", "spoof_guard", r#""maybe""#, "out_of_range"),
+    ("sub-ports", "trunk_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("sub-ports", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("sub-ports", "vlan", "4095", "out_of_range"),
     ("reservations", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("reservations", "addresses", r#""10.0.0.2""#, "duplicate"),
     ("reservations", "addresses", r#""10.0.0.250-10.0.1.3""#, "inconsistent"),

@@ -54,11 +54,11 @@ fn pool(network: &str) -> (Pool, Instance) {
          shared=true {network}"
     ));
     pool.must(
-        "subnet-create network=internet tenant=provider cidr=203.0.113.0/24 pool-first=203.0.113.10",
+        "subnet-create network=internet tenant=provider cidr=203.0.113.0/24 pool=203.0.113.10-203.0.113.254",
     );
     pool.must(
         "subnet-create network=internet tenant=provider cidr=2001:db8:113::/64 \
-         pool-first=2001:db8:113::10 dhcp=false",
+         pool=2001:db8:113::10-2001:db8:113::ffff dhcp=false",
     );
     (pool, outside)
 }
