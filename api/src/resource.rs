@@ -2,14 +2,15 @@
 
 use model::{
     Event, Host, HostId, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port,
-    PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
+    PortId, PortStatus, Router, Subnet, Tenant, Timestamp, Tunnel,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate, SubnetCreate,
+    TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -130,6 +131,7 @@ resources! {
     Tenant, "tenant", "tenants", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    Router, "router", "routers", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
@@ -146,6 +148,9 @@ impl Creatable for PhysicalNetwork {
 }
 impl Creatable for Network {
     type Create = NetworkCreate;
+}
+impl Creatable for Router {
+    type Create = RouterCreate;
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;

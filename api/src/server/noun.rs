@@ -7,6 +7,7 @@ mod instance;
 mod network;
 mod physical_network;
 mod port;
+mod router;
 mod subnet;
 mod tenant;
 mod tunnel;

@@ -4,12 +4,13 @@
 //! received. It asks for the network once more: were any table before it wrong, a frame would still
 //! not reach a port of another network.
 
+use model::MacAddr;
 use openflow::matching::VLAN_PRESENT;
 use openflow::protocol::ETH_VLAN;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{NETWORK, OUT_PORT};
-use super::{Mark, Miss, NetworkView, Table, Uplink, nothing};
+use super::{Mark, Miss, NetworkView, Routing, Table, Uplink, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 60,
@@ -21,6 +22,7 @@ pub(super) const TABLE: Table = Table {
 };
 
 const BACK: u16 = 200;
+const ROUTED: u16 = 150;
 const OUT: u16 = 100;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
@@ -33,9 +35,20 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     if let Some(Uplink { port, mark }) = network.uplink {
         let matching = to(network, port);
         flows.push(not_back(&matching, port));
-        let flow = TABLE.flow(OUT, matching).actions(marked(mark));
-        flows.push(flow.action(Action::output(port)));
+        let out = |flow: Flow| flow.actions(marked(mark)).action(Action::output(port));
+        if let Some(routing) = &network.routing {
+            flows.push(out(routed(network, routing, &matching)));
+        }
+        flows.push(out(TABLE.flow(OUT, matching)));
     }
+}
+
+/// What this host routed does not leave it in the name of the gateway, which is on every host.
+fn routed(network: &NetworkView, routing: &Routing, matching: &Match) -> Flow {
+    let gateway = MacAddr::gateway(network.number);
+    let matching = matching.clone().eth_src(gateway.octets());
+    let mac = Action::set_field(Field::EthSrc, routing.mac.octets());
+    TABLE.flow(ROUTED, matching).action(mac)
 }
 
 /// Puts the network's mark on a frame.

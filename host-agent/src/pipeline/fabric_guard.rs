@@ -12,7 +12,7 @@
 
 use model::MacAddr;
 use openflow::protocol::{ETH_ARP, ETH_IPV4, ETH_IPV6};
-use openflow::{Field, Flow, Match};
+use openflow::{Action, Field, Flow, Match};
 
 use super::registers::NETWORK;
 use super::{FIRST_FRAGMENT, Miss, NetworkView, Outsiders, Reach, Table, forward};
@@ -60,11 +60,30 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             flows.extend(dhcp_server(&here).map(|matching| TABLE.flow(NEVER, matching)));
         }
     }
+    if network.routing.is_some() {
+        flows.extend(routed(network, &here));
+    }
     if let Reach::Gateway(addresses) = &network.reach {
         let gateways = addresses.iter().map(|mac| from(&here, *mac));
         flows.extend(gateways.flat_map(|matching| allow(GATEWAY, &matching)));
         flows.push(TABLE.flow(NOBODY_ELSE, here));
     }
+}
+
+/// What another host routed, from the gateway again.
+fn routed(network: &NetworkView, here: &Match) -> [Flow; 2] {
+    let [first, second] = MacAddr::ROUTERS;
+    let routers = [first, second, 0, 0, 0, 0];
+    let from = here
+        .clone()
+        .masked(Field::EthSrc, routers, [0xff, 0xff, 0, 0, 0, 0]);
+    let gateway = MacAddr::gateway(network.number).octets();
+    [ETH_IPV4, ETH_IPV6].map(|eth_type| {
+        let matching = from.clone().untagged().eth_type(eth_type);
+        let flow = TABLE.flow(GATEWAY, matching);
+        flow.action(Action::set_field(Field::EthSrc, gateway))
+            .goto(forward::TABLE.id)
+    })
 }
 
 fn from(here: &Match, mac: MacAddr) -> Match {

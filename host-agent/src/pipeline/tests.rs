@@ -37,6 +37,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         gateways: addresses(&["10.0.0.254"]),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     }
 }
 

@@ -67,6 +67,7 @@ impl World {
                     gateways: addresses(GATEWAY),
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
+                    routing: None,
                 }
             });
         Self {

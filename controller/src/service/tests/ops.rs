@@ -2,15 +2,15 @@
 
 use api::backend::Outcome;
 use api::request::{
-    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
-    TenantCreate,
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, RouterCreate,
+    SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
-use crate::service::{host, instance, network, physical_network, port, subnet, tenant};
+use crate::service::{host, instance, network, physical_network, port, router, subnet, tenant};
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -60,6 +60,11 @@ pub(crate) enum Op {
         host: u8,
         networks: Vec<u8>,
         ports: Vec<u8>,
+    },
+    Router {
+        tenant: u8,
+        name: u8,
+        networks: Vec<u8>,
     },
     Bind {
         port: u8,
@@ -112,6 +117,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::PhysicalNetwork),
         1 => Just(Noun::Network),
         1 => Just(Noun::Subnet),
+        1 => Just(Noun::Router),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -131,6 +137,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
+        3 => (n(), n(), some())
+            .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
         4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
@@ -330,6 +338,21 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
+        Op::Router {
+            tenant,
+            name: it,
+            networks,
+        } => {
+            let request = RouterCreate {
+                tenant_id: id(intent, Noun::Tenant, tenant),
+                name: name("r", it),
+                network_ids: networks
+                    .iter()
+                    .map(|it| id(intent, Noun::Network, *it))
+                    .collect(),
+            };
+            router::create(intent, request).map(|draft| draft.writes)
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -340,6 +363,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::PhysicalNetwork(id) => physical_network::delete(intent, id),
         Key::Network(id) => network::delete(intent, id),
         Key::Subnet(id) => subnet::delete(intent, id),
+        Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),
