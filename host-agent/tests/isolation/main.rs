@@ -8,5 +8,6 @@ mod anything;
 mod frame;
 mod hidden;
 mod overlays;
+mod routing;
 mod shared;
 mod world;
