@@ -8,6 +8,7 @@ mod check;
 mod router;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,8 +18,8 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Role, Segment,
+    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
+    PhysicalNetworkId, PortId, Role, Segment,
 };
 
 use crate::pipeline::{Outsiders, Reach, RemotePort, Routing};
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub ports: BTreeMap<PortId, WantedPort>,
     /// Routers: the networks that each joins, which are in no other.
     pub routers: Vec<WantedRouter>,
+    /// The sub-ports of each trunk among them.
+    pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -127,6 +130,8 @@ pub struct WantedPort {
     pub addresses: Arc<[IpAddr]>,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
+    pub on_trunk: Option<OnTrunk>,
 }
 
 impl Wanted {
@@ -164,6 +169,7 @@ impl Wanted {
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
         }
+        wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
             if network.outsiders == Outsiders::None {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);

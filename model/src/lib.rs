@@ -41,7 +41,7 @@ pub use mac::MacAddr;
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
-pub use port::{Port, PortId, PortState, PortStatus};
+pub use port::{OnTrunk, Port, PortId, PortState, PortStatus};
 pub use router::{Router, RouterId};
 pub use sharing::Sharing;
 pub use subnet::{AddressRange, Subnet, SubnetId};

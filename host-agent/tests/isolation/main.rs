@@ -5,9 +5,12 @@
 
 mod allowed;
 mod anything;
+mod fabric;
 mod frame;
 mod hidden;
+mod order;
 mod overlays;
 mod routing;
 mod shared;
+mod trunks;
 mod world;

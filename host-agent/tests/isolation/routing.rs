@@ -66,6 +66,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
     };
     let local = |member: &u8| LocalPort {
         port: port(tenant, n, *member),
+        tag: None,
         mac: mac(n, *member).try_into().unwrap(),
         addresses: addresses(*member),
     };

@@ -3,14 +3,16 @@
 use api::backend::Outcome;
 use api::request::{
     InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, RouterCreate,
-    SubnetCreate, TenantCreate,
+    SubPortCreate, SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
-use crate::service::{host, instance, network, physical_network, port, router, subnet, tenant};
+use crate::service::{
+    host, instance, network, physical_network, port, router, subnet, tenant, trunk,
+};
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -65,6 +67,14 @@ pub(crate) enum Op {
         tenant: u8,
         name: u8,
         networks: Vec<u8>,
+    },
+    SubPort {
+        trunk: u8,
+        port: u8,
+        vlan: u8,
+    },
+    OffTrunk {
+        port: u8,
     },
     Bind {
         port: u8,
@@ -139,6 +149,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
         3 => (n(), n(), some())
             .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
+        6 => (n(), n(), 1..4u8)
+            .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
+        1 => n().prop_map(|port| Op::OffTrunk { port }),
         4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
@@ -221,7 +234,10 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         Op::Bind { port, host } => {
             let port = id(intent, Noun::Port, port);
             let host = id(intent, Noun::Host, host);
-            if intent.instance_with(port).is_some() || !intent.hosts.contains_key(&host) {
+            let follows = |port: &model::Port| port.on_trunk.is_some();
+            let elsewhere = intent.instance_with(port).is_some()
+                || intent.ports.get(&port).is_some_and(|it| follows(it));
+            if elsewhere || !intent.hosts.contains_key(&host) {
                 return Ok(Vec::new());
             }
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
@@ -352,6 +368,17 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     .collect(),
             };
             router::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::SubPort { trunk, port, vlan } => {
+            let request = SubPortCreate {
+                trunk_id: id(intent, Noun::Port, trunk),
+                port_id: id(intent, Noun::Port, port),
+                vlan: u16::from(vlan).try_into().unwrap(),
+            };
+            trunk::add(intent, request).map(|draft| draft.writes)
+        }
+        Op::OffTrunk { port } => {
+            trunk::remove(intent, id(intent, Noun::Port, port)).map(|draft| draft.writes)
         }
         _ => Ok(Vec::new()),
     }
