@@ -150,6 +150,10 @@ fn reply(request: Match, address: Ipv4Addr, mac: MacAddr) -> Flow {
 /// To where it came from. The port it came in by is forgotten, or the switch would refuse to send it
 /// there; so the answer is counted like anything the VIF receives.
 pub(super) fn back(flow: Flow) -> Flow {
-    flow.action(Action::copy(Field::InPort, OUT_PORT.field))
-        .action(Action::set_field(Field::InPort16, NO_PORT))
+    forgotten(flow.action(Action::copy(Field::InPort, OUT_PORT.field)))
+}
+
+/// Came in by no port, as far as sending it back is concerned.
+pub(super) fn forgotten(flow: Flow) -> Flow {
+    flow.action(Action::set_field(Field::InPort16, NO_PORT))
 }

@@ -12,7 +12,7 @@ use model::{MacAddr, NetworkNumber};
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_VIF, NETWORK};
-use super::respond::back;
+use super::respond::{back, forgotten};
 use super::{
     Miss, NetworkView, Routing, Table, count_and_output, forward, next_hop, nothing, undeliverable,
 };
@@ -73,9 +73,10 @@ fn routes(here: &Match, routing: &Routing) -> impl Iterator<Item = Flow> {
     })
 }
 
-/// From here on a frame of the other network.
+/// From here on a frame of the other network. It may leave by the interface it came in by, for another
+/// port of the same trunk.
 fn moved(flow: Flow, network: NetworkNumber) -> Flow {
-    flow.action(Action::DecTtl)
+    forgotten(flow.action(Action::DecTtl))
         .action(NETWORK.set(network.get()))
         .action(Action::set_field(
             Field::EthSrc,

@@ -174,6 +174,25 @@ fn a_host_without_a_port_of_the_other_network_routes_to_it() {
 }
 
 #[test]
+fn two_ports_of_one_trunk_reach_each_other_by_their_router() {
+    let mut networks = networks(0);
+    let trunk = networks[0].locals[0].port;
+    let sub_port = &mut networks[1].locals[0];
+    sub_port.port = trunk;
+    sub_port.tag = Some(5.try_into().unwrap());
+    let routed = evaluate(
+        &tables(&networks),
+        trunk,
+        datagram(address(2, 1), 9).bytes(),
+    );
+    assert_eq!(
+        single(&routed),
+        (trunk, mac(2, 1), gateway(&networks[1]), 8)
+    );
+    assert_eq!(routed.outputs[0].frame[12..16], [0x81, 0, 0, 5]);
+}
+
+#[test]
 fn what_no_router_passes_on_is_told_to_the_agent_and_to_nobody_else() {
     let tables = tables(&networks(0));
     let nowhere = Ipv4Addr::new(192, 0, 2, 1);
