@@ -180,11 +180,8 @@ fn two_ports_of_one_trunk_reach_each_other_by_their_router() {
     let sub_port = &mut networks[1].locals[0];
     sub_port.port = trunk;
     sub_port.tag = Some(5.try_into().unwrap());
-    let routed = evaluate(
-        &tables(&networks),
-        trunk,
-        datagram(address(2, 1), 9).bytes(),
-    );
+    let tables = tables(&networks);
+    let routed = evaluate(&tables, trunk, datagram(address(2, 1), 9).bytes());
     assert_eq!(
         single(&routed),
         (trunk, mac(2, 1), gateway(&networks[1]), 8)
