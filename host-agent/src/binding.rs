@@ -169,6 +169,7 @@ pub fn views(
         let view = views.entry(port.network);
         let view = view.or_insert_with(|| without_ports(network, uplinks));
         view.locals.push(LocalPort {
+            id: *id,
             port: carrier.port,
             tag: port.on_trunk.map(|it| it.vlan),
             mac: port.mac,

@@ -65,6 +65,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
         _ => (&[3], &[1, 2]),
     };
     let local = |member: &u8| LocalPort {
+        id: model::PortId::generate(),
         port: port(tenant, n, *member),
         tag: None,
         mac: mac(n, *member).try_into().unwrap(),
