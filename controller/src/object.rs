@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::{
     Host, HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Subnet, SubnetId, Tenant,
-    TenantId,
+    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, Subnet,
+    SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,6 +25,8 @@ pub enum Object {
     Subnet(Arc<Subnet>),
     /// See [`Reservation`].
     Reservation(Arc<Reservation>),
+    /// See [`Router`].
+    Router(Arc<Router>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -56,6 +58,8 @@ pub enum Key {
     Subnet(SubnetId),
     /// A reservation.
     Reservation(ReservationId),
+    /// A router.
+    Router(RouterId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -77,6 +81,8 @@ pub enum Noun {
     Subnet,
     /// See [`Reservation`].
     Reservation,
+    /// See [`Router`].
+    Router,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -92,6 +98,7 @@ impl Noun {
         (Self::Network, "network"),
         (Self::Subnet, "subnet"),
         (Self::Reservation, "reservation"),
+        (Self::Router, "router"),
         (Self::Port, "port"),
         (Self::Instance, "instance"),
     ];
@@ -135,6 +142,7 @@ impl Key {
             Self::Network(_) => Noun::Network,
             Self::Subnet(_) => Noun::Subnet,
             Self::Reservation(_) => Noun::Reservation,
+            Self::Router(_) => Noun::Router,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -150,6 +158,7 @@ impl Key {
             Self::Network(id) => id.uuid(),
             Self::Subnet(id) => id.uuid(),
             Self::Reservation(id) => id.uuid(),
+            Self::Router(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -175,6 +184,7 @@ impl Object {
             Self::Network(it) => Key::Network(it.id),
             Self::Subnet(it) => Key::Subnet(it.id),
             Self::Reservation(it) => Key::Reservation(it.id),
+            Self::Router(it) => Key::Router(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -189,6 +199,7 @@ impl Object {
             Self::Network(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Reservation(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -211,6 +222,7 @@ impl Object {
             Self::Network(it) => serde_json::to_string(it),
             Self::Subnet(it) => serde_json::to_string(it),
             Self::Reservation(it) => serde_json::to_string(it),
+            Self::Router(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -228,6 +240,7 @@ impl Object {
             Noun::Network => Self::Network(serde_json::from_str(text)?),
             Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
             Noun::Reservation => Self::Reservation(serde_json::from_str(text)?),
+            Noun::Router => Self::Router(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

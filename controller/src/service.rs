@@ -18,6 +18,7 @@ mod physical_network;
 mod pool;
 mod port;
 mod reservation;
+mod router;
 mod sharing;
 mod subnet;
 mod tenant;

@@ -50,6 +50,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         resolvers: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     }
 }
 

@@ -25,6 +25,7 @@ mod options;
 mod router_advert;
 #[cfg(test)]
 pub(crate) mod tests;
+mod undeliverable;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -46,11 +47,19 @@ pub enum Question {
     RouterSolicit,
     /// What is asked of the gateway as a resolver.
     Dns,
+    /// A packet that a router cannot pass on.
+    Undeliverable,
 }
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 4] = [Self::Dhcpv4, Self::Dhcpv6, Self::RouterSolicit, Self::Dns];
+    pub const ALL: [Self; 5] = [
+        Self::Dhcpv4,
+        Self::Dhcpv6,
+        Self::RouterSolicit,
+        Self::Dns,
+        Self::Undeliverable,
+    ];
 
     /// The byte that stands for it in the user data of a packet-in.
     #[must_use]
@@ -60,6 +69,7 @@ impl Question {
             Self::Dhcpv6 => 6,
             Self::RouterSolicit => 133,
             Self::Dns => 53,
+            Self::Undeliverable => 1,
         }
     }
 
@@ -116,6 +126,7 @@ pub fn respond(question: Question, frame: &[u8], port: &PortConfig<'_>) -> Optio
         Question::Dhcpv4 => dhcpv4::respond(frame, port),
         Question::Dhcpv6 => dhcpv6::respond(frame, port),
         Question::RouterSolicit => router_advert::respond(frame, port),
+        Question::Undeliverable => undeliverable::respond(frame, port),
         Question::Dns => return dns::respond(frame, port),
     };
     answer.map(Reply::Frame)

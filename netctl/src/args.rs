@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, ip, lab, network, physical_network, status, subnet,
-    tenant, tunnel, usage, vif, vif_trunk, vm,
+    One, Owned, completion, event, host, ip, lab, network, physical_network, router, status,
+    subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -120,6 +120,14 @@ pub(crate) enum Command {
     IpList(ip::List),
     /// Let reserved addresses be allocated again, by the reservation's name or id
     IpRelease(Owned),
+    /// Make a router between networks of a tenant
+    RouterCreate(router::Create),
+    /// List routers
+    RouterList(router::List),
+    /// Show a router
+    RouterShow(Owned),
+    /// Delete a router; its networks stay
+    RouterDelete(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow

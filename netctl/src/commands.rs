@@ -7,6 +7,7 @@ pub(crate) mod ip;
 pub(crate) mod lab;
 pub(crate) mod network;
 pub(crate) mod physical_network;
+pub(crate) mod router;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
@@ -20,7 +21,7 @@ use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
-use model::{Network, PhysicalNetwork, Reservation, Subnet, Tenant};
+use model::{Network, PhysicalNetwork, Reservation, Router, Subnet, Tenant};
 
 use crate::args::Command;
 use crate::connection::Connection;
@@ -93,6 +94,10 @@ impl Command {
             Self::IpReserve(command) => command.run(client).await,
             Self::IpList(command) => command.run(client).await,
             Self::IpRelease(one) => delete::<Reservation>(client, one.of()).await,
+            Self::RouterCreate(command) => command.run(client).await,
+            Self::RouterList(command) => command.run(client).await,
+            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
+            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,

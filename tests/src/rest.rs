@@ -21,6 +21,7 @@ pub const COLLECTIONS: &[&str] = &[
     "networks",
     "subnets",
     "reservations",
+    "routers",
     "ports",
     "sub-ports",
     "instances",

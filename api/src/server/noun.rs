@@ -8,6 +8,7 @@ mod network;
 mod physical_network;
 mod port;
 mod reservation;
+mod router;
 mod sub_port;
 mod subnet;
 mod tenant;

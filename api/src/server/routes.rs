@@ -59,6 +59,7 @@ pub(super) enum Noun {
     Network,
     Subnet,
     Reservation,
+    Router,
     Port,
     SubPort,
     Instance,
@@ -143,6 +144,18 @@ pub const ROUTES: &[Route] = &[
         "/v1/reservations/{id}",
         N::Reservation,
         "let reserved addresses be allocated again",
+    ),
+    get("/v1/routers", N::Router, "list routers"),
+    post(
+        "/v1/routers",
+        N::Router,
+        "make a router between networks of a tenant",
+    ),
+    get("/v1/routers/{id}", N::Router, "show a router"),
+    delete(
+        "/v1/routers/{id}",
+        N::Router,
+        "delete a router; its networks stay",
     ),
     get(
         "/v1/ports",

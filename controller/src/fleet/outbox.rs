@@ -156,8 +156,9 @@ fn estimated_bytes(item: &PlanItem) -> usize {
                 // A domain is shorter than a name may become.
                 FIXED + NAME + PER_ADDRESS * (dns.len() + dns_forward.len() + routes.len())
             });
-            FIXED + subnets.sum::<usize>()
+            FIXED + PER_ADDRESS * it.sharing.gateway_macs.len() + subnets.sum::<usize>()
         }
+        PlanItem::Router(it) => FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len()),
         PlanItem::Port(it) => FIXED + PER_ADDRESS * (it.addresses.len() + 2 * it.allowed.len()),
         PlanItem::RemotePort(it) => {
             FIXED + PER_ADDRESS * (it.addresses.len() + it.virtual_macs.len())

@@ -6,19 +6,20 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, UsageQuery,
+    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    UsageQuery,
 };
 use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 use model::{
     Encapsulation, Event, EventKind, Host, HostId, InstanceId, Inventory, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, SpoofGuard,
-    Subnet, SubnetId, Tenant, TenantId, Usage,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
+    SpoofGuard, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 use tracing::error;
 use uuid::Uuid;
 
 use super::{
-    Service, instance, network, physical_network, port, reservation, subnet, tenant, trunk,
+    Service, instance, network, physical_network, port, reservation, router, subnet, tenant, trunk,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -181,6 +182,24 @@ impl Backend for Service {
         let decide = |intent: &_| reservation::delete(intent, id);
         let verb = "reservation_delete";
         self.writer.change(caller, verb, decide).await
+    }
+
+    fn routers(&self) -> Vec<Arc<Router>> {
+        self.writer.intent().routers.values().cloned().collect()
+    }
+
+    fn router(&self, id: RouterId) -> Option<Arc<Router>> {
+        self.writer.intent().routers.get(&id).cloned()
+    }
+
+    async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
+        let decide = |intent: &_| router::create(intent, request);
+        self.writer.change(caller, "router_create", decide).await
+    }
+
+    async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
+        let decide = |intent: &_| router::delete(intent, id);
+        self.writer.change(caller, "router_delete", decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {

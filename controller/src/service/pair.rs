@@ -62,6 +62,10 @@ fn check_mac(intent: &Intent, holder: &Holder<'_>, mac: MacAddr) -> Result<(), F
         let message = format!("{mac} is kept for the network's gateway; choose another");
         return Err((FieldCode::Inconsistent, message));
     }
+    if mac.is_a_routers() {
+        let message = format!("{mac} is one that hosts route with; choose another");
+        return Err((FieldCode::Inconsistent, message));
+    }
     if holder.mac == Some(mac) {
         let message = format!("{mac} is the port's own; leave it out of the pair");
         return Err((FieldCode::Inconsistent, message));

@@ -93,6 +93,10 @@ fn check_mac(intent: &Intent, network: &Network, mac: MacAddr, faults: &mut Faul
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
+    if mac.is_a_routers() {
+        let message = format!("{mac} is one that hosts route with; choose another");
+        faults.add("mac", FieldCode::Inconsistent, message);
+    }
     if sharing::is_gateway(network, mac) {
         let message = format!("{mac} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);

@@ -4,6 +4,7 @@ mod addresses;
 mod concurrent;
 mod ops;
 mod refused;
+mod routers;
 mod shared;
 
 use std::collections::BTreeSet;

@@ -42,6 +42,7 @@ fn wanted(ports: &[u128]) -> Wanted {
         names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     let port = |n: &u128| {
         let port = WantedPort {

@@ -27,7 +27,7 @@ const NAMES: u32 = 0x1_0000;
 pub(super) const fn meter(port: PortNo, question: Question) -> u32 {
     match question {
         Question::Dns => NAMES + port.0,
-        Question::Dhcpv4 | Question::Dhcpv6 | Question::RouterSolicit => port.0,
+        _ => port.0,
     }
 }
 

@@ -8,6 +8,8 @@
 //! A virtual address may come from any of the ports that have it in a pair. A port without its guard
 //! sends from any address but the gateway's; where one is on another host, whatever comes from there is
 //! heard, and in a VLAN whatever comes at all.
+//! Where a router joins the network to others, what it is sent by hosts that route comes in too, and
+//! is the gateway's again from here on.
 //!
 //! Physical machines that share the segment are unknown to the plan: where they are wanted, the table
 //! before has seen to them.
@@ -19,7 +21,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use model::{MacAddr, SpoofGuard};
-use openflow::{Flow, Match};
+use openflow::protocol::{ETH_IPV4, ETH_IPV6};
+use openflow::{Action, Field, Flow, Match};
 
 use super::classify::sent_by;
 use super::registers::NETWORK;
@@ -42,6 +45,9 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let (Some(uplink), Outsiders::None) = (network.uplink, network.outsiders) else {
         return;
     };
+    if network.routing.is_some() {
+        flows.extend(routed(network));
+    }
     let here = || NETWORK.is(network.number.get(), Match::new());
     let from = |host: Option<IpAddr>, matching| match uplink.mark {
         Mark::Untagged | Mark::Vlan(_) => Some(matching),
@@ -74,4 +80,20 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let flow = TABLE.flow(UNGUARDED, from(host, here())?);
         Some(flow.goto(forward::TABLE.id))
     }));
+}
+
+/// Hosts alone have such addresses: no guard lets a VIF speak from one, and no port is given one.
+fn routed(network: &NetworkView) -> [Flow; 2] {
+    let [first, second] = MacAddr::ROUTERS;
+    let routers = [first, second, 0, 0, 0, 0];
+    let gateway = MacAddr::gateway(network.number).octets();
+    [ETH_IPV4, ETH_IPV6].map(|eth_type| {
+        let matching = NETWORK
+            .is(network.number.get(), Match::new())
+            .eth_type(eth_type)
+            .masked(Field::EthSrc, routers, [0xff, 0xff, 0, 0, 0, 0]);
+        let flow = TABLE.flow(KNOWN, matching);
+        flow.action(Action::set_field(Field::EthSrc, gateway))
+            .goto(forward::TABLE.id)
+    })
 }

@@ -38,6 +38,10 @@ const DHCPV6_CLIENT: u16 = 546;
 /// What a first fragment matches as its port when the switch does not show it.
 const HIDDEN: u16 = 0;
 
+/// The addresses that hosts route with, and their mask.
+const ROUTERS: [u8; 6] = [MacAddr::ROUTERS[0], MacAddr::ROUTERS[1], 0, 0, 0, 0];
+const OF_ROUTERS: [u8; 6] = [0xff, 0xff, 0, 0, 0, 0];
+
 /// The bit that makes an Ethernet address mean more than one receiver: nobody can be that.
 const MULTICAST: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
@@ -144,6 +148,7 @@ fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow
     let mut refused = vec![
         from().eth_src(gateway.octets()),
         from().masked(Field::EthSrc, MULTICAST, MULTICAST),
+        from().masked(Field::EthSrc, ROUTERS, OF_ROUTERS),
         from().arp().exact(Field::ArpSha, gateway.octets()),
         from().ipv6().ipv6_src(link_local(gateway), 128),
     ];

@@ -44,6 +44,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         resolvers: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     }
 }
 
@@ -128,7 +129,7 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 55);
+    assert_eq!(infrastructure().len(), 58);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 12);
@@ -152,6 +153,30 @@ fn a_pair_takes_two_flows_and_a_virtual_ethernet_address_two_more() {
     assert_eq!(with(&["10.0.0.50@00:00:5e:00:01:01"], on) - none, 4);
     // 12, and 2 for the gateway, in place of 14 of the guards.
     assert_eq!(with(&[], SpoofGuard::Off), none);
+}
+
+#[test]
+fn a_router_takes_as_many_flows_as_documented() {
+    let both = |port| local(port, &["10.0.0.1", "2001:db8::1"]);
+    let count = |locals: Vec<LocalPort>, remotes, routed| {
+        let mut view = network(locals, remotes);
+        let routes = [("10.0.0.0/24", 7), ("10.1.0.0/24", 8)];
+        let routes = routes.map(|(cidr, n)| (cidr.parse().unwrap(), n.try_into().unwrap()));
+        view.routing = Some(Routing {
+            mac: MacAddr::local(9),
+            addresses: addresses(&["10.0.0.254", "10.1.0.254"]),
+            routes: routes.into(),
+            endpoints: Arc::default(),
+        });
+        view.routing = view.routing.filter(|_| routed);
+        compile(&view).len()
+    };
+    let more = |locals: &[LocalPort], remotes| {
+        count(locals.to_vec(), remotes, true) - count(locals.to_vec(), remotes, false)
+    };
+    assert_eq!(more(&[], 0), 9 + 2 * 2 + 2);
+    assert_eq!(more(&[both(1)], 0) - more(&[], 0), 1 + 2);
+    assert_eq!(more(&[], 5) - more(&[], 0), 5);
 }
 
 /// The same network as an overlay, its remote ports spread over that many hosts.

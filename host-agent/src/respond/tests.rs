@@ -2,6 +2,7 @@
 
 mod dns;
 mod hostile;
+mod undeliverable;
 mod v4;
 mod v6;
 

@@ -33,6 +33,7 @@ fn known() -> Known {
         names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     let port = WantedPort {
         network,

@@ -106,6 +106,7 @@ fn wanted() -> Wanted {
         names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     Wanted {
         physical_networks: [(uuid(PHYSICAL).into(), physical)].into(),
@@ -346,6 +347,7 @@ fn with_overlay() -> Wanted {
         names: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     wanted.networks.insert(uuid(3).into(), network);
     wanted

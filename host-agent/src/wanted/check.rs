@@ -14,7 +14,7 @@ use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
 use crate::pipeline::{Outsiders, Reach, RemotePort, link_local};
 
 /// Why an item is not carried out.
-type Refused = String;
+pub(super) type Refused = String;
 
 /// What items before this one hold, and no other may.
 #[derive(Default)]
@@ -107,6 +107,7 @@ impl Wanted {
             names: Arc::default(),
             outsiders: outsiders(item),
             reach: reach(item),
+            routing: None,
         };
         self.networks.insert(item.id, network);
         Ok(())

@@ -74,6 +74,7 @@ impl World {
                     resolvers: [].into(),
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
+                    routing: None,
                 }
             });
         Self {

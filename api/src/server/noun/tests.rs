@@ -481,6 +481,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Tenant>(&test_pool::tenant("a"));
     assert_fields_match_json::<PhysicalNetwork>(&test_pool::physical_network("a"));
     assert_fields_match_json::<Network>(&test_pool::network("a", 7));
+    assert_fields_match_json::<model::Router>(&test_pool::router("a"));
     assert_fields_match_json::<Subnet>(&test_pool::subnet("10.0.0.0/24"));
     let kept = "10.0.0.5-10.0.0.9".parse().unwrap();
     assert_fields_match_json::<Reservation>(&test_pool::reservation(kept));
