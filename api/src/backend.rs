@@ -5,8 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::{
-    Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    Event, FabricCheck, FabricCheckId, FabricScope, HostId, InstanceId, Inventory, Network,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Subnet, SubnetId, Tenant, TenantId,
+    Usage,
 };
 
 use crate::problem::Problem;
@@ -162,6 +163,23 @@ pub trait Backend: UsageBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+
+    /// The newest checks of the fabric, oldest first.
+    fn fabric_checks(&self) -> Vec<Arc<FabricCheck>>;
+    /// One check of the fabric.
+    fn fabric_check(&self, id: FabricCheckId) -> Option<Arc<FabricCheck>>;
+    /// Begins a check of the fabric.
+    fn fabric_check_create(
+        &self,
+        caller: Caller,
+        request: FabricScope,
+    ) -> impl Future<Output = Outcome<FabricCheck>> + Send;
+    /// Forgets a check of the fabric, and ends it if it is under way.
+    fn fabric_check_delete(
+        &self,
+        caller: Caller,
+        id: FabricCheckId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// Every tunnel that a host has, by host.
     fn tunnels(&self) -> Vec<TunnelView>;

@@ -1,8 +1,8 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
 use model::{
-    Event, Host, HostId, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port,
-    PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
+    Event, FabricCheck, FabricScope, Host, HostId, HostStatus, Instance, InstanceStatus, Network,
+    PhysicalNetwork, Port, PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -134,10 +134,14 @@ resources! {
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
+    FabricCheck, "fabric check", "fabric-checks", |it| it.id.uuid(), |_| None;
     TunnelView, "tunnel", "tunnels", |it| it.id, |_| None;
     Event, "event", "events", |it| Uuid::from_u128(it.id.into()), |_| None;
 }
 
+impl Creatable for FabricCheck {
+    type Create = FabricScope;
+}
 impl Creatable for Tenant {
     type Create = TenantCreate;
 }

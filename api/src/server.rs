@@ -32,7 +32,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
-use model::{Event, Network, PhysicalNetwork, Subnet, Tenant};
+use model::{Event, FabricCheck, Network, PhysicalNetwork, Subnet, Tenant};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Access, Method, ROUTES, Route};
@@ -129,6 +129,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Instance => made::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
         Noun::Tunnel => listed::<B, TunnelView>(),
+        Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::Inventory => routing::get(handler::inventory::<B>),

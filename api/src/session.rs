@@ -11,6 +11,8 @@
 //!     | -- Report (complete) -----------------------> |
 //!     | <-- Plan (keyed difference) ----------------- |  whenever something changes
 //!     | -- Report (what changed) -------------------> |
+//!     | <-- Probe ---------------------------------- |  during a check of the fabric
+//!     | -- Probe -----------------------------------> |
 //!     | <-- Ping / Ping ----------------------------> |  each side, when it has been silent
 //! ```
 //!
@@ -18,9 +20,9 @@
 //! one difference that the agent has not reported as held.
 
 use bytes::{Bytes, BytesMut};
-use model::HostId;
 use model::plan::{Generation, PlanChange};
 use model::report::HostReport;
+use model::{HostId, ProbeReply, ProbeRequest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
@@ -57,6 +59,8 @@ pub enum FromAgent {
         /// Why, as a sentence.
         reason: String,
     },
+    /// What came of a probe of the fabric.
+    Probe(ProbeReply),
     /// Still here.
     Ping,
 }
@@ -79,6 +83,9 @@ pub enum FromController {
     },
     /// A plan, a difference, or a part of one.
     Plan(PlanChange),
+    /// Take part in a check of the fabric. The answer is a [`FromAgent::Probe`]; none comes from an
+    /// agent that is busy with another.
+    Probe(ProbeRequest),
     /// Still here.
     Ping,
 }

@@ -28,6 +28,7 @@ pub(crate) struct TestPool {
     pub(crate) ports: Shelf<PortView>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
+    pub(crate) fabric_checks: Shelf<FabricCheck>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
     /// Who asked for changes, in order.
@@ -181,6 +182,24 @@ pub(crate) fn host(name: &str) -> HostView {
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         status: HostStatus::default(),
+    }
+}
+
+pub(crate) fn fabric_check() -> FabricCheck {
+    FabricCheck {
+        id: FabricCheckId::generate(),
+        scope: FabricScope {
+            vlan: Some(103.try_into().unwrap()),
+            vlans: VlanChoice::InUse,
+            host_id: Some(HostId::generate()),
+            physical_network_id: Some(PhysicalNetworkId::generate()),
+        },
+        state: FabricState::Done,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        finished_at: Some(Timestamp::from_unix_seconds(1_700_000_001)),
+        findings: Vec::new(),
+        paths: Vec::new(),
+        losses: Vec::new(),
     }
 }
 
@@ -387,6 +406,32 @@ impl Backend for TestPool {
 
     fn host(&self, id: HostId) -> Option<HostView> {
         self.hosts.one(id.uuid())
+    }
+
+    fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {
+        self.fabric_checks.all_shared()
+    }
+
+    fn fabric_check(&self, id: FabricCheckId) -> Option<Arc<FabricCheck>> {
+        self.fabric_checks.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn fabric_check_create(
+        &self,
+        caller: Caller,
+        request: FabricScope,
+    ) -> Outcome<FabricCheck> {
+        self.note(caller);
+        let check = FabricCheck {
+            scope: request,
+            ..fabric_check()
+        };
+        Ok(self.fabric_checks.put(check))
+    }
+
+    async fn fabric_check_delete(&self, caller: Caller, id: FabricCheckId) -> Outcome<()> {
+        self.note(caller);
+        self.fabric_checks.take(id.uuid())
     }
 
     fn tunnels(&self) -> Vec<TunnelView> {

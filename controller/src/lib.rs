@@ -19,6 +19,7 @@ mod answers;
 pub mod authority;
 pub mod change;
 pub mod compile;
+mod fabric;
 pub mod fleet;
 pub mod intent;
 pub mod object;

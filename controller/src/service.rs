@@ -6,6 +6,7 @@
 
 mod backend;
 mod endpoint;
+mod fabric_check;
 mod faults;
 mod handout;
 mod host;
@@ -24,9 +25,10 @@ use std::sync::Arc;
 use api::backend::{Caller, Outcome};
 use flow_collector::Collector;
 use model::plan::Sampling;
-use model::{Host, PortId};
+use model::{FabricCheck, FabricScope, Host, PortId};
 use uuid::Uuid;
 
+use crate::fabric::Checks;
 use crate::fleet::Fleet;
 use crate::fleet::identity::Identity;
 use crate::fleet::sighting::judge;
@@ -39,6 +41,7 @@ use api::token::TokenDigest;
 pub struct Service {
     writer: Writer,
     fleet: Arc<Fleet>,
+    checks: Arc<Checks>,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -64,6 +67,7 @@ impl Service {
         Ok(Self {
             writer,
             fleet,
+            checks: Arc::default(),
             collector: None,
             token,
         })
@@ -104,6 +108,18 @@ impl Service {
         let name = host.name.clone();
         let decide = |intent: &Intent| host::register(intent, host.id, name);
         self.writer.change(caller, "host_register", decide).await
+    }
+
+    /// Checks again what is in use of the fabric.
+    pub(crate) fn fabric_check_again(&self) -> Outcome<FabricCheck> {
+        let caller = caller("controller".to_owned());
+        self.fabric_check_start(caller, FabricScope::default())
+    }
+
+    fn fabric_check_start(&self, caller: Caller, scope: FabricScope) -> Outcome<FabricCheck> {
+        let intent = self.intent();
+        fabric_check::check(&intent, &scope)?;
+        self.checks.start(&self.fleet, intent, scope, caller)
     }
 
     /// Binds those of these ports that belong to this host, and are not bound to it yet.

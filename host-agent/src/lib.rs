@@ -17,6 +17,7 @@
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
+//! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -29,6 +30,8 @@ pub mod links;
 pub mod observe;
 pub mod pipeline;
 pub mod plan_store;
+pub mod probe;
+pub mod prober;
 pub mod reconcile;
 pub mod respond;
 pub mod responder;

@@ -70,6 +70,23 @@ pub async fn ensure_group(name: &str, group: u32) -> io::Result<()> {
     }
 }
 
+/// The largest packet that a link sends, in bytes.
+///
+/// # Errors
+/// When there is no such link.
+pub async fn mtu(name: &str) -> io::Result<u32> {
+    let mut found = None;
+    with_link(name, async |_, link| {
+        found = link.attributes.iter().find_map(|it| match it {
+            LinkAttribute::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        });
+        Ok(())
+    })
+    .await?;
+    found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+}
+
 /// Finds a link by its name and does something to it, over a connection of its own.
 async fn with_link(
     name: &str,

@@ -11,6 +11,7 @@ use compute::netns::Netns;
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
+use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Reconciler, Settings};
 use host_agent::responder;
 use host_agent::session::{Controller, Session};
@@ -90,11 +91,14 @@ async fn main() -> anyhow::Result<()> {
         remarks: remarks.clone(),
     };
     let mut running = tokio::spawn(instances.run());
+    let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
+    let mut probing = tokio::spawn(prober.run());
     let session = Session {
         store,
         plan,
         status,
         remarks,
+        probes,
     };
     let mut conversing = tokio::spawn(session.run(controller));
     ready();
@@ -103,6 +107,7 @@ async fn main() -> anyhow::Result<()> {
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = &mut responding => ended.context("the task that answers ports failed"),
+        ended = &mut probing => ended.context("the task that probes the fabric failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }

@@ -17,6 +17,7 @@ mod count_sent;
 mod fabric_guard;
 mod forward;
 mod neighbour_guard;
+pub mod probe;
 pub mod registers;
 mod respond;
 mod spoof_guard;

@@ -21,6 +21,7 @@ use std::time::Duration;
 use api::session::{AgentCodec, FromAgent, FromController, PROTOCOL, SessionError};
 use api::tls::{self, Identity, TlsError};
 use futures::{SinkExt, StreamExt};
+use model::ProbeRequest;
 use model::plan::{Generation, HostPlan, PlanChange};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +33,7 @@ use tokio_util::codec::Framed;
 use tracing::{debug, info, warn};
 
 use crate::plan_store::{PlanStore, PlanStoreError};
+use crate::prober::Probes;
 use crate::status::{Remarks, Status};
 use assemble::{Assembled, Assembler};
 
@@ -159,6 +161,8 @@ pub struct Session {
     pub status: StatusReceiver,
     /// What else to report.
     pub remarks: Remarks,
+    /// Who takes part in checks of the fabric.
+    pub probes: Probes,
 }
 
 impl Session {
@@ -214,11 +218,18 @@ impl Session {
             let silence = wire.heartbeat * 3;
             let (speak_at, give_up_at) = (wire.sent_at + wire.heartbeat, wire.heard_at + silence);
             tokio::select! {
-                message = wire.receive() => {
-                    let Some(part) = plan_part(message?)? else { continue };
-                    self.take(&mut wire, &mut assembler, part).await?;
-                    // The plan is held now: say so before it is carried out.
-                    self.report(&mut wire, &mut reported).await?;
+                message = wire.receive() => match ordered(message?)? {
+                    Some(Order::Plan(part)) => {
+                        self.take(&mut wire, &mut assembler, part).await?;
+                        // The plan is held now: say so before it is carried out.
+                        self.report(&mut wire, &mut reported).await?;
+                    }
+                    // One that finds no room is not answered: see `FromController::Probe`.
+                    Some(Order::Probe(request)) => _ = self.probes.requests.try_send(request),
+                    None => {}
+                },
+                Some(reply) = self.probes.replies.recv() => {
+                    wire.send(FromAgent::Probe(reply)).await?;
                 }
                 Ok(()) = self.status.changed() => self.report(&mut wire, &mut reported).await?,
                 () = self.remarks.arrived() => self.report(&mut wire, &mut reported).await?,
@@ -306,14 +317,23 @@ fn welcomed(message: FromController) -> Result<Duration, Error> {
             Ok(Duration::from_secs(heartbeat_seconds.clamp(min, max)))
         }
         FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
-        FromController::Plan(_) | FromController::Ping => Err(Error::OutOfTurn),
+        FromController::Plan(_) | FromController::Probe(_) | FromController::Ping => {
+            Err(Error::OutOfTurn)
+        }
     }
 }
 
-/// What the controller says once it has welcomed us: parts of plans, or that it is still there.
-fn plan_part(message: FromController) -> Result<Option<PlanChange>, Error> {
+/// What the controller wants done.
+enum Order {
+    Plan(PlanChange),
+    Probe(ProbeRequest),
+}
+
+/// What the controller says once it has welcomed us; nothing, if just that it is still there.
+fn ordered(message: FromController) -> Result<Option<Order>, Error> {
     match message {
-        FromController::Plan(part) => Ok(Some(part)),
+        FromController::Plan(part) => Ok(Some(Order::Plan(part))),
+        FromController::Probe(request) => Ok(Some(Order::Probe(request))),
         FromController::Ping => Ok(None),
         FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
         FromController::Welcome { .. } => Err(Error::OutOfTurn),

@@ -39,6 +39,10 @@ pub enum EventKind {
     TunnelDown,
     /// The two ends of a tunnel hear each other again.
     TunnelUp,
+    /// A check of the fabric found that something is wrong between hosts.
+    FabricFault,
+    /// A check of the whole fabric found nothing wrong any more.
+    FabricWell,
     /// A host said something an operator should know.
     Remark,
 }

@@ -8,6 +8,7 @@
 
 mod encapsulation;
 mod event;
+mod fabric;
 mod handout;
 mod host;
 mod id;
@@ -19,6 +20,7 @@ mod network;
 mod physical_network;
 pub mod plan;
 mod port;
+mod probe;
 pub mod report;
 mod subnet;
 mod tenant;
@@ -30,6 +32,10 @@ mod vni;
 
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
+pub use fabric::{
+    FabricCheck, FabricCheckId, FabricScope, FabricState, Finding, FindingKind, Loss, PathResult,
+    VlanChoice,
+};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
@@ -40,6 +46,10 @@ pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
 pub use port::{Port, PortId, PortState, PortStatus};
+pub use probe::{
+    Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
+    ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
+};
 pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, lab, network, physical_network, status, subnet, tenant,
-    tunnel, usage, vif, vm,
+    One, Owned, completion, event, fabric_check, host, lab, network, physical_network, status,
+    subnet, tenant, tunnel, usage, vif, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -126,6 +126,12 @@ pub(crate) enum Command {
     HostShow(One),
     /// List tunnels between hosts and whether their ends hear each other
     TunnelList(tunnel::List),
+    /// Check what switches and cables carry between hosts: every VLAN, tunnel and size
+    FabricCheck(fabric_check::Run),
+    /// List the newest checks of the fabric
+    FabricCheckList(fabric_check::List),
+    /// Show a check of the fabric and what it found
+    FabricCheckShow(fabric_check::Show),
     /// List the newest events
     EventList(event::List),
     /// What tenants, networks or VIFs moved

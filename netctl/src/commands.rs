@@ -2,6 +2,7 @@
 
 pub(crate) mod completion;
 pub(crate) mod event;
+pub(crate) mod fabric_check;
 pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod network;
@@ -94,6 +95,9 @@ impl Command {
             Self::HostList(command) => command.run(client).await,
             Self::HostShow(one) => show::<HostView>(client, one.of()).await,
             Self::TunnelList(command) => command.run(client).await,
+            Self::FabricCheck(command) => command.run(client).await,
+            Self::FabricCheckList(command) => command.run(client).await,
+            Self::FabricCheckShow(command) => command.run(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Status(command) => command.run(client).await,

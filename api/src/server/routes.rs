@@ -59,6 +59,7 @@ pub(super) enum Noun {
     Instance,
     Host,
     Tunnel,
+    FabricCheck,
     Event,
     Usage,
     Inventory,
@@ -156,6 +157,26 @@ pub const ROUTES: &[Route] = &[
         "/v1/tunnels",
         N::Tunnel,
         "list tunnels between hosts and whether their ends hear each other",
+    ),
+    get(
+        "/v1/fabric-checks",
+        N::FabricCheck,
+        "list the newest checks of the fabric",
+    ),
+    post(
+        "/v1/fabric-checks",
+        N::FabricCheck,
+        "check what switches and cables carry between hosts",
+    ),
+    get(
+        "/v1/fabric-checks/{id}",
+        N::FabricCheck,
+        "show a check of the fabric and what it found",
+    ),
+    delete(
+        "/v1/fabric-checks/{id}",
+        N::FabricCheck,
+        "forget a check of the fabric, and end it if it is under way",
     ),
     get("/v1/events", N::Event, "list the newest events"),
     get(

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::{
     DomainName, Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Route, Timestamp, UsageOf,
-    VlanId, VlanRanges, Vni,
+    VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -111,6 +111,18 @@ impl FieldValue for UsageOf {
             "port" => Ok(Self::Port),
             _ => Err(FieldCode::OutOfRange),
         }
+    }
+}
+
+impl FieldValue for VlanChoice {
+    const EXPECTED: &'static str = "one of \"in-use\", \"all\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found
+            .map(|(choice, _)| *choice)
+            .ok_or(FieldCode::OutOfRange)
     }
 }
 

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
-use model::HostId;
 use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
-use tokio::sync::Notify;
+use model::{HostId, ProbeRequest};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::compile;
@@ -27,6 +27,8 @@ pub(super) struct Outbox {
     pub(super) session: u64,
     pub(super) dirty: Dirty,
     pub(super) wake: Arc<Notify>,
+    /// What a check of the fabric asks the host for.
+    pub(super) probes: mpsc::Sender<ProbeRequest>,
     /// Ends the session, when a newer one of the same host takes its place.
     pub(super) replaced: CancellationToken,
 }

@@ -198,6 +198,7 @@ impl Session {
             match message.map_err(|_| Ended::Silent)?.ok_or(Ended::Closed)?? {
                 FromAgent::Hello { .. } => return Err(Ended::HelloAgain),
                 FromAgent::Ping => self.fleet().heard(host),
+                FromAgent::Probe(reply) => self.fleet().probed(host, reply),
                 FromAgent::Report(report) => {
                     let held = report.held;
                     self.fleet().report(host, report);
@@ -232,6 +233,8 @@ impl Session {
         let mut sent: Option<Sent> = None;
         let mut sent_at = Instant::now();
         let mut refusals = 0;
+        // No other loop of this session takes them.
+        let mut probes = opened.probes.lock().await;
         loop {
             let now = *heard.borrow_and_update();
             let under_way = sent.as_ref().map(|sent| sent.generation);
@@ -247,12 +250,15 @@ impl Session {
             }
             let news = async {
                 tokio::select! {
-                    () = opened.wake.notified() => {}
-                    _ = heard.changed() => {}
+                    () = opened.wake.notified() => None,
+                    _ = heard.changed() => None,
+                    request = probes.recv() => request,
                 }
             };
-            if timeout(self.timing.heartbeat, news).await.is_err() {
-                self.send(sink, FromController::Ping).await?;
+            match timeout(self.timing.heartbeat, news).await {
+                Ok(None) => {}
+                Ok(Some(request)) => self.send(sink, FromController::Probe(request)).await?,
+                Err(_) => self.send(sink, FromController::Ping).await?,
             }
         }
     }

@@ -10,8 +10,9 @@ use api::request::{
 };
 use api::resource::{Health, HostView, InstanceView, PortView, TunnelView};
 use model::{
-    Encapsulation, Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    Encapsulation, Event, FabricCheck, FabricCheckId, FabricScope, Host, HostId, InstanceId,
+    Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Subnet,
+    SubnetId, Tenant, TenantId, Usage,
 };
 use tracing::error;
 use uuid::Uuid;
@@ -202,6 +203,26 @@ impl Backend for Service {
     fn host(&self, id: HostId) -> Option<HostView> {
         let intent = self.writer.intent();
         Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
+    }
+
+    fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {
+        self.checks.all()
+    }
+
+    fn fabric_check(&self, id: FabricCheckId) -> Option<Arc<FabricCheck>> {
+        self.checks.one(id)
+    }
+
+    async fn fabric_check_create(
+        &self,
+        caller: Caller,
+        request: FabricScope,
+    ) -> Outcome<FabricCheck> {
+        self.fabric_check_start(caller, request)
+    }
+
+    async fn fabric_check_delete(&self, _: Caller, id: FabricCheckId) -> Outcome<()> {
+        self.checks.delete(id)
     }
 
     fn tunnels(&self) -> Vec<TunnelView> {

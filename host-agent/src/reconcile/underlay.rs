@@ -14,6 +14,7 @@ use ovsdb::{Condition, Mutator, Operation, Value};
 
 use crate::links::address;
 use crate::observe::{Bridge, ENDPOINTS, Observed};
+use crate::topology::bridge_name;
 use crate::wanted::{Wanted, WantedPhysicalNetwork};
 
 /// What was last made so, by the names of bridges.
@@ -84,7 +85,7 @@ fn cases<'a>(observed: &'a Observed, wanted: &'a Wanted) -> impl Iterator<Item =
     let networks = wanted.physical_networks.iter();
     let networks = networks.filter(|(_, network)| network.endpoint.is_some());
     let mut networks: BTreeMap<String, _> = networks
-        .map(|(id, network)| (format!("br-{}", network.name), (*id, network)))
+        .map(|(id, network)| (bridge_name(&network.name), (*id, network)))
         .collect();
     observed.bridges.iter().filter_map(move |(name, bridge)| {
         let network = networks.remove(name);

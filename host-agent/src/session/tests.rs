@@ -1,11 +1,12 @@
 use api::session::ControllerCodec;
-use model::HostId;
 use model::report::HostReport;
+use model::{HostId, ProbeOrder, ProbeOutcome, ProbeReply};
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use uuid::Uuid;
 
 use super::*;
+use crate::prober::Prober;
 
 /// The controller's end of a session whose other end is a real one.
 struct Scripted {
@@ -24,11 +25,14 @@ impl Scripted {
         let plan = PlanSender::new(held.map(Arc::new));
         let plan_receiver = plan.subscribe();
         let remarks = Remarks::default();
+        let (prober, probes) = Prober::new(folder.path().into(), plan.subscribe());
+        tokio::spawn(prober.run());
         let mut session = Session {
             store: Arc::new(PlanStore::open(folder.path()).unwrap()),
             plan,
             status: status_receiver,
             remarks: remarks.clone(),
+            probes,
         };
         tokio::spawn(async move { session.converse(theirs).await });
         Self {
@@ -177,4 +181,24 @@ async fn a_remark_is_told_at_once() {
     controller.remarks.push("a flow was restored".to_owned());
     let report = controller.hear_report().await;
     assert_eq!(report.remarks, ["a flow was restored"]);
+}
+
+#[tokio::test]
+async fn who_is_asked_for_a_check_that_it_knows_nothing_of_says_so() {
+    let mut controller = Scripted::start(None);
+    controller.welcome().await;
+    let check = Uuid::from_u128(7);
+    let order = ProbeOrder::Collect;
+    let request = ProbeRequest {
+        check,
+        step: 3,
+        order,
+    };
+    controller.say(FromController::Probe(request)).await;
+    let refused = ProbeReply {
+        check,
+        step: 3,
+        outcome: ProbeOutcome::Refused,
+    };
+    assert_eq!(controller.hear().await, FromAgent::Probe(refused));
 }

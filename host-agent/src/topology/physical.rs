@@ -19,6 +19,12 @@ struct Draft<'a> {
     vlans: BTreeSet<i64>,
 }
 
+/// The name of the bridge of a physical network.
+#[must_use]
+pub fn bridge_name(network: &str) -> String {
+    format!("br-{network}")
+}
+
 /// The names of what belongs to a physical network. Its own is at most 12 bytes long, an
 /// interface's 15.
 struct Names {
@@ -33,7 +39,7 @@ impl Names {
     fn new(network: &WantedPhysicalNetwork) -> Self {
         let name = &network.name;
         Self {
-            bridge: format!("br-{name}"),
+            bridge: bridge_name(name),
             to: format!("to-{name}"),
             inward: format!("in-{name}"),
         }

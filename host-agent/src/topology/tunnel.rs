@@ -28,7 +28,8 @@ use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 
 /// The name of the port that frames leave by. No patch is called so: they begin with `to-`.
-fn name(encapsulation: Encapsulation) -> String {
+#[must_use]
+pub fn exit_name(encapsulation: Encapsulation) -> String {
     format!("over-{encapsulation}")
 }
 
@@ -94,7 +95,7 @@ pub(super) fn plan(
 impl Draft<'_> {
     /// The port that frames leave by. Gives whether there can be one.
     fn exit(&self, kept: &mut BTreeSet<String>, edit: &mut Edit) -> bool {
-        let name = name(self.encapsulation);
+        let name = exit_name(self.encapsulation);
         let options = [
             ("remote_ip", "flow"),
             ("key", "flow"),

@@ -100,3 +100,76 @@ fn they_go_with_the_last_shared_network(pool: &Pool) {
     let ports = pool.wait(pool.host(3).vswitch().ovs_vsctl(&["list-ports", "br-int"]));
     assert!(!ports.unwrap().contains("vxlan"), "a port was left behind");
 }
+
+/// What a check says is wrong, and whether `netctl` says that all is well.
+fn complaints(pool: &Pool, line: &str) -> (Vec<String>, bool) {
+    let well = pool.netctl(&format!("fabric-check {line}")).is_ok();
+    let checks = pool.json("fabric-check-list");
+    let newest = checks.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(newest["state"], "done");
+    let findings = newest["findings"].as_array().unwrap().iter();
+    let messages = findings.map(|it| it["message"].as_str().unwrap().to_owned());
+    (messages.collect(), well)
+}
+
+fn all_is_well(pool: &Pool, line: &str) {
+    assert_eq!(complaints(pool, line), (Vec::new(), true), "{line}");
+}
+
+fn says(pool: &Pool, line: &str, expected: &[&str]) {
+    let (messages, well) = complaints(pool, line);
+    assert_eq!(messages, expected);
+    assert!(!well, "netctl must fail when something is wrong");
+}
+
+#[test]
+fn what_is_wrong_between_hosts_is_named_and_a_healthy_pool_has_no_complaint() {
+    let pool = Pool::up(&PoolSpec::real(3));
+    // The switches carry more than the tenants' 1500 bytes, which is what overlays live on.
+    let scene = TwoTenants::set_on(pool, ["vxlan", "vlan"], |_| {});
+    let pool = &scene.pool;
+    pool.must("vlan-create tenant=acme name=other vlan=103");
+    pool.vm_start("acme-3", "acme", "web", "h3");
+    all_is_well(pool, "");
+
+    let second = private_port(pool, 2);
+    pool.wait(second.take_vlan(103)).unwrap();
+    let lacks = "VLAN 103 does not reach host h2 (NIC eth1): the switch port lacks it";
+    says(pool, "", &[lacks]);
+    // Who looks elsewhere is told of nothing.
+    all_is_well(pool, "vlan=100");
+    all_is_well(pool, "host=h3");
+    says(pool, "vlans=all host=h2", &[lacks]);
+    pool.wait(second.give_vlan(103)).unwrap();
+
+    pool.wait(second.set_mtu(1400)).unwrap();
+    let narrow =
+        "packets over 1400 bytes are lost at host h2 (NIC eth1) on physical network private";
+    let (messages, _) = complaints(pool, "");
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].starts_with(narrow), "{messages:?}");
+    pool.wait(second.set_mtu(1600)).unwrap();
+
+    pool.wait(second.cut()).unwrap();
+    let cut = "host h2 (NIC eth1) is cut off on physical network private: no VLAN, no size passes";
+    says(pool, "", &[cut]);
+    pool.wait(second.mend()).unwrap();
+
+    let host = pool.host(3);
+    pool.wait(host.agent().unwrap().kill(Signal::SIGKILL))
+        .unwrap();
+    eventually("h3 is lost", PATIENCE, || {
+        !told(pool, "host-lost", "h3").is_empty()
+    });
+    says(
+        pool,
+        "",
+        &["host h3 took no part: its agent is not connected"],
+    );
+    pool.wait(host.agent().unwrap().start()).unwrap();
+    eventually("the agent is back", PATIENCE, || {
+        told(pool, "host-connected", "h3").len() == 2
+    });
+    all_is_well(pool, "");
+    assert_eq!(told(pool, "fabric-fault", "h2").len(), 3);
+}

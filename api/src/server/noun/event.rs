@@ -16,6 +16,8 @@ const KINDS: Kind = Kind::Word(&[
     "item-failed",
     "tunnel-down",
     "tunnel-up",
+    "fabric-fault",
+    "fabric-well",
     "remark",
 ]);
 
@@ -47,6 +49,8 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::ItemFailed => "item-failed",
         EventKind::TunnelDown => "tunnel-down",
         EventKind::TunnelUp => "tunnel-up",
+        EventKind::FabricFault => "fabric-fault",
+        EventKind::FabricWell => "fabric-well",
         EventKind::Remark => "remark",
     }
 }

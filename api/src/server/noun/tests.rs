@@ -428,6 +428,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<PortView>(&test_pool::port(None));
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
+    assert_fields_match_json::<FabricCheck>(&test_pool::fabric_check());
     for (state, _) in model::TunnelState::ALL {
         assert_fields_match_json(&test_pool::tunnel(*state));
     }
@@ -440,6 +441,8 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::ItemFailed,
         EventKind::TunnelDown,
         EventKind::TunnelUp,
+        EventKind::FabricFault,
+        EventKind::FabricWell,
         EventKind::Remark,
     ] {
         assert_fields_match_json(&test_pool::event(3, kind));
