@@ -1,9 +1,16 @@
-//! The fabric between hosts: whether the two ends of a tunnel hear each other is told at once.
+//! The fabric between hosts: what is wrong with it is named, whether the two ends of a tunnel hear each
+//! other is told at once, and no tenant sees how that is found out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use host_agent::probe::EVERYBODY;
 use lab::{Signal, SwitchPort};
 use serde_json::Value;
+use tests::frame;
 use tests::tenants::TwoTenants;
-use tests::{Pool, PoolSpec, eventually};
+use tests::{Instance, Pool, PoolSpec, Sniffer, eventually};
 
 use crate::PATIENCE;
 
@@ -143,11 +150,9 @@ fn what_is_wrong_between_hosts_is_named_and_a_healthy_pool_has_no_complaint() {
     pool.wait(second.give_vlan(103)).unwrap();
 
     pool.wait(second.set_mtu(1400)).unwrap();
-    let narrow =
-        "packets over 1400 bytes are lost at host h2 (NIC eth1) on physical network private";
-    let (messages, _) = complaints(pool, "");
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    assert!(messages[0].starts_with(narrow), "{messages:?}");
+    let narrow = "packets over 1400 bytes are lost at host h2 (NIC eth1) on physical network \
+                  private: 1500 bytes must pass";
+    says(pool, "", &[narrow]);
     pool.wait(second.set_mtu(1600)).unwrap();
 
     pool.wait(second.cut()).unwrap();
@@ -172,4 +177,96 @@ fn what_is_wrong_between_hosts_is_named_and_a_healthy_pool_has_no_complaint() {
     });
     all_is_well(pool, "");
     assert_eq!(told(pool, "fabric-fault", "h2").len(), 3);
+}
+
+/// The Ethernet type of probes, and what the forged ones carry.
+const PROBES: u16 = 0x88b5;
+const FORGED: &str = "BULKHEAD forged probe";
+
+#[test]
+fn no_vif_sees_a_probe_and_none_sends_one() {
+    let pool = Pool::up(&PoolSpec::real(2));
+    let scene = TwoTenants::set_on(pool, ["vxlan", "vlan"], |_| {});
+    let nics = [1, 2].map(|host| {
+        let host = scene.pool.host(host);
+        Sniffer::start(host.namespace(), host.private_nic())
+    });
+    let vifs: Vec<_> = scene.instances().map(|it| it.sniff()).collect();
+    let forged = |from: &Instance| {
+        let frames = [from.mac, [2, 0xbd, 0, 0, 0, 1]]
+            .map(|source| frame::raw(source, EVERYBODY, PROBES, FORGED));
+        let tagged = frames.each_ref().map(|it| frame::tagged(100, it));
+        [frames, tagged].concat()
+    };
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                scene.instances().for_each(|it| it.send_frames(&forged(it)));
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        for _ in 0..3 {
+            all_is_well(&scene.pool, "vlans=all");
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let is_probe = |it: &Vec<u8>| {
+        let at = if it[12..14] == [0x81, 0] { 16 } else { 12 };
+        it.get(at..at + 2) == Some(&PROBES.to_be_bytes()[..])
+    };
+    for nic in nics {
+        let caught = nic.stop();
+        assert!(
+            caught.iter().any(is_probe),
+            "no probe passed: nothing was tested"
+        );
+        let left = caught.iter().find(|it| frame::carries(it, FORGED));
+        assert_eq!(left, None, "a VIF's probe left its host");
+    }
+    for vif in vifs {
+        let caught = vif.stop();
+        // What the VIF itself sends is caught as well.
+        let seen = caught
+            .iter()
+            .find(|it| is_probe(it) && !frame::carries(it, FORGED));
+        assert_eq!(seen, None, "a VIF saw a probe");
+    }
+}
+
+#[test]
+fn packets_as_large_as_an_instance_is_told_pass_on_networks_of_every_kind() {
+    // What the cables carry, to the last byte: a VLAN's tag does not count, a tunnel's headers do.
+    let kinds = [("vlan", 1600), ("vxlan", 1550), ("geneve", 1550)];
+    let pool = Pool::up(&PoolSpec::real(2));
+    pool.must(
+        "physical-network-create name=private role=private nic=eth1 vlans=100-199 mtu=1600 \
+         endpoints=10.254.0.0/16",
+    );
+    pool.must("tenant-create acme");
+    for (kind, mtu) in kinds {
+        pool.must(&format!(
+            "{kind}-create {kind} tenant=acme subnet=10.0.0.0/24"
+        ));
+        let start = |host: &str| {
+            let name = format!("{kind}-{host}");
+            pool.vm_start(&name, "acme", kind, host)
+        };
+        let [first, second] = ["h1", "h2"].map(start);
+        eventually("they reach each other", PATIENCE, || first.reaches(&second));
+        let link = first.command("ip").args(["link", "show", "eth0"]).output();
+        let link = String::from_utf8(link.unwrap().stdout).unwrap();
+        assert!(link.contains(&format!("mtu {mtu} ")), "{kind}: {link}");
+        assert!(
+            first.fits(second.address, mtu),
+            "{kind}: {mtu} bytes are lost"
+        );
+    }
+    all_is_well(&pool, "");
+    // With one byte more the tenants' packets would be lost without a word: it is not granted.
+    for (kind, mtu) in kinds {
+        let more = format!("{kind}-create more tenant=acme mtu={}", mtu + 1);
+        let complaint = pool.netctl(&more).unwrap_err();
+        assert!(complaint.contains("mtu"), "{complaint}");
+    }
 }
