@@ -8,6 +8,7 @@
 //! * [`intent`]: everything that was asked for, in memory; a snapshot is a pointer copy;
 //! * [`compile`]: from the intent to what each host must be, purely;
 //! * [`fleet`]: plans out to the agents, reports back in;
+//! * `fabric`: checks of what the switches between hosts carry;
 //! * [`serve`]: all of it, as the program `bulkhead-controller`.
 //!
 //! [`authority`] makes the certificates and [`token`] the administrator's token.

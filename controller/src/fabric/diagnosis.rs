@@ -329,6 +329,15 @@ fn complaints_of(verdict: &Verdict, explained: &BTreeSet<HostNumber>) -> Vec<Com
             .into_iter()
             .collect();
     }
+    if let [a, b] = present[..] {
+        // Of two hosts, one that is not heard is another that does not hear.
+        let ways = [(a, b), (b, a)].into_iter();
+        let lost: Vec<Pair> = ways.filter(|pair| verdict.loses(*pair)).collect();
+        return (!lost.is_empty())
+            .then_some(Complaint::Lost(lost))
+            .into_iter()
+            .collect();
+    }
     let silent = left(&verdict.silent).into_iter().map(Complaint::Silent);
     let mute = left(&verdict.mute).into_iter().map(Complaint::Mute);
     let deaf = left(&verdict.deaf).into_iter().map(Complaint::Deaf);

@@ -216,6 +216,13 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    /// Whether nothing passes from the first to the second.
+    pub(super) fn loses(&self, pair: Pair) -> bool {
+        let (from, to) = pair;
+        let ends = [from, to].iter().any(|host| self.silent.contains(host));
+        ends || self.mute.contains(&from) || self.deaf.contains(&to) || self.lost.contains(&pair)
+    }
+
     /// Whether nothing passes between any two hosts but these.
     pub(super) fn is_dead_but_for(&self, cut: &BTreeSet<HostNumber>) -> bool {
         self.present

@@ -169,6 +169,24 @@ fn tunnel() -> Value {
     })
 }
 
+fn fabric_check(faulty: bool) -> Value {
+    let finding = json!({
+        "kind": "vlan", "host_ids": [HOST],
+        "message": "VLAN 103 does not reach host h1 (NIC eth1): the switch port lacks it",
+    });
+    let findings: Vec<Value> = faulty.then_some(finding).into_iter().collect();
+    json!({
+        "id": VM, "vlan": null, "vlans": "in-use", "host_id": null, "physical_network_id": null,
+        "state": "done", "created_at": "2026-11-22T12:00:00Z",
+        "finished_at": "2026-11-22T12:00:01Z", "findings": findings, "losses": [],
+        "paths": [{
+            "physical_network_id": CARRIER, "path": "vlan", "vlan": 103, "pairs": 6,
+            "small_passed": if faulty { 2 } else { 6 }, "full_passed": if faulty { 2 } else { 6 },
+            "full_bytes": 1500,
+        }],
+    })
+}
+
 fn usage() -> Value {
     json!({
         "of": "tenant", "id": ACME, "from": "2026-11-22T11:00:00Z", "to": "2026-11-22T12:00:00Z",
@@ -224,6 +242,8 @@ fn pool() -> Script {
             "GET /v1/instances/01920f63-0000-7000-8000-000000000010",
             (200, instance(true)),
         ),
+        ("GET /v1/fabric-checks", items(json!([fabric_check(false)]))),
+        ("POST /v1/fabric-checks", (201, fabric_check(false))),
         ("GET /v1/tunnels", items(json!([tunnel()]))),
         ("GET /v1/events", items(json!([event]))),
         ("GET /v1/usage", items(json!([usage()]))),
@@ -259,6 +279,8 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "host-list",
         "host-show h1",
         "tunnel-list",
+        "fabric-check",
+        "fabric-check-list",
         "event-list",
         "usage last=1h",
         "vlan-create web tenant=acme subnet=10.0.0.0/24",
@@ -482,4 +504,25 @@ fn wrong_values_are_refused_before_anything_is_asked() {
             _ => panic!("{line}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_fabric_that_is_not_well_fails_the_command_and_is_told_of_in_words() {
+    let mut script = pool();
+    script.insert("POST /v1/fabric-checks", (201, fabric_check(true)));
+    let server = serve(script);
+    let (text, exit) = server.run("netctl fabric-check vlan=103 host=h1").await;
+    assert_eq!(exit, Exit::NotSo);
+    assert_golden("fabric-check-faulty.txt", &text);
+    let asked = server.asked();
+    let body = asked
+        .iter()
+        .find_map(|line| line.strip_prefix("POST /v1/fabric-checks "));
+    let expected = json!({
+        "vlan": 103, "vlans": "in-use", "host_id": HOST, "physical_network_id": null,
+    });
+    assert_eq!(
+        serde_json::from_str::<Value>(body.unwrap()).unwrap(),
+        expected
+    );
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod hostile;
 mod plans;
+mod probes;
 mod sightings;
 
 use std::net::SocketAddr;
