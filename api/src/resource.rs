@@ -1,15 +1,17 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
 use model::{
-    Event, FabricCheck, FabricScope, Host, HostId, HostStatus, Instance, InstanceStatus, Network,
-    PhysicalNetwork, Port, PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
+    Event, FabricCheck, FabricScope, Host, HostId, HostStatus, Instance, InstanceStatus, Name,
+    Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus, Subnet, Tenant, TenantId,
+    Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate, SubnetCreate,
+    TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -38,6 +40,23 @@ pub struct PortView {
     pub port: Port,
     /// What its host says of it.
     pub status: PortStatus,
+}
+
+/// A port that has no interface of its own, but a tag on that of another port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubPort {
+    /// The port.
+    pub id: PortId,
+    /// Who owns it and its trunk.
+    pub tenant_id: TenantId,
+    /// The network it is on.
+    pub network_id: NetworkId,
+    /// The port's name.
+    pub name: Option<Name>,
+    /// The port whose interface carries it.
+    pub trunk_id: PortId,
+    /// The VLAN id that the instance has its frames under.
+    pub vlan: VlanId,
 }
 
 /// A host and how it is.
@@ -132,6 +151,7 @@ resources! {
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
+    SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
     FabricCheck, "fabric check", "fabric-checks", |it| it.id.uuid(), |_| None;
@@ -156,6 +176,9 @@ impl Creatable for Subnet {
 }
 impl Creatable for PortView {
     type Create = PortCreate;
+}
+impl Creatable for SubPort {
+    type Create = SubPortCreate;
 }
 impl Creatable for InstanceView {
     type Create = InstanceCreate;

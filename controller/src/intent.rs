@@ -46,6 +46,7 @@ pub struct Intent {
 
     names: OrdMap<ScopedName, Uuid>,
     networks_by_tenant: OrdSet<(TenantId, NetworkId)>,
+    ports_by_tenant: OrdSet<(TenantId, PortId)>,
     instances_by_tenant: OrdSet<(TenantId, InstanceId)>,
     segments: OrdMap<Segment, NetworkId>,
     vnis: OrdMap<Vni, NetworkId>,
@@ -55,6 +56,8 @@ pub struct Intent {
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
     subnets_by_network: OrdSet<(NetworkId, SubnetId)>,
     ports_by_network: OrdSet<(NetworkId, PortId)>,
+    /// Each sub-port after its trunk.
+    sub_ports: OrdSet<(PortId, PortId)>,
     ports_by_host: OrdSet<(HostId, NetworkId, PortId)>,
     /// How many ports of the network are bound to the host: there is no entry without one.
     hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
@@ -115,6 +118,12 @@ impl Intent {
         pairs.map(|(_, network)| *network)
     }
 
+    /// The ports of a tenant, by id, on whose networks ever.
+    pub fn ports_of_tenant(&self, tenant: TenantId) -> impl Iterator<Item = PortId> + '_ {
+        let pairs = self.ports_by_tenant.range(within(tenant));
+        pairs.map(|(_, port)| *port)
+    }
+
     /// The instances of a tenant, by id.
     pub fn instances_of(&self, tenant: TenantId) -> impl Iterator<Item = InstanceId> + '_ {
         let pairs = self.instances_by_tenant.range(within(tenant));
@@ -146,7 +155,7 @@ impl Intent {
         tagged.filter_map(|(segment, _)| segment.vlan())
     }
 
-    /// The networks that a physical network carries, tagged or as overlays.
+    /// The networks that a physical network carries, flat, tagged or as overlays.
     pub fn networks_carried(
         &self,
         physical_network_id: PhysicalNetworkId,
@@ -160,7 +169,11 @@ impl Intent {
         let overlays = Encapsulation::ALL
             .iter()
             .map(move |(it, _)| overlay(*it, Vni::MIN)..=overlay(*it, Vni::MAX));
-        std::iter::once(vlan(VlanId::MIN)..=vlan(VlanId::MAX))
+        let flat = Segment::Flat {
+            physical_network_id,
+        };
+        [flat..=flat, vlan(VlanId::MIN)..=vlan(VlanId::MAX)]
+            .into_iter()
             .chain(overlays)
             .flat_map(|range| self.segments.range(range))
             .map(|(_, network)| *network)
@@ -229,6 +242,18 @@ impl Intent {
             .ports_by_host
             .range((host, first, lowest_id())..=(host, last, highest_id()));
         found.filter_map(|(_, _, id)| self.ports.get(id))
+    }
+
+    /// The sub-ports of a trunk, by id.
+    pub fn sub_ports_of(&self, trunk: PortId) -> impl Iterator<Item = &Arc<Port>> {
+        let pairs = self.sub_ports.range(within(trunk));
+        pairs.filter_map(|(_, id)| self.ports.get(id))
+    }
+
+    /// Every sub-port, by its trunk's id.
+    pub fn sub_ports(&self) -> impl Iterator<Item = &Arc<Port>> {
+        let pairs = self.sub_ports.iter();
+        pairs.filter_map(|(_, id)| self.ports.get(id))
     }
 
     /// The hosts that have a port of the network.
@@ -346,6 +371,10 @@ impl Intent {
             }
         }
         self.ports_by_network.insert((network, port.id));
+        if let Some(on_trunk) = port.on_trunk {
+            self.sub_ports.insert((on_trunk.trunk_id, port.id));
+        }
+        self.ports_by_tenant.insert((port.tenant_id, port.id));
         if let Some(host) = port.host_id {
             self.ports_by_host.insert((host, network, port.id));
             *self.hosts_by_network.entry((network, host)).or_default() += 1;
@@ -363,6 +392,10 @@ impl Intent {
             }
         }
         self.ports_by_network.remove(&(network, port.id));
+        if let Some(on_trunk) = port.on_trunk {
+            self.sub_ports.remove(&(on_trunk.trunk_id, port.id));
+        }
+        self.ports_by_tenant.remove(&(port.tenant_id, port.id));
         if let Some(host) = port.host_id {
             self.ports_by_host.remove(&(host, network, port.id));
             let others = self.hosts_by_network.get(&(network, host)).copied();

@@ -15,10 +15,12 @@ mod network;
 mod overlay;
 mod physical_network;
 mod port;
+mod sharing;
 mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trunk;
 
 use std::sync::Arc;
 

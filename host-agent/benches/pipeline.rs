@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+};
 use model::{MacAddr, VlanId};
 use openflow::{Flow, PortNo};
 
@@ -27,6 +29,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         locals: (1..=locals)
             .map(|n| LocalPort {
                 port: PortNo(n),
+                tag: None,
                 mac: mac(n),
                 addresses: address(n),
             })
@@ -39,6 +42,8 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             })
             .collect(),
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     }
 }
 

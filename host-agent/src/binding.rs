@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, Segment};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
@@ -67,7 +67,19 @@ pub fn bind(observed: &Observed, wanted: &Wanted, switch: &SwitchPorts) -> Bindi
             }
         }
     }
+    plug_sub_ports(wanted, &mut binding);
     binding
+}
+
+/// Sub-ports are where their trunk is.
+fn plug_sub_ports(wanted: &Wanted, binding: &mut Binding) {
+    for (trunk, sub_ports) in &wanted.sub_ports {
+        let Some(carrier) = binding.carriers.get(trunk).cloned() else {
+            continue;
+        };
+        let carried = sub_ports.iter().map(|id| (*id, carrier.clone()));
+        binding.carriers.extend(carried);
+    }
 }
 
 /// The interfaces on the integration bridge that are neither its own nor our patches.
@@ -91,8 +103,14 @@ fn carried(
     let id: PortId = iface_id
         .parse()
         .map_err(|_| refused("its iface-id is no UUID"))?;
-    if !wanted.ports.contains_key(&id) {
-        return Err(refused("the port it names is not planned on this host"));
+    match wanted.ports.get(&id) {
+        None => return Err(refused("the port it names is not planned on this host")),
+        Some(port) if port.on_trunk.is_some() => {
+            return Err(refused(
+                "the port it names is a sub-port: its trunk carries it",
+            ));
+        }
+        Some(_) => {}
     }
     if let Some(carrier) = binding.carriers.get(&id) {
         let reason = format!("{} already carries the port it names", carrier.interface);
@@ -154,9 +172,12 @@ pub fn views(
             locals: Vec::new(),
             remotes: Arc::clone(&network.remotes),
             gateways: Arc::clone(&network.gateways),
+            outsiders: network.outsiders,
+            reach: network.reach.clone(),
         });
         view.locals.push(LocalPort {
             port: carrier.port,
+            tag: port.on_trunk.map(|it| it.vlan),
             mac: port.mac,
             addresses: Arc::clone(&port.addresses),
         });
@@ -169,9 +190,11 @@ pub fn views(
 
 fn uplink(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> Option<Uplink> {
     let port = *uplinks.get(&Exit::of(&network.segment))?;
-    let vlan = network.segment.vlan().map(Mark::Vlan);
-    let vni = network.segment.tunnel().map(|(_, vni)| Mark::Vni(vni));
-    let mark = vlan.or(vni)?;
+    let mark = match network.segment {
+        Segment::Flat { .. } => Mark::Untagged,
+        Segment::Vlan { vlan, .. } => Mark::Vlan(vlan),
+        Segment::Vxlan { vni, .. } | Segment::Geneve { vni, .. } => Mark::Vni(vni),
+    };
     Some(Uplink { port, mark })
 }
 

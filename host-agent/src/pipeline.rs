@@ -15,6 +15,7 @@ pub mod cookie;
 mod count_and_output;
 mod count_sent;
 mod fabric_guard;
+mod fabric_senders;
 mod forward;
 mod neighbour_guard;
 pub mod probe;
@@ -28,7 +29,7 @@ mod view;
 use openflow::{Flow, Match};
 
 use cookie::Group;
-pub use view::{LocalPort, Mark, NetworkView, RemotePort, Uplink, link_local};
+pub use view::{LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink, link_local};
 
 /// One question that is asked of every frame, and what follows from the answers.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ pub enum Miss {
 pub const TABLES: &[Table] = &[
     classify::TABLE,
     fabric_guard::TABLE,
+    fabric_senders::TABLE,
     spoof_guard::TABLE,
     neighbour_guard::TABLE,
     count_sent::TABLE,

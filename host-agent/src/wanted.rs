@@ -7,6 +7,7 @@
 mod check;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,11 +17,11 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Segment,
+    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
+    PhysicalNetworkId, PortId, Role, Segment,
 };
 
-use crate::pipeline::RemotePort;
+use crate::pipeline::{Outsiders, Reach, RemotePort};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// The sub-ports of each trunk among them.
+    pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -48,6 +51,8 @@ pub struct Wanted {
 pub struct WantedPhysicalNetwork {
     /// Its name: at most 12 characters that an interface name may have.
     pub name: String,
+    /// What it is for.
+    pub role: Role,
     /// The host's NIC on it.
     pub nic: NicName,
     /// The largest IP packet it carries, in bytes.
@@ -69,8 +74,13 @@ pub struct WantedNetwork {
     pub mtu: u16,
     /// Its subnets.
     pub subnets: Vec<PlannedSubnet>,
-    /// The gateways of its subnets, but for those that are a port's own address.
+    /// The gateways of its subnets, but for those that are a port's own address or a physical
+    /// machine.
     pub gateways: Arc<[IpAddr]>,
+    /// Who else is on its segment.
+    pub outsiders: Outsiders,
+    /// Whom its ports reach.
+    pub reach: Reach,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -104,6 +114,8 @@ pub struct WantedPort {
     pub addresses: Arc<[IpAddr]>,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
+    pub on_trunk: Option<OnTrunk>,
 }
 
 impl Wanted {
@@ -140,8 +152,11 @@ impl Wanted {
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
         }
+        wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
-            network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            if network.outsiders == Outsiders::None {
+                network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            }
         }
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {

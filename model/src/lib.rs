@@ -22,6 +22,7 @@ pub mod plan;
 mod port;
 mod probe;
 pub mod report;
+mod sharing;
 mod subnet;
 mod tenant;
 mod timestamp;
@@ -45,11 +46,12 @@ pub use mac::MacAddr;
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
-pub use port::{Port, PortId, PortState, PortStatus};
+pub use port::{OnTrunk, Port, PortId, PortState, PortStatus};
 pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
+pub use sharing::Sharing;
 pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;

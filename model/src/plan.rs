@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber,
-    NicName, PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
+    NicName, OnTrunk, PhysicalNetworkId, PortId, Role, Segment, Sharing, TenantId, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -161,6 +161,9 @@ pub struct PlannedNetwork {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Who else may be on it.
+    #[serde(flatten)]
+    pub sharing: Sharing,
     /// Its subnets.
     #[serde(default)]
     pub subnets: Vec<PlannedSubnet>,
@@ -192,6 +195,9 @@ pub struct PlannedPort {
     /// What whoever plugs in is told to be called: one label.
     #[serde(default)]
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, in place of one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trunk: Option<OnTrunk>,
 }
 
 /// A port of a network that this host has, bound to another host.

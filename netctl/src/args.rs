@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, completion, event, fabric_check, host, lab, network, physical_network, status,
-    subnet, tenant, tunnel, usage, vif, vm,
+    subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -72,6 +72,14 @@ pub(crate) enum Command {
     PhysicalNetworkShow(One),
     /// Delete a physical network that carries no network
     PhysicalNetworkDelete(One),
+    /// Make a flat network, which is what a physical network carries without a tag
+    FlatCreate(network::Create<network::Untagged>),
+    /// List flat networks
+    FlatList(network::List<network::Untagged>),
+    /// Show a flat network
+    FlatShow(Owned),
+    /// Delete a flat network that has no VIF, and its subnets
+    FlatDelete(Owned),
     /// Make a VLAN network of a tenant, and its subnet if one is given
     VlanCreate(network::Create<network::Tagged>),
     /// List VLAN networks
@@ -112,6 +120,12 @@ pub(crate) enum Command {
     VifShow(Owned),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),
+    /// Let a VIF carry another of its tenant, under a VLAN id of the instance's own
+    VifTrunkAdd(vif_trunk::Add),
+    /// Take a VIF off the one that carries it
+    VifTrunkRemove(vif_trunk::Remove),
+    /// List VIFs that others carry, and their tags
+    VifTrunkList(vif_trunk::List),
     /// Start an instance with its VIFs, and wait until their frames flow
     VmStart(vm::Start),
     /// Stop an instance, and delete it with the VIFs made for it

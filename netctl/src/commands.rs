@@ -13,6 +13,7 @@ pub(crate) mod tenant;
 pub(crate) mod tunnel;
 pub(crate) mod usage;
 pub(crate) mod vif;
+pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 
 use api::client::{Client, ClientError, ListQuery};
@@ -68,6 +69,10 @@ impl Command {
             Self::PhysicalNetworkList(command) => command.run(client).await,
             Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,
             Self::PhysicalNetworkDelete(one) => delete::<PhysicalNetwork>(client, one.of()).await,
+            Self::FlatCreate(command) => command.run(client, NetworkKind::Flat).await,
+            Self::FlatList(command) => command.run(client, NetworkKind::Flat).await,
+            Self::FlatShow(one) => show::<Network>(client, one.of()).await,
+            Self::FlatDelete(one) => delete::<Network>(client, one.of()).await,
             Self::VlanCreate(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanList(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanShow(one) => show::<Network>(client, one.of()).await,
@@ -88,6 +93,9 @@ impl Command {
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
             Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
+            Self::VifTrunkAdd(command) => command.run(client).await,
+            Self::VifTrunkRemove(command) => command.run(client).await,
+            Self::VifTrunkList(command) => command.run(client).await,
             Self::VmStart(command) => command.run(client).await,
             Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
             Self::VmList(command) => command.run(client).await,

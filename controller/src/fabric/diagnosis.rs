@@ -224,7 +224,8 @@ impl<'a> Case<'a> {
         for complaint in complaints_of(untagged, &self.cut) {
             let (hosts, how) = self.how(&complaint);
             let message = format!(
-                "packets without a tag {how} on physical network {carrier}, which tunnels need"
+                "packets without a tag {how} on physical network {carrier}: tunnels and flat networks \
+                 need them"
             );
             self.find(FindingKind::Untagged, &hosts, message);
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Encapsulation, FabricScope, PhysicalNetwork, ProbeLane, ProbePath, Role, VlanChoice, VlanId,
+    Encapsulation, FabricScope, PhysicalNetwork, ProbeLane, ProbePath, Role, Segment, VlanChoice,
+    VlanId,
 };
 
 use crate::intent::Intent;
@@ -62,17 +63,20 @@ fn of_network(
     let mut ways: Vec<_> = vlans
         .map(|vlan| (ProbePath::Vlan { vlan }, network.mtu, Weight::Needed))
         .collect();
-    let Some(endpoints) = network.endpoints else {
-        if !ways.is_empty() {
-            ways.push((ProbePath::Untagged, network.mtu, Weight::Clue));
-        }
+    let flat = Segment::Flat {
+        physical_network_id: network.id,
+    };
+    let needed = network.endpoints.is_some() || intent.network_on(&flat).is_some();
+    let weight = match needed && scope.vlan.is_none() {
+        true => Weight::Needed,
+        false => Weight::Clue,
+    };
+    if weight == Weight::Needed || !ways.is_empty() {
+        ways.push((ProbePath::Untagged, network.mtu, weight));
+    }
+    let Some(endpoints) = network.endpoints.filter(|_| scope.vlan.is_none()) else {
         return ways;
     };
-    if scope.vlan.is_some() {
-        ways.push((ProbePath::Untagged, network.mtu, Weight::Clue));
-        return ways;
-    }
-    ways.push((ProbePath::Untagged, network.mtu, Weight::Needed));
     for encapsulation in tunnels(intent) {
         let overhead = encapsulation.overhead_bytes(endpoints.addr());
         let full_bytes = network.mtu.saturating_sub(overhead);

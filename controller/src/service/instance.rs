@@ -1,7 +1,6 @@
 //! Instances and the ports that are made with them.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use api::backend::Outcome;
@@ -9,11 +8,12 @@ use api::problem::{FieldCode, Problem};
 use api::request::InstanceCreate;
 use api::resource::InstanceView;
 use model::{
-    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, TenantId, Timestamp,
+    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, PortId, TenantId,
+    Timestamp,
 };
 
 use super::faults::Faults;
-use super::port;
+use super::{port, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, PluggedInstance, Write};
 use crate::writer::Draft;
@@ -55,7 +55,7 @@ pub(super) fn create(
     let mut writes = Vec::new();
     let mut port_ids = Vec::new();
     for network in &parts.networks {
-        let port = port::of_instance(&with_ports, network, instance.id, parts.host)?;
+        let port = port::of_instance(&with_ports, network, &instance)?;
         port_ids.push(port.id);
         let object = Object::Port(Arc::new(port));
         with_ports.put(&object);
@@ -63,7 +63,7 @@ pub(super) fn create(
     }
     for port in &parts.ports {
         port_ids.push(port.id);
-        writes.push(port::bound(port, parts.host));
+        writes.extend(port::bound(intent, port, parts.host));
     }
     writes.push(Write::Put(Object::Instance(Arc::new(PluggedInstance {
         instance: instance.clone(),
@@ -134,7 +134,7 @@ fn networks(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> V
                 faults.add(&field, FieldCode::UnknownReference, message);
             }
             Some(network) => {
-                check_owner((&field, id), network.tenant_id, request.tenant_id, faults);
+                sharing::check_user(&field, network, request.tenant_id, faults);
                 networks.push(network.clone());
             }
         }
@@ -152,13 +152,18 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
             faults.add(&field, FieldCode::UnknownReference, message);
             continue;
         };
-        check_owner((&field, id), port.tenant_id, request.tenant_id, faults);
+        check_owner((&field, *id), port.tenant_id, request.tenant_id, faults);
         if let Some(user) = intent.instance_with(*id) {
             let message = format!(
                 "{id} is used by the instance {}; choose another",
                 user.instance.id
             );
             faults.add(&field, FieldCode::Duplicate, message);
+        }
+        if let Some(on_trunk) = port.on_trunk {
+            let trunk = on_trunk.trunk_id;
+            let message = format!("{id} is a sub-port, which comes with its trunk {trunk}");
+            faults.add(&field, FieldCode::Inconsistent, message);
         }
         if !seen.insert(id) {
             let message = format!("{id} is in the list twice; give it once");
@@ -169,9 +174,9 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
     ports
 }
 
-/// An instance joins networks and ports of its own tenant, never of another.
+/// An instance has ports of its own tenant, never of another.
 fn check_owner(
-    (field, id): (&str, impl fmt::Display),
+    (field, id): (&str, PortId),
     owner: TenantId,
     tenant: TenantId,
     faults: &mut Faults,
@@ -192,10 +197,11 @@ pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
         .port_ids
         .iter()
         .filter_map(|id| intent.ports.get(id));
-    let mut writes: Vec<Write> = ports
-        .filter(made_with_it)
-        .map(|port| Write::Delete(Key::Port(port.id)))
-        .collect();
+    let mut writes = Vec::new();
+    for port in ports.filter(made_with_it) {
+        port::require_no_sub_ports(intent, port.id)?;
+        writes.push(Write::Delete(Key::Port(port.id)));
+    }
     writes.push(Write::Delete(Key::Instance(id)));
     Ok(Draft { writes, answer: () })
 }

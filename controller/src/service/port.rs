@@ -9,11 +9,13 @@ use api::problem::{Code, FieldCode, Problem};
 use api::request::PortCreate;
 use api::resource::PortView;
 use model::{
-    AddressRange, HostId, Id, InstanceId, MacAddr, Network, Port, PortId, PortStatus, Timestamp,
+    AddressRange, HostId, Id, Instance, MacAddr, Network, Port, PortId, PortStatus, TenantId,
+    Timestamp,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
+use super::sharing;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -32,7 +34,8 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
         faults.known("host_id", host, intent.hosts.get(&host));
     }
     let network = faults.require(network)?;
-    let mut port = new(intent, network, request.mac)?;
+    let owner = request.tenant_id.unwrap_or(network.tenant_id);
+    let mut port = new(intent, (network, owner), request.mac)?;
     port.addresses = match request.addresses {
         Some(addresses) => addresses,
         None => allocate(intent, network)?,
@@ -49,8 +52,15 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
 }
 
 fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut Faults) {
+    let owner = request.tenant_id.unwrap_or(network.tenant_id);
+    if faults
+        .known("tenant_id", owner, intent.tenants.get(&owner))
+        .is_some()
+    {
+        sharing::check_user("network_id", network, owner, faults);
+    }
     if let Some(name) = &request.name {
-        faults.unique_name(intent, Some(network.tenant_id), Noun::Port, name);
+        faults.unique_name(intent, Some(owner), Noun::Port, name);
     }
     if let Some(mac) = request.mac
         && let Some(owner) = intent.port_with_mac(network.id, mac)
@@ -58,8 +68,9 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    let gateway = MacAddr::gateway(network.number);
-    if request.mac == Some(gateway) {
+    let own = MacAddr::gateway(network.number);
+    let mut gateways = network.sharing.gateway_macs.iter().chain([&own]);
+    if let Some(gateway) = gateways.find(|mac| request.mac == Some(**mac)) {
         let message = format!("{gateway} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }
@@ -122,20 +133,25 @@ fn check_address(
     }
 }
 
-/// A port of the network, with an Ethernet address and nothing else.
-fn new(intent: &Intent, network: &Network, mac: Option<MacAddr>) -> Outcome<Port> {
+/// A port of the tenant on the network, with an Ethernet address and nothing else.
+fn new(
+    intent: &Intent,
+    (network, tenant_id): (&Network, TenantId),
+    mac: Option<MacAddr>,
+) -> Outcome<Port> {
     let mac = match mac {
         Some(mac) => mac,
         None => unused_mac(intent, network)?,
     };
     Ok(Port {
         id: Id::generate(),
-        tenant_id: network.tenant_id,
+        tenant_id,
         network_id: network.id,
         name: None,
         mac,
         addresses: Vec::new(),
         host_id: None,
+        on_trunk: None,
         instance_id: None,
         created_at: Timestamp::now(),
     })
@@ -149,7 +165,8 @@ fn unused_mac(intent: &Intent, network: &Network) -> Outcome<MacAddr> {
         let filled = random.fill(&mut bits);
         filled.map_err(|_| Problem::new(Code::Internal, "the system gives no random bytes"))?;
         let mac = MacAddr::local(u64::from_ne_bytes(bits));
-        if intent.port_with_mac(network.id, mac).is_none() {
+        let gateways = &network.sharing.gateway_macs;
+        if intent.port_with_mac(network.id, mac).is_none() && !gateways.contains(&mac) {
             return Ok(mac);
         }
     }
@@ -174,23 +191,39 @@ fn allocate(intent: &Intent, network: &Network) -> Outcome<Vec<IpAddr>> {
 pub(super) fn of_instance(
     intent: &Intent,
     network: &Network,
-    instance: InstanceId,
-    host: HostId,
+    instance: &Instance,
 ) -> Outcome<Port> {
     Ok(Port {
         addresses: allocate(intent, network)?,
-        host_id: Some(host),
-        instance_id: Some(instance),
-        ..new(intent, network, None)?
+        host_id: Some(instance.host_id),
+        instance_id: Some(instance.id),
+        ..new(intent, (network, instance.tenant_id), None)?
     })
 }
 
-/// The port as it is when bound to this host.
-pub(super) fn bound(port: &Port, host: HostId) -> Write {
-    Write::Put(Object::Port(Arc::new(Port {
-        host_id: Some(host),
-        ..port.clone()
-    })))
+/// The port as it is when bound to this host, and its sub-ports with it.
+pub(super) fn bound(intent: &Intent, port: &Port, host: HostId) -> Vec<Write> {
+    let with_it = intent.sub_ports_of(port.id).map(|it| &**it);
+    let ports = std::iter::once(port).chain(with_it);
+    let bound = ports.map(|port| {
+        Write::Put(Object::Port(Arc::new(Port {
+            host_id: Some(host),
+            ..port.clone()
+        })))
+    });
+    bound.collect()
+}
+
+/// Refuses to delete a port that is a trunk.
+pub(super) fn require_no_sub_ports(intent: &Intent, id: PortId) -> Outcome<()> {
+    let Some(first) = intent.sub_ports_of(id).next() else {
+        return Ok(());
+    };
+    let detail = format!(
+        "port {id} is a trunk with the sub-port {}; remove its sub-ports first",
+        first.id
+    );
+    Err(Problem::new(Code::InUse, detail))
 }
 
 pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
@@ -204,6 +237,7 @@ pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
         );
         return Err(Problem::new(Code::InUse, detail));
     }
+    require_no_sub_ports(intent, id)?;
     Ok(Draft {
         writes: vec![Write::Delete(Key::Port(id))],
         answer: (),

@@ -1,6 +1,6 @@
 //! A bridge's OpenFlow connection, for probes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openflow::client::{Client, Error, Events, Options};
 use openflow::message::{
@@ -24,14 +24,18 @@ const BEFORE_ALL: u16 = 65_000;
 /// How many probes may wait to be looked at: those of a whole round.
 const EVENT_QUEUE: usize = 1 << 15;
 
+/// Where a bridge listens, if it is there.
+pub(super) fn socket(run_directory: &Path, bridge: &str) -> PathBuf {
+    run_directory.join(format!("{bridge}.mgmt"))
+}
+
 /// Connects to a bridge, and hears its packet-ins from now on.
 pub(super) async fn connect(run_directory: &Path, bridge: &str) -> Result<(Client, Events), Error> {
     let options = Options {
         event_queue: EVENT_QUEUE,
         ..Options::default()
     };
-    let socket = run_directory.join(format!("{bridge}.mgmt"));
-    let client = Client::connect(socket, options).await?;
+    let client = Client::connect(socket(run_directory, bridge), options).await?;
     let events = client.events();
     client.subscribe(TOLD).await?;
     Ok((client, events))

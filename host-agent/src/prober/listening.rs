@@ -9,7 +9,7 @@ use std::time::Duration;
 use model::plan::{HostPlan, PlanItem, PlanKey, PlannedPhysicalNetwork};
 use model::{
     Encapsulation, PhysicalNetworkId, Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle,
-    ProbeOutcome, ProbePath, VlanId,
+    ProbeOutcome, ProbePath, Role, VlanId,
 };
 use openflow::client::{Client, Error, Event, Events};
 use openflow::message::{PacketOut, ToSwitch};
@@ -171,6 +171,11 @@ impl Listening {
         let network = self.networks.get(&network);
         let network = network.ok_or("the host has not heard of it yet")?;
         let bridge = bridge_name(network.name.as_str());
+        let there = bridge::socket(&self.run_directory, &bridge).exists();
+        if network.role == Role::Public && !there {
+            // A public network is touched by no host that has nothing on it.
+            return Ok(None);
+        }
         self.reach(&bridge).await?;
         let way = Way::Forwarded(vlan);
         Ok(Some(Lane { bridge, way }))

@@ -35,7 +35,12 @@ pub(super) enum Carries<'a> {
     Only(&'a BTreeSet<i64>),
     /// Those without a tag.
     Untagged,
+    /// None.
+    Nothing,
 }
+
+/// The VLAN id that no frame may have (IEEE 802.1Q-2018 §9.6): a port must be in some VLAN.
+pub(super) const NO_VLAN: i64 = 4095;
 
 impl Carries<'_> {
     /// The columns of its row that say so.
@@ -46,6 +51,11 @@ impl Carries<'_> {
                 ("vlan_mode", "trunk".into()),
                 ("tag", Value::empty_set()),
                 ("trunks", Value::set(vlans.iter().copied())),
+            ],
+            Self::Nothing => vec![
+                ("vlan_mode", "trunk".into()),
+                ("tag", Value::empty_set()),
+                ("trunks", Value::set([NO_VLAN])),
             ],
             // VLAN 0 is what Open vSwitch calls frames without a tag.
             Self::Untagged => vec![("vlan_mode", "access".into()), ("tag", 0.into())],

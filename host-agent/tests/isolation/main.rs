@@ -5,8 +5,12 @@
 
 mod allowed;
 mod anything;
+mod fabric;
 mod frame;
 mod hidden;
+mod order;
 mod overlays;
 mod probes;
+mod shared;
+mod trunks;
 mod world;

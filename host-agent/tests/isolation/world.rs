@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+};
 use model::MacAddr;
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
@@ -49,6 +51,7 @@ impl World {
                 let uplink = way.map(|way| uplink(way, n));
                 let local = |member| LocalPort {
                     port: PortNo(numbers.next().unwrap()),
+                    tag: None,
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
                 };
@@ -63,6 +66,8 @@ impl World {
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
+                    outsiders: Outsiders::None,
+                    reach: Reach::Everybody,
                 }
             });
         Self {
@@ -156,14 +161,14 @@ fn uplink(way: usize, n: u16) -> Uplink {
 pub(crate) fn tag(uplink: Uplink) -> Option<u16> {
     match uplink.mark {
         Mark::Vlan(vlan) => Some(vlan.get()),
-        Mark::Vni(_) => None,
+        Mark::Untagged | Mark::Vni(_) => None,
     }
 }
 
 /// The VNI of a way out, if it has one.
 pub(crate) fn vni(uplink: Uplink) -> Option<u32> {
     match uplink.mark {
-        Mark::Vlan(_) => None,
+        Mark::Untagged | Mark::Vlan(_) => None,
         Mark::Vni(vni) => Some(vni.get()),
     }
 }
@@ -242,6 +247,6 @@ pub(crate) fn ipv6(member: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, member.into())
 }
 
-fn addresses(member: u8) -> Arc<[IpAddr]> {
+pub(crate) fn addresses(member: u8) -> Arc<[IpAddr]> {
     [ipv4(member).into(), ipv6(member).into()].into()
 }

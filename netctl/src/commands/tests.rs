@@ -19,6 +19,7 @@ const WEB: &str = "01920f5f-0000-7000-8000-00000000000c";
 const CARRIER: &str = "01920f60-0000-7000-8000-00000000000d";
 const HOST: &str = "01920f61-0000-7000-8000-00000000000e";
 const PORT: &str = "01920f62-0000-7000-8000-00000000000f";
+const LEG: &str = "01920f64-0000-7000-8000-000000000011";
 const VM: &str = "01920f63-0000-7000-8000-000000000010";
 
 /// What a request is answered with: by its method and path, without the query.
@@ -153,6 +154,13 @@ fn port(state: &str) -> Value {
     })
 }
 
+fn sub_port() -> Value {
+    json!({
+        "id": LEG, "tenant_id": ACME, "network_id": WEB, "name": "leg", "trunk_id": PORT,
+        "vlan": 10,
+    })
+}
+
 fn instance(running: bool) -> Value {
     json!({
         "id": VM, "tenant_id": ACME, "name": "web1", "host_id": HOST, "driver": "netns",
@@ -236,6 +244,12 @@ fn pool() -> Script {
             "GET /v1/ports/01920f62-0000-7000-8000-00000000000f",
             (200, port("active")),
         ),
+        ("GET /v1/sub-ports", items(json!([sub_port()]))),
+        ("POST /v1/sub-ports", (201, sub_port())),
+        (
+            "DELETE /v1/sub-ports/01920f64-0000-7000-8000-000000000011",
+            (204, Value::Null),
+        ),
         ("GET /v1/instances", items(json!([instance(true)]))),
         ("POST /v1/instances", (201, instance(false))),
         (
@@ -275,6 +289,9 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "subnet-list",
         "vif-list",
         "vif-show 01920f62",
+        "vif-trunk-add vif=01920f62 subport=01920f62 vlan=10",
+        "vif-trunk-list",
+        "vif-trunk-remove subport=leg",
         "vm-list",
         "host-list",
         "host-show h1",
@@ -311,7 +328,8 @@ async fn minimal_prints_ids_only() {
 async fn what_is_asked_for_reaches_the_server() {
     let server = serve(pool());
     for line in [
-        "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400",
+        "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400 shared=true external=true \
+         isolated=true gateway-mac=00:00:5e:00:01:07",
         "netctl vif-create network=web mac=fa:16:3e:00:12:34 address=10.0.0.5,10.0.0.6 host=h1",
         "netctl vif-list tenant=acme state=down sort=-created_at limit=5",
         "netctl event-list kind=unknown-vif",
@@ -322,6 +340,7 @@ async fn what_is_asked_for_reaches_the_server() {
     let asked = server.asked();
     let network = json!({
         "tenant_id": ACME, "name": "web", "kind": "vlan", "vlan": 101, "mtu": 1400,
+        "shared": true, "external": true, "isolated": true, "gateway_macs": ["00:00:5e:00:01:07"],
     });
     let port = json!({
         "network_id": WEB, "mac": "fa:16:3e:00:12:34", "addresses": ["10.0.0.5", "10.0.0.6"],

@@ -10,7 +10,9 @@ mod drift;
 mod fabric;
 mod isolation;
 mod overlays;
+mod public;
 mod restarts;
+mod trunks;
 
 use std::time::Duration;
 

@@ -2,15 +2,15 @@
 
 use api::backend::Outcome;
 use api::request::{
-    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
-    TenantCreate,
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubPortCreate,
+    SubnetCreate, TenantCreate,
 };
-use model::{Handout, HostId, Id, MacAddr, Role};
+use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
-use crate::service::{host, instance, network, physical_network, port, subnet, tenant};
+use crate::service::{host, instance, network, physical_network, port, subnet, tenant, trunk};
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -60,6 +60,14 @@ pub(crate) enum Op {
         host: u8,
         networks: Vec<u8>,
         ports: Vec<u8>,
+    },
+    SubPort {
+        trunk: u8,
+        port: u8,
+        vlan: u8,
+    },
+    OffTrunk {
+        port: u8,
     },
     Bind {
         port: u8,
@@ -131,6 +139,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
+        6 => (n(), n(), 1..4u8)
+            .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
+        1 => n().prop_map(|port| Op::OffTrunk { port }),
         4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
@@ -213,7 +224,10 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         Op::Bind { port, host } => {
             let port = id(intent, Noun::Port, port);
             let host = id(intent, Noun::Host, host);
-            if intent.instance_with(port).is_some() || !intent.hosts.contains_key(&host) {
+            let follows = |port: &model::Port| port.on_trunk.is_some();
+            let elsewhere = intent.instance_with(port).is_some()
+                || intent.ports.get(&port).is_some_and(|it| follows(it));
+            if elsewhere || !intent.hosts.contains_key(&host) {
                 return Ok(Vec::new());
             }
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
@@ -246,6 +260,7 @@ fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
         vlan: None,
         vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
         mtu: None,
+        sharing: Sharing::default(),
     }
 }
 
@@ -266,6 +281,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 vlan: vlan.map(|vlan| (100 + u16::from(vlan)).try_into().unwrap()),
                 vni: None,
                 mtu: None,
+                sharing: Sharing::default(),
             };
             network::create(intent, request).map(|draft| draft.writes)
         }
@@ -295,6 +311,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         } => {
             let request = PortCreate {
                 network_id: id(intent, Noun::Network, network),
+                tenant_id: None,
                 name: it.map(|it| name("v", it)),
                 mac: mac.map(|it| MacAddr::local(it.into())),
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
@@ -326,6 +343,17 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
+        }
+        Op::SubPort { trunk, port, vlan } => {
+            let request = SubPortCreate {
+                trunk_id: id(intent, Noun::Port, trunk),
+                port_id: id(intent, Noun::Port, port),
+                vlan: u16::from(vlan).try_into().unwrap(),
+            };
+            trunk::add(intent, request).map(|draft| draft.writes)
+        }
+        Op::OffTrunk { port } => {
+            trunk::remove(intent, id(intent, Noun::Port, port)).map(|draft| draft.writes)
         }
         _ => Ok(Vec::new()),
     }
