@@ -1,7 +1,7 @@
 //! Probes of the fabric: requests to the sessions of hosts, and their replies back to the check that
 //! is under way.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{HostId, ProbeReply, ProbeRequest};
 use tokio::sync::mpsc;
@@ -15,10 +15,13 @@ const REPLIES: usize = 4_096;
 /// How many requests may wait for a session to send them.
 pub(super) const REQUESTS: usize = 4;
 
+/// A check, and where replies to it go.
+type Waiting = Option<(Uuid, mpsc::Sender<(HostId, ProbeReply)>)>;
+
 /// The check that waits for replies.
 #[derive(Default)]
 pub(super) struct Probing {
-    waiting: Mutex<Option<(Uuid, mpsc::Sender<(HostId, ProbeReply)>)>>,
+    waiting: Mutex<Waiting>,
 }
 
 impl Fleet {
@@ -46,9 +49,7 @@ impl Fleet {
 }
 
 impl Probing {
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, Option<(Uuid, mpsc::Sender<(HostId, ProbeReply)>)>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
