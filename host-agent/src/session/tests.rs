@@ -1,8 +1,11 @@
+use std::num::NonZeroU32;
+
 use api::session::ControllerCodec;
 use model::report::HostReport;
-use model::{HostId, ProbeOrder, ProbeOutcome, ProbeReply};
+use model::{HostId, ProbeOrder, ProbeOutcome, ProbeReply, ProbeRequest, UsageBatch, UsageTaken};
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
@@ -14,6 +17,8 @@ struct Scripted {
     status: watch::Sender<Option<Arc<Status>>>,
     plan: watch::Receiver<Option<Arc<HostPlan>>>,
     remarks: Remarks,
+    usage: watch::Sender<Option<Arc<UsageBatch>>>,
+    heard: mpsc::Receiver<Said>,
     folder: TempDir,
 }
 
@@ -27,12 +32,18 @@ impl Scripted {
         let remarks = Remarks::default();
         let (prober, probes) = Prober::new(folder.path().into(), plan.subscribe());
         tokio::spawn(prober.run());
+        let (usage, usage_receiver) = watch::channel(None);
+        let (said, heard) = mpsc::channel(8);
         let mut session = Session {
             store: Arc::new(PlanStore::open(folder.path()).unwrap()),
             plan,
             status: status_receiver,
             remarks: remarks.clone(),
             probes,
+            usage: Usage {
+                batch: usage_receiver,
+                said,
+            },
         };
         tokio::spawn(async move { session.converse(theirs).await });
         Self {
@@ -40,6 +51,8 @@ impl Scripted {
             status,
             plan: plan_receiver,
             remarks,
+            usage,
+            heard,
             folder,
         }
     }
@@ -70,6 +83,7 @@ impl Scripted {
         self.say(FromController::Welcome {
             host_id: HostId::from(Uuid::nil()),
             heartbeat_seconds: 1,
+            usage_interval_seconds: NonZeroU32::new(60),
         })
         .await;
         held
@@ -201,4 +215,42 @@ async fn who_is_asked_for_a_check_that_it_knows_nothing_of_says_so() {
         outcome: ProbeOutcome::Refused,
     };
     assert_eq!(controller.hear().await, FromAgent::Probe(refused));
+}
+
+fn batch(number: u64) -> Arc<UsageBatch> {
+    Arc::new(UsageBatch {
+        epoch: Uuid::nil(),
+        number,
+        records: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn usage_is_told_in_every_session_until_it_is_taken() {
+    let mut controller = Scripted::start(None);
+    controller.usage.send_replace(Some(batch(4)));
+    controller.welcome().await;
+    let Some(Said::Interval(seconds)) = controller.heard.recv().await else {
+        panic!("the length of intervals was not passed on");
+    };
+    assert_eq!(seconds.get(), 60);
+    let told = loop {
+        match controller.hear().await {
+            FromAgent::Usage(batch) => break batch,
+            FromAgent::Ping | FromAgent::Report(_) => {}
+            other => panic!("{other:?} instead of usage"),
+        }
+    };
+    assert_eq!(told, *batch(4));
+    let taken = UsageTaken {
+        number: 4,
+        refused: vec![0],
+    };
+    controller
+        .say(FromController::UsageTaken(taken.clone()))
+        .await;
+    let Some(Said::Taken(heard)) = controller.heard.recv().await else {
+        panic!("what was taken was not passed on");
+    };
+    assert_eq!(heard, taken);
 }
