@@ -284,7 +284,7 @@ impl Session {
                 tokio::select! {
                     () = opened.wake.notified() => None,
                     _ = heard.changed() => None,
-                    request = probes.recv() => request,
+                    Some(request) = probes.recv() => Some(request),
                     Ok(()) = usage.changed() => None,
                 }
             };
