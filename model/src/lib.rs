@@ -23,6 +23,7 @@ pub mod plan;
 mod port;
 mod probe;
 pub mod report;
+mod router;
 mod sharing;
 mod subnet;
 mod tenant;
@@ -53,6 +54,7 @@ pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
+pub use router::{Router, RouterId};
 pub use sharing::Sharing;
 pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
