@@ -3,7 +3,7 @@
 //! ```text
 //!   for each slice of the lanes:
 //!     Listen                               who does not answer takes no part
-//!     Send small and full, wait, Collect   up to three times: only what is missing is sent again
+//!     Send small and full, wait, Collect   up to four times: only what is missing is sent again
 //!     Send sizes in between, …             until the largest that passes is known
 //! ```
 //!
@@ -32,11 +32,12 @@ use crate::intent::Intent;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long probes have to arrive, on each attempt longer: what is lost is sent again, and only what
-/// is lost three times is told of.
-const ATTEMPTS: [Duration; 3] = [
+/// is lost every time is told of. The first through a tunnel is spent on its ARP.
+const ATTEMPTS: [Duration; 4] = [
     Duration::from_millis(150),
     Duration::from_millis(500),
     Duration::from_millis(1_500),
+    Duration::from_millis(3_000),
 ];
 
 /// How long large probes have to arrive.
