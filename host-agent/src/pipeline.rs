@@ -25,7 +25,7 @@ mod spoof_guard;
 mod tests;
 mod view;
 
-use openflow::{Flow, Match};
+use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
 pub use view::{LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink, link_local};
@@ -82,6 +82,14 @@ pub fn compile(network: &NetworkView) -> Vec<Flow> {
         (table.network)(network, &mut flows);
     }
     mark(flows, Group::of(network.number))
+}
+
+/// Whether these flows of one network let a port of this host send.
+#[must_use]
+pub fn is_plugged(flows: &[Flow], port: PortNo) -> bool {
+    let sent_by = |flow: &Flow| flow.matching.exact_value(Field::InPort);
+    let mut counting = flows.iter().filter(|it| it.table == count_sent::TABLE.id);
+    counting.any(|flow| sent_by(flow) == Some(port.0.into()))
 }
 
 /// The flows that belong to no network: what every table does on a miss, and what no frame of any
