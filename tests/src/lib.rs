@@ -6,12 +6,14 @@
 //! * [`frame`] makes frames, also those that no honest instance sends; [`Sniffer`] catches them.
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
 pub mod checks;
 mod controller;
 pub mod frame;
 mod instance;
+pub mod management;
 pub mod namespace;
 mod plug;
 mod pool;
