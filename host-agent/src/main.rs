@@ -14,7 +14,7 @@ use host_agent::plan_store::PlanStore;
 use host_agent::reconcile::{Channels, Reconciler, Settings};
 use host_agent::responder;
 use host_agent::session::{Controller, Session};
-use host_agent::shield::{self, Cover};
+use host_agent::shield::{self, Cover, Nics};
 use host_agent::status::Remarks;
 use model::plan::HostPlan;
 use ovsdb::{Client, Endpoint, Options};
@@ -69,7 +69,11 @@ async fn main() -> anyhow::Result<()> {
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
+    let nics = Nics {
+        plan: plan.subscribe(),
+        controller: arguments.controller,
+    };
+    let shield = shield::run(monitor.clone(), nics, remarks.clone(), cover_sender);
     let mut shielding = tokio::spawn(shield);
     let channels = Channels {
         plan: plan.subscribe(),
