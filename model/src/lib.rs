@@ -6,6 +6,7 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod accounting;
 mod encapsulation;
 mod event;
 mod handout;
@@ -29,6 +30,7 @@ mod usage;
 mod vlan;
 mod vni;
 
+pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken};
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use handout::{DomainName, Handout, Route};
@@ -46,7 +48,7 @@ pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use tunnel::{Tunnel, TunnelState};
-pub use usage::{Traffic, Usage, UsageOf};
+pub use usage::{ClassUsage, Traffic, Usage, UsageOf};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

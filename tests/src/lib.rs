@@ -7,6 +7,7 @@
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
+//! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
 pub mod checks;
@@ -20,6 +21,7 @@ mod pool;
 mod rest;
 mod sniffer;
 pub mod tenants;
+pub mod truth;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};
