@@ -9,6 +9,10 @@ struct Pool {
     physical: Value,
     network: Value,
     subnet: Value,
+    /// A trunk that has a sub-port under VLAN id 10.
+    trunk: Value,
+    /// A port that is no sub-port yet.
+    leg: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -21,8 +25,20 @@ async fn pool(rest: &Rest) -> Pool {
     let subnet = rest.create("subnets", subnet).await;
     let port = json!({"network_id": network["id"], "name": "one", "mac": "fa:16:3e:00:00:01"});
     // It is given 10.0.0.2, the first address after the gateway's.
-    rest.create("ports", port).await;
+    let trunk = rest.create("ports", port).await;
+    let mut legs = Vec::new();
+    for name in ["inner", "outer"] {
+        let network = json!({"tenant_id": tenant["id"], "name": name, "kind": "vlan"});
+        let network = rest.create("networks", network).await;
+        let port = json!({"network_id": network["id"], "name": name});
+        legs.push(rest.create("ports", port).await);
+    }
+    let [leg, taken] = <[Value; 2]>::try_from(legs).unwrap();
+    let taken = json!({"trunk_id": trunk["id"], "port_id": taken["id"], "vlan": 10});
+    rest.create("sub-ports", taken).await;
     Pool {
+        trunk,
+        leg,
         tenant,
         physical,
         network,
@@ -62,6 +78,9 @@ fn good(pool: &Pool, collection: &str) -> Value {
         }
         "ports" => json!({"network_id": pool.network["id"], "name": "two",
             "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"]}),
+        "sub-ports" => {
+            json!({"trunk_id": pool.trunk["id"], "port_id": pool.leg["id"], "vlan": 11})
+        }
         _ => {
             json!({"tenant_id": pool.tenant["id"], "name": "vm", "network_ids": [pool.network["id"]]})
         }
@@ -115,6 +134,11 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("ports", "addresses", r#"["10.9.0.1"]"#, "inconsistent"),
     ("ports", "addresses", r#"["10.0.0.9", "10.0.0.9"]"#, "duplicate"),
     ("ports", "host_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("sub-ports", "trunk_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("sub-ports", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("sub-ports", "vlan", "10", "duplicate"),
+    ("sub-ports", "vlan", "0", "out_of_range"),
+    ("sub-ports", "vlan", "4095", "out_of_range"),
     ("instances", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("instances", "host_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("instances", "network_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
@@ -216,6 +240,7 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
         ("networks", &["tenant_id", "name", "kind"]),
         ("subnets", &["network_id", "cidr"]),
         ("ports", &["network_id"]),
+        ("sub-ports", &["trunk_id", "port_id", "vlan"]),
         ("instances", &["tenant_id", "name"]),
     ] {
         let (status, problem) = rest.post(collection, &json!({})).await;
