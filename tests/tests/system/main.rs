@@ -14,6 +14,7 @@ mod overlays;
 mod peers;
 mod public;
 mod restarts;
+mod routing;
 mod trunks;
 
 use std::time::Duration;
