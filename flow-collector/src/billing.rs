@@ -122,18 +122,21 @@ pub(crate) fn seal_period(
         return Ok(Err(Problem::new(Code::InUse, detail)));
     }
     let sealed = seal::sealed(connection, tenant)?.until;
-    let first = first_record(connection, tenant)?;
-    if sealed != i64::MIN && sealed != span.from {
-        let until = Timestamp::from_unix_seconds(sealed);
-        let detail = format!(
-            "the tenant's records are sealed until {until}: the period that begins there is next"
-        );
-        return Ok(Err(Problem::new(Code::InUse, detail)));
-    }
-    if sealed == i64::MIN && first.is_some_and(|first| first < span.from) {
-        let first = Timestamp::from_unix_seconds(first.unwrap_or_default());
-        let detail =
-            format!("there are records before {period}, from {first} on: seal those first");
+    let detail = match first_record(connection, tenant)?.map(Timestamp::from_unix_seconds) {
+        _ if sealed == span.from => None,
+        _ if sealed != i64::MIN => {
+            let until = Timestamp::from_unix_seconds(sealed);
+            Some(format!(
+                "the tenant's records are sealed until {until}: the period that begins there is next"
+            ))
+        }
+        Some(first) if first.unix_seconds() < span.from => Some(format!(
+            "there are records before {period}, from {first} on: seal those first"
+        )),
+        Some(first) if first.unix_seconds() < span.to => None,
+        _ => Some(format!("there is no record in {period}, nor before")),
+    };
+    if let Some(detail) = detail {
         return Ok(Err(Problem::new(Code::InUse, detail)));
     }
     seal::add(connection, tenant, period, span).map(Ok)

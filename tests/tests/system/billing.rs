@@ -153,11 +153,14 @@ fn a_bill_charges_what_the_switches_counted_however_often_the_ledgers_keeper_is_
     assert!(page.contains("globex") && page.contains("</svg>"));
     let refused = pool.netctl(&format!("ledger-seal tenant=acme period={period}"));
     assert!(refused.unwrap_err().contains("is not over before"));
-    pool.must("ledger-seal tenant=acme period=2020-01");
+    let refused = pool.netctl("ledger-seal tenant=acme period=2020-01");
     assert!(
-        pool.must("ledger-verify")
-            .contains("1 seals over 0 records fit")
+        refused
+            .unwrap_err()
+            .contains("there is no record in 2020-01")
     );
+    let verified = pool.must("ledger-verify");
+    assert!(verified.contains("0 seals over 0 records fit"));
 }
 
 #[test]
