@@ -9,13 +9,13 @@ use model::billing::{
 };
 use model::{
     Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    PortId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RatePlanCreate, RecordQuery,
-    SubPortCreate, SubnetCreate, TenantCreate, TenantPeriod, UsageQuery,
+    RouterCreate, SubPortCreate, SubnetCreate, TenantCreate, TenantPeriod, UsageQuery,
 };
 use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 
@@ -169,6 +169,23 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: SubnetId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All routers, by id.
+    fn routers(&self) -> Vec<Arc<Router>>;
+    /// One router.
+    fn router(&self, id: RouterId) -> Option<Arc<Router>>;
+    /// Makes a router between networks of a tenant.
+    fn router_create(
+        &self,
+        caller: Caller,
+        request: RouterCreate,
+    ) -> impl Future<Output = Outcome<Router>> + Send;
+    /// Deletes a router; its networks stay.
+    fn router_delete(
+        &self,
+        caller: Caller,
+        id: RouterId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate, SubnetCreate,
-    TenantCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate, SubPortCreate,
+    SubnetCreate, TenantCreate,
 };
 use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 use flow_collector::Collector;
 use model::{
     Encapsulation, Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId,
+    PhysicalNetworkId, Port, PortId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId,
 };
 use uuid::Uuid;
 
-use super::{Service, instance, network, physical_network, port, subnet, tenant, trunk};
+use super::{Service, instance, network, physical_network, port, router, subnet, tenant, trunk};
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
@@ -138,6 +138,24 @@ impl Backend for Service {
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         let decide = |intent: &_| subnet::delete(intent, id);
         self.writer.change(caller, "subnet_delete", decide).await
+    }
+
+    fn routers(&self) -> Vec<Arc<Router>> {
+        self.writer.intent().routers.values().cloned().collect()
+    }
+
+    fn router(&self, id: RouterId) -> Option<Arc<Router>> {
+        self.writer.intent().routers.get(&id).cloned()
+    }
+
+    async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
+        let decide = |intent: &_| router::create(intent, request);
+        self.writer.change(caller, "router_create", decide).await
+    }
+
+    async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
+        let decide = |intent: &_| router::delete(intent, id);
+        self.writer.change(caller, "router_delete", decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {

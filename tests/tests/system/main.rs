@@ -13,6 +13,7 @@ mod isolation;
 mod overlays;
 mod public;
 mod restarts;
+mod routing;
 mod trunks;
 
 use std::time::Duration;
