@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Invalid, Name, Timestamp, VlanRanges};
+use crate::{Id, Invalid, Name, Timestamp, Uplink, VlanRanges};
 
 /// The identifier of a [`PhysicalNetwork`].
 pub type PhysicalNetworkId = Id<PhysicalNetwork>;
@@ -20,8 +20,11 @@ pub struct PhysicalNetwork {
     pub name: Name,
     /// What it is for.
     pub role: Role,
-    /// The NIC that carries it on every host.
-    pub nic: NicName,
+    /// What carries it on every host that has no exception ([`Host::uplinks`]).
+    ///
+    /// [`Host::uplinks`]: crate::Host::uplinks
+    #[serde(alias = "nic")]
+    pub uplink: Uplink,
     /// The VLAN ids that tenant networks may use on it, and that the switches carry.
     /// Absent for management, which carries no tenant network.
     pub vlans: Option<VlanRanges>,

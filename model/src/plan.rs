@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId, NetworkNumber,
-    NicName, PhysicalNetworkId, PortId, Role, Segment, TenantId, VlanRanges,
+    DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name, NetworkId,
+    NetworkNumber, PhysicalNetworkId, PortId, Role, Segment, TenantId, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -80,6 +80,8 @@ pub enum PlanKey {
     Instance(InstanceId),
     /// How this host samples its traffic.
     Sampling,
+    /// How long a change of the way to the controller is on trial.
+    Trial,
 }
 
 impl fmt::Display for PlanKey {
@@ -91,6 +93,7 @@ impl fmt::Display for PlanKey {
             Self::RemotePort(id) => write!(f, "remote port {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
+            Self::Trial => f.write_str("trial"),
         }
     }
 }
@@ -111,6 +114,8 @@ pub enum PlanItem {
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
     Sampling(Sampling),
+    /// See [`PlanKey::Trial`]; without it the default holds.
+    Trial(Trial),
 }
 
 impl PlanItem {
@@ -124,6 +129,7 @@ impl PlanItem {
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
+            Self::Trial(_) => PlanKey::Trial,
         }
     }
 }
@@ -137,8 +143,13 @@ pub struct PlannedPhysicalNetwork {
     pub name: Name,
     /// What it is for. The integration bridge is never joined to management.
     pub role: Role,
-    /// This host's NIC on it.
-    pub nic: NicName,
+    /// What carries it on this host.
+    #[serde(alias = "nic")]
+    pub uplink: Uplink,
+    /// The host's own address on management or storage. Absent: it keeps whatever addresses and
+    /// routes the NIC has, and they move to the bridge. On other roles it has no meaning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<HostAddress>,
     /// The VLAN ids that its switches carry.
     pub vlans: Option<VlanRanges>,
     /// The largest IP packet it carries, in bytes.
@@ -251,6 +262,22 @@ pub struct Sampling {
     pub header_bytes: u32,
     /// Seconds between two counter samples of one port.
     pub polling_seconds: u32,
+}
+
+/// How a change of the way to the controller is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Within so many seconds the agent must have a session with the controller over the new way;
+    /// otherwise it takes the change back by itself.
+    pub confirm_within_seconds: u32,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self {
+            confirm_within_seconds: 60,
+        }
+    }
 }
 
 /// A plan, or the difference from one to the next, as it travels.
