@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, lab, overlay, physical_network, status, subnet, tenant,
-    usage, vif, vlan, vm,
+    One, Owned, completion, event, host, lab, network, physical_network, status, subnet, tenant,
+    usage, vif, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -73,25 +73,25 @@ pub(crate) enum Command {
     /// Delete a physical network that carries no network
     PhysicalNetworkDelete(One),
     /// Make a VLAN network of a tenant, and its subnet if one is given
-    VlanCreate(vlan::Create),
+    VlanCreate(network::Create<network::Tagged>),
     /// List VLAN networks
-    VlanList(vlan::List),
+    VlanList(network::List<network::Tagged>),
     /// Show a VLAN network
     VlanShow(Owned),
     /// Delete a VLAN network that has no VIF, and its subnets
     VlanDelete(Owned),
     /// Make a VXLAN network of a tenant, and its subnet if one is given
-    VxlanCreate(overlay::Create),
+    VxlanCreate(network::Create<network::Tunnelled>),
     /// List VXLAN networks
-    VxlanList(overlay::List),
+    VxlanList(network::List<network::Tunnelled>),
     /// Show a VXLAN network
     VxlanShow(Owned),
     /// Delete a VXLAN network that has no VIF, and its subnets
     VxlanDelete(Owned),
     /// Make a Geneve network of a tenant, and its subnet if one is given
-    GeneveCreate(overlay::Create),
+    GeneveCreate(network::Create<network::Tunnelled>),
     /// List Geneve networks
-    GeneveList(overlay::List),
+    GeneveList(network::List<network::Tunnelled>),
     /// Show a Geneve network
     GeneveShow(Owned),
     /// Delete a Geneve network that has no VIF, and its subnets

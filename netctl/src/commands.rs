@@ -4,14 +4,13 @@ pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod host;
 pub(crate) mod lab;
-pub(crate) mod overlay;
+pub(crate) mod network;
 pub(crate) mod physical_network;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
 pub(crate) mod usage;
 pub(crate) mod vif;
-pub(crate) mod vlan;
 pub(crate) mod vm;
 
 use api::client::{Client, ClientError, ListQuery};
@@ -67,8 +66,8 @@ impl Command {
             Self::PhysicalNetworkList(command) => command.run(client).await,
             Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,
             Self::PhysicalNetworkDelete(one) => delete::<PhysicalNetwork>(client, one.of()).await,
-            Self::VlanCreate(command) => command.run(client).await,
-            Self::VlanList(command) => command.run(client).await,
+            Self::VlanCreate(command) => command.run(client, NetworkKind::Vlan).await,
+            Self::VlanList(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanShow(one) => show::<Network>(client, one.of()).await,
             Self::VlanDelete(one) => delete::<Network>(client, one.of()).await,
             Self::VxlanCreate(command) => command.run(client, NetworkKind::Vxlan).await,

@@ -1,0 +1,233 @@
+//! `vlan-*`, `vxlan-*` and `geneve-*`: networks of tenants. The kinds differ in what tells their
+//! frames apart between hosts, and in nothing else.
+
+use std::fmt;
+
+use api::client::{Client, ListQuery};
+use api::request::{NetworkCreate, NetworkKind, SubnetCreate};
+use clap::Args;
+use ipnet::IpNet;
+use model::{Handout, Name, Network, PhysicalNetwork, Subnet, Tenant, VlanId, Vni};
+
+use super::{ListArgs, Outcome, filter, id_of, object_of};
+use crate::failure::Failure;
+use crate::names::Names;
+use crate::print::{Column, Listing, Output, column, json};
+use crate::resolve::{Scope, resolve};
+
+/// What tells the frames of a network from those of others, and what carries them.
+pub(crate) trait Mark: Args + fmt::Debug {
+    /// How lists are filtered by it.
+    type Filter: Args + fmt::Debug;
+
+    /// Its column in lists.
+    const COLUMN: Column<Network>;
+
+    /// The physical network that was named.
+    fn carrier(&self) -> Option<&str>;
+
+    /// The request, with the mark that was asked for.
+    fn put_into(&self, request: NetworkCreate) -> NetworkCreate;
+
+    /// The query, for the networks with the mark that was asked for.
+    fn narrowed(query: ListQuery, to: &Self::Filter) -> ListQuery;
+}
+
+/// Which network to make.
+#[derive(Debug, Args)]
+pub(crate) struct Create<M: Mark> {
+    /// Its name, unique in the tenant
+    name: Name,
+    /// Who will own it
+    #[arg(long)]
+    tenant: String,
+    #[command(flatten)]
+    mark: M,
+    /// The largest IP packet of its instances, in bytes; if absent, what can be carried
+    #[arg(long)]
+    mtu: Option<u16>,
+    /// Make this subnet with it, such as 10.0.0.0/24
+    #[arg(long, value_name = "CIDR")]
+    subnet: Option<IpNet>,
+}
+
+/// Which networks to list.
+#[derive(Debug, Args)]
+pub(crate) struct List<M: Mark> {
+    /// Only this tenant's
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only those of this name
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    mark: M::Filter,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// A VLAN id on a physical network.
+#[derive(Debug, Args)]
+pub(crate) struct Tagged {
+    /// The VLAN id; if absent, the lowest free one
+    #[arg(long)]
+    vlan: Option<VlanId>,
+    /// The physical network that carries it; if absent, the only private one
+    #[arg(long)]
+    physical_network: Option<String>,
+}
+
+/// Networks with this VLAN id.
+#[derive(Debug, Args)]
+pub(crate) struct WithVlan {
+    /// Only the ones with this VLAN id
+    #[arg(long)]
+    vlan: Option<VlanId>,
+}
+
+/// A VNI between the hosts' endpoints.
+#[derive(Debug, Args)]
+pub(crate) struct Tunnelled {
+    /// The VNI, unique in the pool; if absent, a free one from 4096 on
+    #[arg(long)]
+    vni: Option<Vni>,
+    /// The physical network that carries it; if absent, the one with endpoints
+    #[arg(long)]
+    physical_network: Option<String>,
+}
+
+/// The network with this VNI.
+#[derive(Debug, Args)]
+pub(crate) struct WithVni {
+    /// Only the one with this VNI
+    #[arg(long)]
+    vni: Option<Vni>,
+}
+
+impl Mark for Tagged {
+    type Filter = WithVlan;
+
+    const COLUMN: Column<Network> = column("vlan", |it, _| {
+        let vlan = it.segment.vlan().map(|vlan| vlan.to_string());
+        vlan.unwrap_or_default().into()
+    });
+
+    fn carrier(&self) -> Option<&str> {
+        self.physical_network.as_deref()
+    }
+
+    fn put_into(&self, request: NetworkCreate) -> NetworkCreate {
+        NetworkCreate {
+            vlan: self.vlan,
+            ..request
+        }
+    }
+
+    fn narrowed(query: ListQuery, to: &WithVlan) -> ListQuery {
+        filter(query, "vlan", to.vlan.as_ref())
+    }
+}
+
+impl Mark for Tunnelled {
+    type Filter = WithVni;
+
+    const COLUMN: Column<Network> = column("vni", |it, _| {
+        let vni = it.segment.tunnel().map(|(_, vni)| vni.to_string());
+        vni.unwrap_or_default().into()
+    });
+
+    fn carrier(&self) -> Option<&str> {
+        self.physical_network.as_deref()
+    }
+
+    fn put_into(&self, request: NetworkCreate) -> NetworkCreate {
+        NetworkCreate {
+            vni: self.vni,
+            ..request
+        }
+    }
+
+    fn narrowed(query: ListQuery, to: &WithVni) -> ListQuery {
+        filter(query, "vni", to.vni.as_ref())
+    }
+}
+
+impl<M: Mark> Create<M> {
+    pub(super) async fn run(&self, client: &Client, kind: NetworkKind) -> Outcome {
+        let tenant: Tenant = resolve(client, &self.tenant, Scope::Pool).await?;
+        let carrier = id_of::<PhysicalNetwork>(client, self.mark.carrier(), Scope::Pool).await?;
+        let request = self.mark.put_into(NetworkCreate {
+            tenant_id: tenant.id,
+            name: self.name.clone(),
+            kind,
+            physical_network_id: carrier.map(Into::into),
+            vlan: None,
+            vni: None,
+            mtu: self.mtu,
+        });
+        let network: Network = client.create(&request).await?;
+        match self.subnet {
+            Some(cidr) => with_subnet(client, &network, cidr).await,
+            None => Ok(object_of(&network).into()),
+        }
+    }
+}
+
+/// Network and subnet are one thing to whoever asked for both: it is made whole or not at all.
+async fn with_subnet(client: &Client, network: &Network, cidr: IpNet) -> Outcome {
+    let request = SubnetCreate {
+        network_id: network.id,
+        name: None,
+        cidr,
+        gateway: None,
+        pool_first: None,
+        pool_last: None,
+        handout: Handout::default(),
+    };
+    let refused = match client.create::<Subnet>(&request).await {
+        Ok(subnet) => {
+            let mut json = json(network);
+            json["subnet"] = crate::print::json(&subnet);
+            let id = network.id.to_string();
+            return Ok(Output::Object { id, json }.into());
+        }
+        Err(error) => Failure::from(error),
+    };
+    let removed = client.delete::<Network>(network.id.uuid()).await;
+    Err(match removed {
+        Ok(()) => refused.but("the network was removed again"),
+        Err(error) => refused
+            .but("the network remains, without a subnet")
+            .because(format!("could not remove the network: {error}"))
+            .next(format!(
+                "netctl {}-delete {}",
+                network.segment.kind(),
+                network.id
+            )),
+    })
+}
+
+impl<M: Mark> List<M> {
+    const COLUMNS: &[Column<Network>] = &[
+        column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
+        column("name", |it, _| it.name.as_str().into()),
+        M::COLUMN,
+        column("physical_network", |it, names| {
+            names.of(it.segment.physical_network_id().uuid()).into()
+        }),
+        column("mtu", |it, _| it.mtu.to_string().into()),
+        column("id", |it, _| it.id.to_string().into()),
+    ];
+
+    pub(super) async fn run(&self, client: &Client, kind: NetworkKind) -> Outcome {
+        let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
+        let query = ListQuery::default().filter("kind", kind.name());
+        let query = filter(query, "tenant_id", tenant.as_ref());
+        let query = filter(query, "name", self.name.as_ref());
+        let query = M::narrowed(query, &self.mark);
+        let networks = self.list.fetch(client, query).await?;
+        let names = Names::default().with::<Tenant>(client).await?;
+        let names = names.with::<PhysicalNetwork>(client).await?;
+        Ok(Output::List(Listing::of(&networks, Self::COLUMNS, &names)).into())
+    }
+}
