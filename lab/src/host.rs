@@ -1,4 +1,4 @@
-//! One host of the lab: a namespace with two NICs, a switch and an agent.
+//! One host of the lab: a namespace with NICs, a switch and an agent.
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -70,6 +70,12 @@ impl Host {
     /// without a tag.
     pub fn private_nic(&self) -> &'static str {
         layout::PRIVATE_NIC
+    }
+
+    /// The NIC of the public network, in the layout [`Nics::Separate`](crate::Nics::Separate): no
+    /// address.
+    pub fn public_nic(&self) -> &'static str {
+        layout::PUBLIC_NIC
     }
 
     /// The folder of all its files.

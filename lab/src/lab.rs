@@ -9,12 +9,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::controller::Controller;
 use crate::down::Removed;
-use crate::layout::Layout;
+use crate::layout::{self, Layout, MANAGEMENT_NIC};
+use crate::port::SwitchPort;
 use crate::process::{Identity, Process};
 use crate::requirements::requirements_with;
 use crate::state::{Format, Phase, State, StateFile};
 use crate::vswitch::Vswitch;
-use crate::{Datapath, Error, Host, MOST_HOSTS, Prefix, Spec, namespace, wiring};
+use crate::{Datapath, Error, Host, MOST_HOSTS, Nics, Prefix, Spec, cable, namespace, wiring};
 
 /// How many hosts are started at a time: more only wait for each other.
 const AT_A_TIME: usize = 8;
@@ -127,7 +128,7 @@ impl Lab {
     }
 
     /// The physical switch between the hosts; its bridge is `br-sw`, and host 1 is on its ports
-    /// `h1-mgmt` and `h1-trunk`.
+    /// `h1-mgmt`, `h1-trunk` and `h1-public`; see [`Nics`] for others.
     pub fn switch(&self) -> Vswitch {
         Vswitch {
             state: self.state.clone(),
@@ -136,6 +137,33 @@ impl Lab {
             rundir: self.layout.switch_directory(),
             datapath: Datapath::Netdev,
         }
+    }
+
+    /// The physical switch's end of the cable to a NIC of a host.
+    ///
+    /// # Errors
+    /// When there is no such host or NIC.
+    pub fn switch_port(&self, host: usize, nic: &str) -> Result<SwitchPort, Error> {
+        self.host(host)?;
+        let mut cables = cable::of_host(&self.layout, host).into_iter();
+        let cable = cables.find(|cable| cable.nic == nic);
+        let cable = cable.ok_or_else(|| Error::BadSpec(format!("h{host} has no NIC {nic}")))?;
+        let bonded = self.layout.spec.nics == Nics::Lacp && nic != MANAGEMENT_NIC;
+        let row = match bonded {
+            true => layout::host_bond(host),
+            false => cable.port.clone(),
+        };
+        Ok(SwitchPort {
+            switch: self.switch(),
+            cable,
+            row,
+        })
+    }
+
+    /// The namespace of the place outside: on the public network, and the router there, with
+    /// 203.0.113.1/24 and 2001:db8:113::1/64.
+    pub fn outside(&self) -> String {
+        self.layout.outside_namespace()
     }
 
     /// The hosts, in order.
@@ -199,7 +227,7 @@ impl Lab {
 
     async fn build(&self) -> Result<(), Error> {
         let hosts = self.hosts()?;
-        wiring::lay_controller(&self.layout).await?;
+        wiring::lay_ends(&self.layout).await?;
         wiring::lay_hosts(&self.layout, 1..=hosts.len()).await?;
         self.switch().raise().await?;
         wiring::build_switch(&self.layout, &self.switch()).await?;

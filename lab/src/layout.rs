@@ -31,8 +31,16 @@ pub(crate) const MANAGEMENT_BITS: u8 = 16;
 pub(crate) const MANAGEMENT_NIC: &str = "eth0";
 /// The private NIC of a host.
 pub(crate) const PRIVATE_NIC: &str = "eth1";
+/// The public NIC of a host, or the second of its bond.
+pub(crate) const PUBLIC_NIC: &str = "eth2";
+/// The physical switch's only bridge.
+pub(crate) const BRIDGE: &str = "br-sw";
+/// The addresses of the place outside, the router of the public network (RFC 5737, RFC 3849).
+pub(crate) const OUTSIDE_ADDRESSES: (&str, &str) = ("203.0.113.1/24", "2001:db8:113::1/64");
 /// The controller's port on the physical switch.
 pub(crate) const CONTROLLER_PORT: &str = "ctl-mgmt";
+/// The port of the place outside on the physical switch.
+pub(crate) const OUTSIDE_PORT: &str = "out-public";
 
 /// Room for 802.1Q tags and tunnel headers around the tenants' 1500 bytes: an underlay that is
 /// too small drops silently.
@@ -52,6 +60,10 @@ impl Layout {
 
     pub(crate) fn controller_namespace(&self) -> String {
         format!("{}-ctl", self.prefix)
+    }
+
+    pub(crate) fn outside_namespace(&self) -> String {
+        format!("{}-out", self.prefix)
     }
 
     pub(crate) fn host_namespace(&self, number: usize) -> String {
@@ -92,14 +104,14 @@ pub(crate) fn host_address(number: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(first.saturating_add(u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
-/// The host's access port on the physical switch.
-pub(crate) fn management_port(number: usize) -> String {
-    format!("h{number}-mgmt")
+/// A host's port on the physical switch.
+pub(crate) fn host_port(number: usize, suffix: &str) -> String {
+    format!("h{number}-{suffix}")
 }
 
-/// The host's trunk port on the physical switch.
-pub(crate) fn trunk_port(number: usize) -> String {
-    format!("h{number}-trunk")
+/// The two ports of a host that are one bond.
+pub(crate) fn host_bond(number: usize) -> String {
+    host_port(number, "bond")
 }
 
 #[cfg(test)]
@@ -109,8 +121,9 @@ mod tests {
 
     #[test]
     fn interface_names_fit_the_kernels_fifteen_characters() {
-        assert!(management_port(MOST_HOSTS).len() <= 15);
-        assert!(trunk_port(MOST_HOSTS).len() <= 15);
+        for suffix in ["mgmt", "trunk", "public", "trunk2"] {
+            assert!(host_port(MOST_HOSTS, suffix).len() <= 15);
+        }
     }
 
     #[test]

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+mod nics;
 #[cfg(test)]
 mod tests;
+
+pub use nics::Nics;
 
 /// The most hosts a lab may have; their management addresses are counted from 10.255.1.0.
 pub const MOST_HOSTS: usize = 1000;
@@ -34,8 +37,15 @@ pub struct Spec {
     pub programs: Option<PathBuf>,
     /// The VLANs that pass between the hosts' private NICs.
     pub trunks: Trunks,
+    /// What NICs the hosts have.
+    #[serde(default)]
+    pub nics: Nics,
     /// The VLAN of the management network inside the physical switch.
     pub management_vlan: u16,
+    /// The VLAN of the public network inside the physical switch.
+    pub public_vlan: u16,
+    /// The VLAN that endpoints of overlays speak in where a NIC's untagged frames are not theirs.
+    pub underlay_vlan: u16,
     /// sFlow: one packet in so many is sampled.
     pub sampling_rate: u32,
     /// sFlow: seconds between two readings of the interface counters.
@@ -51,7 +61,10 @@ impl Default for Spec {
             datapath: Datapath::Netdev,
             programs: Some(programs_beside_this_one()),
             trunks: Trunks(vec![100..=199]),
+            nics: Nics::default(),
             management_vlan: 4000,
+            public_vlan: 4001,
+            underlay_vlan: 4002,
             sampling_rate: 64,
             polling_seconds: 5,
         }
@@ -69,17 +82,30 @@ impl Spec {
                 "the directory {} must be an absolute path of at most {LONGEST_DIRECTORY} bytes",
                 self.directory.display()
             )
-        } else if !(1..=4094).contains(&self.management_vlan) {
-            format!("{} is not a VLAN id (1 to 4094)", self.management_vlan)
-        } else if self.trunks.contains(self.management_vlan) {
-            format!(
-                "VLAN {} is the management network: a trunk must not carry it",
-                self.management_vlan
-            )
+        } else if let Some(problem) = self.problem_of_vlans() {
+            problem
         } else {
             return Ok(());
         };
         Err(Error::BadSpec(problem))
+    }
+
+    /// The networks that are not tenants' have a VLAN each, and no trunk gives it to a tenant.
+    fn problem_of_vlans(&self) -> Option<String> {
+        let own = [self.management_vlan, self.public_vlan, self.underlay_vlan];
+        let problem = |(at, vlan): (usize, &u16)| {
+            let reason = if !(1..=4094).contains(vlan) {
+                "is not a VLAN id (1 to 4094)"
+            } else if self.trunks.contains(*vlan) {
+                "is not the tenants': a trunk must not carry it"
+            } else if own.iter().take(at).any(|it| it == vlan) {
+                "cannot be two of the management, public and underlay networks"
+            } else {
+                return None;
+            };
+            Some(format!("VLAN {vlan} {reason}"))
+        };
+        own.iter().enumerate().find_map(problem)
     }
 }
 

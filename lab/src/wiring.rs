@@ -5,31 +5,29 @@
 //! found by `Lab::down` and does not go on making things.
 
 use std::ops::RangeInclusive;
-use std::slice;
 
+use crate::cable::{self, Cable};
 use crate::execute::run_with_input;
-use crate::layout::{self, Layout};
+use crate::layout::{self, BRIDGE, Layout};
 use crate::vswitch::Vswitch;
-use crate::{Error, namespace};
+use crate::{Error, Nics, namespace};
 
-/// The physical switch's only bridge.
-pub(crate) const BRIDGE: &str = "br-sw";
-
-/// Makes the switch's and the controller's namespace and the cable between them. The switch's
-/// own must exist: it is made first of all, to take the prefix.
-pub(crate) async fn lay_controller(layout: &Layout) -> Result<(), Error> {
-    let (switch, controller) = (layout.switch_namespace(), layout.controller_namespace());
-    create_all(&switch, slice::from_ref(&controller)).await?;
-    let cable = Cable {
-        port: layout::CONTROLLER_PORT.to_owned(),
-        namespace: controller.clone(),
-        nic: layout::MANAGEMENT_NIC,
-    };
-    ip(&switch, &cable.add()).await?;
-    ip(&switch, &format!("link set lo up\n{}", cable.port_up())).await?;
-    let address = layout::CONTROLLER_ADDRESS.to_string();
-    ip(&controller, &management_lines(&address)).await?;
-    without_offload(&controller).await
+/// Makes the controller's namespace and the place outside, with their cables. The switch's own must
+/// exist: it is made first of all, to take the prefix.
+pub(crate) async fn lay_ends(layout: &Layout) -> Result<(), Error> {
+    let (controller, outside) = (cable::of_controller(layout), cable::of_outside(layout));
+    lay(layout, &[&controller, &outside]).await?;
+    ip(&layout.switch_namespace(), "link set lo up\n").await?;
+    let nic = layout::MANAGEMENT_NIC;
+    let address = management_lines(&layout::CONTROLLER_ADDRESS.to_string());
+    ip(&controller.namespace, &address).await?;
+    without_offload(&controller.namespace).await?;
+    let (v4, v6) = layout::OUTSIDE_ADDRESSES;
+    let lines = format!(
+        "addr add {v4} dev {nic}\naddr add {v6} dev {nic} nodad\nlink set {nic} up\nlink set lo up\n"
+    );
+    ip(&outside.namespace, &lines).await?;
+    without_offload(&outside.namespace).await
 }
 
 /// Makes the hosts' namespaces and cables.
@@ -41,28 +39,28 @@ pub(crate) async fn lay_hosts(
         .clone()
         .map(|number| layout.host_namespace(number))
         .collect();
-    let switch = layout.switch_namespace();
-    create_all(&switch, &namespaces).await?;
-    let cables: Vec<Cable> = numbers.clone().flat_map(|n| cables(layout, n)).collect();
-    let added: String = cables.iter().map(Cable::add).collect();
-    ip(&switch, &added).await?;
-    let ports_up: String = cables.iter().map(Cable::port_up).collect();
-    ip(&switch, &ports_up).await?;
+    let cables: Vec<Cable> = numbers
+        .clone()
+        .flat_map(|number| cable::of_host(layout, number))
+        .collect();
+    create_all(&layout.switch_namespace(), &namespaces).await?;
+    plug_in(layout, &cables.iter().collect::<Vec<_>>()).await?;
     for number in numbers {
         let host = layout.host_namespace(number);
         let address = layout::host_address(number).to_string();
-        ip(&host, &host_lines(&address)).await?;
+        ip(&host, &host_lines(layout, number, &address)).await?;
         without_offload(&host).await?;
     }
     Ok(())
 }
 
-/// Makes the physical switch's bridge, with the controller's port on it.
+/// Makes the physical switch's bridge, with the controller's port and that to the outside.
 pub(crate) async fn build_switch(layout: &Layout, switch: &Vswitch) -> Result<(), Error> {
-    let tag = format!("tag={}", layout.spec.management_vlan);
     let mut arguments = vec!["add-br", BRIDGE, "--", "set", "Bridge", BRIDGE];
-    arguments.extend(["datapath_type=netdev", "fail_mode=standalone", "--"]);
-    arguments.extend(["add-port", BRIDGE, layout::CONTROLLER_PORT, &tag]);
+    arguments.extend(["datapath_type=netdev", "fail_mode=standalone"]);
+    let ends = [cable::of_controller(layout), cable::of_outside(layout)];
+    let ports: Vec<String> = ends.iter().flat_map(add_port).collect();
+    arguments.extend(ports.iter().map(String::as_str));
     switch.ovs_vsctl(&arguments).await?;
     Ok(())
 }
@@ -73,15 +71,53 @@ pub(crate) async fn plug_host(
     switch: &Vswitch,
     number: usize,
 ) -> Result<(), Error> {
-    let tag = format!("tag={}", layout.spec.management_vlan);
-    let vlans: Vec<String> = layout.spec.trunks.vlans().map(|v| v.to_string()).collect();
-    // 0 is what Open vSwitch calls frames without a tag: hosts speak to each other by them.
-    let trunks = format!("trunks=0,{}", vlans.join(","));
-    let (management, trunk) = (layout::management_port(number), layout::trunk_port(number));
-    let mut arguments = vec!["add-port", BRIDGE, &management, &tag, "--"];
-    arguments.extend(["add-port", BRIDGE, &trunk, "vlan_mode=trunk", &trunks]);
+    let cables = cable::of_host(layout, number);
+    let words: Vec<String> = match (layout.spec.nics, cables.as_slice()) {
+        (Nics::Lacp, [management, members @ ..]) => {
+            let bond = add_bond(&layout::host_bond(number), members);
+            add_port(management).into_iter().chain(bond).collect()
+        }
+        _ => cables.iter().flat_map(add_port).collect(),
+    };
+    // The first word only parts it from what would stand before.
+    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     switch.ovs_vsctl(&arguments).await?;
     Ok(())
+}
+
+/// `-- add-port …` for one cable.
+fn add_port(cable: &Cable) -> Vec<String> {
+    let mut words: Vec<String> = ["--", "add-port", BRIDGE, &cable.port]
+        .map(String::from)
+        .into();
+    words.extend(cable.passes.columns());
+    words
+}
+
+/// `-- add-bond …` for cables that end in one host and carry the same.
+fn add_bond(name: &str, members: &[Cable]) -> Vec<String> {
+    let mut words: Vec<String> = ["--", "add-bond", BRIDGE, name].map(String::from).into();
+    words.extend(members.iter().map(|cable| cable.port.clone()));
+    words.extend(["lacp=active", "bond_mode=balance-tcp"].map(String::from));
+    words.push("other_config:lacp-time=fast".to_owned());
+    let passes = members.first().map(|cable| cable.passes.columns());
+    words.extend(passes.unwrap_or_default());
+    words
+}
+
+/// Makes the namespaces that cables lead to, and the cables.
+async fn lay(layout: &Layout, cables: &[&Cable]) -> Result<(), Error> {
+    let namespaces: Vec<String> = cables.iter().map(|it| it.namespace.clone()).collect();
+    create_all(&layout.switch_namespace(), &namespaces).await?;
+    plug_in(layout, cables).await
+}
+
+async fn plug_in(layout: &Layout, cables: &[&Cable]) -> Result<(), Error> {
+    let switch = layout.switch_namespace();
+    let added: String = cables.iter().map(|it| it.add()).collect();
+    ip(&switch, &added).await?;
+    let ports_up: String = cables.iter().map(|it| it.port_up()).collect();
+    ip(&switch, &ports_up).await
 }
 
 async fn create_all(switch: &str, namespaces: &[String]) -> Result<(), Error> {
@@ -92,63 +128,19 @@ async fn create_all(switch: &str, namespaces: &[String]) -> Result<(), Error> {
     ip(switch, &lines).await
 }
 
-/// A veth pair from the physical switch to a NIC.
-struct Cable {
-    port: String,
-    namespace: String,
-    nic: &'static str,
-}
-
-impl Cable {
-    /// A line for `ip` inside the switch's namespace.
-    fn add(&self) -> String {
-        let Self {
-            port,
-            namespace,
-            nic,
-        } = self;
-        let mtu = layout::UNDERLAY_MTU;
-        format!(
-            "link add {port} mtu {mtu} \
-             type veth peer name {nic} mtu {mtu} netns {namespace}\n"
-        )
-    }
-
-    /// A switch's port needs no address of its own, so the kernel is kept from speaking on it.
-    fn port_up(&self) -> String {
-        let port = &self.port;
-        format!("link set {port} addrgenmode none\nlink set {port} up\n")
-    }
-}
-
-fn cables(layout: &Layout, number: usize) -> [Cable; 2] {
-    let namespace = layout.host_namespace(number);
-    [
-        Cable {
-            port: layout::management_port(number),
-            namespace: namespace.clone(),
-            nic: layout::MANAGEMENT_NIC,
-        },
-        Cable {
-            port: layout::trunk_port(number),
-            namespace,
-            nic: layout::PRIVATE_NIC,
-        },
-    ]
-}
-
 fn management_lines(address: &str) -> String {
     let (nic, bits) = (layout::MANAGEMENT_NIC, layout::MANAGEMENT_BITS);
     format!("addr add {address}/{bits} dev {nic}\nlink set {nic} up\nlink set lo up\n")
 }
 
-fn host_lines(address: &str) -> String {
-    // The host itself speaks on the private network by a bridge's own port, if at all.
-    let nic = layout::PRIVATE_NIC;
-    format!(
-        "{}link set {nic} addrgenmode none\nlink set {nic} up\n",
-        management_lines(address)
-    )
+fn host_lines(layout: &Layout, number: usize, address: &str) -> String {
+    // The host itself speaks on other networks by a bridge's own port, if at all.
+    let others = cable::of_host(layout, number).into_iter().skip(1);
+    let others = others.map(|cable| {
+        let nic = cable.nic;
+        format!("link set {nic} addrgenmode none\nlink set {nic} up\n")
+    });
+    management_lines(address) + &others.collect::<String>()
 }
 
 /// Runs lines of `ip` commands inside a namespace.

@@ -5,6 +5,7 @@
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
+mod cables;
 mod crash;
 mod programs;
 mod scratch;
