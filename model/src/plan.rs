@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -270,12 +271,22 @@ pub struct Trial {
     /// Within so many seconds the agent must have a session with the controller over the new way;
     /// otherwise it takes the change back by itself.
     pub confirm_within_seconds: u32,
+    /// Counts how often the same change was asked for again after it was taken back: a change of
+    /// this alone makes the agent try it again.
+    #[serde(default)]
+    pub attempt: u32,
+}
+
+impl Trial {
+    /// The seconds that a change may be given.
+    pub const CONFIRM_WITHIN_SECONDS: RangeInclusive<u32> = 5..=600;
 }
 
 impl Default for Trial {
     fn default() -> Self {
         Self {
             confirm_within_seconds: 60,
+            attempt: 0,
         }
     }
 }

@@ -16,6 +16,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Trial;
 use crate::{Invalid, NicName, PhysicalNetworkId, VlanId};
 
 #[cfg(test)]
@@ -233,6 +234,9 @@ pub struct HostUplink {
     /// The host's own address on it; absent for whatever the NIC has.
     #[serde(default)]
     pub address: Option<HostAddress>,
+    /// How a change of it is tried; only on management, absent for the default.
+    #[serde(default)]
+    pub trial: Option<Trial>,
 }
 
 /// An address of the host itself on a physical network.
