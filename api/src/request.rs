@@ -1,14 +1,18 @@
 //! What clients may ask for. Fields are checked one by one before any of these exists, so a value
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
+mod topology;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    Encapsulation, Handout, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId,
-    Role, TenantId, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
+    Encapsulation, Handout, HostId, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role,
+    TenantId, Timestamp, Uplink, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
+
+pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +28,15 @@ pub struct PhysicalNetworkCreate {
     pub name: Name,
     /// What it is for.
     pub role: Role,
-    /// The NIC that carries it on every host.
-    pub nic: NicName,
-    /// VLAN ids for tenant networks; required unless the role is management.
+    /// What carries it on every host that has no exception.
+    pub uplink: Uplink,
+    /// VLAN ids for tenant networks; only on private and public physical networks, and only where
+    /// the uplink is no VLAN itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlans: Option<VlanRanges>,
+    /// What its switches take untagged frames to be in, which no tenant network may be: 1 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_vlan: Option<VlanId>,
     /// The largest IP packet it carries, in bytes: 1280 to 9216, 1500 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,

@@ -41,7 +41,7 @@ pub struct PhysicalNetwork {
     pub endpoints: Option<IpNet>,
     /// How a change of the way to the controller is tried on hosts that have no exception; only on
     /// management, absent for the default.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
     /// When it was made.
     pub created_at: Timestamp,

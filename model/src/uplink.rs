@@ -235,7 +235,7 @@ pub struct HostUplink {
     #[serde(default)]
     pub address: Option<HostAddress>,
     /// How a change of it is tried; only on management, absent for the default.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
 }
 

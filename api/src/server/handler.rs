@@ -114,7 +114,7 @@ pub(super) async fn delete<B: Backend, T: Made>(
     signed: Signed,
 ) -> Outcome<StatusCode> {
     let id = parse_id::<T>(id)?;
-    finish(async move { T::delete(&*backend, signed.deletes(), id).await }).await?;
+    finish(async move { T::delete(&*backend, signed.repeats(), id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 }
 
 /// Sees a change through, even if its client hangs up.
-async fn finish<T: Send + 'static>(
+pub(super) async fn finish<T: Send + 'static>(
     change: impl Future<Output = Outcome<T>> + Send + 'static,
 ) -> Outcome<T> {
     match tokio::spawn(change.in_current_span()).await {
@@ -148,13 +148,13 @@ async fn finish<T: Send + 'static>(
     }
 }
 
-fn parse_id<T: Resource>(id: Result<Path<String>, PathRejection>) -> Outcome<Uuid> {
+pub(super) fn parse_id<T: Resource>(id: Result<Path<String>, PathRejection>) -> Outcome<Uuid> {
     let text = id.map_or(String::new(), |Path(text)| text);
     let id = Uuid::try_parse(&text).ok();
     id.ok_or_else(|| Problem::not_found(T::NOUN, format!("{text:?}: an id is a UUID")))
 }
 
-fn bad_body(rejection: &BytesRejection) -> Problem {
+pub(super) fn bad_body(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let detail = format!("the body must be at most {MAX_BODY_BYTES} bytes");
         return Problem::new(Code::TooLarge, detail);

@@ -14,6 +14,9 @@ const KINDS: Kind = Kind::Word(&[
     "port-conflict",
     "port-bound",
     "item-failed",
+    "topology-on-trial",
+    "topology-applied",
+    "topology-reverted",
     "remark",
 ]);
 
@@ -43,6 +46,9 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::PortConflict => "port-conflict",
         EventKind::PortBound => "port-bound",
         EventKind::ItemFailed => "item-failed",
+        EventKind::TopologyOnTrial => "topology-on-trial",
+        EventKind::TopologyApplied => "topology-applied",
+        EventKind::TopologyReverted => "topology-reverted",
         EventKind::Remark => "remark",
     }
 }
