@@ -4,12 +4,14 @@
 //! was left open, and says what to write; the writer makes it durable. [`Service`] is the
 //! [`Backend`](api::backend::Backend) of the REST API.
 
+mod after;
 mod backend;
 mod endpoint;
 mod faults;
 mod handout;
 mod host;
 mod instance;
+mod layout;
 mod network;
 mod overlay;
 mod physical_network;
@@ -18,6 +20,8 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod topology;
+mod uplink;
 
 use std::sync::Arc;
 

@@ -142,9 +142,9 @@ fn estimated_bytes(item: &PlanItem) -> usize {
     match item {
         PlanItem::PhysicalNetwork(it) => {
             let vlans = it.vlans.as_ref().map_or(0, |vlans| vlans.to_string().len());
-            FIXED + NAME + vlans
+            FIXED + NAME + vlans + it.uplink.to_string().len() + 2 * PER_ADDRESS
         }
-        PlanItem::Network(_) | PlanItem::Sampling(_) => FIXED,
+        PlanItem::Network(_) | PlanItem::Sampling(_) | PlanItem::Trial(_) => FIXED,
         PlanItem::Port(it) => FIXED + PER_ADDRESS * it.addresses.len(),
         PlanItem::RemotePort(it) => FIXED + PER_ADDRESS * it.addresses.len(),
         PlanItem::Instance(it) => {

@@ -10,8 +10,8 @@ use model::{
 };
 
 use super::faults::Faults;
+use super::layout::MTUS;
 use super::overlay;
-use super::physical_network::MTUS;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -133,9 +133,23 @@ fn check_vlan(
         let message = format!("got {vni}; expected none: a network of kind vlan has no VNI");
         faults.add("vni", FieldCode::Inconsistent, message);
     }
-    let (Some(vlan), Some(ranges)) = (request.vlan, &carrier.vlans) else {
-        return; // None was asked for, or the role was refused already.
+    let Some(ranges) = &carrier.vlans else {
+        if matches!(carrier.role, Role::Private | Role::Public) {
+            let message = format!("{} carries no VLAN; expected one that does", carrier.name);
+            faults.add("physical_network_id", FieldCode::Inconsistent, message);
+        }
+        return;
     };
+    let Some(vlan) = request.vlan else {
+        return;
+    };
+    if vlan == carrier.native_vlan {
+        let message = format!(
+            "got {vlan}; the switches of {} take untagged frames to be in it: choose another",
+            carrier.name
+        );
+        faults.add("vlan", FieldCode::Inconsistent, message);
+    }
     if !ranges.contains(vlan) {
         let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
         faults.add("vlan", FieldCode::OutOfRange, message);
@@ -164,7 +178,9 @@ fn vlan(intent: &Intent, request: &NetworkCreate, carrier: &PhysicalNetwork) -> 
 /// Walks the ranges and the ids in use side by side: both are in order.
 fn lowest_free_vlan(intent: &Intent, carrier: &PhysicalNetwork) -> Outcome<VlanId> {
     let mut used = intent.vlans_on(carrier.id).peekable();
-    let mut allowed = carrier.vlans.iter().flat_map(|ranges| ranges.iter());
+    let allowed = carrier.vlans.iter().flat_map(|ranges| ranges.iter());
+    // On the switches it would be one network with whatever speaks untagged.
+    let mut allowed = allowed.filter(|vlan| *vlan != carrier.native_vlan);
     let free = allowed.find(|vlan| {
         while used.next_if(|used| used < vlan).is_some() {}
         used.peek() != Some(vlan)

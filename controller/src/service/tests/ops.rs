@@ -1,16 +1,21 @@
 //! Random requests, decided on an intent in memory.
 
+use std::collections::BTreeMap;
+
 use api::backend::Outcome;
 use api::request::{
-    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
-    TenantCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate,
+    RoleChange, Setting, SubnetCreate, TenantCreate, TopologyChange,
 };
 use model::{Handout, HostId, Id, MacAddr, Role};
 use proptest::prelude::*;
 
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
-use crate::service::{host, instance, network, physical_network, port, subnet, tenant};
+use crate::service::{
+    host, instance, network, physical_network, port, subnet, tenant, topology, uplink,
+};
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -35,6 +40,20 @@ pub(crate) enum Op {
     },
     Host {
         name: u8,
+    },
+    /// What becomes of the physical network of a role.
+    Topology {
+        role: u8,
+        uplink: u8,
+        vlans: u8,
+        endpoints: u8,
+    },
+    /// How a host differs from the pool.
+    HostUplink {
+        host: u8,
+        carrier: u8,
+        uplink: u8,
+        last: Option<u8>,
     },
     Network {
         tenant: u8,
@@ -123,6 +142,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (n(), n(), any::<bool>(), maybe())
             .prop_map(|(tenant, name, geneve, vni)| Op::Overlay { tenant, name, geneve, vni }),
         1 => n().prop_map(|name| Op::Host { name }),
+        2 => (n(), n(), n(), n())
+            .prop_map(|(role, uplink, vlans, endpoints)| Op::Topology { role, uplink, vlans, endpoints }),
+        2 => (n(), n(), n(), maybe())
+            .prop_map(|(host, carrier, uplink, last)| Op::HostUplink { host, carrier, uplink, last }),
         2 => (n(), n(), n(), maybe())
             .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
         2 => (n(), n(), maybe())
@@ -179,16 +202,18 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             let request = PhysicalNetworkCreate {
                 name: name("p", it),
                 role: Role::Private,
-                nic: format!("eth{it}").parse().unwrap(),
+                uplink: format!("eth{it}").parse().unwrap(),
                 vlans: Some(
                     format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans))
                         .parse()
                         .unwrap(),
                 ),
+                native_vlan: None,
                 mtu: None,
                 endpoints: None,
             };
-            physical_network::create(intent, request).map(|draft| draft.writes)
+            physical_network::create(intent, request, &Observed::default())
+                .map(|draft| draft.writes)
         }
         Op::Underlay {
             name: it,
@@ -197,12 +222,14 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             let request = PhysicalNetworkCreate {
                 name: name("p", it),
                 role: Role::Private,
-                nic: format!("eth{it}").parse().unwrap(),
+                uplink: format!("eth{it}").parse().unwrap(),
                 vlans: Some("100-101".parse().unwrap()),
+                native_vlan: None,
                 mtu: Some(1500),
                 endpoints: Some(ENDPOINTS[usize::from(endpoints)].parse().unwrap()),
             };
-            physical_network::create(intent, request).map(|draft| draft.writes)
+            physical_network::create(intent, request, &Observed::default())
+                .map(|draft| draft.writes)
         }
         Op::Host { name: it } => {
             let name = name("h", it);
@@ -219,11 +246,74 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
         }
         Op::Delete { noun, index } => delete(intent, pick(intent, noun, index)),
+        Op::Topology { .. } => {
+            let change = topology_change(op);
+            topology::change(intent, change, &Observed::default()).map(|draft| draft.writes)
+        }
+        Op::HostUplink { host, .. } => {
+            let (host, request) = (id(intent, Noun::Host, host), host_uplink(intent, op));
+            let draft = uplink::set(intent, host, request, &Observed::default());
+            draft.map(|draft| draft.writes)
+        }
         Op::Overlay { .. } => {
             let request = overlay(intent, op);
             network::create(intent, request).map(|draft| draft.writes)
         }
         op => decide_of_tenant(intent, op),
+    }
+}
+
+/// What may carry a physical network: alone, beside another, and against it.
+const UPLINKS: [&str; 6] = [
+    "eth0",
+    "eth0/vlan20",
+    "eth1",
+    "eth2+eth3/lacp",
+    "eth2/vlan103",
+    "eth2",
+];
+
+fn topology_change(op: &Op) -> TopologyChange {
+    let Op::Topology {
+        role,
+        uplink,
+        vlans,
+        endpoints,
+    } = *op
+    else {
+        unreachable!()
+    };
+    let (role, _) = Role::ALL[usize::from(role) % Role::ALL.len()];
+    let ranges = ["100-101", "103-109"].get(usize::from(vlans));
+    let prefix = ENDPOINTS.get(usize::from(endpoints));
+    let setup = RoleChange {
+        uplink: UPLINKS[usize::from(uplink)].parse().ok(),
+        vlans: ranges.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
+        endpoints: prefix.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
+        ..RoleChange::default()
+    };
+    TopologyChange {
+        roles: BTreeMap::from([(role, (vlans < 5).then_some(setup))]),
+        confirm_within_seconds: None,
+    }
+}
+
+fn host_uplink(intent: &Intent, op: &Op) -> HostUplinkSet {
+    let Op::HostUplink {
+        carrier,
+        uplink,
+        last,
+        ..
+    } = *op
+    else {
+        unreachable!()
+    };
+    HostUplinkSet {
+        physical_network_id: id(intent, Noun::PhysicalNetwork, carrier),
+        uplink: (uplink != 5).then(|| UPLINKS[usize::from(uplink)].parse().unwrap()),
+        address: last.map(|it| format!("192.0.2.{}/29", it + 1).parse().unwrap()),
+        gateway: None,
+        confirm_within_seconds: None,
     }
 }
 
