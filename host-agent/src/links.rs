@@ -1,6 +1,9 @@
 //! The kernel's links: which one leads to the controller, NICs switched on, and what overlays need.
 
 pub mod address;
+pub mod hardware;
+pub mod kernel;
+pub mod route;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -11,11 +14,11 @@ use nix::sys::socket::SockaddrStorage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkUnspec};
 
-/// The name of the interface whose address the kernel would send from to reach `destination`.
+/// The address that the kernel would send from to reach `destination`.
 ///
 /// # Errors
-/// When there is no route, or the address is no interface's.
-pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+/// When there is no route.
+pub fn source_towards(destination: SocketAddr) -> io::Result<IpAddr> {
     let ours: IpAddr = match destination {
         SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
@@ -23,7 +26,15 @@ pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
     // Connecting a UDP socket sends nothing; it only makes the kernel choose a route.
     let socket = UdpSocket::bind((ours, 0))?;
     socket.connect(destination)?;
-    let source = socket.local_addr()?.ip();
+    Ok(socket.local_addr()?.ip())
+}
+
+/// The name of the interface whose address the kernel would send from to reach `destination`.
+///
+/// # Errors
+/// When there is no route, or the address is no interface's.
+pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+    let source = source_towards(destination)?;
     let mut interfaces = getifaddrs()?;
     let has_source = |address: &SockaddrStorage| ip(address) == Some(source);
     interfaces

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::InstanceId;
 use model::plan::Generation;
-use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
+use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, Vif};
+use model::{InstanceId, Nic};
 use tokio::sync::Notify;
 
 /// The most failures that one report names; the first say enough.
@@ -26,6 +26,10 @@ pub struct Status {
     pub vifs: BTreeMap<String, Vif>,
     /// Every instance that should run here, or cannot be stopped.
     pub instances: BTreeMap<InstanceId, InstanceReport>,
+    /// The host's NICs.
+    pub nics: Vec<Nic>,
+    /// How it stands with the way to the controller.
+    pub management_path: ManagementPath,
 }
 
 impl Status {
@@ -35,6 +39,9 @@ impl Status {
         let everything = Self::default().differences_to(self, held);
         HostReport {
             complete: true,
+            // Nothing said would be as it was, in the eyes of a controller that knew another state.
+            nics: Some(self.nics.clone()),
+            management_path: Some(self.management_path.clone()),
             ..everything
         }
     }
@@ -51,9 +58,15 @@ impl Status {
             vifs_gone: gone(&self.vifs, &now.vifs),
             instances: changed(&self.instances, &now.instances),
             instances_gone: gone(&self.instances, &now.instances),
+            nics: differs(&self.nics, &now.nics),
+            management_path: differs(&self.management_path, &now.management_path),
             remarks: Vec::new(),
         }
     }
+}
+
+fn differs<T: Clone + PartialEq>(before: &T, now: &T) -> Option<T> {
+    (before != now).then(|| now.clone())
 }
 
 fn changed<K: Ord, V: Clone + PartialEq>(before: &BTreeMap<K, V>, now: &BTreeMap<K, V>) -> Vec<V> {

@@ -13,12 +13,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
+use model::plan::{
+    Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling, Trial,
+};
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Segment,
+    DomainName, Encapsulation, HostAddress, MacAddr, NetworkId, NetworkNumber, PhysicalNetworkId,
+    PortId, Role, Segment,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::pipeline::RemotePort;
 
@@ -27,8 +30,8 @@ use crate::pipeline::RemotePort;
 pub struct Wanted {
     /// The plan's version.
     pub generation: Generation,
-    /// Physical networks that may carry tenant networks.
-    pub physical_networks: BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>,
+    /// Physical networks, none of which stands in the way of another.
+    pub physical_networks: PhysicalNetworks,
     /// Networks, none of which clashes with another.
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
@@ -37,21 +40,64 @@ pub struct Wanted {
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
     pub sampling: Option<Sampling>,
+    /// How long a change of the way to the controller is on trial.
+    pub trial: Trial,
     /// What cannot be carried out, whatever the switch looks like.
     pub failures: Vec<ItemFailure>,
 }
 
-/// A physical network that gets a bridge of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A physical network as this host is to have it: a bridge of its own, `br-<name>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedPhysicalNetwork {
     /// Its name: at most 12 characters that an interface name may have.
     pub name: String,
-    /// The host's NIC on it.
-    pub nic: NicName,
+    /// What it is for. Management carries no tenant network and has no patch to br-int.
+    pub role: Role,
+    /// What carries it on this host.
+    pub uplink: model::Uplink,
     /// The largest IP packet it carries, in bytes.
     pub mtu: u16,
     /// This host's endpoint of overlays on it.
     pub endpoint: Option<IpNet>,
+    /// The host's own address on it; absent for whatever the NIC has.
+    pub address: Option<HostAddress>,
+}
+
+/// Physical networks of one host.
+pub type PhysicalNetworks = BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>;
+
+impl WantedPhysicalNetwork {
+    /// The name of its bridge, and of the link by which the host itself speaks on it.
+    #[must_use]
+    pub fn bridge(&self) -> String {
+        format!("br-{}", self.name)
+    }
+
+    /// Whether the host itself has addresses on it, which the bridge takes over from the NIC.
+    #[must_use]
+    pub const fn is_of_hosts(&self) -> bool {
+        matches!(self.role, Role::Management | Role::Storage)
+    }
+
+    /// Whether it stands on a NIC or bond that others may stand on too.
+    #[must_use]
+    pub fn shares(&self, all: &PhysicalNetworks) -> bool {
+        let carrier = self.uplink.carrier();
+        let on_it = all.values().filter(|it| it.uplink.carrier() == carrier);
+        self.uplink.vlan().is_some() || on_it.count() > 1
+    }
+
+    /// Whether this NIC is all that it stands on, untagged: the NIC's addresses would be its own.
+    #[must_use]
+    pub fn is_alone_on(&self, nic: &str) -> bool {
+        self.stands_on(nic) && self.uplink.vlan().is_none()
+    }
+
+    /// Whether it stands on this NIC.
+    #[must_use]
+    pub fn stands_on(&self, nic: &str) -> bool {
+        self.uplink.nics().iter().any(|it| it.as_str() == nic)
+    }
 }
 
 /// A network that flows are compiled for.
@@ -115,7 +161,7 @@ impl Wanted {
         // In the order of kinds of keys: what an item refers to comes before it.
         let mut claims = check::Claims::default();
         let mut remotes = BTreeMap::<NetworkId, Vec<RemotePort>>::new();
-        for (key, item) in &plan.items {
+        for (key, item) in management_first(plan) {
             let outcome = match item {
                 PlanItem::PhysicalNetwork(item) => wanted.physical_network(item),
                 PlanItem::Network(item) => wanted.network(item, &mut claims),
@@ -130,6 +176,10 @@ impl Wanted {
                 }
                 PlanItem::Sampling(item) => {
                     wanted.sampling = Some(item.clone());
+                    Ok(())
+                }
+                PlanItem::Trial(item) => {
+                    wanted.trial = *item;
                     Ok(())
                 }
             };
@@ -148,4 +198,15 @@ impl Wanted {
         }
         wanted
     }
+}
+
+/// Of two physical networks in each other's way, management is carried out.
+fn management_first(plan: &HostPlan) -> impl Iterator<Item = (&PlanKey, &PlanItem)> {
+    let is_management = |item: &PlanItem| match item {
+        PlanItem::PhysicalNetwork(item) => item.role == Role::Management,
+        _ => false,
+    };
+    let items = plan.items.iter();
+    let first = items.clone().filter(move |(_, item)| is_management(item));
+    first.chain(items.filter(move |(_, item)| !is_management(item)))
 }

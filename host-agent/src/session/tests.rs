@@ -29,8 +29,10 @@ impl Scripted {
             plan,
             status: status_receiver,
             remarks: remarks.clone(),
+            open: OpenSender::new(None),
         };
-        tokio::spawn(async move { session.converse(theirs).await });
+        let local = std::net::Ipv4Addr::LOCALHOST.into();
+        tokio::spawn(async move { session.converse(theirs, local).await });
         Self {
             wire: Framed::new(ours, ControllerCodec::default()),
             status,

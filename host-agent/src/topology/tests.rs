@@ -1,5 +1,5 @@
 use model::plan::PlanKey;
-use model::{Encapsulation, NetworkId, Segment, VlanId};
+use model::{Encapsulation, NetworkId, Role, Segment, VlanId};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -46,7 +46,19 @@ fn bridge(row: u128, fail_mode: &str, ports: &[(&str, BridgePort)]) -> Bridge {
         fail_mode: Some(fail_mode.to_owned()),
         in_band_disabled: true,
         ports: ports
-            .map(|(name, port)| ((*name).to_owned(), port.clone()))
+            .map(|(name, port)| {
+                let interfaces = match port.interfaces.is_empty() {
+                    true => [(*name).to_owned()].into(),
+                    false => port.interfaces.clone(),
+                };
+                let name = (*name).to_owned();
+                let port = BridgePort {
+                    name: name.clone(),
+                    interfaces,
+                    ..port.clone()
+                };
+                (name, port)
+            })
             .collect(),
         ..Bridge::default()
     }
@@ -83,9 +95,11 @@ fn settled() -> Observed {
 fn wanted() -> Wanted {
     let physical = WantedPhysicalNetwork {
         name: "vm".to_owned(),
-        nic: "eth1".parse().unwrap(),
+        role: Role::Private,
+        uplink: "eth1".parse().unwrap(),
         mtu: 1500,
         endpoint: None,
+        address: None,
     };
     let network = WantedNetwork {
         number: 1.try_into().unwrap(),
@@ -109,6 +123,7 @@ fn surroundings(management: &str) -> Surroundings {
     Surroundings {
         datapath_type: "netdev".to_owned(),
         management_interface: Some(management.to_owned()),
+        ..Surroundings::default()
     }
 }
 

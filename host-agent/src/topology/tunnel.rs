@@ -11,12 +11,11 @@
 //! Where a packet goes (`remote_ip`) and which network it is of (`key`) are for flows to say, so
 //! that a thousand networks and hosts take no more ports than one.
 
-use std::collections::BTreeSet;
-
 use model::plan::PlanKey;
 use model::{Encapsulation, PhysicalNetworkId};
 
-use super::edit::{BridgeRow, Carries, Edit, NewPort};
+use super::Kept;
+use super::edit::{Body, BridgeRow, Carries, Edit, NewPort};
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 
@@ -25,12 +24,7 @@ fn name(encapsulation: Encapsulation) -> String {
     format!("over-{encapsulation}")
 }
 
-pub(super) fn plan(
-    observed: &Observed,
-    wanted: &Wanted,
-    kept: &mut BTreeSet<String>,
-    edit: &mut Edit,
-) {
+pub(super) fn plan(observed: &Observed, wanted: &Wanted, kept: &mut Kept, edit: &mut Edit) {
     let Some(integration) = observed.integration() else {
         return;
     };
@@ -52,17 +46,19 @@ pub(super) fn plan(
         ];
         let port = NewPort {
             name: &name,
-            kind: encapsulation.name(),
-            options: &options,
+            body: Body::Single {
+                kind: encapsulation.name(),
+                options: &options,
+            },
             carries: Carries::Anything,
         };
         let row = BridgeRow::There(integration.row);
-        super::physical::ensure_port(Some(integration), &row, &port, edit);
+        super::ensure_port(Some(integration), &row, &port, edit);
         if let Some(error) = there.and_then(|port| port.error.clone()) {
             edit.fail(PlanKey::PhysicalNetwork(carrier), error);
         }
         edit.exit(Exit::Tunnel(*encapsulation), name.clone());
-        kept.insert(name);
+        kept.port(INTEGRATION_BRIDGE, &name);
     }
 }
 

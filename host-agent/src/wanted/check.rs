@@ -11,6 +11,7 @@ use model::{MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
 
 use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
 use crate::pipeline::RemotePort;
+use crate::topology::uplink_bridge;
 
 /// Why an item is not carried out.
 type Refused = String;
@@ -44,26 +45,21 @@ impl Wanted {
         &mut self,
         item: &PlannedPhysicalNetwork,
     ) -> Result<(), Refused> {
-        // Management must not be reachable from any VIF: it gets no bridge and no patch of ours.
-        if item.role == Role::Management {
-            return Ok(());
-        }
         let name = item.name.as_str();
         if !is_interface_name(name) {
             return Err(format!("br-{name} cannot be the name of a bridge"));
         }
         let mut others = self.physical_networks.values();
-        if let Some(other) = others.find(|other| other.name == name || other.nic == item.nic) {
-            return Err(format!(
-                "its name or NIC is already that of the physical network {}",
-                other.name
-            ));
+        if let Some(reason) = others.find_map(|other| in_the_way(item, other)) {
+            return Err(reason);
         }
         let wanted = WantedPhysicalNetwork {
             name: name.to_owned(),
-            nic: item.nic.clone(),
+            role: item.role,
+            uplink: item.uplink.clone(),
             mtu: item.mtu,
-            endpoint: item.endpoint,
+            endpoint: item.endpoint.filter(|_| item.role != Role::Management),
+            address: item.address.clone(),
         };
         self.physical_networks.insert(item.id, wanted);
         Ok(())
@@ -105,9 +101,10 @@ impl Wanted {
     /// Whether a segment can be carried here at all.
     fn carrier(&self, segment: &Segment) -> Result<(), Refused> {
         let id = segment.physical_network_id();
-        let carrier = self
-            .physical_networks
-            .get(&id)
+        // Management must not be reachable from any VIF.
+        let carrier = self.physical_networks.get(&id);
+        let carrier = carrier
+            .filter(|it| it.role != Role::Management)
             .ok_or_else(|| format!("the physical network {id} carries no tenant networks here"))?;
         if segment.tunnel().is_some() && carrier.endpoint.is_none() {
             return Err(format!(
@@ -115,7 +112,17 @@ impl Wanted {
                 carrier.name
             ));
         }
-        Ok(())
+        let beside = |it: &&WantedPhysicalNetwork| {
+            it.uplink.carrier() == carrier.uplink.carrier() && it.uplink.vlan() == segment.vlan()
+        };
+        let mut others = self.physical_networks.values();
+        match segment.vlan().and_then(|_| others.find(beside)) {
+            Some(other) => Err(format!(
+                "its VLAN is that of the physical network {} on {}",
+                other.name, other.uplink
+            )),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn port(&mut self, item: &PlannedPort, claims: &mut Claims) -> Result<(), Refused> {
@@ -186,6 +193,27 @@ impl Wanted {
         claims.addresses.extend(addresses);
         Ok(())
     }
+}
+
+/// Why two physical networks cannot both be on one host.
+fn in_the_way(item: &PlannedPhysicalNetwork, other: &WantedPhysicalNetwork) -> Option<String> {
+    let (mine, theirs) = (&item.uplink, &other.uplink);
+    let shared = mine.nics().iter().find(|nic| other.stands_on(nic.as_str()));
+    let reason = if other.name == item.name.as_str() {
+        "its name is already".to_owned()
+    } else if let (Some(nic), true) = (shared, mine.carrier() != theirs.carrier()) {
+        format!("its NIC {nic} is, in another bond or alone,")
+    } else if shared.is_some() && mine.vlan() == theirs.vlan() {
+        format!("its uplink {mine} is already")
+    } else if shared.is_none() && uplink_bridge(mine) == uplink_bridge(theirs) {
+        format!("its bridge {} is already", uplink_bridge(mine))
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{reason} that of the physical network {}",
+        other.name
+    ))
 }
 
 fn taken(address: impl std::fmt::Display) -> Refused {
