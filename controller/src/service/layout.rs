@@ -91,6 +91,9 @@ impl<'a> Layout<'a> {
             Some(host) => (it, uplink_on(host, it).clone()),
         };
         for (network, uplink) in self.changed().map(carried) {
+            if let Some(host) = host.filter(|_| uplink != network.uplink) {
+                check_own_vlan((network, &uplink), host, faults);
+            }
             for (other, others) in self.networks.iter().copied().map(carried) {
                 let as_in_pool = uplink == network.uplink && others == other.uplink;
                 if other.id == network.id || (host.is_some() && as_in_pool) {
@@ -105,6 +108,15 @@ impl<'a> Layout<'a> {
                 }
             }
         }
+    }
+}
+
+/// Whether the VLAN by which a host differs is one that the physical network uses otherwise.
+fn check_own_vlan(carried: Carried<'_>, host: &Host, faults: &mut Vec<Fault>) {
+    let network = carried.0;
+    if let Some(what) = of_tenants(carried, network).or_else(|| native(carried, network)) {
+        let message = format!("on {}, {what}", host.name);
+        faults.push(fault(network, "uplink", FieldCode::Inconsistent, message));
     }
 }
 
@@ -142,11 +154,8 @@ fn check_itself(network: &PhysicalNetwork, faults: &mut Vec<Fault>) {
             message,
         ));
     }
-    if network.uplink.vlan() == Some(network.native_vlan) {
-        let message = format!(
-            "got {}; VLAN {} is what the switches take untagged frames to be in: choose another",
-            network.uplink, network.native_vlan
-        );
+    let carried = (network, &network.uplink);
+    if let Some(message) = of_tenants(carried, network).or_else(|| native(carried, network)) {
         faults.push(fault(network, "uplink", FieldCode::Inconsistent, message));
     }
 }
@@ -157,13 +166,6 @@ fn check_vlans(network: &PhysicalNetwork, faults: &mut Vec<Fault>) {
         (Role::Management | Role::Storage, Some(vlans)) => {
             let role = network.role;
             let message = format!("got {vlans}; expected none: {role} carries no tenant network");
-            add(FieldCode::Inconsistent, message);
-        }
-        (_, Some(vlans)) if network.uplink.vlan().is_some() => {
-            let uplink = &network.uplink;
-            let message = format!(
-                "got {vlans}; expected none: the uplink {uplink} is one VLAN, which holds no others"
-            );
             add(FieldCode::Inconsistent, message);
         }
         (Role::Private, None) if network.endpoints.is_none() => {
@@ -209,44 +211,63 @@ fn conflict(
         return Some((FieldCode::Inconsistent, message));
     }
     match (uplink.vlan(), others.vlan()) {
-        (None, None) => {
+        (None, None) if speaks_untagged(network) && speaks_untagged(other) => {
             let message = format!(
                 "{carrier} carries {} untagged; expected another NIC, or a VLAN such as \
                  {carrier}/vlan20 for one of them",
                 other.name
             );
-            Some((FieldCode::Duplicate, message))
+            return Some((FieldCode::Duplicate, message));
         }
         (Some(vlan), Some(theirs)) if vlan == theirs => {
             let message = format!("VLAN {vlan} of {carrier} carries {}", other.name);
-            Some((FieldCode::Duplicate, message))
+            return Some((FieldCode::Duplicate, message));
         }
-        (Some(vlan), None) => within((network, uplink), (other, others), vlan),
-        (None, Some(vlan)) => within((other, others), (network, uplink), vlan),
-        (Some(_), Some(_)) => None,
+        _ => {}
     }
+    let message = of_tenants((network, uplink), other)
+        .or_else(|| of_tenants((other, others), network))
+        .or_else(|| of_both(network, other))
+        .or_else(|| native((network, uplink), other))?;
+    Some((FieldCode::Inconsistent, message))
 }
 
-/// Why a VLAN of a carrier cannot be `inner` beside what the carrier carries untagged.
-fn within(
-    (inner, _): Carried<'_>,
-    (outer, carrier): Carried<'_>,
-    vlan: model::VlanId,
-) -> Option<(FieldCode, String)> {
-    if outer.vlans.as_ref().is_some_and(|it| it.contains(vlan)) {
-        let message = format!(
-            "VLAN {vlan} of {carrier} is for {}, and among those that {} has for tenant networks",
-            inner.name, outer.name
-        );
-        return Some((FieldCode::Inconsistent, message));
-    }
-    if outer.native_vlan == vlan {
-        let message = format!(
-            "VLAN {vlan} of {carrier} is for {}, and what the switches take the untagged frames of \
-             {} to be in",
-            inner.name, outer.name
-        );
-        return Some((FieldCode::Inconsistent, message));
-    }
-    None
+/// Whether frames without a tag belong to it: those of the hosts themselves, or of the outside. Where
+/// only tenants' VLANs are, they are somebody else's.
+fn speaks_untagged(network: &PhysicalNetwork) -> bool {
+    network.role != Role::Private || network.endpoints.is_some()
+}
+
+/// Why the VLAN of the first is one that tenant networks of the second could have.
+fn of_tenants((network, uplink): Carried<'_>, other: &PhysicalNetwork) -> Option<String> {
+    let (vlan, ranges) = (uplink.vlan()?, other.vlans.as_ref()?);
+    ranges.contains(vlan).then(|| {
+        format!(
+            "VLAN {vlan} of {} is for {}, and among the {ranges} that {} has for tenant networks",
+            uplink.carrier(),
+            network.name,
+            other.name
+        )
+    })
+}
+
+/// Why tenant networks of the two would be one on the same NIC.
+fn of_both(network: &PhysicalNetwork, other: &PhysicalNetwork) -> Option<String> {
+    let (ranges, others) = (network.vlans.as_ref()?, other.vlans.as_ref()?);
+    let vlan = ranges.iter().find(|vlan| others.contains(*vlan))?;
+    Some(format!(
+        "on one NIC with {}, VLAN {vlan} would be for tenant networks of both; expected VLANs apart",
+        other.name
+    ))
+}
+
+/// Why the VLAN of the first is where untagged frames of the second go.
+fn native((network, uplink): Carried<'_>, other: &PhysicalNetwork) -> Option<String> {
+    let vlan = uplink.vlan().filter(|vlan| *vlan == other.native_vlan)?;
+    Some(format!(
+        "VLAN {vlan} of {} is for {}, and what the switches take untagged frames of {} to be in",
+        uplink.carrier(),
+        network.name,
+        other.name
+    ))
 }

@@ -143,10 +143,10 @@ fn check_vlan(
     let Some(vlan) = request.vlan else {
         return;
     };
-    if vlan == carrier.native_vlan {
+    if let Some(network) = native_of(intent, vlan) {
         let message = format!(
             "got {vlan}; the switches of {} take untagged frames to be in it: choose another",
-            carrier.name
+            network.name
         );
         faults.add("vlan", FieldCode::Inconsistent, message);
     }
@@ -158,6 +158,14 @@ fn check_vlan(
         let message = format!("the network {owner} uses VLAN {vlan} on {}", carrier.name);
         faults.add("vlan", FieldCode::Duplicate, message);
     }
+}
+
+/// The physical network with this native VLAN. A tenant network with it would be one with whatever
+/// speaks untagged on the switches: with the hosts themselves, if that is management. Which physical
+/// networks share NICs may change, so that of each is kept free on all.
+fn native_of(intent: &Intent, vlan: VlanId) -> Option<&PhysicalNetwork> {
+    let mut all = intent.physical_networks.values().map(Arc::as_ref);
+    all.find(|network| network.native_vlan == vlan)
 }
 
 fn vlan_segment(carrier: &PhysicalNetwork, vlan: VlanId) -> Segment {
@@ -179,8 +187,7 @@ fn vlan(intent: &Intent, request: &NetworkCreate, carrier: &PhysicalNetwork) -> 
 fn lowest_free_vlan(intent: &Intent, carrier: &PhysicalNetwork) -> Outcome<VlanId> {
     let mut used = intent.vlans_on(carrier.id).peekable();
     let allowed = carrier.vlans.iter().flat_map(|ranges| ranges.iter());
-    // On the switches it would be one network with whatever speaks untagged.
-    let mut allowed = allowed.filter(|vlan| *vlan != carrier.native_vlan);
+    let mut allowed = allowed.filter(|vlan| native_of(intent, *vlan).is_none());
     let free = allowed.find(|vlan| {
         while used.next_if(|used| used < vlan).is_some() {}
         used.peek() != Some(vlan)

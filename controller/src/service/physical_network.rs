@@ -10,6 +10,7 @@ use model::{Id, Name, PhysicalNetwork, PhysicalNetworkId, Timestamp, VlanId};
 use super::after::After;
 use super::endpoint;
 use super::faults::Faults;
+use super::topology::in_use::native_fault;
 use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::Noun;
@@ -34,6 +35,9 @@ pub(super) fn create(
     after.give_endpoints();
     for (code, message) in endpoint::faults(intent, &after.networks, &network) {
         faults.add("endpoints", code, message);
+    }
+    if let Some(message) = native_fault(intent, &network) {
+        faults.add("native_vlan", FieldCode::Inconsistent, message);
     }
     for fault in after.faults(BTreeSet::from([network.id]), observed) {
         faults.add(fault.field, fault.code, fault.message);

@@ -1,6 +1,6 @@
 //! The topology of the pool: one physical network for each role, described in one piece.
 
-mod in_use;
+pub(super) mod in_use;
 mod view;
 
 use std::collections::BTreeSet;
@@ -188,6 +188,12 @@ impl Change<'_> {
                 continue;
             };
             let before = self.intent.physical_networks.get(id);
+            if before.map(|it| it.native_vlan) != Some(network.native_vlan)
+                && let Some(message) = in_use::native_fault(self.intent, network)
+            {
+                let field = format!("{}.native_vlan", network.role);
+                self.faults.add(&field, FieldCode::Inconsistent, message);
+            }
             if before.and_then(|it| it.endpoints) == network.endpoints {
                 continue;
             }

@@ -92,9 +92,6 @@ struct Fits<'a> {
 impl Fits<'_> {
     fn check(&self, request: &HostUplinkSet, faults: &mut Faults) {
         let role = self.network.role;
-        if let Some(uplink) = &request.uplink {
-            self.check_vlan(uplink.vlan(), faults);
-        }
         if request.confirm_within_seconds.is_some() && role != Role::Management {
             let message =
                 format!("expected none: {role} is not how the controller reaches the host");
@@ -108,24 +105,6 @@ impl Fits<'_> {
                 faults.add("gateway", FieldCode::Inconsistent, message);
             }
             (None, None) => {}
-        }
-    }
-
-    /// Tenant networks are tagged on the switches of the pool, so on every host's uplink.
-    fn check_vlan(&self, vlan: Option<model::VlanId>, faults: &mut Faults) {
-        if let (Some(vlan), Some(vlans)) = (vlan, &self.network.vlans) {
-            let message = format!(
-                "got VLAN {vlan}; expected none: {} carries tenant networks as VLANs {vlans}",
-                self.network.name
-            );
-            faults.add("uplink", FieldCode::Inconsistent, message);
-        }
-        if vlan == Some(self.network.native_vlan) {
-            let message = format!(
-                "got VLAN {}, which is what the switches take untagged frames to be in; choose another",
-                self.network.native_vlan
-            );
-            faults.add("uplink", FieldCode::Inconsistent, message);
         }
     }
 

@@ -1,9 +1,11 @@
 //! Whether the hosts have the NICs that a topology wants, and can spare them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use api::problem::FieldCode;
-use model::{Host, HostStatus, Name, Nic, NicName, NicUse, PhysicalNetwork, Role, Uplink};
+use ipnet::IpNet;
+use model::{Host, HostStatus, Name, Nic, NicName, NicUse, PhysicalNetwork, Role};
 
 use super::{Fault, Layout, fault, uplink_on};
 
@@ -21,6 +23,8 @@ enum Obstacle {
     DefaultRoute,
     /// The controller reaches the host by an address of it.
     ManagementAddress,
+    /// It has an address, which it would lose.
+    Address(IpAddr),
 }
 
 /// Which physical network, which NIC, and why not: with the hosts where it is so.
@@ -38,10 +42,10 @@ pub(super) fn check(layout: &Layout<'_>, faults: &mut Vec<Fault>) {
             continue;
         }
         for (index, network) in changed.iter().enumerate() {
-            let shared = shared_with_management(layout, host, network);
+            let beside = beside(layout, host, network);
             for nic in uplink_on(host, network).nics() {
                 let obstacle = obstacle(network, nic, (&seen.nics, &seen.status));
-                if let Some(obstacle) = obstacle.filter(|it| !shared || !it.is_of_management()) {
+                if let Some(obstacle) = obstacle.filter(|it| !it.is_none_beside(&beside)) {
                     let hosts = obstacles.entry((index, nic, obstacle)).or_default();
                     hosts.push(&host.name);
                 }
@@ -56,11 +60,12 @@ pub(super) fn check(layout: &Layout<'_>, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Whether management has the same NICs on this host: then addresses and routes move with it.
-fn shared_with_management(layout: &Layout<'_>, host: &Host, network: &PhysicalNetwork) -> bool {
-    let carrier = |it: &PhysicalNetwork| Uplink::carrier(uplink_on(host, it)).clone();
-    let mut all = layout.networks.iter();
-    all.any(|it| it.role == Role::Management && carrier(it) == carrier(network))
+/// For whom the same NICs carry something on this host.
+fn beside(layout: &Layout<'_>, host: &Host, network: &PhysicalNetwork) -> BTreeSet<Role> {
+    let carrier = uplink_on(host, network).carrier();
+    let all = layout.networks.iter();
+    let same = all.filter(|it| uplink_on(host, it).carrier() == carrier);
+    same.map(|it| it.role).collect()
 }
 
 fn obstacle(
@@ -81,16 +86,32 @@ fn obstacle(
     if nic.default_route {
         return Some(Obstacle::DefaultRoute);
     }
-    let mut addresses = nic.addresses.iter().map(|it| Some(it.addr()));
-    addresses
-        .any(|it| it == status.address)
-        .then_some(Obstacle::ManagementAddress)
+    let mut addresses = nic.addresses.iter().map(IpNet::addr);
+    if addresses.any(|it| Some(it) == status.address) {
+        return Some(Obstacle::ManagementAddress);
+    }
+    let mut addresses = nic.addresses.iter().map(IpNet::addr);
+    let address = addresses.find(|it| !is_link_local(*it));
+    address.map(Obstacle::Address)
+}
+
+/// Every NIC that is up has such an address in IPv6.
+const fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 impl Obstacle {
-    /// Whether it is none where management has the NIC.
-    const fn is_of_management(&self) -> bool {
-        matches!(self, Self::DefaultRoute | Self::ManagementAddress)
+    /// Whether the bridge of what else the NIC carries takes addresses and routes over.
+    fn is_none_beside(&self, roles: &BTreeSet<Role>) -> bool {
+        let management = roles.contains(&Role::Management);
+        match self {
+            Self::Absent(_) | Self::Foreign(_) => false,
+            Self::DefaultRoute | Self::ManagementAddress => management,
+            Self::Address(_) => management || roles.contains(&Role::Storage),
+        }
     }
 
     const fn code(&self) -> FieldCode {
@@ -118,6 +139,10 @@ impl Obstacle {
                     expected(role)
                 )
             }
+            Self::Address(address) => format!(
+                "{nic} has the address {address} on {hosts}; expected a NIC without one: what \
+                 carries neither management nor storage would lose it"
+            ),
             Self::ManagementAddress => {
                 format!(
                     "the controller reaches {hosts} by {nic}; {}",

@@ -154,7 +154,12 @@ async fn physical_networks_that_do_not_fit_are_refused() {
     let cases = [
         (
             json!({"name": "private", "role": "private", "uplink": "private", "vlans": null}),
-            "name duplicate, vlans required, uplink duplicate",
+            "name duplicate, vlans required",
+        ),
+        (json!({"uplink": "mgmt"}), "uplink duplicate"),
+        (
+            json!({"role": "private", "uplink": "private", "vlans": "109"}),
+            "uplink inconsistent",
         ),
         (json!({"name": "int"}), "name out_of_range"),
         (json!({"name": "a name"}), "name out_of_range"),

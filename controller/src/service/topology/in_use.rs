@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Network, PhysicalNetwork};
+use model::{Network, PhysicalNetwork, Segment};
 
 use crate::intent::Intent;
 
@@ -45,13 +45,6 @@ pub(super) fn faults(
         &left_out,
         format!("got {now}; it leaves out VLANs"),
     );
-    let native = after.native_vlan;
-    let is_native = |it: &Network| it.segment.vlan() == Some(native);
-    add(
-        "native_vlan",
-        &is_native,
-        format!("got {native}; it is a VLAN"),
-    );
     if before.endpoints != after.endpoints {
         let is_overlay = |it: &Network| it.segment.tunnel().is_some();
         let what = "hosts would lose their endpoints".to_owned();
@@ -68,6 +61,24 @@ pub(super) fn faults(
     let what = format!("got {}; expected at least {needed}", after.mtu);
     add("mtu", &too_large, what);
     faults
+}
+
+/// Why the native VLAN of a physical network, old or new, cannot be what it is to be.
+pub(in crate::service) fn native_fault(intent: &Intent, after: &PhysicalNetwork) -> Option<String> {
+    let native = after.native_vlan;
+    let mut carriers = intent.physical_networks.keys();
+    let taken = carriers.find_map(|id| {
+        let segment = Segment::Vlan {
+            physical_network_id: *id,
+            vlan: native,
+        };
+        intent.networks.get(&intent.network_on(&segment)?)
+    })?;
+    Some(format!(
+        "got {native}; expected what the switches take untagged frames to be in, which is not for \
+         tenants: the network {} has this VLAN",
+        taken.name
+    ))
 }
 
 fn listed(names: &[&str]) -> String {
