@@ -133,7 +133,7 @@ impl Reconciler {
                 datapath_type: settings.datapath_type.clone(),
                 ..Surroundings::default()
             },
-            uplinks: Uplinks::open(settings.ground.clone(), channels.remarks.clone())?,
+            uplinks: Uplinks::open(settings.ground.clone())?,
             nics: Vec::new(),
             hardware: BTreeMap::new(),
             settings,

@@ -76,7 +76,7 @@ impl WantedPhysicalNetwork {
     /// Whether the host itself has addresses on it, which the bridge takes over from the NIC.
     #[must_use]
     pub const fn is_of_hosts(&self) -> bool {
-        matches!(self.role, Role::Management | Role::Storage)
+        is_of_hosts(self.role)
     }
 
     /// Whether it stands on a NIC or bond that others may stand on too.
@@ -198,6 +198,10 @@ impl Wanted {
         }
         wanted
     }
+}
+
+const fn is_of_hosts(role: Role) -> bool {
+    matches!(role, Role::Management | Role::Storage)
 }
 
 /// Of two physical networks in each other's way, management is carried out.

@@ -60,8 +60,8 @@ struct Host {
 impl Bench {
     fn set(hosts: usize, ports: usize) -> Self {
         let pool = Pool::up(&PoolSpec {
-            hosts,
             datapath: Datapath::Dummy,
+            ..PoolSpec::real(hosts)
         });
         let rest = Rest::open(
             pool.lab()

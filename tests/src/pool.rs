@@ -17,6 +17,8 @@ pub struct PoolSpec {
     pub hosts: usize,
     /// Whether frames really flow, or switches only pretend (for scale).
     pub datapath: lab::Datapath,
+    /// What NICs the hosts have.
+    pub nics: lab::Nics,
 }
 
 impl PoolSpec {
@@ -26,6 +28,7 @@ impl PoolSpec {
         Self {
             hosts,
             datapath: lab::Datapath::Netdev,
+            nics: lab::Nics::Separate,
         }
     }
 }
@@ -50,6 +53,7 @@ impl Pool {
             directory: directory.path().join("lab"),
             hosts: spec.hosts,
             datapath: spec.datapath,
+            nics: spec.nics,
             programs: Some(programs.clone()),
             sampling_rate: 64,
             polling_seconds: 1,

@@ -20,7 +20,6 @@ use crate::observe::Observed;
 use crate::path::Change;
 use crate::presence::{self, Outcome, Places};
 use crate::session::Controller;
-use crate::status::Remarks;
 use crate::topology::{self, Snapshot, Surroundings};
 use crate::trial::journal::{Folder, Journal, LinkThen, Refusal, Settled};
 use crate::trial::proof::{self, Open};
@@ -47,7 +46,6 @@ pub struct Ground {
 pub(super) struct Uplinks {
     ground: Ground,
     folder: Folder,
-    remarks: Remarks,
     settled: Settled,
     refusal: Option<Refusal>,
     standing: Standing,
@@ -85,7 +83,7 @@ impl Uplinks {
     ///
     /// # Errors
     /// When the state folder cannot be used.
-    pub(super) fn open(ground: Ground, remarks: Remarks) -> io::Result<Self> {
+    pub(super) fn open(ground: Ground) -> io::Result<Self> {
         let folder = Folder::below(&ground.state)?;
         let standing = match (folder.reverting(), folder.trial()) {
             (Ok(Some(journal)), _) => Standing::Reverting(Box::new(journal)),
@@ -97,7 +95,6 @@ impl Uplinks {
             refusal: folder.refused().unwrap_or_default(),
             ground,
             folder,
-            remarks,
             standing,
             placed: None,
         })
@@ -355,12 +352,10 @@ impl Uplinks {
         }
         self.standing = Standing::Settled;
         self.forget_refusal();
-        let remark = format!(
+        info!(
             "the controller is reached over the new way: {}",
             journal.change
         );
-        info!("{remark}");
-        self.remarks.push(remark);
     }
 
     /// Waits for whoever takes a change back, and does it itself if nobody does.
@@ -381,7 +376,6 @@ impl Uplinks {
         self.doubt();
         if let Some(refusal) = &self.refusal {
             warn!("{}", refusal.reason);
-            self.remarks.push(refusal.reason.clone());
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use model::plan::{
     PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
-use model::{MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
+use model::{Carrier, MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment, VlanId};
 
-use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
+use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort, is_of_hosts};
 use crate::pipeline::RemotePort;
 use crate::topology::uplink_bridge;
 
@@ -21,6 +21,8 @@ type Refused = String;
 pub(super) struct Claims {
     numbers: BTreeMap<NetworkNumber, NetworkId>,
     segments: BTreeMap<Segment, NetworkId>,
+    /// VLANs of NICs and bonds: two physical networks may stand on one.
+    wires: BTreeMap<(Carrier, VlanId), NetworkId>,
     macs: BTreeSet<(NetworkId, MacAddr)>,
     addresses: BTreeSet<(NetworkId, IpAddr)>,
 }
@@ -77,7 +79,9 @@ impl Wanted {
                 item.number
             ));
         }
-        if let Some(other) = claims.segments.get(&item.segment) {
+        let wire = self.wire(&item.segment);
+        let on_wire = wire.as_ref().and_then(|it| claims.wires.get(it));
+        if let Some(other) = claims.segments.get(&item.segment).or(on_wire) {
             let mark = match (item.segment.vlan(), item.segment.tunnel()) {
                 (_, Some((_, vni))) => format!("VNI {vni}"),
                 (vlan, None) => format!("VLAN {}", vlan.map_or(0, model::VlanId::get)),
@@ -86,6 +90,7 @@ impl Wanted {
         }
         claims.numbers.insert(item.number, item.id);
         claims.segments.insert(item.segment, item.id);
+        claims.wires.extend(wire.map(|wire| (wire, item.id)));
         let network = WantedNetwork {
             number: item.number,
             segment: item.segment,
@@ -96,6 +101,12 @@ impl Wanted {
         };
         self.networks.insert(item.id, network);
         Ok(())
+    }
+
+    /// What a network's frames have on the cable.
+    fn wire(&self, segment: &Segment) -> Option<(Carrier, VlanId)> {
+        let carrier = self.physical_networks.get(&segment.physical_network_id())?;
+        Some((carrier.uplink.carrier().clone(), segment.vlan()?))
     }
 
     /// Whether a segment can be carried here at all.
@@ -199,11 +210,17 @@ impl Wanted {
 fn in_the_way(item: &PlannedPhysicalNetwork, other: &WantedPhysicalNetwork) -> Option<String> {
     let (mine, theirs) = (&item.uplink, &other.uplink);
     let shared = mine.nics().iter().find(|nic| other.stands_on(nic.as_str()));
+    // Where one of them speaks by the VLANs of tenants alone, untagged frames are the other's.
+    let item_speaks = is_of_hosts(item.role) || item.endpoint.is_some();
+    let untagged = item_speaks && (other.is_of_hosts() || other.endpoint.is_some());
     let reason = if other.name == item.name.as_str() {
         "its name is already".to_owned()
     } else if let (Some(nic), true) = (shared, mine.carrier() != theirs.carrier()) {
         format!("its NIC {nic} is, in another bond or alone,")
-    } else if shared.is_some() && mine.vlan() == theirs.vlan() {
+    } else if shared.is_some()
+        && mine.vlan() == theirs.vlan()
+        && (mine.vlan().is_some() || untagged)
+    {
         format!("its uplink {mine} is already")
     } else if shared.is_none() && uplink_bridge(mine) == uplink_bridge(theirs) {
         format!("its bridge {} is already", uplink_bridge(mine))

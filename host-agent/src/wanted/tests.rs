@@ -201,6 +201,7 @@ fn physical_networks_share_a_nic_or_bond_by_different_vlans_only() {
     for (uplink, fits) in [
         ("eth1", true),
         ("eth0/vlan20", true),
+        // The private one has endpoints, and so both speak untagged.
         ("eth0", false),
         ("eth0+eth1/lacp", false),
         ("eth0+eth1/lacp/vlan20", false),
@@ -221,6 +222,28 @@ fn bridges_of_nics_that_end_alike_are_not_confused() {
         on(2, Role::Public, "bbenp129s0f0np0/vlan6"),
     ]);
     assert_eq!(wanted.physical_networks.len(), 1);
+}
+
+#[test]
+fn two_physical_networks_on_one_nic_never_share_a_vlan_of_tenants() {
+    let second = |it: PlanItem| match it {
+        PlanItem::Network(mut item) => {
+            item.segment = Segment::Vlan {
+                physical_network_id: uuid(5).into(),
+                vlan: item.segment.vlan().unwrap(),
+            };
+            PlanItem::Network(item)
+        }
+        other => other,
+    };
+    let wanted = wanted(&[
+        on(1, Role::Private, "eth1"),
+        on(5, Role::Public, "eth1"),
+        network(2, 1, 100),
+        second(network(3, 2, 100)),
+        second(network(4, 3, 101)),
+    ]);
+    assert_eq!(failed(&wanted), [PlanKey::Network(uuid(3).into())]);
 }
 
 #[test]

@@ -21,8 +21,8 @@ type VlansInUse = Arc<Mutex<HashSet<u64>>>;
 #[test]
 fn two_hundred_networks_and_a_thousand_ports_come_and_go_without_residue() {
     let pool = Pool::up(&PoolSpec {
-        hosts: 2,
         datapath: Datapath::Dummy,
+        ..PoolSpec::real(2)
     });
     let data = pool.lab().controller().unwrap().directory().to_path_buf();
     let rest = Arc::new(Rest::open(&data));

@@ -10,6 +10,7 @@ mod drift;
 mod isolation;
 mod overlays;
 mod restarts;
+mod topology;
 
 use std::time::Duration;
 
