@@ -1,14 +1,18 @@
 //! What each command does: one file per noun, and here what they share.
 
+mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod network;
+pub(crate) mod nic;
 pub(crate) mod physical_network;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod topology;
+pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
 pub(crate) mod vm;
@@ -62,6 +66,13 @@ impl Command {
             Self::TenantList(command) => command.run(client).await,
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::PoolSetup(command) => command.run(client).await,
+            Self::PoolShow(command) => command.run(client).await,
+            Self::NicList(command) => command.run(client).await,
+            Self::NicAssign(command) => command.run(client).await,
+            Self::BondCreate(command) => command.run(client).await,
+            Self::BondDelete(command) => command.run(client).await,
+            Self::ManagementMove(command) => command.run(client).await,
             Self::PhysicalNetworkCreate(command) => command.run(client).await,
             Self::PhysicalNetworkList(command) => command.run(client).await,
             Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,
