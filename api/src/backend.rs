@@ -14,7 +14,9 @@ use crate::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate,
     TenantCreate, TopologyChange, UsageQuery,
 };
-use crate::resource::{Accepted, Health, HostView, InstanceView, PortView, TopologyView};
+use crate::resource::{
+    Accepted, Health, HostView, InstanceView, PortView, TopologyView, TunnelView,
+};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -178,4 +180,7 @@ pub trait Backend: UsageBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+
+    /// Every tunnel that a host has, by host.
+    fn tunnels(&self) -> Vec<TunnelView>;
 }

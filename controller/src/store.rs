@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/1.sql"),
     include_str!("store/2.sql"),
     include_str!("store/3.sql"),
+    include_str!("store/4.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+};
 use model::{MacAddr, VlanId};
 use openflow::{Flow, PortNo};
 
@@ -39,6 +41,8 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             })
             .collect(),
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     }
 }
 

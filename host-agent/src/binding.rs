@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, Segment};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
@@ -154,6 +154,8 @@ pub fn views(
             locals: Vec::new(),
             remotes: Arc::clone(&network.remotes),
             gateways: Arc::clone(&network.gateways),
+            outsiders: network.outsiders,
+            reach: network.reach.clone(),
         });
         view.locals.push(LocalPort {
             port: carrier.port,
@@ -169,9 +171,11 @@ pub fn views(
 
 fn uplink(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> Option<Uplink> {
     let port = *uplinks.get(&Exit::of(&network.segment))?;
-    let vlan = network.segment.vlan().map(Mark::Vlan);
-    let vni = network.segment.tunnel().map(|(_, vni)| Mark::Vni(vni));
-    let mark = vlan.or(vni)?;
+    let mark = match network.segment {
+        Segment::Flat { .. } => Mark::Untagged,
+        Segment::Vlan { vlan, .. } => Mark::Vlan(vlan),
+        Segment::Vxlan { vni, .. } | Segment::Geneve { vni, .. } => Mark::Vni(vni),
+    };
     Some(Uplink { port, mark })
 }
 

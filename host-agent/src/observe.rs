@@ -53,7 +53,18 @@ const COLUMNS: &[(&str, &[&str])] = &[
             "external_ids",
         ],
     ),
-    ("Interface", &["name", "type", "options", "ofport", "error"]),
+    (
+        "Interface",
+        &[
+            "name",
+            "type",
+            "options",
+            "ofport",
+            "error",
+            "bfd",
+            "bfd_status",
+        ],
+    ),
     (
         "sFlow",
         &[
@@ -143,6 +154,10 @@ pub struct BridgePort {
     pub kind: String,
     /// The options of its only interface: the other end of a patch, for one.
     pub options: BTreeMap<String, String>,
+    /// How its only interface asks the other end for signs of life.
+    pub bfd: BTreeMap<String, String>,
+    /// What came of asking: the interface's `bfd_status`.
+    pub bfd_status: BTreeMap<String, String>,
     /// Its number in the switch, once the switch has taken it.
     pub ofport: Option<u32>,
     /// What the switch says is wrong with it.
@@ -244,7 +259,10 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
     let interface = interfaces.first().copied();
     let names = interfaces.iter().filter_map(|row| text(row, "name"));
     let interface_text = |column| interface.and_then(|row| text(row, column));
-    let options = interface.and_then(|row| row.get("options"));
+    let map = |column| {
+        let value = interface.and_then(|row| row.get(column));
+        value.map(entries).unwrap_or_default()
+    };
     let ofport = interface.and_then(|row| number(row, "ofport"));
     BridgePort {
         row: uuid,
@@ -261,7 +279,9 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
         bond_mode: text(row, "bond_mode"),
         lacp: text(row, "lacp"),
         kind: interface_text("type").unwrap_or_default(),
-        options: options.map(entries).unwrap_or_default(),
+        options: map("options"),
+        bfd: map("bfd"),
+        bfd_status: map("bfd_status"),
         // Negative: the switch could not take it.
         ofport: ofport
             .and_then(|port| u32::try_from(port).ok())

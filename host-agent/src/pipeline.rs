@@ -27,7 +27,7 @@ mod view;
 use openflow::{Flow, Match};
 
 use cookie::Group;
-pub use view::{LocalPort, Mark, NetworkView, RemotePort, Uplink, link_local};
+pub use view::{LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink, link_local};
 
 /// One question that is asked of every frame, and what follows from the answers.
 #[derive(Debug)]

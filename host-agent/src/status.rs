@@ -9,6 +9,8 @@ use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, Vif
 use model::{InstanceId, Nic};
 use tokio::sync::Notify;
 
+use crate::tunnels::Tunnels;
+
 /// The most failures that one report names; the first say enough.
 const MAX_FAILURES: usize = 1_000;
 
@@ -30,6 +32,8 @@ pub struct Status {
     pub nics: Vec<Nic>,
     /// How it stands with the way to the controller.
     pub management_path: ManagementPath,
+    /// Every tunnel that this host should have.
+    pub tunnels: Tunnels,
 }
 
 impl Status {
@@ -60,6 +64,8 @@ impl Status {
             instances_gone: gone(&self.instances, &now.instances),
             nics: differs(&self.nics, &now.nics),
             management_path: differs(&self.management_path, &now.management_path),
+            tunnels: changed(&self.tunnels, &now.tunnels),
+            tunnels_gone: gone(&self.tunnels, &now.tunnels),
             remarks: Vec::new(),
         }
     }

@@ -45,6 +45,7 @@ use crate::observe::{Bridge, BridgePort, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 use edit::{Body, BridgeRow, Carries, Edit, NewBridge, NewPort};
 pub use restore::{Snapshot, restore};
+pub use tunnel::peer_name;
 
 /// What does not follow from plan and database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -192,13 +193,7 @@ fn ensure_port(bridge: Option<&Bridge>, row: &BridgeRow, new: &NewPort, edit: &m
 /// Whether a port is made of what it shall be made of.
 fn is_same(port: &BridgePort, new: &NewPort) -> bool {
     match &new.body {
-        Body::Single { kind, options } => {
-            let same_options = port.options.len() == options.len()
-                && options
-                    .iter()
-                    .all(|(key, value)| port.options.get(*key).is_some_and(|it| it == value));
-            port.kind == *kind && same_options
-        }
+        Body::Single { kind, options, .. } => port.kind == *kind && port.options == map(options),
         Body::Bond { nics, .. } => {
             let mut names = nics.iter().map(|nic| nic.as_str());
             port.interfaces.len() == nics.len() && names.all(|nic| port.interfaces.contains(nic))
@@ -206,16 +201,26 @@ fn is_same(port: &BridgePort, new: &NewPort) -> bool {
     }
 }
 
+fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let entries = entries.iter();
+    let owned = entries.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    owned.collect()
+}
+
 fn correct(port: &BridgePort, new: &NewPort, edit: &mut Edit) {
     let mut columns = Vec::new();
     if !new.carries.is_of(port) {
         columns.extend(new.carries.columns());
     }
-    if let Body::Bond { mode, .. } = new.body {
-        let words = (port.bond_mode.as_deref(), port.lacp.as_deref());
-        let (bond_mode, lacp) = edit::bond_words(mode);
-        if words != (Some(bond_mode), Some(lacp)) {
-            columns.extend(edit::bond_columns(mode));
+    match new.body {
+        Body::Single { bfd, .. } if port.bfd != map(bfd) => edit.set_bfd(new.name, bfd),
+        Body::Single { .. } => {}
+        Body::Bond { mode, .. } => {
+            let words = (port.bond_mode.as_deref(), port.lacp.as_deref());
+            let (bond_mode, lacp) = edit::bond_words(mode);
+            if words != (Some(bond_mode), Some(lacp)) {
+                columns.extend(edit::bond_columns(mode));
+            }
         }
     }
     edit.update("Port", port.row, columns);

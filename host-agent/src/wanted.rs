@@ -8,7 +8,7 @@ mod check;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::RemotePort;
+use crate::pipeline::{Outsiders, Reach, RemotePort};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,8 @@ pub struct Wanted {
     pub generation: Generation,
     /// Physical networks, none of which stands in the way of another.
     pub physical_networks: PhysicalNetworks,
+    /// The other ends of tunnels: endpoints of the hosts that share an overlay with this one.
+    pub peers: BTreeMap<Encapsulation, BTreeSet<IpAddr>>,
     /// Networks, none of which clashes with another.
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
@@ -113,8 +115,13 @@ pub struct WantedNetwork {
     pub mtu: u16,
     /// Its subnets.
     pub subnets: Vec<PlannedSubnet>,
-    /// The gateways of its subnets, but for those that are a port's own address.
+    /// The gateways of its subnets, but for those that are a port's own address or a physical
+    /// machine.
     pub gateways: Arc<[IpAddr]>,
+    /// Who else is on its segment.
+    pub outsiders: Outsiders,
+    /// Whom its ports reach.
+    pub reach: Reach,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -189,14 +196,29 @@ impl Wanted {
             wanted.failures.extend(failure);
         }
         for (id, network) in &mut wanted.networks {
-            network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            if network.outsiders == Outsiders::None {
+                network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            }
         }
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {
                 network.remotes = remotes.into();
             }
         }
+        wanted.peers = wanted.peers();
         wanted
+    }
+
+    /// The other ends of tunnels.
+    fn peers(&self) -> BTreeMap<Encapsulation, BTreeSet<IpAddr>> {
+        let mut peers = BTreeMap::<_, BTreeSet<IpAddr>>::new();
+        for network in self.networks.values() {
+            if let Some((encapsulation, _)) = network.segment.tunnel() {
+                let endpoints = network.remotes.iter().filter_map(|remote| remote.endpoint);
+                peers.entry(encapsulation).or_default().extend(endpoints);
+            }
+        }
+        peers
     }
 }
 

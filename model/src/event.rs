@@ -42,6 +42,10 @@ pub enum EventKind {
     TopologyApplied,
     /// A host took a change of the way to its controller back.
     TopologyReverted,
+    /// A host no longer hears the host at the other end of a tunnel, or is no longer heard there.
+    TunnelDown,
+    /// The two ends of a tunnel hear each other again.
+    TunnelUp,
     /// A host said something an operator should know.
     Remark,
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, PhysicalNetworkId, PortId, Role, Segment, TenantId, Uplink, VlanRanges,
+    NetworkNumber, PhysicalNetworkId, PortId, Role, Segment, Sharing, TenantId, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -173,6 +173,9 @@ pub struct PlannedNetwork {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Who else may be on it.
+    #[serde(flatten)]
+    pub sharing: Sharing,
     /// Its subnets.
     #[serde(default)]
     pub subnets: Vec<PlannedSubnet>,

@@ -21,6 +21,8 @@ pub(super) struct After<'a> {
     intent: &'a Intent,
     /// Every physical network.
     pub(super) networks: BTreeMap<PhysicalNetworkId, PhysicalNetwork>,
+    /// The physical networks that carry a tenants' network without a tag.
+    pub(super) flat: BTreeSet<PhysicalNetworkId>,
     /// Hosts that differ from what they were.
     hosts: BTreeMap<HostId, Host>,
 }
@@ -32,6 +34,7 @@ impl<'a> After<'a> {
         Self {
             intent,
             networks: networks.map(|it| (it.id, (**it).clone())).collect(),
+            flat: intent.flat().collect(),
             hosts: BTreeMap::new(),
         }
     }
@@ -100,6 +103,14 @@ impl<'a> After<'a> {
             .faults_of_hosts()
     }
 
+    /// Where a physical network is in the way of others on the same NICs.
+    pub(super) fn faults_of_sharing(&self, network: PhysicalNetworkId) -> Vec<Fault> {
+        let observed = Observed::default();
+        let all = self.intent.hosts.keys().copied();
+        let changed = BTreeSet::from([network]);
+        self.layout(changed, all, &observed).faults_of_sharing()
+    }
+
     fn layout<'b>(
         &'b self,
         changed: BTreeSet<PhysicalNetworkId>,
@@ -111,6 +122,7 @@ impl<'a> After<'a> {
         Layout {
             networks: self.networks.values().collect(),
             hosts: hosts.filter_map(host).collect(),
+            flat: &self.flat,
             changed,
             observed,
         }

@@ -32,6 +32,8 @@ pub(super) struct Layout<'a> {
     pub(super) networks: Vec<&'a PhysicalNetwork>,
     /// The hosts that the change concerns.
     pub(super) hosts: Vec<&'a Host>,
+    /// The physical networks that carry a tenants' network without a tag.
+    pub(super) flat: &'a BTreeSet<PhysicalNetworkId>,
     /// The physical networks that the change concerns.
     pub(super) changed: BTreeSet<PhysicalNetworkId>,
     /// What hosts have said of themselves.
@@ -63,6 +65,16 @@ impl<'a> Layout<'a> {
         faults
     }
 
+    /// What is wrong with sharing NICs, in the pool and on every host.
+    pub(super) fn faults_of_sharing(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        self.check_sharing(None, &mut faults);
+        for host in &self.hosts {
+            self.check_sharing(Some(host), &mut faults);
+        }
+        faults
+    }
+
     /// The physical networks that are looked at.
     fn changed(&self) -> impl Iterator<Item = &'a PhysicalNetwork> {
         let all = self.networks.iter().copied();
@@ -84,6 +96,13 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// Whether frames without a tag belong to it: those of the hosts themselves, of the outside, or of
+    /// a tenants' network. Where only tenants' VLANs are, they are somebody else's.
+    fn speaks_untagged(&self, network: &PhysicalNetwork) -> bool {
+        let by_itself = network.role != Role::Private || network.endpoints.is_some();
+        by_itself || self.flat.contains(&network.id)
+    }
+
     /// Any two physical networks on one NIC, in the pool, or where a host differs from it.
     fn check_sharing(&self, host: Option<&Host>, faults: &mut Vec<Fault>) {
         let carried = |it: &'a PhysicalNetwork| match host {
@@ -99,10 +118,15 @@ impl<'a> Layout<'a> {
                 if other.id == network.id || (host.is_some() && as_in_pool) {
                     continue;
                 }
-                if let Some((code, what)) = conflict((network, &uplink), (other, &others)) {
+                let untagged = self.speaks_untagged(network) && self.speaks_untagged(other);
+                let found = untagged
+                    .then(|| both_untagged((network, &uplink), (other, &others)))
+                    .flatten()
+                    .or_else(|| conflict((network, &uplink), (other, &others)));
+                if let Some((code, what)) = found {
                     let message = match host {
-                        None => what,
-                        Some(host) => format!("on {}, {what}", host.name),
+                        None => format!("got {uplink}; {what}"),
+                        Some(host) => format!("got {uplink}; on {}, {what}", host.name),
                     };
                     faults.push(fault(network, "uplink", code, message));
                 }
@@ -115,7 +139,7 @@ impl<'a> Layout<'a> {
 fn check_own_vlan(carried: Carried<'_>, host: &Host, faults: &mut Vec<Fault>) {
     let network = carried.0;
     if let Some(what) = of_tenants(carried, network).or_else(|| native(carried, network)) {
-        let message = format!("on {}, {what}", host.name);
+        let message = format!("got {}; on {}, {what}", carried.1, host.name);
         faults.push(fault(network, "uplink", FieldCode::Inconsistent, message));
     }
 }
@@ -155,7 +179,8 @@ fn check_itself(network: &PhysicalNetwork, faults: &mut Vec<Fault>) {
         ));
     }
     let carried = (network, &network.uplink);
-    if let Some(message) = of_tenants(carried, network).or_else(|| native(carried, network)) {
+    if let Some(what) = of_tenants(carried, network).or_else(|| native(carried, network)) {
+        let message = format!("got {}; {what}", network.uplink);
         faults.push(fault(network, "uplink", FieldCode::Inconsistent, message));
     }
 }
@@ -194,6 +219,23 @@ fn check_mtu(network: &PhysicalNetwork, faults: &mut Vec<Fault>) {
     }
 }
 
+/// Why the two, of which each speaks without a tag, cannot be on the same NIC.
+fn both_untagged(
+    (_, uplink): Carried<'_>,
+    (other, others): Carried<'_>,
+) -> Option<(FieldCode, String)> {
+    let carrier = uplink.carrier();
+    let both = uplink.vlan().is_none() && others.vlan().is_none();
+    (both && carrier == others.carrier()).then(|| {
+        let message = format!(
+            "{carrier} carries {} untagged; expected another NIC, or a VLAN such as \
+             {carrier}/vlan20 for one of them",
+            other.name
+        );
+        (FieldCode::Duplicate, message)
+    })
+}
+
 /// Why the first cannot be carried as it is beside the second.
 fn conflict(
     (network, uplink): Carried<'_>,
@@ -210,32 +252,15 @@ fn conflict(
         );
         return Some((FieldCode::Inconsistent, message));
     }
-    match (uplink.vlan(), others.vlan()) {
-        (None, None) if speaks_untagged(network) && speaks_untagged(other) => {
-            let message = format!(
-                "{carrier} carries {} untagged; expected another NIC, or a VLAN such as \
-                 {carrier}/vlan20 for one of them",
-                other.name
-            );
-            return Some((FieldCode::Duplicate, message));
-        }
-        (Some(vlan), Some(theirs)) if vlan == theirs => {
-            let message = format!("VLAN {vlan} of {carrier} carries {}", other.name);
-            return Some((FieldCode::Duplicate, message));
-        }
-        _ => {}
+    if let Some(vlan) = uplink.vlan().filter(|vlan| others.vlan() == Some(*vlan)) {
+        let message = format!("VLAN {vlan} of {carrier} carries {}", other.name);
+        return Some((FieldCode::Duplicate, message));
     }
     let message = of_tenants((network, uplink), other)
         .or_else(|| of_tenants((other, others), network))
         .or_else(|| of_both(network, other))
         .or_else(|| native((network, uplink), other))?;
     Some((FieldCode::Inconsistent, message))
-}
-
-/// Whether frames without a tag belong to it: those of the hosts themselves, or of the outside. Where
-/// only tenants' VLANs are, they are somebody else's.
-fn speaks_untagged(network: &PhysicalNetwork) -> bool {
-    network.role != Role::Private || network.endpoints.is_some()
 }
 
 /// Why the VLAN of the first is one that tenant networks of the second could have.

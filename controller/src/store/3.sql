@@ -1,22 +1,33 @@
--- Uplinks: what carries a physical network may be a bond, or a VLAN of a NIC.
+-- Networks without a tag: one of each physical network at most.
 --
--- What is computed from the JSON cannot be changed in place, so the table is made anew. Two physical
--- networks may trade their uplinks in one change, so that each row for itself may be refused for
--- nothing; that no two have the same is checked in memory only.
+-- As in the layout before, the table of networks is made anew.
 
-CREATE TABLE new_physical_network (
-    id     TEXT PRIMARY KEY,
-    body   TEXT NOT NULL CHECK (id = body ->> 'id'),
-    name   TEXT NOT NULL UNIQUE AS (body ->> 'name'),
-    role   TEXT NOT NULL AS (body ->> 'role'),
-    -- Older rows call it by the one NIC that it was.
-    uplink TEXT NOT NULL AS (coalesce(body ->> 'uplink', body ->> 'nic'))
+CREATE TABLE new_network (
+    id                  TEXT PRIMARY KEY,
+    body                TEXT NOT NULL CHECK (id = body ->> 'id'),
+    tenant_id           TEXT NOT NULL AS (body ->> 'tenant_id')
+                        REFERENCES tenant DEFERRABLE INITIALLY DEFERRED,
+    name                TEXT NOT NULL AS (body ->> 'name'),
+    number              INTEGER NOT NULL UNIQUE AS (body ->> 'number'),
+    kind                TEXT NOT NULL CHECK (kind IN ('flat', 'vlan', 'vxlan', 'geneve'))
+                        AS (body ->> 'kind'),
+    physical_network_id TEXT NOT NULL AS (body ->> 'physical_network_id')
+                        REFERENCES physical_network DEFERRABLE INITIALLY DEFERRED,
+    vlan                INTEGER CHECK (vlan BETWEEN 1 AND 4094) AS (body ->> 'vlan'),
+    -- Unique in the pool, whatever the kind.
+    vni                 INTEGER UNIQUE CHECK (vni BETWEEN 1 AND 16777215) AS (body ->> 'vni'),
+    CHECK ((kind = 'vlan') = (vlan IS NOT NULL)),
+    CHECK ((kind IN ('vxlan', 'geneve')) = (vni IS NOT NULL)),
+    UNIQUE (tenant_id, name),
+    UNIQUE (physical_network_id, vlan)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO new_physical_network (id, body) SELECT id, body FROM physical_network;
-DROP TABLE physical_network;
-ALTER TABLE new_physical_network RENAME TO physical_network;
+INSERT INTO new_network (id, body) SELECT id, body FROM network;
+DROP TABLE network;
+ALTER TABLE new_network RENAME TO network;
+CREATE UNIQUE INDEX network_flat ON network (physical_network_id) WHERE kind = 'flat';
 
--- A host has one way to its controller, and one to its disks.
-CREATE UNIQUE INDEX physical_network_by_role ON physical_network (role)
-    WHERE role IN ('management', 'storage');
+-- It went with the old table.
+CREATE TRIGGER network_numbered AFTER INSERT ON network BEGIN
+    UPDATE last_network_number SET value = max(value, new.number);
+END;

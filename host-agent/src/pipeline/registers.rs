@@ -62,9 +62,13 @@ pub const FLOOD_PART: Register = Register {
 };
 
 impl Register {
-    /// `matching`, and this register holds `value`.
+    /// `matching`, and this register holds `value`. What is asked of other registers in the same
+    /// field stays asked.
     pub(super) fn is(&self, value: u32, matching: Match) -> Match {
-        matching.masked(self.field, self.placed(value), self.mask())
+        let before = matching.get(self.field);
+        let (others, mask) = before.map_or((0, 0), |it| (it.value & !self.mask(), it.mask));
+        let value = others | self.placed(value);
+        matching.masked(self.field, value, mask | self.mask())
     }
 
     /// Writes `value` into this register.

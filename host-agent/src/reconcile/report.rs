@@ -11,6 +11,7 @@ use crate::binding::{Binding, Dark, foreign_vifs};
 use crate::observe::{ACTIVE, Observed};
 use crate::status::Status;
 use crate::topology::Topology;
+use crate::tunnels::tunnels;
 use crate::wanted::Wanted;
 
 /// The state of an interface with what goes with it.
@@ -46,6 +47,7 @@ impl Reconciler {
             instances: self.channels.instances.borrow().clone(),
             nics: self.nics.clone(),
             management_path: self.uplinks.management_path(),
+            tunnels: tunnels(observed, wanted),
         }
     }
 

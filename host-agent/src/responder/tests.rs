@@ -5,6 +5,7 @@ use openflow::{Field, Match};
 
 use super::*;
 use crate::binding::Carrier;
+use crate::pipeline::{Outsiders, Reach};
 
 const PORT: PortNo = PortNo(5);
 
@@ -28,6 +29,8 @@ fn known() -> Known {
         mtu: 1500,
         subnets: vec![subnet],
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     let port = WantedPort {
         network,

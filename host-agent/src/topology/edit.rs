@@ -40,19 +40,29 @@ pub(super) enum Carries<'a> {
     Access(i64),
     /// These VLANs with their tags, but for one that is without on the far side.
     Native(i64, &'a BTreeSet<i64>),
+    /// None.
+    Nothing,
 }
+
+/// The VLAN id that no frame may have (IEEE 802.1Q-2018 §9.6): a port must be in some VLAN.
+pub(super) const NO_VLAN: i64 = 4095;
 
 impl Carries<'_> {
     /// Frames without a tag: VLAN 0 is what Open vSwitch calls them.
     pub(super) const UNTAGGED: Self = Self::Access(0);
-    /// No frame of anybody's: the reserved VLAN (IEEE 802.1Q-2018 table 9-2).
-    pub(super) const NOTHING: Self = Self::Access(4095);
 
     /// The columns of its row that say so.
     pub(super) fn columns(self) -> Vec<(&'static str, Value)> {
         let (mode, tag, trunks) = match self {
             Self::Anything => return Vec::new(),
             Self::Only(trunks) => ("trunk", None, Some(trunks)),
+            Self::Nothing => {
+                return vec![
+                    ("vlan_mode", "trunk".into()),
+                    ("tag", Value::empty_set()),
+                    ("trunks", Value::set([NO_VLAN])),
+                ];
+            }
             Self::Access(tag) => ("access", Some(tag), None),
             Self::Native(tag, trunks) => ("native-untagged", Some(tag), Some(trunks)),
         };
@@ -66,11 +76,11 @@ impl Carries<'_> {
     /// Whether a port carries just that.
     pub(super) fn is_of(self, port: &BridgePort) -> bool {
         let mode = port.vlan_mode.as_deref();
+        let trunk = mode == Some("trunk") && port.tag.is_none();
         match self {
             Self::Anything => true,
-            Self::Only(trunks) => {
-                mode == Some("trunk") && port.tag.is_none() && port.trunks == *trunks
-            }
+            Self::Only(trunks) => trunk && port.trunks == *trunks,
+            Self::Nothing => trunk && port.trunks.iter().eq(&[NO_VLAN]),
             Self::Access(tag) => mode == Some("access") && port.tag == Some(tag),
             Self::Native(tag, trunks) => {
                 let native = mode == Some("native-untagged") && port.tag == Some(tag);
@@ -96,6 +106,8 @@ pub(super) enum Body<'a> {
         kind: &'a str,
         /// The interface's options: the other end of a patch, for one.
         options: &'a [(&'a str, &'a str)],
+        /// How it asks the other end for signs of life; nothing if it does not.
+        bfd: &'a [(&'a str, &'a str)],
     },
     /// NICs that share their work.
     Bond {
@@ -216,6 +228,7 @@ impl Edit {
             body: Body::Single {
                 kind: "internal",
                 options: &[],
+                bfd: &[],
             },
             carries: new.own_port,
         });
@@ -258,6 +271,12 @@ impl Edit {
         self.push(list.mutation("ports", Mutator::Insert, port));
     }
 
+    /// Changes how an interface asks the other end for signs of life.
+    pub(super) fn set_bfd(&mut self, interface: &str, bfd: &[(&str, &str)]) {
+        let update = Operation::update("Interface").where_(Condition::equal("name", interface));
+        self.push(update.column("bfd", Value::map(bfd.iter().copied())));
+    }
+
     /// Removes a port from a bridge.
     pub(super) fn remove_port(&mut self, bridge: Uuid, port: Uuid) {
         let unlist = Operation::mutate("Bridge")
@@ -269,11 +288,13 @@ impl Edit {
     fn insert_port(&mut self, new: &NewPort) -> String {
         let mut columns = new.carries.columns();
         let interfaces = match new.body {
-            Body::Single { kind, options } => vec![self.insert_interface(new.name, kind, options)],
+            Body::Single { kind, options, bfd } => {
+                vec![self.insert_interface(new.name, kind, options, bfd)]
+            }
             Body::Bond { nics, mode } => {
                 columns.extend(bond_columns(mode));
                 let nics = nics.iter();
-                nics.map(|nic| self.insert_interface(nic.as_str(), "", &[]))
+                nics.map(|nic| self.insert_interface(nic.as_str(), "", &[], &[]))
                     .collect()
             }
         };
@@ -293,7 +314,13 @@ impl Edit {
         port
     }
 
-    fn insert_interface(&mut self, name: &str, kind: &str, options: &[(&str, &str)]) -> String {
+    fn insert_interface(
+        &mut self,
+        name: &str,
+        kind: &str,
+        options: &[(&str, &str)],
+        bfd: &[(&str, &str)],
+    ) -> String {
         let interface = self.row_name();
         let mut insert = Operation::insert("Interface")
             .with_uuid_name(interface.as_str())
@@ -301,6 +328,9 @@ impl Edit {
             .column("type", kind);
         if !options.is_empty() {
             insert = insert.column("options", Value::map(options.iter().copied()));
+        }
+        if !bfd.is_empty() {
+            insert = insert.column("bfd", Value::map(bfd.iter().copied()));
         }
         self.push(insert);
         interface

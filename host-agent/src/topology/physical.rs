@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use model::plan::PlanKey;
-use model::{PhysicalNetworkId, Role};
+use model::{PhysicalNetworkId, Role, Segment};
 
 use super::edit::{Body, BridgeRow, Carries, Edit, NewBridge, NewPort};
 use super::uplink::{self, Uplinks};
 use super::{Kept, Surroundings, ensure_port, uplink_bridge};
 use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted, WantedPhysicalNetwork};
+
+/// What Open vSwitch calls frames without a tag.
+pub(super) const UNTAGGED: i64 = 0;
 
 /// What to do about one physical network.
 pub(super) struct Draft<'a> {
@@ -66,6 +69,9 @@ pub(super) fn plan(
             vlans: vlans(wanted, *id, network.role),
             names: Names::new(network),
         };
+        if !draft.is_needed() {
+            continue;
+        }
         if let Some(reason) = draft.obstacle() {
             edit.fail(PlanKey::PhysicalNetwork(*id), reason);
             draft.leave(kept);
@@ -91,12 +97,33 @@ fn vlans(wanted: &Wanted, id: PhysicalNetworkId, role: Role) -> BTreeSet<i64> {
         // Whatever a plan says, no VIF is ever joined to management.
         role != Role::Management && segment.physical_network_id() == id
     });
-    here.filter_map(|segment| segment.vlan())
-        .map(|vlan| vlan.get().into())
-        .collect()
+    let vlans = here.filter_map(|segment| match segment {
+        Segment::Flat { .. } => Some(UNTAGGED),
+        _ => segment.vlan().map(|vlan| vlan.get().into()),
+    });
+    vlans.collect()
 }
 
 impl Draft<'_> {
+    /// A public network is touched by no host that has nothing on it.
+    fn is_needed(&self) -> bool {
+        let public = self.network.role == Role::Public;
+        !public || !self.vlans.is_empty() || self.network.endpoint.is_some()
+    }
+
+    /// Whether a network here is what has no tag: then the host itself must not be.
+    fn is_flat(&self) -> bool {
+        self.vlans.contains(&UNTAGGED)
+    }
+
+    /// What may reach the bridge's own port, and so the host.
+    fn own_port(&self) -> Carries<'_> {
+        match self.is_flat() {
+            true => Carries::Nothing,
+            false => Carries::UNTAGGED,
+        }
+    }
+
     /// Why this cannot be done at all.
     fn obstacle(&self) -> Option<String> {
         let names = &self.names;
@@ -113,11 +140,22 @@ impl Draft<'_> {
         ];
         uplink::obstacle(self)
             .or_else(|| patches.into_iter().find_map(foreign))
-            .or_else(|| {
-                let bridge = self.observed.bridges.get(&names.bridge)?;
-                let same = datapath(&bridge.datapath_type) == datapath(self.datapath_type());
-                (!same).then(|| format!("{} has another datapath type than br-int", names.bridge))
-            })
+            .or_else(|| self.unfit_bridge())
+    }
+
+    /// Why a bridge that was there before us cannot be the physical network's.
+    fn unfit_bridge(&self) -> Option<String> {
+        let name = &self.names.bridge;
+        let bridge = self.observed.bridges.get(name)?;
+        if datapath(&bridge.datapath_type) != datapath(self.datapath_type()) {
+            return Some(format!("{name} has another datapath type than br-int"));
+        }
+        let exposed = self.is_flat() && !bridge.ours && !has_vlan_of_its_own(bridge, name);
+        exposed.then(|| {
+            format!(
+                "{name} is not ours, and the host speaks on it without a tag, as a network here does"
+            )
+        })
     }
 
     /// Leaves all of it as it is: what carries something now goes on carrying it.
@@ -151,6 +189,7 @@ impl Draft<'_> {
             body: Body::Single {
                 kind: "patch",
                 options: &[("peer", &names.to)],
+                bfd: &[],
             },
             carries: Carries::Only(&self.vlans),
         };
@@ -164,6 +203,7 @@ impl Draft<'_> {
             body: Body::Single {
                 kind: "patch",
                 options: &[("peer", &names.inward)],
+                bfd: &[],
             },
             carries: Carries::Anything,
         };
@@ -180,7 +220,7 @@ impl Draft<'_> {
                 name,
                 fail_mode: "standalone",
                 datapath_type: self.datapath_type(),
-                own_port: Carries::UNTAGGED,
+                own_port: self.own_port(),
                 hwaddr,
             });
         };
@@ -202,6 +242,12 @@ impl Draft<'_> {
             return;
         };
         let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
+        if self.is_flat() {
+            if bridge.ours && !self.own_port().is_of(port) {
+                edit.update("Port", port.row, self.own_port().columns());
+            }
+            return;
+        }
         let apart = match port.tag {
             Some(0) => access,
             Some(tag) => access && !bridge.ours && !self.vlans.contains(&tag),
@@ -211,6 +257,15 @@ impl Draft<'_> {
             edit.update("Port", port.row, Carries::UNTAGGED.columns());
         }
     }
+}
+
+/// Whether the host speaks on a bridge in some VLAN, and only there.
+fn has_vlan_of_its_own(bridge: &Bridge, name: &str) -> bool {
+    let port = bridge.ports.get(name);
+    port.is_none_or(|port| {
+        let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
+        access && port.tag.is_some_and(|tag| tag != UNTAGGED)
+    })
 }
 
 /// `system` may be left unsaid.

@@ -157,7 +157,7 @@ fn make_bridge(name: &str, then: &BridgeThen, edit: &mut Edit) {
         name,
         fail_mode: "standalone",
         datapath_type: &then.datapath_type,
-        own_port: then.own_tag.map_or(Carries::UNTAGGED, Carries::Access),
+        own_port: then.own_tag.map_or(Carries::Nothing, Carries::Access),
         hwaddr: then.hwaddr,
     });
     for (name, port) in &then.ports {
@@ -177,6 +177,7 @@ fn make_port(row: &BridgeRow, name: &str, then: &PortThen, edit: &mut Edit) {
         None => Body::Single {
             kind: &then.kind,
             options: &options,
+            bfd: &[],
         },
     };
     let port = NewPort {

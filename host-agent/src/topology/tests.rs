@@ -1,3 +1,6 @@
+mod public;
+mod tunnel;
+
 use model::plan::PlanKey;
 use model::{Encapsulation, NetworkId, Role, Segment, VlanId};
 use serde_json::Value as Json;
@@ -5,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::observe::{BridgePort, Sflow, SflowSettings};
+use crate::pipeline::{Outsiders, Reach};
 use crate::wanted::{WantedNetwork, WantedPhysicalNetwork};
 
 const PHYSICAL: u128 = 1;
@@ -111,6 +115,8 @@ fn wanted() -> Wanted {
         mtu: 1500,
         subnets: Vec::new(),
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     Wanted {
         physical_networks: [(uuid(PHYSICAL).into(), physical)].into(),
@@ -348,6 +354,8 @@ fn with_overlay() -> Wanted {
         mtu: 1450,
         subnets: Vec::new(),
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     wanted.networks.insert(uuid(3).into(), network);
     wanted

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{NicName, Role, Uplink};
 
 use super::edit::{Body, BridgeRow, Carries, Edit, NewBridge, NewPort};
-use super::physical::Draft;
+use super::physical::{Draft, UNTAGGED};
 use super::{Kept, ensure_port, uplink_bridge};
 use crate::observe::BridgePort;
 
@@ -68,6 +68,7 @@ pub(super) fn plan(
             body: Body::Single {
                 kind: "patch",
                 options: &[("peer", peer)],
+                bfd: &[],
             },
             carries,
         };
@@ -82,8 +83,10 @@ pub(super) fn plan(
 fn vlans(draft: &Draft) -> BTreeSet<i64> {
     let mut vlans = draft.vlans.clone();
     let speaks = draft.network.is_of_hosts() || draft.network.endpoint.is_some();
-    if speaks && draft.network.uplink.vlan().is_none() {
-        vlans.insert(0);
+    match draft.network.uplink.vlan() {
+        None if speaks => _ = vlans.insert(UNTAGGED),
+        None => {}
+        Some(_) => _ = vlans.remove(&UNTAGGED),
     }
     vlans
 }
@@ -107,7 +110,7 @@ fn ensure_uplink_bridge(draft: &Draft, name: &str, edit: &mut Edit) -> BridgeRow
             fail_mode: "standalone",
             datapath_type: draft.datapath_type(),
             // The host speaks by the bridges of its physical networks alone.
-            own_port: Carries::NOTHING,
+            own_port: Carries::Nothing,
             hwaddr: None,
         }),
     }
@@ -134,6 +137,7 @@ fn ensure_carrier(
         None => Body::Single {
             kind: "",
             options: &[],
+            bfd: &[],
         },
     };
     let port = NewPort {

@@ -10,7 +10,7 @@ use model::plan::{
 use model::{Carrier, MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment, VlanId};
 
 use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort, is_of_hosts};
-use crate::pipeline::RemotePort;
+use crate::pipeline::{Outsiders, Reach, RemotePort};
 use crate::topology::uplink_bridge;
 
 /// Why an item is not carried out.
@@ -22,7 +22,7 @@ pub(super) struct Claims {
     numbers: BTreeMap<NetworkNumber, NetworkId>,
     segments: BTreeMap<Segment, NetworkId>,
     /// VLANs of NICs and bonds: two physical networks may stand on one.
-    wires: BTreeMap<(Carrier, VlanId), NetworkId>,
+    wires: BTreeMap<(Carrier, Option<VlanId>), NetworkId>,
     macs: BTreeSet<(NetworkId, MacAddr)>,
     addresses: BTreeSet<(NetworkId, IpAddr)>,
 }
@@ -73,6 +73,9 @@ impl Wanted {
         claims: &mut Claims,
     ) -> Result<(), Refused> {
         self.carrier(&item.segment)?;
+        if item.sharing.external && item.segment.tunnel().is_some() {
+            return Err("it is an overlay, which no physical machine can be on".to_owned());
+        }
         if let Some(other) = claims.numbers.get(&item.number) {
             return Err(format!(
                 "its number {} is that of network {other}",
@@ -84,7 +87,8 @@ impl Wanted {
         if let Some(other) = claims.segments.get(&item.segment).or(on_wire) {
             let mark = match (item.segment.vlan(), item.segment.tunnel()) {
                 (_, Some((_, vni))) => format!("VNI {vni}"),
-                (vlan, None) => format!("VLAN {}", vlan.map_or(0, model::VlanId::get)),
+                (Some(vlan), None) => format!("VLAN {vlan}"),
+                (None, None) => "physical network without a tag".to_owned(),
             };
             return Err(format!("its {mark} is that of network {other}"));
         }
@@ -98,15 +102,21 @@ impl Wanted {
             mtu: item.mtu,
             subnets: item.subnets.clone(),
             gateways: Arc::default(),
+            outsiders: outsiders(item),
+            reach: reach(item),
         };
         self.networks.insert(item.id, network);
         Ok(())
     }
 
-    /// What a network's frames have on the cable.
-    fn wire(&self, segment: &Segment) -> Option<(Carrier, VlanId)> {
-        let carrier = self.physical_networks.get(&segment.physical_network_id())?;
-        Some((carrier.uplink.carrier().clone(), segment.vlan()?))
+    /// What a network's own frames have on the cable: a VLAN's tag, or none.
+    fn wire(&self, segment: &Segment) -> Option<(Carrier, Option<VlanId>)> {
+        let network = self.physical_networks.get(&segment.physical_network_id())?;
+        let vlan = match segment {
+            Segment::Flat { .. } => network.uplink.vlan(),
+            _ => Some(segment.vlan()?),
+        };
+        Some((network.uplink.carrier().clone(), vlan))
     }
 
     /// Whether a segment can be carried here at all.
@@ -123,11 +133,24 @@ impl Wanted {
                 carrier.name
             ));
         }
+        let flat = matches!(segment, Segment::Flat { .. });
+        if flat && carrier.endpoint.is_some() {
+            return Err(format!(
+                "what {} carries without a tag is the endpoints of overlays",
+                carrier.name
+            ));
+        }
+        let on_wire = self.wire(segment).map(|(_, vlan)| vlan);
         let beside = |it: &&WantedPhysicalNetwork| {
-            it.uplink.carrier() == carrier.uplink.carrier() && it.uplink.vlan() == segment.vlan()
+            let hosts_speak = it.is_of_hosts() || it.endpoint.is_some();
+            it.name != carrier.name
+                && it.uplink.carrier() == carrier.uplink.carrier()
+                && Some(it.uplink.vlan()) == on_wire
+                && (hosts_speak || it.uplink.vlan().is_some())
         };
+        let own = segment.vlan().is_some() && carrier.uplink.vlan() == segment.vlan();
         let mut others = self.physical_networks.values();
-        match segment.vlan().and_then(|_| others.find(beside)) {
+        match others.find(beside).or(Some(carrier).filter(|_| own)) {
             Some(other) => Err(format!(
                 "its VLAN is that of the physical network {} on {}",
                 other.name, other.uplink
@@ -231,6 +254,23 @@ fn in_the_way(item: &PlannedPhysicalNetwork, other: &WantedPhysicalNetwork) -> O
         "{reason} that of the physical network {}",
         other.name
     ))
+}
+
+fn outsiders(item: &PlannedNetwork) -> Outsiders {
+    let mut v4 = item.subnets.iter().filter(|it| it.cidr.addr().is_ipv4());
+    let ours = v4.clone().any(|subnet| subnet.handout.dhcp);
+    match item.sharing.external {
+        false => Outsiders::None,
+        true if !ours && v4.next().is_some() => Outsiders::DhcpServer,
+        true => Outsiders::Machines,
+    }
+}
+
+fn reach(item: &PlannedNetwork) -> Reach {
+    match item.sharing.isolated {
+        false => Reach::Everybody,
+        true => Reach::Gateway(item.sharing.gateway_macs.clone().into()),
+    }
 }
 
 fn taken(address: impl std::fmt::Display) -> Refused {

@@ -1,7 +1,7 @@
 use model::plan::{
     PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort,
 };
-use model::{HostId, Role, Segment, TenantId};
+use model::{HostId, Role, Segment, Sharing, TenantId};
 use uuid::Uuid;
 
 use super::*;
@@ -33,6 +33,7 @@ fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        sharing: Sharing::default(),
         subnets: Vec::new(),
     })
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+};
 use model::MacAddr;
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
@@ -63,6 +65,8 @@ impl World {
                     locals: (1..=*locals).map(local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
+                    outsiders: Outsiders::None,
+                    reach: Reach::Everybody,
                 }
             });
         Self {
@@ -156,14 +160,14 @@ fn uplink(way: usize, n: u16) -> Uplink {
 pub(crate) fn tag(uplink: Uplink) -> Option<u16> {
     match uplink.mark {
         Mark::Vlan(vlan) => Some(vlan.get()),
-        Mark::Vni(_) => None,
+        Mark::Untagged | Mark::Vni(_) => None,
     }
 }
 
 /// The VNI of a way out, if it has one.
 pub(crate) fn vni(uplink: Uplink) -> Option<u32> {
     match uplink.mark {
-        Mark::Vlan(_) => None,
+        Mark::Untagged | Mark::Vlan(_) => None,
         Mark::Vni(vni) => Some(vni.get()),
     }
 }

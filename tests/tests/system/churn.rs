@@ -59,7 +59,8 @@ fn two_hundred_networks_and_a_thousand_ports_come_and_go_without_residue() {
 }
 
 async fn prepare(rest: &Rest) -> Value {
-    let physical = json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "100-259"});
+    let physical =
+        json!({"name": "private", "role": "private", "uplink": "eth1", "vlans": "100-259"});
     rest.create("physical-networks", physical).await;
     rest.create("tenants", json!({"name": "acme"})).await["id"].clone()
 }

@@ -7,8 +7,11 @@ mod bad_input;
 mod binding;
 mod churn;
 mod drift;
+mod fabric;
 mod isolation;
 mod overlays;
+mod pool_setup;
+mod public;
 mod restarts;
 mod topology;
 

@@ -17,6 +17,8 @@ const KINDS: Kind = Kind::Word(&[
     "topology-on-trial",
     "topology-applied",
     "topology-reverted",
+    "tunnel-down",
+    "tunnel-up",
     "remark",
 ]);
 
@@ -49,6 +51,8 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::TopologyOnTrial => "topology-on-trial",
         EventKind::TopologyApplied => "topology-applied",
         EventKind::TopologyReverted => "topology-reverted",
+        EventKind::TunnelDown => "tunnel-down",
+        EventKind::TunnelUp => "tunnel-up",
         EventKind::Remark => "remark",
     }
 }

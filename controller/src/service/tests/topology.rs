@@ -380,6 +380,53 @@ fn the_native_vlan_is_neither_given_nor_taken() {
     );
 }
 
+/// Frames of tenants would be among those by which the controller reaches the hosts.
+#[test]
+fn what_tenants_speak_untagged_is_never_beside_what_hosts_speak_untagged() {
+    let (mut intent, observed, hosts) = pool();
+    let one_nic = json!({
+        "management": { "uplink": "eth0" }, "private": { "uplink": "eth0", "vlans": "100-199" },
+    });
+    set_up(&mut intent, &observed, one_nic);
+    run(&mut intent, &Op::Tenant { name: 0 });
+    let tenant = intent.tenants.get_min().unwrap().0;
+    let private = of(&intent, Role::Private).id;
+    let flat = json!({
+        "tenant_id": tenant, "name": "flat", "kind": "flat", "physical_network_id": private,
+    });
+    let make =
+        |intent: &Intent| network::create(intent, serde_json::from_value(flat.clone()).unwrap());
+    let refused = make(&intent).map(|draft| draft.answer).unwrap_err();
+    assert_eq!(faults(&refused), "physical_network_id inconsistent");
+
+    // Apart it may be; then they may not come together, in the pool and on no host.
+    set_up(
+        &mut intent,
+        &observed,
+        json!({ "private": { "uplink": "eth1" } }),
+    );
+    let draft = make(&intent);
+    apply(&mut intent, draft);
+    let together = json!({ "private": { "uplink": "eth0" } });
+    assert_eq!(
+        refused_faults(&intent, &observed, together),
+        "private.uplink duplicate"
+    );
+    let together = json!({ "management": { "uplink": "eth1" } });
+    assert_eq!(
+        refused_faults(&intent, &observed, together),
+        "management.uplink duplicate"
+    );
+    let own = json!({ "physical_network_id": private, "uplink": "eth0" });
+    let refused = uplink_set(&intent, &observed, hosts[0], own);
+    let refused = refused.map(|draft| draft.answer).unwrap_err();
+    assert_eq!(faults(&refused), "uplink duplicate");
+}
+
+fn refused_faults(intent: &Intent, observed: &Observed, change: Value) -> String {
+    refused(intent, observed, change).0
+}
+
 fn uplink_set(
     intent: &Intent,
     observed: &Observed,
