@@ -52,7 +52,8 @@ pub(super) fn check(layout: &Layout<'_>, faults: &mut Vec<Fault>) {
             }
         }
     }
-    for ((index, nic, obstacle), hosts) in obstacles {
+    for ((index, nic, obstacle), mut hosts) in obstacles {
+        hosts.sort();
         if let Some(network) = changed.get(index) {
             let message = obstacle.message(network, nic, &hosts);
             faults.push(fault(network, "uplink", obstacle.code(), message));
