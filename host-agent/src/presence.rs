@@ -131,6 +131,14 @@ pub fn targets(
     targets.collect()
 }
 
+/// The NICs of these networks that a bridge has. Pure.
+#[must_use]
+pub fn held(networks: &PhysicalNetworks, observed: &Observed) -> BTreeSet<String> {
+    let nics = networks.values().flat_map(|it| it.uplink.nics());
+    let held = nics.filter(|nic| observed.holder(nic.as_str()).is_some());
+    held.map(|nic| nic.to_string()).collect()
+}
+
 /// The place of a host in its networks, as it is to be.
 pub struct Places<'a> {
     /// The physical networks as they are carried out.
@@ -234,9 +242,7 @@ impl Places<'_> {
 
     /// NICs that a bridge has, and those whose place a bridge took.
     async fn shield(&mut self, kernel: &Kernel) -> io::Result<()> {
-        let nics = self.networks.values().flat_map(|it| it.uplink.nics());
-        let held = nics.filter(|nic| self.observed.holder(nic.as_str()).is_some());
-        let mut behind: BTreeSet<String> = held.map(|nic| nic.to_string()).collect();
+        let mut behind = held(self.networks, self.observed);
         let of_hosts = targets(self.networks, &self.settled.taken);
         let taken = self.settled.taken.iter();
         let taken = taken.filter(|(bridge, _)| of_hosts.contains_key(*bridge));

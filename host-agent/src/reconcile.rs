@@ -208,11 +208,15 @@ impl Reconciler {
             Ok(name) => self.surroundings.management_interface = Some(name),
             Err(error) => debug!("cannot tell the management interface: {error}"),
         }
+        self.read_kernel().await;
+        if let Some(kernel) = &self.surroundings.kernel {
+            self.hardware = hardware::of(kernel).await;
+        }
+    }
+
+    async fn read_kernel(&mut self) {
         match kernel::read().await {
-            Ok(kernel) => {
-                self.hardware = hardware::of(&kernel).await;
-                self.surroundings.kernel = Some(kernel);
-            }
+            Ok(kernel) => self.surroundings.kernel = Some(kernel),
             Err(error) => warn!("could not read the kernel's links: {error}"),
         }
     }
@@ -230,6 +234,9 @@ impl Reconciler {
         let wanted = &stage.wanted;
         let underlay = self.lay_under(&observed, wanted, &mut topology).await;
         let (binding, flows) = self.program(&observed, wanted, &topology).await;
+        if self.uplinks.was_touched() {
+            self.read_kernel().await;
+        }
         self.list_nics(&observed, wanted);
         let status = self.describe(&observed, wanted, &topology, &binding);
         let marks = report::marks(&observed, &status);

@@ -56,7 +56,7 @@ impl Pinging {
         let text = String::from_utf8_lossy(&output.stdout);
         let before = |what: &str| -> u32 {
             let before = text.split(what).next().filter(|it| it.len() < text.len());
-            let word = before.and_then(|it| it.rsplit([' ', '+']).next());
+            let word = before.and_then(|it| it.rsplit([' ', '\n', '+']).next());
             word.and_then(|it| it.parse().ok()).unwrap_or(0)
         };
         let (sent, received) = (before(" packets transmitted"), before(" received"));

@@ -38,7 +38,7 @@ pub struct Pool {
     lab: Lab,
     runtime: Runtime,
     programs: PathBuf,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Pool {
@@ -65,7 +65,7 @@ impl Pool {
             lab,
             runtime,
             programs,
-            _directory: directory,
+            directory,
         };
         pool.wait_for_hosts(spec.hosts);
         pool
@@ -162,6 +162,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         if std::thread::panicking() && std::env::var_os("KEEP_LAB").is_some() {
+            self.directory.disable_cleanup(true);
             eprintln!("kept: {}", self.lab.directory().display());
             return;
         }

@@ -1,6 +1,7 @@
 //! What carries the host's networks: which plan of it is in force, and the trial of a change that may
 //! cut the way to the controller.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,8 +50,10 @@ pub(super) struct Uplinks {
     settled: Settled,
     refusal: Option<Refusal>,
     standing: Standing,
-    /// The networks whose links were last found right.
-    placed: Option<PhysicalNetworks>,
+    /// The networks whose links were last found right, and the NICs that bridges had then.
+    placed: Option<(PhysicalNetworks, BTreeSet<String>)>,
+    /// Whether links may have changed by our own doing since that was last asked.
+    touched: bool,
 }
 
 /// How it stands with a change.
@@ -97,12 +100,18 @@ impl Uplinks {
             folder,
             standing,
             placed: None,
+            touched: false,
         })
     }
 
     /// Links may no longer be what they were.
     pub(super) fn doubt(&mut self) {
         self.placed = None;
+    }
+
+    /// Whether links may have changed by our own doing since this was last asked.
+    pub(super) fn was_touched(&mut self) -> bool {
+        std::mem::take(&mut self.touched)
     }
 
     /// How it stands, as the report has it.
@@ -247,7 +256,8 @@ impl Uplinks {
     ) -> io::Result<()> {
         let networks = &stage.wanted.physical_networks;
         let hosts = networks.values().any(|it| it.is_of_hosts());
-        if self.placed.as_ref() != Some(networks) && hosts && !stage.hands_off {
+        let placed = self.placed.as_ref().map(|(networks, _)| networks);
+        if placed != Some(networks) && hosts && !stage.hands_off {
             let kernel = kernel::read().await?;
             let way = surroundings.management_interface.as_deref();
             let taken = presence::claims(networks, &kernel, way, &self.settled.taken);
@@ -274,7 +284,9 @@ impl Uplinks {
         if stage.hands_off {
             return Ok(Outcome::Waiting);
         }
-        if self.placed.as_ref() != Some(networks) {
+        let now = (networks.clone(), presence::held(networks, observed));
+        if self.placed.as_ref() != Some(&now) {
+            self.touched = true;
             let mut places = Places {
                 networks,
                 folder: &self.folder,
@@ -284,11 +296,8 @@ impl Uplinks {
             if places.settle().await? == Outcome::Waiting {
                 return Ok(Outcome::Waiting);
             }
-            // Bridges of this pass are only seen in the next: it looks once more.
-            let seen = networks
-                .values()
-                .all(|it| observed.bridges.contains_key(&it.bridge()));
-            self.placed = Some(networks.clone()).filter(|_| seen);
+            // What this pass made of the bridges is only seen in the next: it looks once more.
+            self.placed = Some(now);
         }
         match &mut self.standing {
             Standing::OnTrial(trial) => trial.prove(&self.ground),

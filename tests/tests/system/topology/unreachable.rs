@@ -105,3 +105,10 @@ fn nothing_arrives(pool: &Pool, from: &Instance, nics: Nics) {
         assert!(found.is_none(), "{nics}: {at} received {found:02x?}");
     }
 }
+
+/// Whether it is what a switch itself tells the collector: samples of frames, also of dropped ones.
+fn is_sample(frame: &[u8]) -> bool {
+    const SFLOW: [u8; 2] = 6343_u16.to_be_bytes();
+    let (ipv4, udp) = (frame.get(12..14), frame.get(23));
+    ipv4 == Some(&[8, 0]) && udp == Some(&17) && frame.get(36..38) == Some(&SFLOW)
+}
