@@ -143,6 +143,21 @@ fn creations() -> Vec<Creation> {
     ]
 }
 
+/// What carries nothing.
+const BAD_UPLINKS: &[&str] = &[
+    "",
+    "a/b",
+    ".",
+    "xxxxxxxxxxxxxxxx",
+    "eth1+eth2",
+    "eth1/lacp",
+    "eth1+eth1/lacp",
+    "eth1+eth2/random",
+    "eth1/vlan0",
+    "eth1/vlan4095",
+    "eth1/lacp/vlan2",
+];
+
 impl Kind {
     /// Values of another type.
     fn of_wrong_type(self) -> Vec<Value> {
@@ -179,21 +194,7 @@ impl Kind {
                 ]
             }
             Self::BridgedName => vec![json!(""), json!("a b"), json!("ä"), json!("x".repeat(13))],
-            Self::Uplink => [
-                "",
-                "a/b",
-                ".",
-                "xxxxxxxxxxxxxxxx",
-                "eth1+eth2",
-                "eth1/lacp",
-                "eth1+eth1/lacp",
-                "eth1+eth2/random",
-                "eth1/vlan0",
-                "eth1/vlan4095",
-                "eth1/lacp/vlan2",
-            ]
-            .map(Value::from)
-            .to_vec(),
+            Self::Uplink => BAD_UPLINKS.iter().copied().map(Value::from).collect(),
             Self::Role => vec![json!(""), json!("Private"), json!(long)],
             Self::Vlans => vec![
                 json!(""),
