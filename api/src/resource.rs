@@ -4,14 +4,16 @@ use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
     Event, Host, HostId, HostStatus, HostUplink, Instance, InstanceStatus, Name, Network,
-    PhysicalNetwork, Port, PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
+    NetworkId, PhysicalNetwork, Port, PortId, PortStatus, Subnet, Tenant, TenantId, Timestamp,
+    Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate, SubnetCreate,
+    TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -40,6 +42,23 @@ pub struct PortView {
     pub port: Port,
     /// What its host says of it.
     pub status: PortStatus,
+}
+
+/// A port that has no interface of its own, but a tag on that of another port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubPort {
+    /// The port.
+    pub id: PortId,
+    /// Who owns it and its trunk.
+    pub tenant_id: TenantId,
+    /// The network it is on.
+    pub network_id: NetworkId,
+    /// The port's name.
+    pub name: Option<Name>,
+    /// The port whose interface carries it.
+    pub trunk_id: PortId,
+    /// The VLAN id that the instance has its frames under.
+    pub vlan: VlanId,
 }
 
 /// A host and how it is.
@@ -175,6 +194,7 @@ resources! {
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
+    SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
     TunnelView, "tunnel", "tunnels", |it| it.id, |_| None;
@@ -195,6 +215,9 @@ impl Creatable for Subnet {
 }
 impl Creatable for PortView {
     type Create = PortCreate;
+}
+impl Creatable for SubPort {
+    type Create = SubPortCreate;
 }
 impl Creatable for InstanceView {
     type Create = InstanceCreate;

@@ -110,6 +110,7 @@ impl Pool {
             mac: MacAddr::local(index as u64),
             addresses: vec![format!("10.0.0.{}", index + 2).parse().unwrap()],
             host_id: Some(self.hosts[index % self.hosts.len()]),
+            on_trunk: None,
             instance_id: None,
             created_at: self.tenant.created_at,
         }

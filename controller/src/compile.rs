@@ -172,6 +172,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         mac: port.mac,
         addresses: port.addresses.clone(),
         hostname: hostname(intent, port),
+        on_trunk: port.on_trunk,
     })
 }
 

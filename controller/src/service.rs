@@ -22,6 +22,7 @@ mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topology;
+mod trunk;
 mod uplink;
 
 use std::sync::Arc;

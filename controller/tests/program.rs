@@ -355,6 +355,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         mac: MacAddr::local(index),
         addresses: vec![format!("10.0.0.{}", index + 1).parse().unwrap()],
         host_id: None,
+        on_trunk: None,
         instance_id: None,
         created_at: network.created_at,
     }

@@ -15,6 +15,7 @@ pub mod cookie;
 mod count_and_output;
 mod count_sent;
 mod fabric_guard;
+mod fabric_senders;
 mod forward;
 mod neighbour_guard;
 pub mod registers;
@@ -59,6 +60,7 @@ pub enum Miss {
 pub const TABLES: &[Table] = &[
     classify::TABLE,
     fabric_guard::TABLE,
+    fabric_senders::TABLE,
     spoof_guard::TABLE,
     neighbour_guard::TABLE,
     count_sent::TABLE,

@@ -7,6 +7,7 @@
 mod check;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -18,8 +19,8 @@ use model::plan::{
 };
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, HostAddress, MacAddr, NetworkId, NetworkNumber, PhysicalNetworkId,
-    PortId, Role, Segment,
+    DomainName, Encapsulation, HostAddress, MacAddr, NetworkId, NetworkNumber, OnTrunk,
+    PhysicalNetworkId, PortId, Role, Segment,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// The sub-ports of each trunk among them.
+    pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -155,6 +158,8 @@ pub struct WantedPort {
     pub addresses: Arc<[IpAddr]>,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
+    pub on_trunk: Option<OnTrunk>,
 }
 
 impl Wanted {
@@ -195,6 +200,7 @@ impl Wanted {
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
         }
+        wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
             if network.outsiders == Outsiders::None {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);

@@ -43,7 +43,7 @@ pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
-pub use port::{Port, PortId, PortState, PortStatus};
+pub use port::{OnTrunk, Port, PortId, PortState, PortStatus};
 pub use sharing::Sharing;
 pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};

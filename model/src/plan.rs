@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, PhysicalNetworkId, PortId, Role, Segment, Sharing, TenantId, Uplink, VlanRanges,
+    NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, Segment, Sharing, TenantId, Uplink,
+    VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -207,6 +208,9 @@ pub struct PlannedPort {
     /// What whoever plugs in is told to be called: one label.
     #[serde(default)]
     pub hostname: Option<DomainName>,
+    /// The trunk whose interface carries it, in place of one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trunk: Option<OnTrunk>,
 }
 
 /// A port of a network that this host has, bound to another host.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, completion, event, host, lab, network, nic, physical_network, status, subnet,
-    tenant, topology, tunnel, uplink, usage, vif, vm,
+    tenant, topology, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -134,6 +134,12 @@ pub(crate) enum Command {
     VifShow(Owned),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),
+    /// Let a VIF carry another of its tenant, under a VLAN id of the instance's own
+    VifTrunkAdd(vif_trunk::Add),
+    /// Take a VIF off the one that carries it
+    VifTrunkRemove(vif_trunk::Remove),
+    /// List VIFs that others carry, and their tags
+    VifTrunkList(vif_trunk::List),
     /// Start an instance with its VIFs, and wait until their frames flow
     VmStart(vm::Start),
     /// Stop an instance, and delete it with the VIFs made for it

@@ -16,6 +16,7 @@ pub(crate) mod tunnel;
 pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
+pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 
 use api::client::{Client, ClientError, ListQuery};
@@ -102,6 +103,9 @@ impl Command {
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
             Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
+            Self::VifTrunkAdd(command) => command.run(client).await,
+            Self::VifTrunkRemove(command) => command.run(client).await,
+            Self::VifTrunkList(command) => command.run(client).await,
             Self::VmStart(command) => command.run(client).await,
             Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
             Self::VmList(command) => command.run(client).await,

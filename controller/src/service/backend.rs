@@ -5,10 +5,12 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate,
-    TenantCreate, TopologyChange, UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate,
+    SubnetCreate, TenantCreate, TopologyChange, UsageQuery,
 };
-use api::resource::{Accepted, Health, HostView, InstanceView, PortView, TopologyView, TunnelView};
+use api::resource::{
+    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+};
 use model::{
     Encapsulation, Event, Host, HostId, HostStatus, InstanceId, Inventory, Network, NetworkId,
     PhysicalNetwork, PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
@@ -16,7 +18,9 @@ use model::{
 use tracing::error;
 use uuid::Uuid;
 
-use super::{Service, instance, network, physical_network, port, subnet, tenant, topology, uplink};
+use super::{
+    Service, instance, network, physical_network, port, subnet, tenant, topology, trunk, uplink,
+};
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
@@ -170,12 +174,15 @@ impl Backend for Service {
     fn ports(&self) -> Vec<PortView> {
         let (intent, observed) = (self.writer.intent(), self.fleet.observed());
         let ports = intent.ports.values();
-        ports.map(|port| port_view(port, &observed)).collect()
+        ports
+            .map(|port| port_view(&intent, port, &observed))
+            .collect()
     }
 
     fn port(&self, id: PortId) -> Option<PortView> {
         let intent = self.writer.intent();
-        Some(port_view(intent.ports.get(&id)?, &self.fleet.observed()))
+        let port = intent.ports.get(&id)?;
+        Some(port_view(&intent, port, &self.fleet.observed()))
     }
 
     async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
@@ -186,6 +193,26 @@ impl Backend for Service {
     async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
         let decide = |intent: &_| port::delete(intent, id);
         self.writer.change(caller, "port_delete", decide).await
+    }
+
+    fn sub_ports(&self) -> Vec<SubPort> {
+        let intent = self.writer.intent();
+        let sub_ports = intent.sub_ports();
+        sub_ports.filter_map(|port| trunk::view(port)).collect()
+    }
+
+    fn sub_port(&self, id: PortId) -> Option<SubPort> {
+        trunk::view(self.writer.intent().ports.get(&id)?)
+    }
+
+    async fn sub_port_create(&self, caller: Caller, request: SubPortCreate) -> Outcome<SubPort> {
+        let decide = |intent: &_| trunk::add(intent, request);
+        self.writer.change(caller, "sub_port_create", decide).await
+    }
+
+    async fn sub_port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
+        let decide = |intent: &_| trunk::remove(intent, id);
+        self.writer.change(caller, "sub_port_delete", decide).await
     }
 
     fn instances(&self) -> Vec<InstanceView> {
@@ -257,10 +284,12 @@ fn tunnel_views<'a>(
     })
 }
 
-fn port_view(port: &Port, observed: &Observed) -> PortView {
+/// The interface of a sub-port is its trunk's, and so is what is known of it.
+fn port_view(intent: &Intent, port: &Port, observed: &Observed) -> PortView {
+    let trunk = port.on_trunk.and_then(|it| intent.ports.get(&it.trunk_id));
     PortView {
         port: port.clone(),
-        status: observed.port_status(port),
+        status: observed.port_status(trunk.map_or(port, |trunk| trunk)),
     }
 }
 

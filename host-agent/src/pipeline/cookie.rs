@@ -42,6 +42,12 @@ impl Group {
         is_ours(cookie).then_some(Self(low))
     }
 
+    /// The number of the network that it is, if it is one.
+    #[must_use]
+    pub fn network(self) -> Option<NetworkNumber> {
+        self.0.try_into().ok()
+    }
+
     /// The cookie of its flows.
     #[must_use]
     pub const fn cookie(self) -> u64 {

@@ -1,5 +1,7 @@
 //! What came of a pass, as it is reported, and as hypervisors read it in OVSDB. Pure.
 
+use std::iter;
+
 use compute::ovsdb::ObservedVif;
 use model::report::Vif;
 use model::{PortId, PortState};
@@ -58,19 +60,29 @@ impl Reconciler {
             Some(Dark::NotYet(reason)) => return building(reason),
             None => {}
         }
-        let id = port_id(vif);
-        if id.is_none_or(|id| !binding.carriers.contains_key(&id)) {
+        let id = port_id(vif).filter(|id| binding.carriers.contains_key(id));
+        let Some(id) = id else {
             return building("Open vSwitch does not answer");
+        };
+        // A trunk is active with all of its sub-ports.
+        let sub_ports = wanted.sub_ports.get(&id).into_iter().flatten();
+        let ports = iter::once(&id)
+            .chain(sub_ports)
+            .filter_map(|id| wanted.ports.get(id));
+        let mut newest = None;
+        for network in ports.map(|port| port.network) {
+            if let Some(reason) = self.networks.refusal(network) {
+                return building(reason);
+            }
+            match self.networks.confirmed(network) {
+                Some((generation, Way::Out)) => newest = newest.max(Some(generation)),
+                Some((_, Way::OnlyHere)) => {
+                    return building("its network has no way to other hosts yet");
+                }
+                None => return building("its flows are not confirmed yet"),
+            }
         }
-        let network = id.and_then(|id| wanted.ports.get(&id)).map(|it| it.network);
-        if let Some(reason) = network.and_then(|network| self.networks.refusal(network)) {
-            return building(reason);
-        }
-        match network.and_then(|network| self.networks.confirmed(network)) {
-            Some((generation, Way::Out)) => (PortState::Active, None, Some(generation)),
-            Some((_, Way::OnlyHere)) => building("its network has no way to other hosts yet"),
-            None => building("its flows are not confirmed yet"),
-        }
+        (PortState::Active, None, newest)
     }
 }
 

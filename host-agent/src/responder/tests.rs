@@ -37,6 +37,7 @@ fn known() -> Known {
         mac: MacAddr::local(5),
         addresses: ["fd00::5".parse::<IpAddr>().unwrap()].into(),
         hostname: None,
+        on_trunk: None,
     };
     let wanted = Wanted {
         networks: [(network, wanted_network)].into(),

@@ -166,6 +166,7 @@ impl Wanted {
             mac: item.mac,
             addresses: item.addresses.clone().into(),
             hostname: item.hostname.clone(),
+            on_trunk: item.on_trunk,
         };
         self.ports.insert(item.id, port);
         Ok(())

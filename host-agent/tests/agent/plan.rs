@@ -54,6 +54,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
         hostname: None,
+        on_trunk: None,
     })
 }
 

@@ -5,8 +5,11 @@
 
 mod allowed;
 mod anything;
+mod fabric;
 mod frame;
 mod hidden;
+mod order;
 mod overlays;
 mod shared;
+mod trunks;
 mod world;

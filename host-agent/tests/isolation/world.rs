@@ -51,6 +51,7 @@ impl World {
                 let uplink = way.map(|way| uplink(way, n));
                 let local = |member| LocalPort {
                     port: PortNo(numbers.next().unwrap()),
+                    tag: None,
                     mac: mac(member).try_into().unwrap(),
                     addresses: addresses(member),
                 };
@@ -246,6 +247,6 @@ pub(crate) fn ipv6(member: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, member.into())
 }
 
-fn addresses(member: u8) -> Arc<[IpAddr]> {
+pub(crate) fn addresses(member: u8) -> Arc<[IpAddr]> {
     [ipv4(member).into(), ipv6(member).into()].into()
 }

@@ -14,6 +14,7 @@ mod pool_setup;
 mod public;
 mod restarts;
 mod topology;
+mod trunks;
 
 use std::time::Duration;
 

@@ -9,7 +9,10 @@ use tests::{Pool, PoolSpec};
 /// What `netctl` complains of.
 fn refused(pool: &Pool, line: &str) -> String {
     let done = pool.netctl(line);
-    done.expect_err(line)
+    done.map_or_else(
+        |complaint| complaint,
+        |said| panic!("{line} was not refused: {said}"),
+    )
 }
 
 /// A NIC of a host as `nic-list` has it.
