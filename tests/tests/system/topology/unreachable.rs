@@ -99,9 +99,9 @@ fn nothing_arrives(pool: &Pool, from: &Instance, nics: Nics) {
     }
     for (at, sniffer) in sniffers {
         let caught = sniffer.stop();
-        let found = caught
-            .iter()
-            .find(|it| frame::source(it) == Some(from.mac) || (frame::carries(it, MARK) && !is_sample(it)));
+        let found = caught.iter().find(|it| {
+            frame::source(it) == Some(from.mac) || (frame::carries(it, MARK) && !is_sample(it))
+        });
         assert!(found.is_none(), "{nics}: {at} received {found:02x?}");
     }
 }
