@@ -1,3 +1,5 @@
+mod uplinks;
+
 mod public;
 mod tunnel;
 
