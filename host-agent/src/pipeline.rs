@@ -14,6 +14,7 @@ mod classify;
 pub mod cookie;
 mod count_and_output;
 mod count_sent;
+pub mod counting;
 mod fabric_guard;
 mod fabric_senders;
 mod forward;

@@ -6,6 +6,7 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod accounting;
 mod encapsulation;
 mod event;
 mod handout;
@@ -31,6 +32,7 @@ mod usage;
 mod vlan;
 mod vni;
 
+pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken};
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use handout::{DomainName, Handout, Route};
@@ -50,7 +52,7 @@ pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
-pub use usage::{Traffic, Usage, UsageOf};
+pub use usage::{ClassUsage, Traffic, Usage, UsageOf};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

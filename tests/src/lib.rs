@@ -7,6 +7,7 @@
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
 pub mod checks;
@@ -21,6 +22,7 @@ mod rest;
 mod sniffer;
 pub mod tenants;
 mod topology;
+pub mod truth;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};

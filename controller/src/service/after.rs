@@ -65,7 +65,10 @@ impl<'a> After<'a> {
             return;
         }
         let mut endpoints = after.into_iter().flat_map(endpoint::usable);
-        for host in self.intent.hosts.values() {
+        let mut hosts: Vec<&Arc<Host>> = self.intent.hosts.values().collect();
+        // By name, so that people find them again.
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        for host in hosts {
             let endpoint = endpoints.next();
             let now = self.hosts.get(&host.id).unwrap_or(host);
             if now.endpoint != endpoint {

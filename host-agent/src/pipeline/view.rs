@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use model::{MacAddr, NetworkNumber, VlanId, Vni};
+use model::{MacAddr, NetworkNumber, PortId, TrafficClass, VlanId, Vni};
 use openflow::PortNo;
 
 use crate::respond::Question;
@@ -73,6 +73,8 @@ pub enum Mark {
 /// A port of the network whose interface is in this host's switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPort {
+    /// Which port it is.
+    pub id: PortId,
     /// The number of its interface in the switch. No other port of the network has it, but a trunk's
     /// ports share theirs.
     pub port: PortNo,
@@ -96,6 +98,14 @@ pub struct RemotePort {
 }
 
 impl NetworkView {
+    /// What the bill calls its frames: where physical machines are on the segment, it is the outside.
+    pub(super) fn class(&self) -> TrafficClass {
+        match self.outsiders {
+            Outsiders::None => TrafficClass::TenantInternal,
+            Outsiders::Machines | Outsiders::DhcpServer => TrafficClass::Public,
+        }
+    }
+
     /// Every endpoint of another host that has the network, once.
     pub(super) fn endpoints(&self) -> BTreeSet<IpAddr> {
         let remotes = self.remotes.iter();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use host_agent::pipeline::{
     self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
 };
-use model::MacAddr;
+use model::{MacAddr, PortId};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
 use proptest::prelude::*;
@@ -50,6 +50,7 @@ impl World {
             .map(|((locals, remotes, way), n)| {
                 let uplink = way.map(|way| uplink(way, n));
                 let local = |member| LocalPort {
+                    id: PortId::generate(),
                     port: PortNo(numbers.next().unwrap()),
                     tag: None,
                     mac: mac(member).try_into().unwrap(),

@@ -11,6 +11,7 @@ struct Pool {
     physical: Value,
     network: Value,
     subnet: Value,
+    port: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -24,8 +25,9 @@ async fn pool(rest: &Rest) -> Pool {
     let subnet = rest.create("subnets", subnet).await;
     let port = json!({"network_id": network["id"], "name": "one", "mac": "fa:16:3e:00:00:01"});
     // It is given 10.0.0.2, the first address after the gateway's.
-    rest.create("ports", port).await;
+    let port = rest.create("ports", port).await;
     Pool {
+        port,
         tenant,
         physical,
         network,
@@ -66,6 +68,7 @@ fn good(pool: &Pool, collection: &str) -> Value {
         }
         "ports" => json!({"network_id": pool.network["id"], "name": "two",
             "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"]}),
+        "sub-ports" => json!({"trunk_id": pool.port["id"], "port_id": pool.port["id"], "vlan": 5}),
         _ => {
             json!({"tenant_id": pool.tenant["id"], "name": "vm", "network_ids": [pool.network["id"]]})
         }

@@ -210,38 +210,18 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             tenant::create(intent, request).map(|draft| draft.writes)
         }
         Op::PhysicalNetwork { name: it, vlans } => {
-            let request = PhysicalNetworkCreate {
-                name: name("p", it),
-                role: Role::Private,
-                uplink: format!("eth{it}").parse().unwrap(),
-                vlans: Some(
-                    format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans))
-                        .parse()
-                        .unwrap(),
-                ),
-                native_vlan: None,
-                mtu: None,
-                endpoints: None,
-            };
-            physical_network::create(intent, request, &Observed::default())
-                .map(|draft| draft.writes)
+            let vlans = format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans));
+            private(intent, it, &vlans, None)
         }
         Op::Underlay {
             name: it,
             endpoints,
-        } => {
-            let request = PhysicalNetworkCreate {
-                name: name("p", it),
-                role: Role::Private,
-                uplink: format!("eth{it}").parse().unwrap(),
-                vlans: Some("100-101".parse().unwrap()),
-                native_vlan: None,
-                mtu: Some(1500),
-                endpoints: Some(ENDPOINTS[usize::from(endpoints)].parse().unwrap()),
-            };
-            physical_network::create(intent, request, &Observed::default())
-                .map(|draft| draft.writes)
-        }
+        } => private(
+            intent,
+            it,
+            "100-101",
+            Some(ENDPOINTS[usize::from(endpoints)]),
+        ),
         Op::Host { name: it } => {
             let name = name("h", it);
             let known = intent.hosts.values().find(|host| host.name == name);
@@ -275,6 +255,26 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         }
         op => decide_of_tenant(intent, op),
     }
+}
+
+/// What making a private physical network would write.
+fn private(
+    intent: &Intent,
+    number: u8,
+    vlans: &str,
+    endpoints: Option<&str>,
+) -> Outcome<Vec<Write>> {
+    let request = PhysicalNetworkCreate {
+        name: name("p", number),
+        role: Role::Private,
+        uplink: format!("eth{number}").parse().unwrap(),
+        vlans: Some(vlans.parse().unwrap()),
+        native_vlan: None,
+        mtu: None,
+        endpoints: endpoints.map(|it| it.parse().unwrap()),
+    };
+    let draft = physical_network::create(intent, request, &Observed::default());
+    draft.map(|draft| draft.writes)
 }
 
 /// What may carry a physical network: alone, beside another, and against it.
