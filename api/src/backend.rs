@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use model::{
     Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    PortId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate,
-    SubnetCreate, TenantCreate, TopologyChange, UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate,
+    SubPortCreate, SubnetCreate, TenantCreate, TopologyChange, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -144,6 +144,23 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: SubnetId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All routers, by id.
+    fn routers(&self) -> Vec<Arc<Router>>;
+    /// One router.
+    fn router(&self, id: RouterId) -> Option<Arc<Router>>;
+    /// Makes a router between networks of a tenant.
+    fn router_create(
+        &self,
+        caller: Caller,
+        request: RouterCreate,
+    ) -> impl Future<Output = Outcome<Router>> + Send;
+    /// Deletes a router; its networks stay.
+    fn router_delete(
+        &self,
+        caller: Caller,
+        id: RouterId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

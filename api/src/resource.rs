@@ -4,16 +4,16 @@ use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
     Event, Host, HostId, HostStatus, HostUplink, Instance, InstanceStatus, Name, Network,
-    NetworkId, PhysicalNetwork, Port, PortId, PortStatus, Subnet, Tenant, TenantId, Timestamp,
-    Tunnel, VlanId,
+    NetworkId, PhysicalNetwork, Port, PortId, PortStatus, Router, Subnet, Tenant, TenantId,
+    Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate, SubnetCreate,
-    TenantCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate, SubPortCreate,
+    SubnetCreate, TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -192,6 +192,7 @@ resources! {
     Tenant, "tenant", "tenants", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    Router, "router", "routers", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
@@ -209,6 +210,9 @@ impl Creatable for PhysicalNetwork {
 }
 impl Creatable for Network {
     type Create = NetworkCreate;
+}
+impl Creatable for Router {
+    type Create = RouterCreate;
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;

@@ -130,6 +130,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         },
         Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
         Noun::Network => made::<B, Network>(route),
+        Noun::Router => made::<B, model::Router>(route),
         Noun::Subnet => made::<B, Subnet>(route),
         Noun::Port => made::<B, PortView>(route),
         Noun::SubPort => made::<B, SubPort>(route),

@@ -32,6 +32,7 @@ pub(crate) struct TestPool {
     pub(crate) physical_networks: Shelf<PhysicalNetwork>,
     pub(crate) networks: Shelf<Network>,
     pub(crate) subnets: Shelf<Subnet>,
+    pub(crate) routers: Shelf<Router>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,
@@ -132,6 +133,16 @@ pub(crate) fn network(name: &str, vlan: u16) -> Network {
         mtu: 1500,
         sharing: Sharing::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
+    }
+}
+
+pub(crate) fn router(name: &str) -> Router {
+    Router {
+        id: RouterId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        network_ids: vec![NetworkId::generate()],
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
 
@@ -390,6 +401,28 @@ impl Backend for TestPool {
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         self.note(caller);
         self.subnets.take(id.uuid())
+    }
+
+    fn routers(&self) -> Vec<Arc<Router>> {
+        self.routers.all_shared()
+    }
+
+    fn router(&self, id: RouterId) -> Option<Arc<Router>> {
+        self.routers.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
+        self.note(caller);
+        Ok(self.routers.put(Router {
+            tenant_id: request.tenant_id,
+            network_ids: request.network_ids,
+            ..router(request.name.as_str())
+        }))
+    }
+
+    async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
+        self.note(caller);
+        self.routers.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {

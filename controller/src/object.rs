@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     Host, HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId,
+    PhysicalNetworkId, Port, PortId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,6 +22,8 @@ pub enum Object {
     Network(Arc<Network>),
     /// See [`Subnet`].
     Subnet(Arc<Subnet>),
+    /// See [`Router`].
+    Router(Arc<Router>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -51,6 +53,8 @@ pub enum Key {
     Network(NetworkId),
     /// A subnet.
     Subnet(SubnetId),
+    /// A router.
+    Router(RouterId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -70,6 +74,8 @@ pub enum Noun {
     Network,
     /// See [`Subnet`].
     Subnet,
+    /// See [`Router`].
+    Router,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -84,6 +90,7 @@ impl Noun {
         (Self::Host, "host"),
         (Self::Network, "network"),
         (Self::Subnet, "subnet"),
+        (Self::Router, "router"),
         (Self::Port, "port"),
         (Self::Instance, "instance"),
     ];
@@ -126,6 +133,7 @@ impl Key {
             Self::Host(_) => Noun::Host,
             Self::Network(_) => Noun::Network,
             Self::Subnet(_) => Noun::Subnet,
+            Self::Router(_) => Noun::Router,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -140,6 +148,7 @@ impl Key {
             Self::Host(id) => id.uuid(),
             Self::Network(id) => id.uuid(),
             Self::Subnet(id) => id.uuid(),
+            Self::Router(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -164,6 +173,7 @@ impl Object {
             Self::Host(it) => Key::Host(it.id),
             Self::Network(it) => Key::Network(it.id),
             Self::Subnet(it) => Key::Subnet(it.id),
+            Self::Router(it) => Key::Router(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -177,6 +187,7 @@ impl Object {
             Self::Host(it) => (None, Some(&it.name)),
             Self::Network(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -198,6 +209,7 @@ impl Object {
             Self::Host(it) => serde_json::to_string(it),
             Self::Network(it) => serde_json::to_string(it),
             Self::Subnet(it) => serde_json::to_string(it),
+            Self::Router(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -214,6 +226,7 @@ impl Object {
             Noun::Host => Self::Host(serde_json::from_str(text)?),
             Noun::Network => Self::Network(serde_json::from_str(text)?),
             Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
+            Noun::Router => Self::Router(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

@@ -16,6 +16,7 @@ mod network;
 mod overlay;
 mod physical_network;
 mod port;
+mod router;
 mod sharing;
 mod subnet;
 mod tenant;

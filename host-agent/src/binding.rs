@@ -13,7 +13,7 @@ use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::pipeline::{LocalPort, Mark, NetworkView, Uplink};
-use crate::wanted::{Exit, Wanted, WantedNetwork};
+use crate::wanted::{Exit, Wanted, WantedNetwork, WantedRouter};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;
@@ -150,8 +150,8 @@ pub fn uplinks(
     found.collect()
 }
 
-/// What each network looks like on this host. A network without a plugged port looks like nothing:
-/// none of its frames has anywhere to go.
+/// What each network looks like on this host. A network without a plugged port looks like nothing,
+/// since none of its frames has anywhere to go, unless packets are routed to it.
 #[must_use]
 pub fn views(
     wanted: &Wanted,
@@ -166,15 +166,8 @@ pub fn views(
         let Some(network) = wanted.networks.get(&port.network) else {
             continue;
         };
-        let view = views.entry(port.network).or_insert_with(|| NetworkView {
-            number: network.number,
-            uplink: uplink(network, uplinks),
-            locals: Vec::new(),
-            remotes: Arc::clone(&network.remotes),
-            gateways: Arc::clone(&network.gateways),
-            outsiders: network.outsiders,
-            reach: network.reach.clone(),
-        });
+        let view = views.entry(port.network);
+        let view = view.or_insert_with(|| without_ports(network, uplinks));
         view.locals.push(LocalPort {
             id: *id,
             port: carrier.port,
@@ -183,10 +176,44 @@ pub fn views(
             addresses: Arc::clone(&port.addresses),
         });
     }
+    for router in &wanted.routers {
+        add_joined(router, wanted, uplinks, &mut views);
+    }
     for view in views.values_mut() {
         view.locals.sort_unstable_by_key(|local| local.port);
     }
     views
+}
+
+/// A router that any of these networks has here needs all that it joins.
+fn add_joined(
+    router: &WantedRouter,
+    wanted: &Wanted,
+    uplinks: &BTreeMap<Exit, PortNo>,
+    views: &mut BTreeMap<NetworkId, NetworkView>,
+) {
+    if !router.networks.iter().any(|id| views.contains_key(id)) {
+        return;
+    }
+    for id in &router.networks {
+        if let Some(network) = wanted.networks.get(id) {
+            let view = views.entry(*id);
+            view.or_insert_with(|| without_ports(network, uplinks));
+        }
+    }
+}
+
+fn without_ports(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> NetworkView {
+    NetworkView {
+        number: network.number,
+        uplink: uplink(network, uplinks),
+        locals: Vec::new(),
+        remotes: Arc::clone(&network.remotes),
+        gateways: Arc::clone(&network.gateways),
+        outsiders: network.outsiders,
+        reach: network.reach.clone(),
+        routing: network.routing.clone(),
+    }
 }
 
 fn uplink(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> Option<Uplink> {

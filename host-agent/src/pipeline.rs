@@ -19,17 +19,22 @@ mod fabric_guard;
 mod fabric_senders;
 mod forward;
 mod neighbour_guard;
+mod next_hop;
 pub mod registers;
 mod respond;
+mod route;
 mod spoof_guard;
 #[cfg(test)]
 mod tests;
+mod undeliverable;
 mod view;
 
 use openflow::{Flow, Match};
 
 use cookie::Group;
-pub use view::{LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink, link_local};
+pub use view::{
+    LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Routing, Uplink, link_local,
+};
 
 /// One question that is asked of every frame, and what follows from the answers.
 #[derive(Debug)]
@@ -67,6 +72,9 @@ pub const TABLES: &[Table] = &[
     count_sent::TABLE,
     respond::TABLE,
     advertise::TABLE,
+    route::TABLE,
+    next_hop::TABLE,
+    undeliverable::TABLE,
     forward::TABLE,
     count_and_output::TABLE,
 ];

@@ -5,6 +5,7 @@
 //! the other stays dark and is reported.
 
 mod check;
+mod router;
 #[cfg(test)]
 mod tests;
 mod trunk;
@@ -24,7 +25,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::{Outsiders, Reach, RemotePort};
+use crate::pipeline::{Outsiders, Reach, RemotePort, Routing};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// Routers: the networks that each joins, which are in no other.
+    pub routers: Vec<WantedRouter>,
     /// The sub-ports of each trunk among them.
     pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
@@ -125,6 +128,19 @@ pub struct WantedNetwork {
     pub outsiders: Outsiders,
     /// Whom its ports reach.
     pub reach: Reach,
+    /// How its packets get to other networks, if a router joins it to some.
+    pub routing: Option<Routing>,
+}
+
+/// A router, whose networks are all carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedRouter {
+    /// The networks it joins.
+    pub networks: Vec<NetworkId>,
+    /// Where what this host routed comes from on its way to other hosts.
+    pub mac: MacAddr,
+    /// Where other hosts that have it are reached.
+    pub endpoints: Arc<[IpAddr]>,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -182,6 +198,7 @@ impl Wanted {
                     let checked = wanted.remote_port(item, &mut claims);
                     checked.map(|port| remotes.entry(item.network_id).or_default().push(port))
                 }
+                PlanItem::Router(item) => wanted.router(item),
                 PlanItem::Instance(item) => {
                     wanted.instances.push(item.clone());
                     Ok(())
@@ -206,6 +223,7 @@ impl Wanted {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
             }
         }
+        wanted.join();
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {
                 network.remotes = remotes.into();

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, Segment, Sharing, TenantId, Uplink,
-    VlanRanges,
+    NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment, Sharing, TenantId,
+    Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -72,12 +72,14 @@ impl From<HostPlan> for PlanOnDisk {
 pub enum PlanKey {
     /// A physical network this host is on.
     PhysicalNetwork(PhysicalNetworkId),
-    /// A tenant network that has a port on this host.
+    /// A tenant network that has a port on this host, or that a router joins to one that has.
     Network(NetworkId),
     /// A port bound to this host.
     Port(PortId),
     /// A port of such a network, bound to another host.
     RemotePort(PortId),
+    /// A router that joins such networks.
+    Router(RouterId),
     /// An instance this host must run.
     Instance(InstanceId),
     /// How this host samples its traffic.
@@ -93,6 +95,7 @@ impl fmt::Display for PlanKey {
             Self::Network(id) => write!(f, "network {id}"),
             Self::Port(id) => write!(f, "port {id}"),
             Self::RemotePort(id) => write!(f, "remote port {id}"),
+            Self::Router(id) => write!(f, "router {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
             Self::Trial => f.write_str("trial"),
@@ -112,6 +115,8 @@ pub enum PlanItem {
     Port(PlannedPort),
     /// See [`PlanKey::RemotePort`].
     RemotePort(PlannedRemotePort),
+    /// See [`PlanKey::Router`].
+    Router(PlannedRouter),
     /// See [`PlanKey::Instance`].
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
@@ -129,6 +134,7 @@ impl PlanItem {
             Self::Network(item) => PlanKey::Network(item.id),
             Self::Port(item) => PlanKey::Port(item.id),
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
+            Self::Router(item) => PlanKey::Router(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
             Self::Trial(_) => PlanKey::Trial,
@@ -229,6 +235,20 @@ pub struct PlannedRemotePort {
     /// Where that host is reached, when the network is an overlay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<IpAddr>,
+}
+
+/// A router as one host has it: the gateway of each of its networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRouter {
+    /// Its identifier.
+    pub id: RouterId,
+    /// The networks it joins.
+    pub network_ids: Vec<NetworkId>,
+    /// Where what this host routed comes from on its way to other hosts.
+    pub mac: MacAddr,
+    /// Where the other hosts that have it are reached, when they have an endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<IpAddr>,
 }
 
 /// An instance that this host must run.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, lab, network, nic, physical_network, status, subnet,
-    tenant, topology, tunnel, uplink, usage, vif, vif_trunk, vm,
+    One, Owned, completion, event, host, lab, network, nic, physical_network, router, status,
+    subnet, tenant, topology, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -126,6 +126,14 @@ pub(crate) enum Command {
     SubnetShow(Owned),
     /// Delete a subnet that no VIF has an address of
     SubnetDelete(Owned),
+    /// Make a router between networks of a tenant
+    RouterCreate(router::Create),
+    /// List routers
+    RouterList(router::List),
+    /// Show a router
+    RouterShow(Owned),
+    /// Delete a router; its networks stay
+    RouterDelete(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow

@@ -8,6 +8,7 @@ pub(crate) mod lab;
 pub(crate) mod network;
 pub(crate) mod nic;
 pub(crate) mod physical_network;
+pub(crate) mod router;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
@@ -23,7 +24,7 @@ use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
-use model::{Network, PhysicalNetwork, Subnet, Tenant};
+use model::{Network, PhysicalNetwork, Router, Subnet, Tenant};
 
 use crate::args::Command;
 use crate::connection::Connection;
@@ -99,6 +100,10 @@ impl Command {
             Self::SubnetList(command) => command.run(client).await,
             Self::SubnetShow(one) => show::<Subnet>(client, one.of()).await,
             Self::SubnetDelete(one) => delete::<Subnet>(client, one.of()).await,
+            Self::RouterCreate(command) => command.run(client).await,
+            Self::RouterList(command) => command.run(client).await,
+            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
+            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,

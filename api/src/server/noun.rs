@@ -7,6 +7,7 @@ mod instance;
 mod network;
 mod physical_network;
 mod port;
+mod router;
 mod sub_port;
 mod subnet;
 mod tenant;

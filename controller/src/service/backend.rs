@@ -5,21 +5,23 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubPortCreate,
-    SubnetCreate, TenantCreate, TopologyChange, UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate,
+    SubPortCreate, SubnetCreate, TenantCreate, TopologyChange, UsageQuery,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
 };
 use model::{
     Encapsulation, Event, Host, HostId, HostStatus, InstanceId, Inventory, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router, RouterId, Subnet, SubnetId, Tenant,
+    TenantId, Usage,
 };
 use tracing::error;
 use uuid::Uuid;
 
 use super::{
-    Service, instance, network, physical_network, port, subnet, tenant, topology, trunk, uplink,
+    Service, instance, network, physical_network, port, router, subnet, tenant, topology, trunk,
+    uplink,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -169,6 +171,24 @@ impl Backend for Service {
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         let decide = |intent: &_| subnet::delete(intent, id);
         self.writer.change(caller, "subnet_delete", decide).await
+    }
+
+    fn routers(&self) -> Vec<Arc<Router>> {
+        self.writer.intent().routers.values().cloned().collect()
+    }
+
+    fn router(&self, id: RouterId) -> Option<Arc<Router>> {
+        self.writer.intent().routers.get(&id).cloned()
+    }
+
+    async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
+        let decide = |intent: &_| router::create(intent, request);
+        self.writer.change(caller, "router_create", decide).await
+    }
+
+    async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
+        let decide = |intent: &_| router::delete(intent, id);
+        self.writer.change(caller, "router_delete", decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {

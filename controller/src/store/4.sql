@@ -1,22 +1,24 @@
--- Uplinks: what carries a physical network may be a bond, or a VLAN of a NIC.
---
--- What is computed from the JSON cannot be changed in place, so the table is made anew. Two physical
--- networks may trade their uplinks in one change, so that each row for itself may be refused for
--- nothing; that no two have the same is checked in memory only.
+-- Routers, which join networks of one tenant.
 
-CREATE TABLE new_physical_network (
-    id     TEXT PRIMARY KEY,
-    body   TEXT NOT NULL CHECK (id = body ->> 'id'),
-    name   TEXT NOT NULL UNIQUE AS (body ->> 'name'),
-    role   TEXT NOT NULL AS (body ->> 'role'),
-    -- Older rows call it by the one NIC that it was.
-    uplink TEXT NOT NULL AS (coalesce(body ->> 'uplink', body ->> 'nic'))
+CREATE TABLE router (
+    id        TEXT PRIMARY KEY,
+    body      TEXT NOT NULL CHECK (id = body ->> 'id'),
+    tenant_id TEXT NOT NULL AS (body ->> 'tenant_id')
+              REFERENCES tenant DEFERRABLE INITIALLY DEFERRED,
+    name      TEXT NOT NULL AS (body ->> 'name'),
+    UNIQUE (tenant_id, name)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO new_physical_network (id, body) SELECT id, body FROM physical_network;
-DROP TABLE physical_network;
-ALTER TABLE new_physical_network RENAME TO physical_network;
-
--- A host has one way to its controller, and one to its disks.
-CREATE UNIQUE INDEX physical_network_by_role ON physical_network (role)
-    WHERE role IN ('management', 'storage');
+-- A network has one router at most.
+CREATE TABLE router_network (
+    network_id TEXT PRIMARY KEY REFERENCES network DEFERRABLE INITIALLY DEFERRED,
+    router_id  TEXT NOT NULL REFERENCES router ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
+CREATE INDEX router_network_by_router ON router_network (router_id);
+CREATE TRIGGER router_joins AFTER INSERT ON router BEGIN
+    INSERT INTO router_network SELECT value, new.id FROM json_each(new.body, '$.network_ids');
+END;
+CREATE TRIGGER router_joins_others AFTER UPDATE ON router BEGIN
+    DELETE FROM router_network WHERE router_id = new.id;
+    INSERT INTO router_network SELECT value, new.id FROM json_each(new.body, '$.network_ids');
+END;

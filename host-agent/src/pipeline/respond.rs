@@ -20,13 +20,15 @@ use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{NETWORK, OUT_PORT};
 use super::view::Place;
-use super::{LocalPort, Miss, NetworkView, Table, advertise, answer, count_and_output, forward};
+use super::{
+    LocalPort, Miss, NetworkView, Table, advertise, answer, count_and_output, forward, route,
+};
 use crate::respond::Question;
 
 pub(super) const TABLE: Table = Table {
     id: 20,
     name: "respond",
-    miss: Miss::Goto(forward::TABLE.id),
+    miss: Miss::Goto(route::TABLE.id),
     why: "can we answer here: ARP and neighbours; or the agent: DHCP and router solicitations",
     infrastructure,
     network: flows,
@@ -147,7 +149,11 @@ fn reply(request: Match, address: Ipv4Addr, mac: MacAddr) -> Flow {
 
 /// To where it came from. The port it came in by is forgotten, or the switch would refuse to send it
 /// there; so the answer is counted like anything the VIF receives.
-fn back(flow: Flow) -> Flow {
-    flow.action(Action::copy(Field::InPort, OUT_PORT.field))
-        .action(Action::set_field(Field::InPort16, NO_PORT))
+pub(super) fn back(flow: Flow) -> Flow {
+    forgotten(flow.action(Action::copy(Field::InPort, OUT_PORT.field)))
+}
+
+/// Came in by no port, as far as sending it back is concerned.
+pub(super) fn forgotten(flow: Flow) -> Flow {
+    flow.action(Action::set_field(Field::InPort16, NO_PORT))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use model::{MacAddr, NetworkNumber, PortId, TrafficClass, VlanId, Vni};
 use openflow::PortNo;
 
@@ -26,6 +27,21 @@ pub struct NetworkView {
     pub outsiders: Outsiders,
     /// Whom its ports reach.
     pub reach: Reach,
+    /// How its packets get to other networks, if a router joins it to some.
+    pub routing: Option<Routing>,
+}
+
+/// A router, as one of its networks has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Where what this host routed comes from on its way to other hosts.
+    pub mac: MacAddr,
+    /// The router's addresses in all of its networks.
+    pub addresses: Arc<[IpAddr]>,
+    /// Which network each prefix is.
+    pub routes: Arc<[(IpNet, NetworkNumber)]>,
+    /// Where other hosts that route are reached.
+    pub endpoints: Arc<[IpAddr]>,
 }
 
 /// Who is on a network's segment besides the ports of the plan.
@@ -110,6 +126,13 @@ impl NetworkView {
     pub(super) fn endpoints(&self) -> BTreeSet<IpAddr> {
         let remotes = self.remotes.iter();
         remotes.filter_map(|remote| remote.endpoint).collect()
+    }
+
+    /// Every endpoint that frames of the network may come from: those, and hosts that route to it.
+    pub(super) fn senders(&self) -> BTreeSet<IpAddr> {
+        let routing = self.routing.iter();
+        let routers = routing.flat_map(|it| it.endpoints.iter().copied());
+        self.endpoints().into_iter().chain(routers).collect()
     }
 
     /// Every IPv4 address that its ports may ask for, with the Ethernet address that answers for it.

@@ -119,6 +119,7 @@ fn wanted() -> Wanted {
         gateways: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     Wanted {
         physical_networks: [(uuid(PHYSICAL).into(), physical)].into(),
@@ -358,6 +359,7 @@ fn with_overlay() -> Wanted {
         gateways: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     wanted.networks.insert(uuid(3).into(), network);
     wanted

@@ -14,7 +14,7 @@ use crate::pipeline::{Outsiders, Reach, RemotePort};
 use crate::topology::uplink_bridge;
 
 /// Why an item is not carried out.
-type Refused = String;
+pub(super) type Refused = String;
 
 /// What items before this one hold, and no other may.
 #[derive(Default)]
@@ -104,6 +104,7 @@ impl Wanted {
             gateways: Arc::default(),
             outsiders: outsiders(item),
             reach: reach(item),
+            routing: None,
         };
         self.networks.insert(item.id, network);
         Ok(())

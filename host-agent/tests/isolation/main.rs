@@ -10,6 +10,7 @@ mod frame;
 mod hidden;
 mod order;
 mod overlays;
+mod routing;
 mod shared;
 mod trunks;
 mod world;

@@ -69,6 +69,7 @@ impl World {
                     gateways: addresses(GATEWAY),
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
+                    routing: None,
                 }
             });
         Self {

@@ -14,6 +14,7 @@ mod overlays;
 mod pool_setup;
 mod public;
 mod restarts;
+mod routing;
 mod topology;
 mod trunks;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::backend::Outcome;
 use api::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate,
-    RoleChange, Setting, SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
+    RoleChange, RouterCreate, Setting, SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
@@ -14,7 +14,8 @@ use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    host, instance, network, physical_network, port, subnet, tenant, topology, trunk, uplink,
+    host, instance, network, physical_network, port, router, subnet, tenant, topology, trunk,
+    uplink,
 };
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
@@ -80,6 +81,11 @@ pub(crate) enum Op {
         networks: Vec<u8>,
         ports: Vec<u8>,
     },
+    Router {
+        tenant: u8,
+        name: u8,
+        networks: Vec<u8>,
+    },
     SubPort {
         trunk: u8,
         port: u8,
@@ -139,6 +145,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::PhysicalNetwork),
         1 => Just(Noun::Network),
         1 => Just(Noun::Subnet),
+        1 => Just(Noun::Router),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -162,6 +169,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
+        3 => (n(), n(), some())
+            .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -434,6 +443,21 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
+        Op::Router {
+            tenant,
+            name: it,
+            networks,
+        } => {
+            let request = RouterCreate {
+                tenant_id: id(intent, Noun::Tenant, tenant),
+                name: name("r", it),
+                network_ids: networks
+                    .iter()
+                    .map(|it| id(intent, Noun::Network, *it))
+                    .collect(),
+            };
+            router::create(intent, request).map(|draft| draft.writes)
+        }
         Op::SubPort { trunk, port, vlan } => {
             let request = SubPortCreate {
                 trunk_id: id(intent, Noun::Port, trunk),
@@ -455,6 +479,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::PhysicalNetwork(id) => physical_network::delete(intent, id),
         Key::Network(id) => network::delete(intent, id),
         Key::Subnet(id) => subnet::delete(intent, id),
+        Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),
