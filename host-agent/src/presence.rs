@@ -255,12 +255,12 @@ impl Places<'_> {
             .iter()
             .filter(|nic| group(nic) != Some(SHIELDED_GROUP))
         {
-            links::ensure_group(nic, SHIELDED_GROUP).await?;
+            links::ensure_group_of_nic(nic, SHIELDED_GROUP).await?;
         }
         let free = self.settled.shielded.difference(&behind);
         let free: Vec<String> = free.cloned().collect();
         for nic in &free {
-            links::ensure_group(nic, NO_GROUP).await?;
+            links::ensure_group_of_nic(nic, NO_GROUP).await?;
         }
         self.settled.shielded = behind;
         self.save_if(!free.is_empty())

@@ -32,14 +32,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::binding::{self, Binding, SwitchPorts};
+use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
 use crate::links::{self, kernel};
 use crate::nics;
 use crate::observe::{DATABASE, Observed};
+use crate::pipeline;
+use crate::pipeline::cookie::Group;
 use crate::presence;
 use crate::responder::Known;
+use crate::shield::Cover;
 use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
@@ -75,6 +78,8 @@ pub struct Channels {
     pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
     /// What runs here.
     pub instances: watch::Receiver<Found>,
+    /// What is kept from the host's own stack.
+    pub cover: watch::Receiver<Cover>,
     /// What came of the last pass.
     pub status: watch::Sender<Option<Arc<Status>>>,
     /// What else an operator should know.
@@ -98,6 +103,8 @@ pub struct Reconciler {
     uplinks: Uplinks,
     nics: Vec<Nic>,
     hardware: BTreeMap<String, Hardware>,
+    /// Who carried each port when flows were last confirmed; not known before the first time.
+    incumbents: Option<Incumbents>,
     status: Status,
     /// When everything is looked at again.
     resync_at: Instant,
@@ -143,6 +150,7 @@ impl Reconciler {
             wanted: None,
             networks: Networks::default(),
             underlay: Underlay::default(),
+            incumbents: None,
             status: Status::default(),
             resync_at: Instant::now(),
         })
@@ -317,7 +325,11 @@ impl Reconciler {
         let operations = std::mem::take(&mut safety.operations);
         let outcome = self.transact(operations).await;
         let nothing = Wanted::default();
-        let binding = binding::bind(observed, &nothing, &SwitchPorts::default());
+        let trust = Trust {
+            cover: &Cover::default(),
+            incumbents: &Incumbents::new(),
+        };
+        let binding = binding::bind(observed, &nothing, &SwitchPorts::default(), &trust);
         let status = self.describe(observed, &nothing, &safety, &binding);
         self.publish(status);
         outcome
@@ -370,7 +382,21 @@ impl Reconciler {
             return (Binding::default(), Outcome::Done);
         };
         let drift = switch.look_if_tampered().await;
-        let binding = binding::bind(observed, wanted, switch.ports());
+        let incumbents = self.incumbents.get_or_insert_with(|| {
+            // The agent before this one left its word in the switch.
+            binding::incumbents(observed, wanted, |network, port| {
+                pipeline::is_plugged(switch.installed(Group::of(network)), port)
+            })
+        });
+        let binding = {
+            let cover = &self.channels.cover.borrow_and_update();
+            binding::bind(
+                observed,
+                wanted,
+                switch.ports(),
+                &Trust { cover, incumbents },
+            )
+        };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
         let sight = Sight {
             views: binding::views(wanted, &binding, &uplinks),
@@ -382,6 +408,7 @@ impl Reconciler {
         };
         let applied = self.networks.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
+            self.incumbents = Some(binding.incumbents());
             Known::new(wanted, &binding).publish(&self.channels.known);
         }
         match applied {
@@ -449,6 +476,7 @@ impl Reconciler {
             changed = self.monitor.changed() => return changed,
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
+            Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };
         self.take_event(event);

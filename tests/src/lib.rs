@@ -7,6 +7,7 @@
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
@@ -14,6 +15,7 @@ pub mod checks;
 mod controller;
 pub mod frame;
 mod instance;
+pub mod management;
 pub mod namespace;
 mod pinging;
 mod plug;

@@ -93,7 +93,7 @@ async fn restore_links(then: &BTreeMap<String, LinkThen>) -> io::Result<()> {
     let there = |link: &&String| kernel.links.contains_key(*link);
     for link in then.keys().filter(there) {
         let was = &then[link];
-        links::ensure_group(link, was.group).await?;
+        links::ensure_group_of_nic(link, was.group).await?;
         if was.up {
             links::switch_on(link).await?;
         }

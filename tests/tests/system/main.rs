@@ -11,6 +11,7 @@ mod drift;
 mod fabric;
 mod isolation;
 mod overlays;
+mod peers;
 mod pool_setup;
 mod public;
 mod restarts;
