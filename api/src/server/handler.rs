@@ -19,7 +19,7 @@ use super::list::ListQuery;
 use super::noun::{Listed, Made, Shown};
 use super::respond::json;
 use super::signed::Signed;
-use crate::backend::{Backend, Outcome, UsageBackend};
+use crate::backend::{Backend, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
 use crate::request::UsageQuery;
 use crate::resource::{Page, Resource, Version};
@@ -46,7 +46,8 @@ pub(super) async fn usage<B: UsageBackend>(
 ) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let query = read_usage_query(&mut fields);
-    let items = backend.usage(fields.finish(Some(query))?).await?;
+    let query = fields.finish(Some(query))?;
+    let items = backend.ledger()?.usage(query).await?;
     let next_cursor = None;
     Ok(json(StatusCode::OK, &Page { items, next_cursor }))
 }

@@ -6,17 +6,17 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate,
-    SubPortCreate, SubnetCreate, TenantCreate, TopologyChange, UsageQuery,
+    SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
 };
+use flow_collector::Collector;
 use model::{
     Encapsulation, Event, Host, HostId, HostStatus, InstanceId, Inventory, Network, NetworkId,
     PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router, RouterId, Subnet, SubnetId, Tenant,
-    TenantId, Usage,
+    TenantId,
 };
-use tracing::error;
 use uuid::Uuid;
 
 use super::{
@@ -31,6 +31,8 @@ use crate::object::PluggedInstance;
 const ADMIN: &str = "admin";
 
 impl UsageBackend for Service {
+    type Ledger = Collector;
+
     fn authenticate(&self, token: &str) -> Option<String> {
         self.token.matches(token).then(|| ADMIN.to_owned())
     }
@@ -47,17 +49,10 @@ impl UsageBackend for Service {
         }
     }
 
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        let Some(collector) = &self.collector else {
+    fn ledger(&self) -> Outcome<&Collector> {
+        let collector = self.collector.as_deref();
+        collector.ok_or_else(|| {
             let detail = "the collector runs on its own and keeps the usage; ask it";
-            return Err(Problem::new(Code::StoreUnavailable, detail));
-        };
-        collector.usage(query).await.map_err(|error| {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "could not report usage"
-            );
-            let detail = "the usage ledger does not answer; see the controller's log";
             Problem::new(Code::StoreUnavailable, detail)
         })
     }
