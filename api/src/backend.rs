@@ -15,10 +15,13 @@ use model::{
 
 use crate::problem::Problem;
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RatePlanCreate, RecordQuery,
-    RouterCreate, SubPortCreate, SubnetCreate, TenantCreate, TenantPeriod, UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate,
+    RatePlanCreate, RecordQuery, RouterCreate, SubPortCreate, SubnetCreate, TenantCreate,
+    TenantPeriod, TopologyChange, UsageQuery,
 };
-use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
+use crate::resource::{
+    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -137,6 +140,22 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         id: PhysicalNetworkId,
     ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// What carries the physical networks, and how it stands on every host.
+    fn topology(&self) -> TopologyView;
+    /// Changes what carries the physical networks of the pool's roles.
+    fn topology_change(
+        &self,
+        caller: Caller,
+        request: TopologyChange,
+    ) -> impl Future<Output = Outcome<Accepted>> + Send;
+    /// Says how a host differs from the pool on one physical network.
+    fn host_uplink_set(
+        &self,
+        caller: Caller,
+        host: HostId,
+        request: HostUplinkSet,
+    ) -> impl Future<Output = Outcome<Accepted>> + Send;
 
     /// All networks, by id.
     fn networks(&self) -> Vec<Arc<Network>>;

@@ -24,6 +24,7 @@ mod noun;
 mod respond;
 mod routes;
 mod signed;
+mod topology;
 mod value;
 
 use std::sync::Arc;
@@ -130,6 +131,11 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Version => routing::get(handler::version),
         Noun::Tenant => made::<B, Tenant>(route),
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
+        Noun::Topology => match route.method {
+            Method::Patch => routing::patch(topology::change::<B>),
+            _ => routing::get(topology::show::<B>),
+        },
+        Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
         Noun::Network => made::<B, Network>(route),
         Noun::Router => made::<B, model::Router>(route),
         Noun::Subnet => made::<B, Subnet>(route),
@@ -153,9 +159,9 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
 
 fn made<B: Backend, T: Made>(route: &Route) -> MethodRouter<Arc<B>> {
     match route.method {
-        Method::Get => shown::<B, T>(route),
         Method::Post => routing::post(handler::create::<B, T>),
         Method::Delete => routing::delete(handler::delete::<B, T>),
+        Method::Get | Method::Put | Method::Patch => shown::<B, T>(route),
     }
 }
 

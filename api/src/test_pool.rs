@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use model::billing::*;
+use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
@@ -19,6 +20,12 @@ use crate::resource::*;
 /// The only valid token, and who bears it.
 pub(crate) const TOKEN: &str = "token-of-the-tests";
 pub(crate) const ACTOR: &str = "admin";
+
+/// The answer to every change of the topology.
+pub(crate) const ACCEPTED: Accepted = Accepted {
+    generation: Generation(7),
+    changed: true,
+};
 
 #[derive(Default)]
 pub(crate) struct TestPool {
@@ -37,6 +44,8 @@ pub(crate) struct TestPool {
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
+    pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
+    pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
 }
 
 /// All objects of one noun, by id.
@@ -103,10 +112,12 @@ pub(crate) fn physical_network(name: &str) -> PhysicalNetwork {
         id: PhysicalNetworkId::generate(),
         name: name.parse().unwrap(),
         role: Role::Private,
-        nic: "eth1".parse().unwrap(),
+        uplink: "eth1".parse().unwrap(),
         vlans: Some("100-199".parse().unwrap()),
+        native_vlan: VlanId::DEFAULT_NATIVE,
         mtu: 1500,
         endpoints: None,
+        trial: None,
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -206,6 +217,7 @@ pub(crate) fn host(name: &str) -> HostView {
             id: HostId::generate(),
             name: name.parse().unwrap(),
             endpoint: None,
+            uplinks: Vec::new(),
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         status: HostStatus::default(),
@@ -387,8 +399,9 @@ impl Backend for TestPool {
         self.note(caller);
         let made = PhysicalNetwork {
             role: request.role,
-            nic: request.nic,
+            uplink: request.uplink,
             vlans: request.vlans,
+            native_vlan: request.native_vlan.unwrap_or(VlanId::DEFAULT_NATIVE),
             mtu: request.mtu.unwrap_or(1500),
             endpoints: request.endpoints,
             ..physical_network(request.name.as_str())
@@ -399,6 +412,31 @@ impl Backend for TestPool {
     async fn physical_network_delete(&self, caller: Caller, id: PhysicalNetworkId) -> Outcome<()> {
         self.note(caller);
         self.physical_networks.take(id.uuid())
+    }
+
+    fn topology(&self) -> TopologyView {
+        TopologyView {
+            generation: Generation(7),
+            physical_networks: self.physical_networks.all(),
+            hosts: Vec::new(),
+        }
+    }
+
+    async fn topology_change(&self, caller: Caller, request: TopologyChange) -> Outcome<Accepted> {
+        self.note(caller);
+        self.topology_changes.lock().unwrap().push(request);
+        Ok(ACCEPTED)
+    }
+
+    async fn host_uplink_set(
+        &self,
+        caller: Caller,
+        host: HostId,
+        request: HostUplinkSet,
+    ) -> Outcome<Accepted> {
+        self.note(caller);
+        self.uplinks_set.lock().unwrap().push((host, request));
+        Ok(ACCEPTED)
     }
 
     fn networks(&self) -> Vec<Arc<Network>> {

@@ -17,6 +17,7 @@ pub mod identity;
 pub(crate) mod inventory;
 mod observed;
 mod outbox;
+mod path;
 mod probing;
 pub mod session;
 pub(crate) mod sighting;
@@ -262,6 +263,11 @@ impl Fleet {
         let news = self.observe(|observed| observed.absorb(host, report));
         for remark in remarks {
             self.events.add(EventKind::Remark, host, remark);
+        }
+        if let Some((before, now)) = news.path
+            && let Some((kind, message)) = path::told(&before, &now)
+        {
+            self.events.add(kind, host, message);
         }
         for failure in news.failures {
             self.events.add(EventKind::ItemFailed, host, failure);

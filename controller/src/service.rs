@@ -4,6 +4,7 @@
 //! was left open, and says what to write; the writer makes it durable. [`Service`] is the
 //! [`Backend`](api::backend::Backend) of the REST API.
 
+mod after;
 mod backend;
 mod endpoint;
 mod fabric_check;
@@ -11,6 +12,7 @@ mod faults;
 mod handout;
 mod host;
 mod instance;
+mod layout;
 mod network;
 mod overlay;
 mod physical_network;
@@ -21,7 +23,9 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod topology;
 mod trunk;
+mod uplink;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

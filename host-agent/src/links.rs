@@ -1,6 +1,9 @@
 //! The kernel's links: which one leads to the controller, NICs switched on, and what overlays need.
 
 pub mod address;
+pub mod hardware;
+pub mod kernel;
+pub mod route;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -12,11 +15,11 @@ use nix::sys::socket::SockaddrStorage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkUnspec};
 
-/// The name of the interface whose address the kernel would send from to reach `destination`.
+/// The address that the kernel would send from to reach `destination`.
 ///
 /// # Errors
-/// When there is no route, or the address is no interface's.
-pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+/// When there is no route.
+pub fn source_towards(destination: SocketAddr) -> io::Result<IpAddr> {
     let ours: IpAddr = match destination {
         SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
@@ -24,7 +27,15 @@ pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
     // Connecting a UDP socket sends nothing; it only makes the kernel choose a route.
     let socket = UdpSocket::bind((ours, 0))?;
     socket.connect(destination)?;
-    let source = socket.local_addr()?.ip();
+    Ok(socket.local_addr()?.ip())
+}
+
+/// The name of the interface whose address the kernel would send from to reach `destination`.
+///
+/// # Errors
+/// When there is no route, or the address is no interface's.
+pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+    let source = source_towards(destination)?;
     let mut interfaces = getifaddrs()?;
     let has_source = |address: &SockaddrStorage| ip(address) == Some(source);
     interfaces
@@ -73,6 +84,21 @@ pub async fn ensure_group(name: &str, number: u32, group: u32) -> io::Result<()>
         true => Ok(()),
         false => Err(io::ErrorKind::NotFound.into()),
     }
+}
+
+/// The same for whatever link has the name now: a NIC, which is not made and removed as VIFs are.
+///
+/// # Errors
+/// When there is no such link, or the kernel refuses.
+pub async fn ensure_group_of_nic(name: &str, group: u32) -> io::Result<()> {
+    with_link(name, async |handle, link| {
+        if link.attributes.contains(&LinkAttribute::Group(group)) {
+            return Ok(());
+        }
+        let grouped = LinkUnspec::new_with_index(link.header.index).link_group(group);
+        handle.link().set(grouped.build()).execute().await
+    })
+    .await
 }
 
 /// The largest packet that a link sends, in bytes.

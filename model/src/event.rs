@@ -35,6 +35,13 @@ pub enum EventKind {
     PortBound,
     /// A host could not carry out an item of its plan.
     ItemFailed,
+    /// A host tries a change of the way to its controller; it takes it back unless it reaches the
+    /// controller in time.
+    TopologyOnTrial,
+    /// A host reached its controller over the new way, and keeps it.
+    TopologyApplied,
+    /// A host took a change of the way to its controller back.
+    TopologyReverted,
     /// A host no longer hears the host at the other end of a tunnel, or is no longer heard there.
     TunnelDown,
     /// The two ends of a tunnel hear each other again.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, bill, completion, event, fabric_check, host, lab, network, physical_network,
-    rate_plan, router, status, subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
+    One, Owned, bill, completion, event, fabric_check, host, lab, network, nic, physical_network,
+    rate_plan, router, status, subnet, tenant, topology, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -64,6 +64,20 @@ pub(crate) enum Command {
     TenantShow(One),
     /// Delete a tenant that owns nothing
     TenantDelete(One),
+    /// Say what carries the pool's management, private, public and storage networks
+    PoolSetup(topology::Setup),
+    /// Show what carries the pool's networks, and how it stands on every host
+    PoolShow(topology::Show),
+    /// List the hosts' NICs and what has them
+    NicList(nic::List),
+    /// Let another NIC carry a physical network on one host
+    NicAssign(uplink::Assign),
+    /// Let a bond of NICs carry a physical network on one host
+    BondCreate(uplink::BondCreate),
+    /// Let a NIC carry a physical network on one host again, not a bond
+    BondDelete(uplink::BondDelete),
+    /// Move the way by which the controller reaches a host, or all; taken back if it leads nowhere
+    ManagementMove(uplink::Move),
     /// Make a physical network: what carries tenant networks between hosts
     PhysicalNetworkCreate(physical_network::Create),
     /// List physical networks

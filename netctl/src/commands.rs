@@ -1,19 +1,23 @@
 //! What each command does: one file per noun, and here what they share.
 
 pub(crate) mod bill;
+mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod fabric_check;
 pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod network;
+pub(crate) mod nic;
 pub(crate) mod physical_network;
 pub(crate) mod rate_plan;
 pub(crate) mod router;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod topology;
 pub(crate) mod tunnel;
+pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
 pub(crate) mod vif_trunk;
@@ -62,12 +66,20 @@ impl Command {
         self.ask(&connection.client()?).await
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list: one row per command")]
     async fn ask(&self, client: &Client) -> Outcome {
         match self {
             Self::TenantCreate(command) => command.run(client).await,
             Self::TenantList(command) => command.run(client).await,
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::PoolSetup(command) => command.run(client).await,
+            Self::PoolShow(command) => command.run(client).await,
+            Self::NicList(command) => command.run(client).await,
+            Self::NicAssign(command) => command.run(client).await,
+            Self::BondCreate(command) => command.run(client).await,
+            Self::BondDelete(command) => command.run(client).await,
+            Self::ManagementMove(command) => command.run(client).await,
             Self::PhysicalNetworkCreate(command) => command.run(client).await,
             Self::PhysicalNetworkList(command) => command.run(client).await,
             Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,

@@ -37,7 +37,7 @@ pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
         (Noun::RatePlanAssignment, _) => routing::get(assignments::<B>),
         (_, Method::Post) => routing::post(rate_plan_create::<B>),
         (_, Method::Delete) => routing::delete(rate_plan_delete::<B>),
-        (_, Method::Get) => routing::get(rate_plans::<B>),
+        (_, Method::Get | Method::Put | Method::Patch) => routing::get(rate_plans::<B>),
     }
 }
 

@@ -115,7 +115,7 @@ pub(super) async fn delete<B: Backend, T: Made>(
     signed: Signed,
 ) -> Outcome<StatusCode> {
     let id = parse_id::<T>(id)?;
-    finish(async move { T::delete(&*backend, signed.deletes(), id).await }).await?;
+    finish(async move { T::delete(&*backend, signed.repeats(), id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -149,7 +149,7 @@ pub(super) async fn finish<T: Send + 'static>(
     }
 }
 
-fn parse_id<T: Resource>(id: Result<Path<String>, PathRejection>) -> Outcome<Uuid> {
+pub(super) fn parse_id<T: Resource>(id: Result<Path<String>, PathRejection>) -> Outcome<Uuid> {
     let text = id.map_or(String::new(), |Path(text)| text);
     let id = Uuid::try_parse(&text).ok();
     id.ok_or_else(|| Problem::not_found(T::NOUN, format!("{text:?}: an id is a UUID")))

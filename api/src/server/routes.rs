@@ -21,6 +21,10 @@ pub enum Method {
     Get,
     /// Makes a new object.
     Post,
+    /// Says how something is to be.
+    Put,
+    /// Says what of something is to be otherwise.
+    Patch,
     /// Deletes an object.
     Delete,
 }
@@ -32,6 +36,8 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -53,6 +59,8 @@ pub(super) enum Noun {
     Version,
     Tenant,
     PhysicalNetwork,
+    Topology,
+    HostUplink,
     Network,
     Subnet,
     Router,
@@ -106,6 +114,21 @@ pub const ROUTES: &[Route] = &[
         "/v1/physical-networks/{id}",
         N::PhysicalNetwork,
         "delete a physical network that carries no network",
+    ),
+    get(
+        "/v1/topology",
+        N::Topology,
+        "what carries the physical networks, and how it stands on every host",
+    ),
+    patch(
+        "/v1/topology",
+        N::Topology,
+        "change what carries the physical networks of the pool's roles",
+    ),
+    put(
+        "/v1/hosts/{id}/uplink",
+        N::HostUplink,
+        "say how a host differs from the pool on one physical network",
     ),
     get("/v1/networks", N::Network, "list networks"),
     post(
@@ -274,6 +297,26 @@ const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
 const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
     Route {
         method: Method::Post,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn put(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Put,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn patch(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Patch,
         path,
         access: Access::Token,
         what,

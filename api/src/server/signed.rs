@@ -34,8 +34,9 @@ impl Signed {
         }
     }
 
-    /// The caller of a deletion, which can be repeated as it is.
-    pub(super) fn deletes(self) -> Caller {
+    /// The caller of a change that can be repeated as it is: a deletion, or one that says how
+    /// something is to be.
+    pub(super) fn repeats(self) -> Caller {
         Caller {
             actor: self.actor,
             request_id: self.request_id,

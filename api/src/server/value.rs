@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
+use model::plan::Trial;
 use model::{
-    DomainName, Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Route, Timestamp, UsageOf,
+    DomainName, Id, MacAddr, Name, PhysicalNetwork, Role, Route, Timestamp, Uplink, UsageOf,
     VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
@@ -37,7 +38,7 @@ macro_rules! text_values {
 
 text_values! {
     Name: "a text of 1 to 64 characters, no control characters, no space at either end",
-    NicName: "the name of a network interface: 1 to 15 characters, no space, slash or colon",
+    Uplink: "a NIC, a bond of NICs, or a VLAN of one, such as \"eth0\", \"eth0/vlan20\", \"eth1+eth2/lacp\" or \"eth1+eth2/active-backup/vlan20\"",
     MacAddr: "a unicast Ethernet address such as \"fa:16:3e:00:12:34\"",
     VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",
     Role: "one of \"management\", \"private\", \"public\", \"storage\"",
@@ -178,6 +179,33 @@ impl FieldValue for Mtu {
         let bytes: u16 = number(value)?;
         let allowed = (1280..=9216).contains(&bytes);
         allowed.then_some(Self(bytes)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// An address of a host with the length of its prefix.
+pub(super) struct HostPrefix(pub(super) IpNet);
+
+impl FieldValue for HostPrefix {
+    const EXPECTED: &'static str =
+        "an address with the length of its prefix, such as \"192.0.2.7/24\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        parse(value).map(Self)
+    }
+}
+
+/// How long a change of the management path may wait for its confirmation.
+pub(super) struct ConfirmWithin(pub(super) u32);
+
+impl FieldValue for ConfirmWithin {
+    const EXPECTED: &'static str = "a number of seconds from 5 to 600";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let seconds: u32 = number(value)?;
+        let allowed = Trial::CONFIRM_WITHIN_SECONDS.contains(&seconds);
+        allowed
+            .then_some(Self(seconds))
+            .ok_or(FieldCode::OutOfRange)
     }
 }
 

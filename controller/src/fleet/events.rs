@@ -69,6 +69,7 @@ impl Ring {
         match kind {
             EventKind::HostConnected
             | EventKind::PortBound
+            | EventKind::TopologyApplied
             | EventKind::TunnelUp
             | EventKind::FabricWell => {
                 info!(host.id = id, ?kind, "{message}");

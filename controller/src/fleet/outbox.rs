@@ -144,9 +144,9 @@ fn estimated_bytes(item: &PlanItem) -> usize {
     match item {
         PlanItem::PhysicalNetwork(it) => {
             let vlans = it.vlans.as_ref().map_or(0, |vlans| vlans.to_string().len());
-            FIXED + NAME + vlans
+            FIXED + NAME + vlans + it.uplink.to_string().len() + 2 * PER_ADDRESS
         }
-        PlanItem::Sampling(_) => FIXED,
+        PlanItem::Sampling(_) | PlanItem::Trial(_) => FIXED,
         PlanItem::Network(it) => {
             let told = |it: &PlannedSubnet| it.handout.dns.len() + 2 * it.handout.routes.len();
             let addresses: usize = it.subnets.iter().map(told).sum();

@@ -5,19 +5,24 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate, SubPortCreate,
-    SubnetCreate, TenantCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, RouterCreate,
+    SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
 };
-use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
+use api::resource::{
+    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+};
 use flow_collector::Collector;
 use model::{
-    Encapsulation, Event, FabricCheck, FabricCheckId, FabricScope, Host, HostId, InstanceId,
-    Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router,
-    RouterId, Subnet, SubnetId, Tenant, TenantId,
+    Encapsulation, Event, FabricCheck, FabricCheckId, FabricScope, Host, HostId, HostStatus,
+    InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId,
+    Router, RouterId, Subnet, SubnetId, Tenant, TenantId,
 };
 use uuid::Uuid;
 
-use super::{Service, instance, network, physical_network, port, router, subnet, tenant, trunk};
+use super::{
+    Service, instance, network, physical_network, port, router, subnet, tenant, topology, trunk,
+    uplink,
+};
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
@@ -94,7 +99,8 @@ impl Backend for Service {
         caller: Caller,
         request: PhysicalNetworkCreate,
     ) -> Outcome<PhysicalNetwork> {
-        let decide = |intent: &_| physical_network::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| physical_network::create(intent, request, &observed);
         let verb = "physical_network_create";
         self.writer.change(caller, verb, decide).await
     }
@@ -103,6 +109,27 @@ impl Backend for Service {
         let decide = |intent: &_| physical_network::delete(intent, id);
         let verb = "physical_network_delete";
         self.writer.change(caller, verb, decide).await
+    }
+
+    fn topology(&self) -> TopologyView {
+        topology::view(&self.writer.intent(), &self.fleet.observed())
+    }
+
+    async fn topology_change(&self, caller: Caller, request: TopologyChange) -> Outcome<Accepted> {
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| topology::change(intent, request, &observed);
+        self.writer.change(caller, "topology_change", decide).await
+    }
+
+    async fn host_uplink_set(
+        &self,
+        caller: Caller,
+        host: HostId,
+        request: HostUplinkSet,
+    ) -> Outcome<Accepted> {
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| uplink::set(intent, host, request, &observed);
+        self.writer.change(caller, "host_uplink_set", decide).await
     }
 
     fn networks(&self) -> Vec<Arc<Network>> {
@@ -312,9 +339,12 @@ fn instance_view(plugged: &PluggedInstance, observed: &Observed) -> InstanceView
 }
 
 fn host_view(host: &Host, observed: &Observed) -> HostView {
-    let seen = observed.host(host.id);
+    let status = observed.host(host.id).map(|seen| HostStatus {
+        nics: seen.nics.to_vec(),
+        ..seen.status.clone()
+    });
     HostView {
         host: host.clone(),
-        status: seen.map(|seen| seen.status.clone()).unwrap_or_default(),
+        status: status.unwrap_or_default(),
     }
 }

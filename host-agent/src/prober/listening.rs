@@ -9,7 +9,7 @@ use std::time::Duration;
 use model::plan::{HostPlan, PlanItem, PlanKey, PlannedPhysicalNetwork};
 use model::{
     Encapsulation, PhysicalNetworkId, Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle,
-    ProbeOutcome, ProbePath, Role, VlanId,
+    ProbeOutcome, ProbePath, Role, Uplink, VlanId,
 };
 use openflow::client::{Client, Error, Event, Events};
 use openflow::message::{PacketOut, ToSwitch};
@@ -24,7 +24,8 @@ use crate::links;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::probe::{VNI, is_from_fabric};
 use crate::probe::{Stamp, arrival, encode};
-use crate::topology::{bridge_name, exit_name};
+use crate::topology::exit_name;
+use crate::wanted::bridge_name;
 
 /// What one check may ask of a host at most: lanes, frames a request, seconds, frames a second, and
 /// arrivals that wait to be collected.
@@ -144,11 +145,10 @@ impl Listening {
     async fn nics(&self, networks: &BTreeSet<PhysicalNetworkId>) -> Vec<ProbeNic> {
         let mut nics = Vec::new();
         for network in networks.iter().filter_map(|id| self.networks.get(id)) {
-            let nic = network.nic.to_string();
             nics.push(ProbeNic {
                 physical_network_id: network.id,
-                mtu: links::mtu(&nic).await.ok(),
-                nic,
+                mtu: least_mtu(&network.uplink).await,
+                nic: network.uplink.carrier().to_string(),
             });
         }
         nics
@@ -322,6 +322,16 @@ async fn hear(
             heard.insert(arrival);
         }
     }
+}
+
+/// The largest packet that every NIC of an uplink sends, in bytes; unknown where one's is.
+async fn least_mtu(uplink: &Uplink) -> Option<u32> {
+    let mut least = None;
+    for nic in uplink.nics() {
+        let mtu = links::mtu(nic.as_str()).await.ok()?;
+        least = Some(least.map_or(mtu, |it: u32| it.min(mtu)));
+    }
+    least
 }
 
 fn lock(heard: &Mutex<BTreeSet<ProbeArrival>>) -> MutexGuard<'_, BTreeSet<ProbeArrival>> {

@@ -47,6 +47,8 @@ impl Reconciler {
             failures: failures.chain(self.networks.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
+            nics: self.nics.clone(),
+            management_path: self.uplinks.management_path(),
             tunnels: tunnels(observed, wanted),
         }
     }

@@ -40,12 +40,14 @@ impl Scripted {
             status: status_receiver,
             remarks: remarks.clone(),
             probes,
+            open: OpenSender::new(None),
             usage: Usage {
                 batch: usage_receiver,
                 said,
             },
         };
-        tokio::spawn(async move { session.converse(theirs).await });
+        let local = std::net::Ipv4Addr::LOCALHOST.into();
+        tokio::spawn(async move { session.converse(theirs, local).await });
         Self {
             wire: Framed::new(ours, ControllerCodec::default()),
             status,

@@ -58,7 +58,8 @@ fn shielded(plan: &HostPlan, management: Option<&str>) -> BTreeSet<String> {
     };
     let on = |roles: &[Role]| -> BTreeSet<String> {
         let with_role = networks().filter(|network| roles.contains(&network.role));
-        with_role.map(|network| network.nic.to_string()).collect()
+        let nics = with_role.flat_map(|network| network.uplink.nics());
+        nics.map(ToString::to_string).collect()
     };
     let mut nics = on(&[Role::Private, Role::Public]);
     for own in on(&[Role::Management, Role::Storage]) {
@@ -105,7 +106,8 @@ mod tests {
                 id: model::Id::generate(),
                 name: "any".parse().unwrap(),
                 role: *role,
-                nic: nic.parse().unwrap(),
+                uplink: nic.parse().unwrap(),
+                address: None,
                 vlans: None,
                 mtu: 1500,
                 endpoint: None,
@@ -123,7 +125,7 @@ mod tests {
         let separate = plan(&[
             (Role::Management, "eth0"),
             (Role::Private, "eth1"),
-            (Role::Public, "eth2"),
+            (Role::Public, "eth2/vlan20"),
             (Role::Storage, "eth3"),
         ]);
         let both = ["eth1", "eth2"].map(str::to_owned);

@@ -17,6 +17,9 @@ pub(crate) fn in_namespace(test: impl Future<Output = ()>) {
     // Threads and processes inherit the namespace of the thread that makes them.
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
     run("ip", Path::new("/"), &["link", "set", "lo", "up"]);
+    // The NIC of the plans; the dummy switch only needs its name.
+    let nic = "link add nic1 type veth peer name nic1-far";
+    run("ip", Path::new("/"), &nic.split(' ').collect::<Vec<_>>());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(test);
 }

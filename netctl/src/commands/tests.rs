@@ -13,10 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 use super::*;
 use crate::print::render;
 
+mod topology;
+
 const ACME: &str = "01920f5e-0000-7000-8000-00000000000a";
 const GLOBEX: &str = "01920f5e-0000-7000-8000-00000000000b";
 const WEB: &str = "01920f5f-0000-7000-8000-00000000000c";
 const CARRIER: &str = "01920f60-0000-7000-8000-00000000000d";
+const MANAGEMENT: &str = "01920f60-0000-7000-8000-0000000000aa";
 const HOST: &str = "01920f61-0000-7000-8000-00000000000e";
 const PORT: &str = "01920f62-0000-7000-8000-00000000000f";
 const LEG: &str = "01920f64-0000-7000-8000-000000000011";
@@ -98,8 +101,7 @@ impl Scripted {
     /// Runs a command line, and gives what it prints and how it exits, or how it fails.
     async fn run(&self, line: &str) -> (String, Exit) {
         let mut args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let server = format!("unix:{}", self.directory.path().join("api.sock").display());
-        args.push(format!("--server={server}").into());
+        args.push(format!("--server={}", self.server()).into());
         let cli = crate::parse(args).unwrap_or_else(|_| panic!("{line}"));
         match cli.command.run(&cli.connection).await {
             Ok(done) => (render(&done.output, cli.format()), done.exit),
@@ -107,9 +109,20 @@ impl Scripted {
         }
     }
 
+    fn server(&self) -> String {
+        format!("unix:{}", self.directory.path().join("api.sock").display())
+    }
+
     fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
+}
+
+/// How to reach the server, as the command line would say it.
+fn connected(server: &Scripted) -> Connection {
+    let args = ["netctl", "status", "--server", &server.server()].map(OsString::from);
+    let cli = crate::parse(args.to_vec()).unwrap_or_else(|_| panic!("{}", server.server()));
+    cli.connection
 }
 
 fn items(items: Value) -> (u16, Value) {
@@ -130,7 +143,7 @@ fn network() -> Value {
 
 fn carrier() -> Value {
     json!({
-        "id": CARRIER, "name": "private", "role": "private", "nic": "eth1", "vlans": "100-199",
+        "id": CARRIER, "name": "private", "role": "private", "uplink": "eth1", "vlans": "100-199", "native_vlan": 1,
         "mtu": 1500, "created_at": "2026-11-22T12:00:00Z",
     })
 }
@@ -141,6 +154,7 @@ fn host() -> Value {
         "status": {
             "connected": true, "address": "10.255.1.1", "agent_version": "0.1.0", "planned": 7,
             "realized": 6, "last_seen_at": "2026-11-22T12:00:00Z", "failures": ["x"],
+            "nics": topology::nics(), "management_path": { "state": "settled" },
         },
     })
 }
@@ -243,6 +257,18 @@ fn pool() -> Script {
         ("GET /v1/networks", items(json!([network()]))),
         ("POST /v1/networks", (201, network())),
         ("GET /v1/physical-networks", items(json!([carrier()]))),
+        (
+            "GET /v1/topology",
+            (200, topology::topology(json!({ "state": "settled" }))),
+        ),
+        (
+            "PATCH /v1/topology",
+            (200, json!({ "generation": 7, "changed": true })),
+        ),
+        (
+            "PUT /v1/hosts/01920f61-0000-7000-8000-00000000000e/uplink",
+            (200, json!({ "generation": 7, "changed": true })),
+        ),
         ("GET /v1/subnets", items(json!([subnet]))),
         ("POST /v1/subnets", (201, subnet)),
         ("GET /v1/hosts", items(json!([host()]))),
@@ -291,6 +317,10 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "tenant-show acme",
         "tenant-delete acme",
         "physical-network-list",
+        "pool-setup private=eth1 private-vlans=100-199",
+        "pool-show",
+        "nic-list host=h1",
+        "management-move host=h1 nic=eth4 vlan=10",
         "vlan-list",
         "vlan-show web",
         "subnet-list",
@@ -529,6 +559,12 @@ fn wrong_values_are_refused_before_anything_is_asked() {
         "netctl tenant-list limit=many",
         "netctl tenant-list -o xml",
         "netctl lab-up hosts=x",
+        "netctl pool-setup private=eth1/lacp",
+        "netctl pool-setup private-vlans=0-5",
+        "netctl pool-setup private=eth1/vlan4095",
+        "netctl bond-create host=h1 nics=eth1,eth2 mode=random role=private",
+        "netctl nic-assign host=h1 nic=eth1",
+        "netctl management-move host=h1 nic=eth1 confirm-within=soon",
     ] {
         let args = line.split(' ').map(OsString::from).collect();
         match crate::parse(args) {

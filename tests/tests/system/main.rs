@@ -12,9 +12,11 @@ mod fabric;
 mod isolation;
 mod overlays;
 mod peers;
+mod pool_setup;
 mod public;
 mod restarts;
 mod routing;
+mod topology;
 mod trunks;
 
 use std::time::Duration;
