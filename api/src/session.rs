@@ -43,10 +43,6 @@ pub const MAX_ITEMS_PER_CHANGE: usize = 2_000;
 /// What an agent says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a session has one message at a time, and most are reports"
-)]
 pub enum FromAgent {
     /// The first message.
     Hello {

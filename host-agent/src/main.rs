@@ -22,6 +22,7 @@ use host_agent::shield::{self, Cover, Nics};
 use host_agent::status::Remarks;
 use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
+use host_agent::trial::proof::Open;
 use model::plan::HostPlan;
 use ovsdb::{Client, Endpoint, Options};
 use tokio::signal::unix::{SignalKind, signal};
@@ -143,13 +144,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         cover,
     };
     let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
-    let ground = Ground {
-        state: arguments.state_dir.clone(),
-        ovsdb: arguments.ovsdb.clone(),
-        controller: Arc::clone(&controller),
-        session: opened,
-    };
-    let settings = arguments.settings(ground);
+    let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
     let mut reconciling = tokio::spawn(reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
@@ -189,10 +184,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 impl Arguments {
-    fn settings(&self, ground: Ground) -> Settings {
+    fn settings(&self, controller: Arc<Controller>, session: Open) -> Settings {
         let datapath_type = self.datapath_type.clone();
         Settings {
-            ground,
+            ground: Ground {
+                state: self.state_dir.clone(),
+                ovsdb: self.ovsdb.clone(),
+                controller,
+                session,
+            },
             run_directory: self.ovs_rundir.clone(),
             datapath_type: datapath_type.unwrap_or_else(|| best_datapath_type().to_owned()),
         }
