@@ -4,19 +4,24 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use model::billing::{
+    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+};
 use model::{
-    Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    PortId, Reservation, ReservationId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId,
-    Usage,
+    Event, FabricCheck, FabricCheckId, FabricScope, HostId, InstanceId, Inventory, Network,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation, ReservationId, Router,
+    RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate,
+    SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, UsageQuery,
 };
-use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
+use crate::resource::{
+    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -41,15 +46,55 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// The usage ledger: what was moved, and what is to be paid for it.
+pub trait Ledger: Send + Sync + 'static {
+    /// What was moved.
+    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// The records that a bill rests on, oldest first.
+    fn records(
+        &self,
+        query: RecordQuery,
+    ) -> impl Future<Output = Outcome<Vec<LedgerRecord>>> + Send;
+    /// What a tenant owes for a period.
+    fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
+    /// Seals a period that is over; again gives the seal that there is.
+    fn seal(&self, request: TenantPeriod) -> impl Future<Output = Outcome<Seal>> + Send;
+    /// All seals, by tenant and number.
+    fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
+    /// Recomputes everything that is sealed.
+    fn verify(&self) -> impl Future<Output = Outcome<Verification>> + Send;
+    /// All rate plans, by name.
+    fn rate_plans(&self) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
+    /// Makes a rate plan; the same again gives the one that there is.
+    fn rate_plan_create(
+        &self,
+        request: RatePlanCreate,
+    ) -> impl Future<Output = Outcome<RatePlan>> + Send;
+    /// Deletes a rate plan that was never a tenant's.
+    fn rate_plan_delete(&self, id: RatePlanId) -> impl Future<Output = Outcome<()>> + Send;
+    /// Whose plan is which, from when on.
+    fn rate_plan_assignments(
+        &self,
+    ) -> impl Future<Output = Outcome<Vec<RatePlanAssignment>>> + Send;
+    /// Makes a plan a tenant's from a period on.
+    fn rate_plan_assign(
+        &self,
+        request: RatePlanAssignment,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+}
+
 /// What every server answers, the controller and the collector's own program alike.
 pub trait UsageBackend: Send + Sync + 'static {
+    /// The ledger it asks.
+    type Ledger: Ledger;
+
     /// The name of the bearer of this token, if it is valid. Takes the same time either way.
     fn authenticate(&self, token: &str) -> Option<String>;
 
     /// Whether what it serves is well.
     fn health(&self) -> Health;
-    /// What was moved.
-    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// The ledger, if it is kept here.
+    fn ledger(&self) -> Outcome<&Self::Ledger>;
 }
 
 /// Reads never wait: they are answered from memory. A change is answered when it is durable.
@@ -95,6 +140,22 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         id: PhysicalNetworkId,
     ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// What carries the physical networks, and how it stands on every host.
+    fn topology(&self) -> TopologyView;
+    /// Changes what carries the physical networks of the pool's roles.
+    fn topology_change(
+        &self,
+        caller: Caller,
+        request: TopologyChange,
+    ) -> impl Future<Output = Outcome<Accepted>> + Send;
+    /// Says how a host differs from the pool on one physical network.
+    fn host_uplink_set(
+        &self,
+        caller: Caller,
+        host: HostId,
+        request: HostUplinkSet,
+    ) -> impl Future<Output = Outcome<Accepted>> + Send;
 
     /// All networks, by id.
     fn networks(&self) -> Vec<Arc<Network>>;
@@ -229,6 +290,23 @@ pub trait Backend: UsageBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+
+    /// The newest checks of the fabric, oldest first.
+    fn fabric_checks(&self) -> Vec<Arc<FabricCheck>>;
+    /// One check of the fabric.
+    fn fabric_check(&self, id: FabricCheckId) -> Option<Arc<FabricCheck>>;
+    /// Begins a check of the fabric.
+    fn fabric_check_create(
+        &self,
+        caller: Caller,
+        request: FabricScope,
+    ) -> impl Future<Output = Outcome<FabricCheck>> + Send;
+    /// Forgets a check of the fabric, and ends it if it is under way.
+    fn fabric_check_delete(
+        &self,
+        caller: Caller,
+        id: FabricCheckId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// Every tunnel that a host has, by host.
     fn tunnels(&self) -> Vec<TunnelView>;

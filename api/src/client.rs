@@ -3,6 +3,7 @@
 //! Waits and sizes are bounded. A creation carries an `Idempotency-Key`, so that it can be, and
 //! is, repeated once when the connection fails: it is done once either way.
 
+mod billing;
 mod error;
 mod query;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Event, Inventory, Usage};
+use model::{Event, HostId, Inventory, Usage};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
@@ -21,8 +22,10 @@ pub use error::ClientError;
 pub use query::ListQuery;
 
 use crate::problem::Problem;
-use crate::request::UsageQuery;
-use crate::resource::{Changeable, Creatable, Health, Page, Resource, Version};
+use crate::request::{HostUplinkSet, TopologyChange, UsageQuery};
+use crate::resource::{
+    Accepted, Changeable, Creatable, Health, Page, Resource, TopologyView, Version,
+};
 use crate::tls::{self, TlsError};
 
 #[cfg(test)]
@@ -44,6 +47,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// The objects on a page when a whole list is wanted: as many as a server gives.
 const PAGE_LIMIT: usize = 1000;
+
+/// Where the topology is.
+const TOPOLOGY: &str = "/v1/topology";
 
 /// Where the server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +161,28 @@ impl Client {
     pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<Usage>, ClientError> {
         let page: Page<Usage> = self.read("/v1/usage", query).await?;
         Ok(page.items)
+    }
+
+    /// What carries the physical networks, and how it stands on every host.
+    pub async fn topology(&self) -> Result<TopologyView, ClientError> {
+        self.read(TOPOLOGY, &()).await
+    }
+
+    /// Changes what carries the physical networks of the pool's roles.
+    pub async fn topology_change(&self, change: &TopologyChange) -> Result<Accepted, ClientError> {
+        let request = self.request(Method::PATCH, TOPOLOGY).json(change);
+        self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    /// Says how a host differs from the pool on one physical network.
+    pub async fn host_uplink_set(
+        &self,
+        host: HostId,
+        request: &HostUplinkSet,
+    ) -> Result<Accepted, ClientError> {
+        let path = format!("/v1/hosts/{host}/uplink");
+        let request = self.request(Method::PUT, &path).json(request);
+        self.parse(self.send(request, Repeat::OnFailure).await?)
     }
 
     /// One page of the objects that `query` wants.

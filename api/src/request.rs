@@ -1,15 +1,20 @@
 //! What clients may ask for. Fields are checked one by one before any of these exists, so a value
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
+mod topology;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::billing::{Period, RateTerms};
 use model::{
     AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, MacAddr, Name,
-    NetworkId, NicName, PhysicalNetworkId, PortId, Role, Route, Sharing, SpoofGuard, TenantId,
-    Timestamp, UsageOf, VlanId, VlanRanges, Vni,
+    NetworkId, PhysicalNetworkId, PortId, Role, Route, Sharing, SpoofGuard, TenantId, Timestamp,
+    Uplink, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +30,15 @@ pub struct PhysicalNetworkCreate {
     pub name: Name,
     /// What it is for.
     pub role: Role,
-    /// The NIC that carries it on every host.
-    pub nic: NicName,
-    /// VLAN ids for tenant networks: none on management, and on a public physical network only where
-    /// it carries some.
+    /// What carries it on every host that has no exception.
+    pub uplink: Uplink,
+    /// VLAN ids for tenant networks: none on management and storage, and on a public physical network
+    /// only where it carries some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlans: Option<VlanRanges>,
+    /// What its switches take untagged frames to be in, which no tenant network may be: 1 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_vlan: Option<VlanId>,
     /// The largest IP packet it carries, in bytes: 1280 to 9216, 1500 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,
@@ -328,4 +336,34 @@ pub struct UsageQuery {
     /// Only this port's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_id: Option<PortId>,
+}
+
+/// A period of a tenant: `GET /v1/bills`, `POST /v1/seals`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantPeriod {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Which month.
+    pub period: Period,
+}
+
+/// `GET /v1/usage-records`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordQuery {
+    /// Whose, and of when.
+    pub of: TenantPeriod,
+    /// How many to leave out.
+    pub offset: u32,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// `POST /v1/rate-plans`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RatePlanCreate {
+    /// Its name, unique in the pool.
+    pub name: Name,
+    /// The prices.
+    #[serde(flatten)]
+    pub terms: RateTerms,
 }

@@ -1,9 +1,11 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
+use model::plan::Generation;
+use model::report::ManagementPath;
 use model::{
-    Event, Host, HostId, HostStatus, Instance, InstanceStatus, Name, Network, NetworkId,
-    PhysicalNetwork, Port, PortId, PortStatus, Reservation, Router, Subnet, Tenant, TenantId,
-    Timestamp, Tunnel, VlanId,
+    Event, FabricCheck, FabricScope, Host, HostId, HostStatus, HostUplink, Instance,
+    InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus,
+    Reservation, Router, Subnet, Tenant, TenantId, Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -103,6 +105,47 @@ pub struct InstanceView {
     pub status: InstanceStatus,
 }
 
+/// `GET /v1/topology`: what carries the physical networks of the pool, and how it stands with that
+/// on every host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologyView {
+    /// Hosts that have realized this generation or a later one are as it says, but for what they
+    /// complain of.
+    pub generation: Generation,
+    /// The physical networks, by role and name.
+    pub physical_networks: Vec<PhysicalNetwork>,
+    /// The hosts, by name.
+    pub hosts: Vec<HostTopology>,
+}
+
+/// How one host stands with the topology.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostTopology {
+    /// Which host.
+    pub host_id: HostId,
+    /// Its name.
+    pub name: Name,
+    /// Whether its agent's session is open.
+    pub connected: bool,
+    /// The newest plan its switch fully carries out.
+    pub realized: Option<Generation>,
+    /// How it differs from the pool.
+    pub uplinks: Vec<HostUplink>,
+    /// How it stands with the way its controller reaches it.
+    pub management_path: ManagementPath,
+    /// What of its plan it could not carry out, one sentence each.
+    pub failures: Vec<String>,
+}
+
+/// The answer to a change of the topology: it is durable, and on its way to the hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The generation of the plans that carry it out.
+    pub generation: Generation,
+    /// Whether it changed anything; if not, everything was so before.
+    pub changed: bool,
+}
+
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -162,10 +205,14 @@ resources! {
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
+    FabricCheck, "fabric check", "fabric-checks", |it| it.id.uuid(), |_| None;
     TunnelView, "tunnel", "tunnels", |it| it.id, |_| None;
     Event, "event", "events", |it| Uuid::from_u128(it.id.into()), |_| None;
 }
 
+impl Creatable for FabricCheck {
+    type Create = FabricScope;
+}
 impl Creatable for Tenant {
     type Create = TenantCreate;
 }

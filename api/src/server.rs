@@ -13,6 +13,7 @@
 //! Where to go next: [`ROUTES`] is what there is, `noun` one file per noun; [`crate::serve`] puts
 //! the router on sockets.
 
+mod billing;
 mod cursor;
 mod fields;
 mod guard;
@@ -23,6 +24,7 @@ mod noun;
 mod respond;
 mod routes;
 mod signed;
+mod topology;
 mod value;
 
 use std::sync::Arc;
@@ -32,7 +34,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
-use model::{Event, Network, PhysicalNetwork, Reservation, Subnet, Tenant};
+use model::{Event, FabricCheck, Network, PhysicalNetwork, Reservation, Subnet, Tenant};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Access, Method, ROUTES, Route};
@@ -56,7 +58,7 @@ pub fn router(backend: Arc<impl Backend>) -> Router {
     router_within(PATIENCE, backend)
 }
 
-/// The part of it that answers for usage: `/v1/health`, `/v1/version` and `/v1/usage`.
+/// The part of it that answers for usage: health, version, and all of the ledger.
 pub fn usage_router<B: UsageBackend>(backend: Arc<B>) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, route| {
         match usage_endpoint::<B>(route) {
@@ -113,6 +115,12 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         Noun::Health => Some(routing::get(handler::health::<B>)),
         Noun::Version => Some(routing::get(handler::version)),
         Noun::Usage => Some(routing::get(handler::usage::<B>)),
+        Noun::UsageRecord
+        | Noun::Bill
+        | Noun::RatePlan
+        | Noun::RatePlanAssignment
+        | Noun::Seal
+        | Noun::Verification => Some(billing::endpoint::<B>(route)),
         _ => None,
     }
 }
@@ -123,6 +131,11 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Version => routing::get(handler::version),
         Noun::Tenant => made::<B, Tenant>(route),
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
+        Noun::Topology => match route.method {
+            Method::Patch => routing::patch(topology::change::<B>),
+            _ => routing::get(topology::show::<B>),
+        },
+        Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
         Noun::Network => made::<B, Network>(route),
         Noun::Router => made::<B, model::Router>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
@@ -132,19 +145,24 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Instance => made::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
         Noun::Tunnel => listed::<B, TunnelView>(),
+        Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
+        Noun::UsageRecord
+        | Noun::Bill
+        | Noun::RatePlan
+        | Noun::RatePlanAssignment
+        | Noun::Seal
+        | Noun::Verification => billing::endpoint::<B>(route),
         Noun::Inventory => routing::get(handler::inventory::<B>),
     }
 }
 
 fn made<B: Backend, T: Made>(route: &Route) -> MethodRouter<Arc<B>> {
     match route.method {
-        Method::Get => shown::<B, T>(route),
         Method::Post => routing::post(handler::create::<B, T>),
         Method::Delete => routing::delete(handler::delete::<B, T>),
-        // Nouns that can be changed go by `changed`.
-        Method::Patch => routing::any(handler::method_not_allowed),
+        Method::Get | Method::Put | Method::Patch => shown::<B, T>(route),
     }
 }
 

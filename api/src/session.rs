@@ -11,6 +11,8 @@
 //!     | -- Report (complete) -----------------------> |
 //!     | <-- Plan (keyed difference) ----------------- |  whenever something changes
 //!     | -- Report (what changed) -------------------> |
+//!     | <-- Probe ---------------------------------- |  during a check of the fabric
+//!     | -- Probe -----------------------------------> |
 //!     | -- Usage (what ports moved) ----------------> |  again and again, until it is
 //!     | <-- UsageTaken ------------------------------ |  durable in the ledger
 //!     | <-- Ping / Ping ----------------------------> |  each side, when it has been silent
@@ -24,7 +26,7 @@ use std::num::NonZeroU32;
 use bytes::{Bytes, BytesMut};
 use model::plan::{Generation, PlanChange};
 use model::report::HostReport;
-use model::{HostId, UsageBatch, UsageTaken};
+use model::{HostId, ProbeReply, ProbeRequest, UsageBatch, UsageTaken};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
@@ -61,6 +63,8 @@ pub enum FromAgent {
         /// Why, as a sentence.
         reason: String,
     },
+    /// What came of a probe of the fabric.
+    Probe(ProbeReply),
     /// What its ports moved. It is sent again in every session until it is taken.
     Usage(UsageBatch),
     /// Still here.
@@ -88,6 +92,9 @@ pub enum FromController {
     },
     /// A plan, a difference, or a part of one.
     Plan(PlanChange),
+    /// Take part in a check of the fabric. The answer is a [`FromAgent::Probe`]; none comes from an
+    /// agent that is busy with another.
+    Probe(ProbeRequest),
     /// A batch of usage is durable.
     UsageTaken(UsageTaken),
     /// Still here.

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use model::billing::*;
+use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Caller, Outcome, UsageBackend};
+use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
@@ -18,6 +20,12 @@ use crate::resource::*;
 /// The only valid token, and who bears it.
 pub(crate) const TOKEN: &str = "token-of-the-tests";
 pub(crate) const ACTOR: &str = "admin";
+
+/// The answer to every change of the topology.
+pub(crate) const ACCEPTED: Accepted = Accepted {
+    generation: Generation(7),
+    changed: true,
+};
 
 #[derive(Default)]
 pub(crate) struct TestPool {
@@ -31,11 +39,14 @@ pub(crate) struct TestPool {
     pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
+    pub(crate) fabric_checks: Shelf<FabricCheck>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
+    pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
+    pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
 }
 
 /// All objects of one noun, by id.
@@ -103,10 +114,12 @@ pub(crate) fn physical_network(name: &str) -> PhysicalNetwork {
         id: PhysicalNetworkId::generate(),
         name: name.parse().unwrap(),
         role: Role::Private,
-        nic: "eth1".parse().unwrap(),
+        uplink: "eth1".parse().unwrap(),
         vlans: Some("100-199".parse().unwrap()),
+        native_vlan: VlanId::DEFAULT_NATIVE,
         mtu: 1500,
         endpoints: None,
+        trial: None,
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -219,9 +232,28 @@ pub(crate) fn host(name: &str) -> HostView {
             id: HostId::generate(),
             name: name.parse().unwrap(),
             endpoint: None,
+            uplinks: Vec::new(),
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         status: HostStatus::default(),
+    }
+}
+
+pub(crate) fn fabric_check() -> FabricCheck {
+    FabricCheck {
+        id: FabricCheckId::generate(),
+        scope: FabricScope {
+            vlan: Some(103.try_into().unwrap()),
+            vlans: VlanChoice::InUse,
+            host_id: Some(HostId::generate()),
+            physical_network_id: Some(PhysicalNetworkId::generate()),
+        },
+        state: FabricState::Done,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        finished_at: Some(Timestamp::from_unix_seconds(1_700_000_001)),
+        findings: Vec::new(),
+        paths: Vec::new(),
+        losses: Vec::new(),
     }
 }
 
@@ -263,9 +295,66 @@ impl UsageBackend for TestPool {
         }
     }
 
+    type Ledger = Self;
+
+    fn ledger(&self) -> Outcome<&Self> {
+        Ok(self)
+    }
+}
+
+impl Ledger for TestPool {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
         self.usage_queries.lock().unwrap().push(query);
         Ok(Vec::new())
+    }
+
+    async fn records(&self, _: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
+        Err(Problem::not_found("bill", query.period))
+    }
+
+    async fn seal(&self, request: TenantPeriod) -> Outcome<Seal> {
+        Err(Problem::not_found("period", request.period))
+    }
+
+    async fn seals(&self) -> Outcome<Vec<Seal>> {
+        Ok(Vec::new())
+    }
+
+    async fn verify(&self) -> Outcome<Verification> {
+        Ok(Verification {
+            seals: 0,
+            records: 0,
+            fault: None,
+        })
+    }
+
+    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
+        Ok(Vec::new())
+    }
+
+    async fn rate_plan_create(&self, request: RatePlanCreate) -> Outcome<RatePlan> {
+        Ok(RatePlan {
+            id: RatePlanId::generate(),
+            name: request.name,
+            terms: request.terms,
+            created_at: Timestamp::from_unix_seconds(0),
+        })
+    }
+
+    async fn rate_plan_delete(&self, id: RatePlanId) -> Outcome<()> {
+        Err(Problem::not_found("rate plan", id))
+    }
+
+    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
+        Ok(Vec::new())
+    }
+
+    async fn rate_plan_assign(&self, _: RatePlanAssignment) -> Outcome<()> {
+        Ok(())
     }
 }
 
@@ -325,8 +414,9 @@ impl Backend for TestPool {
         self.note(caller);
         let made = PhysicalNetwork {
             role: request.role,
-            nic: request.nic,
+            uplink: request.uplink,
             vlans: request.vlans,
+            native_vlan: request.native_vlan.unwrap_or(VlanId::DEFAULT_NATIVE),
             mtu: request.mtu.unwrap_or(1500),
             endpoints: request.endpoints,
             ..physical_network(request.name.as_str())
@@ -337,6 +427,31 @@ impl Backend for TestPool {
     async fn physical_network_delete(&self, caller: Caller, id: PhysicalNetworkId) -> Outcome<()> {
         self.note(caller);
         self.physical_networks.take(id.uuid())
+    }
+
+    fn topology(&self) -> TopologyView {
+        TopologyView {
+            generation: Generation(7),
+            physical_networks: self.physical_networks.all(),
+            hosts: Vec::new(),
+        }
+    }
+
+    async fn topology_change(&self, caller: Caller, request: TopologyChange) -> Outcome<Accepted> {
+        self.note(caller);
+        self.topology_changes.lock().unwrap().push(request);
+        Ok(ACCEPTED)
+    }
+
+    async fn host_uplink_set(
+        &self,
+        caller: Caller,
+        host: HostId,
+        request: HostUplinkSet,
+    ) -> Outcome<Accepted> {
+        self.note(caller);
+        self.uplinks_set.lock().unwrap().push((host, request));
+        Ok(ACCEPTED)
     }
 
     fn networks(&self) -> Vec<Arc<Network>> {
@@ -518,6 +633,32 @@ impl Backend for TestPool {
 
     fn host(&self, id: HostId) -> Option<HostView> {
         self.hosts.one(id.uuid())
+    }
+
+    fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {
+        self.fabric_checks.all_shared()
+    }
+
+    fn fabric_check(&self, id: FabricCheckId) -> Option<Arc<FabricCheck>> {
+        self.fabric_checks.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn fabric_check_create(
+        &self,
+        caller: Caller,
+        request: FabricScope,
+    ) -> Outcome<FabricCheck> {
+        self.note(caller);
+        let check = FabricCheck {
+            scope: request,
+            ..fabric_check()
+        };
+        Ok(self.fabric_checks.put(check))
+    }
+
+    async fn fabric_check_delete(&self, caller: Caller, id: FabricCheckId) -> Outcome<()> {
+        self.note(caller);
+        self.fabric_checks.take(id.uuid())
     }
 
     fn tunnels(&self) -> Vec<TunnelView> {

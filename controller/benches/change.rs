@@ -40,8 +40,9 @@ async fn network(service: &Service) -> NetworkId {
     let physical_network = PhysicalNetworkCreate {
         name: "private".parse().unwrap(),
         role: Role::Private,
-        nic: "eth1".parse().unwrap(),
+        uplink: "eth1".parse().unwrap(),
         vlans: Some("1-4094".parse().unwrap()),
+        native_vlan: None,
         mtu: None,
         endpoints: None,
     };

@@ -52,6 +52,7 @@ impl Pool {
                 id: Id::generate(),
                 name: format!("h{number}").parse().unwrap(),
                 endpoint: None,
+                uplinks: Vec::new(),
                 created_at,
             };
             pool.hosts.push(host.id);
@@ -66,10 +67,12 @@ impl Pool {
             id: Id::generate(),
             name: "private".parse().unwrap(),
             role: Role::Private,
-            nic: "eth1".parse().unwrap(),
-            vlans: Some("1-4094".parse().unwrap()),
+            uplink: "eth1".parse().unwrap(),
+            vlans: Some("2-4094".parse().unwrap()),
+            native_vlan: model::VlanId::DEFAULT_NATIVE,
             mtu: 1500,
             endpoints: None,
+            trial: None,
             created_at: self.tenant.created_at,
         };
         self.intent

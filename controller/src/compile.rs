@@ -9,15 +9,16 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use model::plan::{
     Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
-    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedRouter, PlannedSubnet,
+    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedRouter, PlannedSubnet, Trial,
 };
 use model::{
-    DomainName, HostId, MacAddr, Network, NetworkId, PhysicalNetwork, Port, PortId, RouterId,
-    Subnet, SubnetId,
+    DomainName, Host, HostId, HostUplink, MacAddr, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Role, RouterId, Subnet, SubnetId,
 };
 
 use crate::intent::Intent;
@@ -43,6 +44,7 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
         .map(|id| PlanKey::PhysicalNetwork(*id))
         .collect();
     keys.extend(intent.sampling.iter().map(|_| PlanKey::Sampling));
+    keys.extend(trial(intent, host).map(|_| PlanKey::Trial));
     let mut networks = BTreeSet::new();
     for port in intent.ports_on(host) {
         keys.insert(PlanKey::Port(port.id));
@@ -97,6 +99,7 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
             PlanItem::Instance(here.then(|| instance(intent, plugged))?)
         }
         PlanKey::Sampling => PlanItem::Sampling(intent.sampling.clone()?),
+        PlanKey::Trial => PlanItem::Trial(trial(intent, host)?),
     })
 }
 
@@ -105,12 +108,16 @@ fn physical_network(
     host: HostId,
     network: &PhysicalNetwork,
 ) -> PlannedPhysicalNetwork {
-    let endpoint = intent.hosts.get(&host).and_then(|host| host.endpoint);
+    let host = intent.hosts.get(&host).map(Arc::as_ref);
+    let endpoint = host.and_then(|host| host.endpoint);
+    let own = host.and_then(|host| exception(host, network.id));
+    let uplink = own.and_then(|it| it.uplink.as_ref());
     PlannedPhysicalNetwork {
         id: network.id,
         name: network.name.clone(),
         role: network.role,
-        nic: network.nic.clone(),
+        uplink: uplink.unwrap_or(&network.uplink).clone(),
+        address: own.and_then(|it| it.address.clone()),
         vlans: network.vlans.clone(),
         mtu: network.mtu,
         endpoint: network
@@ -118,6 +125,21 @@ fn physical_network(
             .zip(endpoint)
             .and_then(|(prefix, address)| IpNet::new(address, prefix.prefix_len()).ok()),
     }
+}
+
+/// How the host differs from the pool on a physical network.
+fn exception(host: &Host, id: PhysicalNetworkId) -> Option<&HostUplink> {
+    let mut exceptions = host.uplinks.iter();
+    exceptions.find(|it| it.physical_network_id == id)
+}
+
+/// How the host tries a change of the way to its controller, if anything was said of that.
+fn trial(intent: &Intent, host: HostId) -> Option<Trial> {
+    let mut networks = intent.physical_networks.values();
+    let management = networks.find(|it| it.role == Role::Management)?;
+    let host = intent.hosts.get(&host)?;
+    let own = exception(host, management.id).and_then(|it| it.trial);
+    own.or(management.trial)
 }
 
 fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwork> {
@@ -286,7 +308,7 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Tenant(_) | Key::Reservation(_) => {}
             Key::Subnet(id) => touched.subnet(id),
             Key::Host(id) => touched.host(id),
-            Key::PhysicalNetwork(id) => touched.on_every_host(PlanKey::PhysicalNetwork(id)),
+            Key::PhysicalNetwork(id) => touched.physical_network(id),
             Key::Network(id) => touched.network(id),
             Key::Router(id) => touched.router(id),
             Key::Port(id) => touched.port(id),
@@ -310,15 +332,28 @@ impl Touched<'_> {
         self.items.extend(hosts.map(|host| (*host, key)));
     }
 
+    fn physical_network(&mut self, id: PhysicalNetworkId) {
+        self.on_every_host(PlanKey::PhysicalNetwork(id));
+        let trial = |intent: &Intent| intent.physical_networks.get(&id).and_then(|it| it.trial);
+        if trial(self.before) != trial(self.after) {
+            self.on_every_host(PlanKey::Trial);
+        }
+    }
+
     /// Others see of a host only its endpoint, and that only where they share an overlay with it.
     fn host(&mut self, id: HostId) {
         let endpoint = |intent: &Intent| intent.hosts.get(&id).and_then(|it| it.endpoint);
-        if endpoint(self.before) == endpoint(self.after) {
+        let uplinks = |intent: &Intent| intent.hosts.get(&id).map(|it| it.uplinks.clone());
+        let moved = endpoint(self.before) != endpoint(self.after);
+        if !moved && uplinks(self.before) == uplinks(self.after) {
             return;
         }
         let physical_networks = self.after.physical_networks.keys();
         let items = physical_networks.map(|it| (id, PlanKey::PhysicalNetwork(*it)));
-        self.items.extend(items);
+        self.items.extend(items.chain([(id, PlanKey::Trial)]));
+        if !moved {
+            return;
+        }
         for port in self.after.ports_on(id) {
             let router = self.after.router_of(port.network_id);
             let router = router.map(|it| PlanKey::Router(it.id));

@@ -17,6 +17,8 @@ pub mod identity;
 pub(crate) mod inventory;
 mod observed;
 mod outbox;
+mod path;
+mod probing;
 pub mod session;
 pub(crate) mod sighting;
 mod suspects;
@@ -28,13 +30,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use model::plan::Generation;
 use model::report::HostReport;
-use model::{Event, EventKind, HostId, Inventory, PortId, Tunnel, TunnelState};
-use tokio::sync::{Notify, watch};
+use model::{Event, EventKind, HostId, Inventory, PortId, ProbeRequest, Tunnel, TunnelState};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::events::Events;
 pub(crate) use self::observed::{Observed, SeenHost};
 use self::outbox::{Dirty, Outbox};
+use self::probing::Probing;
 use self::suspects::Suspects;
 use crate::compile;
 use crate::intent::Intent;
@@ -48,6 +51,7 @@ pub struct Fleet {
     observed: ArcSwap<Observed>,
     events: Events,
     suspects: Suspects,
+    probing: Probing,
     inventory: watch::Sender<Arc<Inventory>>,
     inventory_changed: Notify,
 }
@@ -66,6 +70,8 @@ pub(crate) struct Opened {
     session: u64,
     wake: Arc<Notify>,
     replaced: CancellationToken,
+    /// What checks of the fabric ask the host for.
+    probes: tokio::sync::Mutex<mpsc::Receiver<ProbeRequest>>,
 }
 
 impl Default for Fleet {
@@ -79,6 +85,7 @@ impl Default for Fleet {
             observed: ArcSwap::default(),
             events: Events::default(),
             suspects: Suspects::default(),
+            probing: Probing::default(),
             inventory: watch::Sender::new(Arc::new(Inventory { revision, hosts })),
             inventory_changed: Notify::new(),
         }
@@ -167,6 +174,11 @@ impl Fleet {
         }
     }
 
+    /// Tells operators what a check of the fabric found.
+    pub(crate) fn tell_of_fabric(&self, kind: EventKind, host: Option<HostId>, message: &str) {
+        self.events.add(kind, host, message);
+    }
+
     /// Tells operators something of an interface, unless it was the last they were told of it.
     fn tell(&self, kind: EventKind, host: HostId, interface: &str, message: String) {
         if self.observe(|observed| observed.tell(host, interface, kind)) {
@@ -184,8 +196,10 @@ impl Fleet {
         self.observe(|observed| observed.connected_from(host, address, agent_version));
         self.inventory_changed.notify_one();
         outboxes.last_session += 1;
+        let (probes, requests) = mpsc::channel(probing::REQUESTS);
         let opened = Opened {
             session: outboxes.last_session,
+            probes: requests.into(),
             wake: Arc::default(),
             replaced: CancellationToken::new(),
         };
@@ -195,6 +209,7 @@ impl Fleet {
                 session: opened.session,
                 dirty: Dirty::Whole,
                 wake: opened.wake.clone(),
+                probes,
                 replaced: opened.replaced.clone(),
             },
         );
@@ -253,6 +268,11 @@ impl Fleet {
         let news = self.observe(|observed| observed.absorb(host, report));
         for remark in remarks {
             self.events.add(EventKind::Remark, host, remark);
+        }
+        if let Some((before, now)) = news.path
+            && let Some((kind, message)) = path::told(&before, &now)
+        {
+            self.events.add(kind, host, message);
         }
         for failure in news.failures {
             self.events.add(EventKind::ItemFailed, host, failure);

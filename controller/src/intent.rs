@@ -228,6 +228,18 @@ impl Intent {
         self.hosts.get(self.endpoints.get(&endpoint)?)
     }
 
+    /// The physical networks that carry a network without a tag.
+    pub fn flat(&self) -> impl Iterator<Item = PhysicalNetworkId> + '_ {
+        let all = self.physical_networks.keys().copied();
+        all.filter(|id| {
+            let physical_network_id = *id;
+            let segment = Segment::Flat {
+                physical_network_id,
+            };
+            self.network_on(&segment).is_some()
+        })
+    }
+
     /// The endpoints that hosts have, in order.
     pub fn endpoints(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.endpoints.keys().copied()

@@ -8,6 +8,7 @@
 //! * [`intent`]: everything that was asked for, in memory; a snapshot is a pointer copy;
 //! * [`compile`]: from the intent to what each host must be, purely;
 //! * [`fleet`]: plans out to the agents, reports back in;
+//! * `fabric`: checks of what the switches between hosts carry;
 //! * [`serve`]: all of it, as the program `bulkhead-controller`.
 //!
 //! [`authority`] makes the certificates and [`token`] the administrator's token.
@@ -19,6 +20,7 @@ mod answers;
 pub mod authority;
 pub mod change;
 pub mod compile;
+mod fabric;
 pub mod fleet;
 pub mod intent;
 pub mod object;

@@ -55,6 +55,9 @@ struct Serve {
     /// Seconds of one interval of the usage ledger.
     #[arg(long, value_name = "N", default_value_t = flow_collector::Config::DEFAULT_INTERVAL_SECONDS)]
     usage_interval_seconds: NonZeroU32,
+    /// Minutes between two checks of the fabric that nobody asks for; 0: only when asked.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    fabric_check_minutes: u32,
     /// Leaves the collector to bulkhead-flow-collector, which listens on the same address.
     #[arg(long)]
     no_collector: bool,
@@ -121,6 +124,7 @@ impl From<Serve> for Config {
             sampling_rate: arguments.sampling_rate,
             polling_seconds: arguments.polling_seconds,
             usage_interval_seconds: arguments.usage_interval_seconds,
+            fabric_check_minutes: NonZeroU32::new(arguments.fabric_check_minutes),
             collector: match arguments.no_collector {
                 true => CollectorPlace::Elsewhere,
                 false => CollectorPlace::Embedded,

@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::authority::{Authority, Credentials};
+use crate::fabric;
 use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
 use crate::service::Service;
@@ -46,6 +47,8 @@ pub struct Config {
     pub polling_seconds: u32,
     /// Seconds of one interval of the usage ledger.
     pub usage_interval_seconds: NonZeroU32,
+    /// Minutes between two checks of the fabric that nobody asks for; never if absent.
+    pub fabric_check_minutes: Option<NonZeroU32>,
     /// Whether the collector runs in here.
     pub collector: CollectorPlace,
 }
@@ -92,10 +95,14 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
     ];
+    let checking = config.fabric_check_minutes.map(|minutes| {
+        let checking = fabric::keep_checking(service.clone(), minutes);
+        AbortOnDropHandle::new(tokio::spawn(checking))
+    });
     let serving = listen(service.clone(), sockets, &authority, &credentials, stop)?;
     ready();
     serving.await;
-    drop(chores);
+    drop((chores, checking));
     drop(service);
     finish(collector).await;
     Ok(())

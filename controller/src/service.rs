@@ -5,12 +5,15 @@
 //! [`Backend`](api::backend::Backend) of the REST API.
 
 mod address;
+mod after;
 mod backend;
 mod endpoint;
+mod fabric_check;
 mod faults;
 mod handout;
 mod host;
 mod instance;
+mod layout;
 mod network;
 mod overlay;
 mod pair;
@@ -24,7 +27,9 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod topology;
 mod trunk;
+mod uplink;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -32,10 +37,11 @@ use std::sync::Arc;
 use api::backend::{Caller, Outcome};
 use flow_collector::{Collector, LedgerError};
 use model::plan::Sampling;
-use model::{Host, HostId, PortId, UsageBatch, UsageTaken};
+use model::{FabricCheck, FabricScope, Host, HostId, PortId, UsageBatch, UsageTaken};
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::fabric::Checks;
 use crate::fleet::Fleet;
 use crate::fleet::identity::Identity;
 use crate::fleet::sighting::judge;
@@ -48,6 +54,7 @@ use api::token::TokenDigest;
 pub struct Service {
     writer: Writer,
     fleet: Arc<Fleet>,
+    checks: Arc<Checks>,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -73,6 +80,7 @@ impl Service {
         Ok(Self {
             writer,
             fleet,
+            checks: Arc::default(),
             collector: None,
             token,
         })
@@ -129,6 +137,18 @@ impl Service {
         let name = host.name.clone();
         let decide = |intent: &Intent| host::register(intent, host.id, name);
         self.writer.change(caller, "host_register", decide).await
+    }
+
+    /// Checks again what is in use of the fabric.
+    pub(crate) fn fabric_check_again(&self) -> Outcome<FabricCheck> {
+        let caller = caller("controller".to_owned());
+        self.fabric_check_start(caller, FabricScope::default())
+    }
+
+    fn fabric_check_start(&self, caller: Caller, scope: FabricScope) -> Outcome<FabricCheck> {
+        let intent = self.intent();
+        fabric_check::check(&intent, &scope)?;
+        self.checks.start(&self.fleet, intent, scope, caller)
     }
 
     /// Binds those of these ports that belong to this host, and are not bound to it yet.

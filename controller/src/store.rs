@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/3.sql"),
     include_str!("store/4.sql"),
     include_str!("store/5.sql"),
+    include_str!("store/6.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.

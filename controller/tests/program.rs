@@ -96,8 +96,9 @@ async fn tenant_and_network(client: &Client) -> Network {
     let physical_network = PhysicalNetworkCreate {
         name: "private".parse().unwrap(),
         role: Role::Private,
-        nic: "eth1".parse().unwrap(),
+        uplink: "eth1".parse().unwrap(),
         vlans: Some("1-4094".parse().unwrap()),
+        native_vlan: None,
         mtu: None,
         endpoints: None,
     };
@@ -305,10 +306,12 @@ fn large_store(folder: &TempDir) {
         id: model::Id::generate(),
         name: "private".parse().unwrap(),
         role: Role::Private,
-        nic: "eth1".parse().unwrap(),
+        uplink: "eth1".parse().unwrap(),
         vlans: Some("1-4094".parse().unwrap()),
+        native_vlan: model::VlanId::DEFAULT_NATIVE,
         mtu: 1500,
         endpoints: None,
+        trial: None,
         created_at: at,
     };
     let mut revision = 0;

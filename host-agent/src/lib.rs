@@ -14,9 +14,13 @@
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
 //! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
+//! * [`path`]: what touches the way to the controller, pure; [`trial`]: such a change, under a deadline
+//!   that holds without the agent; [`presence`]: addresses that move between NICs and bridges.
+//! * [`nics`]: what the host has to carry networks with.
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
+//! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
@@ -28,9 +32,14 @@ pub mod binding;
 pub mod diff;
 pub mod instances;
 pub mod links;
+pub mod nics;
 pub mod observe;
+pub mod path;
 pub mod pipeline;
 pub mod plan_store;
+pub mod presence;
+pub mod probe;
+pub mod prober;
 pub mod reconcile;
 pub mod respond;
 pub mod responder;
@@ -39,5 +48,6 @@ pub mod shield;
 pub mod status;
 pub mod switch;
 pub mod topology;
+pub mod trial;
 pub mod tunnels;
 pub mod wanted;

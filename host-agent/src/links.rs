@@ -1,21 +1,25 @@
 //! The kernel's links: which one leads to the controller, NICs switched on, and what overlays need.
 
 pub mod address;
+pub mod hardware;
+pub mod kernel;
+pub mod route;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use futures::TryStreamExt;
+use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkUnspec};
 
-/// The name of the interface whose address the kernel would send from to reach `destination`.
+/// The address that the kernel would send from to reach `destination`.
 ///
 /// # Errors
-/// When there is no route, or the address is no interface's.
-pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+/// When there is no route.
+pub fn source_towards(destination: SocketAddr) -> io::Result<IpAddr> {
     let ours: IpAddr = match destination {
         SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
@@ -23,7 +27,15 @@ pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
     // Connecting a UDP socket sends nothing; it only makes the kernel choose a route.
     let socket = UdpSocket::bind((ours, 0))?;
     socket.connect(destination)?;
-    let source = socket.local_addr()?.ip();
+    Ok(socket.local_addr()?.ip())
+}
+
+/// The name of the interface whose address the kernel would send from to reach `destination`.
+///
+/// # Errors
+/// When there is no route, or the address is no interface's.
+pub fn interface_towards(destination: SocketAddr) -> io::Result<String> {
+    let source = source_towards(destination)?;
     let mut interfaces = getifaddrs()?;
     let has_source = |address: &SockaddrStorage| ip(address) == Some(source);
     interfaces
@@ -52,22 +64,58 @@ pub async fn switch_on(name: &str) -> io::Result<()> {
     .await
 }
 
-/// Puts a link into a group (`ip link set … group`) unless it is there. One that is gone needs none.
+/// Puts the link with this name and number into a group (`ip link set … group`) unless it is there.
 ///
 /// # Errors
-/// When the kernel refuses.
-pub async fn ensure_group(name: &str, group: u32) -> io::Result<()> {
-    let grouped = with_link(name, async |handle, link| {
+/// [`io::ErrorKind::NotFound`] when there is none, or under this number another; or the kernel
+/// refuses.
+pub async fn ensure_group(name: &str, number: u32, group: u32) -> io::Result<()> {
+    let mut found = true;
+    with_link(name, async |handle, link| {
+        found = link.header.index == number;
+        if !found || link.attributes.contains(&LinkAttribute::Group(group)) {
+            return Ok(());
+        }
+        let grouped = LinkUnspec::new_with_index(number).link_group(group);
+        handle.link().set(grouped.build()).execute().await
+    })
+    .await?;
+    match found {
+        true => Ok(()),
+        false => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// The same for whatever link has the name now: a NIC, which is not made and removed as VIFs are.
+///
+/// # Errors
+/// When there is no such link, or the kernel refuses.
+pub async fn ensure_group_of_nic(name: &str, group: u32) -> io::Result<()> {
+    with_link(name, async |handle, link| {
         if link.attributes.contains(&LinkAttribute::Group(group)) {
             return Ok(());
         }
         let grouped = LinkUnspec::new_with_index(link.header.index).link_group(group);
         handle.link().set(grouped.build()).execute().await
-    });
-    match grouped.await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        outcome => outcome,
-    }
+    })
+    .await
+}
+
+/// The largest packet that a link sends, in bytes.
+///
+/// # Errors
+/// When there is no such link.
+pub async fn mtu(name: &str) -> io::Result<u32> {
+    let mut found = None;
+    with_link(name, async |_, link| {
+        found = link.attributes.iter().find_map(|it| match it {
+            LinkAttribute::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        });
+        Ok(())
+    })
+    .await?;
+    found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
 }
 
 /// Finds a link by its name and does something to it, over a connection of its own.
@@ -80,13 +128,26 @@ async fn with_link(
     let outcome = async {
         let links = handle.link().get().match_name(name.to_owned()).execute();
         let mut links = std::pin::pin!(links);
-        let link = links.try_next().await.ok().flatten();
+        let link = links.try_next().await.map_err(io_error)?;
         let link = link.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        act(handle, link).await.map_err(io::Error::other)
+        act(handle, link).await.map_err(io_error)
     };
     let outcome = outcome.await;
     connection.abort();
     outcome
+}
+
+/// The kernel's own answer where there is one: it alone says that there is no such link.
+fn io_error(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(answer) => match answer.to_io() {
+            error if error.raw_os_error() == Some(Errno::ENODEV as i32) => {
+                io::Error::new(io::ErrorKind::NotFound, error)
+            }
+            error => error,
+        },
+        error => io::Error::other(error),
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +162,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_that_does_not_exist_cannot_be_switched_on() {
-        assert!(switch_on("no-such-link").await.is_err());
+        let error = switch_on("no-such-link").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_could_not_be_looked_up_is_not_taken_for_one_that_is_not_there() {
+        // No link has a name so long, and the kernel says so in place of looking.
+        let error = switch_on(&"x".repeat(500)).await.unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_link_under_another_number_is_not_there() {
+        let error = ensure_group("lo", 4_000_000, 0).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

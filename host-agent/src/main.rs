@@ -4,19 +4,25 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use compute::netns::Netns;
 use host_agent::accounting::Accounting;
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
-use host_agent::reconcile::{Channels, Reconciler, Settings};
+use host_agent::prober::Prober;
+use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder;
 use host_agent::session::{Controller, Session};
-use host_agent::shield;
+use host_agent::shield::{self, Cover, Nics};
 use host_agent::status::Remarks;
+use host_agent::trial::guard;
+use host_agent::trial::journal::Folder;
+use host_agent::trial::proof::Open;
 use model::plan::HostPlan;
 use ovsdb::{Client, Endpoint, Options};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +32,39 @@ use tracing_subscriber::EnvFilter;
 
 /// Makes this host's Open vSwitch be what the controller's plan says.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Program {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    agent: Option<Arguments>,
+}
+
+/// What else this program does.
+#[derive(Subcommand)]
+enum Task {
+    /// Take a change of the way to the controller back unless it is confirmed in time; an agent
+    /// starts it by itself
+    Revert(Revert),
+}
+
+#[derive(clap::Args)]
+struct Revert {
+    /// The agent's state folder.
+    #[arg(long, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// Where ovsdb-server listens.
+    #[arg(long, value_name = "unix:PATH")]
+    ovsdb: Endpoint,
+    /// Which change.
+    #[arg(long, value_name = "ID")]
+    trial: uuid::Uuid,
+    /// The time that it has.
+    #[arg(long, value_name = "N")]
+    seconds: u64,
+}
+
+#[derive(clap::Args)]
 struct Arguments {
     /// Where the controller listens for agents.
     #[arg(long, value_name = "IP:PORT")]
@@ -57,9 +95,27 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let program = Program::parse();
     log_to_stderr();
+    match (program.task, program.agent) {
+        (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
+        (None, Some(arguments)) => run(arguments).await,
+        (None, None) => Err(Program::command()
+            .error(ErrorKind::MissingRequiredArgument, "no controller is named")
+            .into()),
+    }
+}
+
+async fn keep_deadline(revert: Revert) -> anyhow::Result<()> {
+    let folder = Folder::below(&revert.state_dir)?;
+    let within = Duration::from_secs(revert.seconds);
+    guard::run(&folder, &revert.ovsdb, revert.trial, within).await
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let controller = Controller::new(arguments.controller, &arguments.certificate_dir)?;
+    let controller = Arc::new(controller);
+    let (open, opened) = watch::channel(None);
     let store = Arc::new(PlanStore::open(&arguments.state_dir)?);
     let plan = watch::Sender::new(stored_plan(&store)?.map(Arc::new));
     let remarks = Remarks::default();
@@ -72,16 +128,24 @@ async fn main() -> anyhow::Result<()> {
     accounting.armed().await;
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
-    let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone()));
+    let (cover_sender, cover) = watch::channel(Cover::default());
+    let nics = Nics {
+        plan: plan.subscribe(),
+        controller: arguments.controller,
+    };
+    let shield = shield::run(monitor.clone(), nics, remarks.clone(), cover_sender);
+    let mut shielding = tokio::spawn(shield);
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
         status: status_sender,
         remarks: remarks.clone(),
         known: known_sender,
+        cover,
     };
     let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
-    let reconciler = Reconciler::new(arguments.settings(), channels, ovsdb.clone(), monitor);
+    let settings = arguments.settings(Arc::clone(&controller), opened);
+    let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
     let mut reconciling = tokio::spawn(reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
     status.wait_for(Option::is_some).await?;
@@ -94,11 +158,15 @@ async fn main() -> anyhow::Result<()> {
         remarks: remarks.clone(),
     };
     let mut running = tokio::spawn(instances.run());
+    let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
+    let mut probing = tokio::spawn(prober.run());
     let session = Session {
         store,
         plan,
         status,
         remarks,
+        probes,
+        open,
         usage,
     };
     let mut conversing = tokio::spawn(session.run(controller));
@@ -109,16 +177,22 @@ async fn main() -> anyhow::Result<()> {
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut responding => ended.context("the task that answers ports failed"),
+        ended = &mut probing => ended.context("the task that probes the fabric failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }
 }
 
 impl Arguments {
-    fn settings(&self) -> Settings {
+    fn settings(&self, controller: Arc<Controller>, session: Open) -> Settings {
         let datapath_type = self.datapath_type.clone();
         Settings {
-            controller: self.controller,
+            ground: Ground {
+                state: self.state_dir.clone(),
+                ovsdb: self.ovsdb.clone(),
+                controller,
+                session,
+            },
             run_directory: self.ovs_rundir.clone(),
             datapath_type: datapath_type.unwrap_or_else(|| best_datapath_type().to_owned()),
         }

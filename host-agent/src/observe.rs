@@ -48,6 +48,8 @@ const COLUMNS: &[(&str, &[&str])] = &[
             "vlan_mode",
             "tag",
             "trunks",
+            "bond_mode",
+            "lacp",
             "external_ids",
         ],
     ),
@@ -115,6 +117,8 @@ pub struct Bridge {
     pub protocols: Vec<String>,
     /// Whether it is kept from guessing flows for a controller's sake.
     pub in_band_disabled: bool,
+    /// The Ethernet address that its own port was told to have.
+    pub hwaddr: Option<String>,
     /// Whether it listens to IGMP.
     pub multicast_snooping: bool,
     /// How it samples.
@@ -130,6 +134,8 @@ pub struct Bridge {
 pub struct BridgePort {
     /// Its row.
     pub row: Uuid,
+    /// Its name.
+    pub name: String,
     /// Whether it is marked as ours.
     pub ours: bool,
     /// How it treats VLAN tags.
@@ -138,6 +144,12 @@ pub struct BridgePort {
     pub tag: Option<i64>,
     /// The VLANs it carries; none said means all.
     pub trunks: BTreeSet<i64>,
+    /// The names of its interfaces.
+    pub interfaces: BTreeSet<String>,
+    /// How its interfaces share their work, when it is a bond that was told so.
+    pub bond_mode: Option<String>,
+    /// Whether it speaks LACP: `active`, `passive`, `off`, or not said.
+    pub lacp: Option<String>,
     /// The type of its only interface.
     pub kind: String,
     /// The options of its only interface: the other end of a patch, for one.
@@ -203,12 +215,14 @@ impl Observed {
         self.bridges.get(INTEGRATION_BRIDGE)
     }
 
-    /// The bridge that has a port of this name.
+    /// The bridge and the port that have an interface of this name.
     #[must_use]
-    pub fn holder(&self, port: &str) -> Option<&str> {
-        let mut bridges = self.bridges.iter();
-        let found = bridges.find(|(_, bridge)| bridge.ports.contains_key(port));
-        found.map(|(name, _)| name.as_str())
+    pub fn holder(&self, interface: &str) -> Option<(&str, &BridgePort)> {
+        self.bridges.iter().find_map(|(name, bridge)| {
+            let mut ports = bridge.ports.values();
+            let port = ports.find(|port| port.interfaces.contains(interface))?;
+            Some((name.as_str(), port))
+        })
     }
 }
 
@@ -218,9 +232,9 @@ fn bridge(replica: &Replica, uuid: Uuid, row: &Row) -> Bridge {
         Some((text(row, "name")?, port(replica, uuid, row)))
     });
     let sflow = references(row, "sflow").next();
-    let in_band = row
-        .get("other_config")
-        .and_then(|map| map.map_get("disable-in-band"));
+    let config = row.get("other_config");
+    let in_band = config.and_then(|map| map.map_get("disable-in-band"));
+    let hwaddr = config.and_then(|map| map.map_get("hwaddr"));
     let snooping = row.get("mcast_snooping_enable").and_then(Value::as_bool);
     Bridge {
         row: uuid,
@@ -229,6 +243,7 @@ fn bridge(replica: &Replica, uuid: Uuid, row: &Row) -> Bridge {
         datapath_type: text(row, "datapath_type").unwrap_or_default(),
         protocols: strings(row, "protocols").collect(),
         in_band_disabled: in_band == Some("true"),
+        hwaddr: hwaddr.map(str::to_owned),
         multicast_snooping: snooping.unwrap_or(false),
         sflow: sflow.and_then(|uuid| sflow_row(replica, uuid)),
         endpoints: endpoints(row),
@@ -237,10 +252,12 @@ fn bridge(replica: &Replica, uuid: Uuid, row: &Row) -> Bridge {
 }
 
 fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
-    let mut interfaces = references(row, "interfaces");
-    let interface = interfaces
-        .next()
-        .and_then(|uuid| replica.table("Interface").get(uuid));
+    let interfaces = references(row, "interfaces");
+    let interfaces: Vec<&Row> = interfaces
+        .filter_map(|uuid| Some(&**replica.table("Interface").get(uuid)?))
+        .collect();
+    let interface = interfaces.first().copied();
+    let names = interfaces.iter().filter_map(|row| text(row, "name"));
     let interface_text = |column| interface.and_then(|row| text(row, column));
     let map = |column| {
         let value = interface.and_then(|row| row.get(column));
@@ -249,6 +266,7 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
     let ofport = interface.and_then(|row| number(row, "ofport"));
     BridgePort {
         row: uuid,
+        name: text(row, "name").unwrap_or_default(),
         ours: is_ours(row),
         vlan_mode: text(row, "vlan_mode"),
         tag: number(row, "tag"),
@@ -257,6 +275,9 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
             .into_iter()
             .flat_map(Value::integers)
             .collect(),
+        interfaces: names.collect(),
+        bond_mode: text(row, "bond_mode"),
+        lacp: text(row, "lacp"),
         kind: interface_text("type").unwrap_or_default(),
         options: map("options"),
         bfd: map("bfd"),
@@ -265,7 +286,7 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
         ofport: ofport
             .and_then(|port| u32::try_from(port).ok())
             .filter(|port| *port != 0),
-        error: interface_text("error"),
+        error: interfaces.iter().find_map(|row| text(row, "error")),
     }
 }
 

@@ -20,6 +20,7 @@ mod fabric_senders;
 mod forward;
 mod neighbour_guard;
 mod next_hop;
+pub mod probe;
 pub mod registers;
 mod respond;
 mod route;
@@ -29,7 +30,7 @@ mod tests;
 mod undeliverable;
 mod view;
 
-use openflow::{Flow, Match};
+use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
 pub use view::{
@@ -91,6 +92,14 @@ pub fn compile(network: &NetworkView) -> Vec<Flow> {
         (table.network)(network, &mut flows);
     }
     mark(flows, Group::of(network.number))
+}
+
+/// Whether these flows of one network let a port of this host send.
+#[must_use]
+pub fn is_plugged(flows: &[Flow], port: PortNo) -> bool {
+    let sent_by = |flow: &Flow| flow.matching.exact_value(Field::InPort);
+    let mut counting = flows.iter().filter(|it| it.table == count_sent::TABLE.id);
+    counting.any(|flow| sent_by(flow) == Some(port.0.into()))
 }
 
 /// The flows that belong to no network: what every table does on a miss, and what no frame of any

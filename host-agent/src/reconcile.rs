@@ -17,29 +17,40 @@
 mod flows;
 mod report;
 mod underlay;
+mod uplinks;
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::Nic;
 use model::plan::HostPlan;
 use ovsdb::{Client, Monitor, Operation};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::binding::{self, Binding, SwitchPorts};
+use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
 use crate::instances::Found;
-use crate::links;
+use crate::links::hardware::{self, Hardware};
+use crate::links::{self, kernel};
+use crate::nics;
 use crate::observe::{DATABASE, Observed};
+use crate::pipeline;
+use crate::pipeline::cookie::Group;
+use crate::presence;
 use crate::responder::Known;
+use crate::shield::Cover;
 use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
 use flows::{Networks, Sight};
 use underlay::Underlay;
+pub use uplinks::Ground;
+use uplinks::{Stage, Uplinks};
 
 /// How often everything is looked at again when nothing calls for it.
 const RESYNC: Duration = Duration::from_secs(30);
@@ -51,10 +62,10 @@ const RETRY: Duration = Duration::from_secs(1);
 const SWITCH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the task needs to know of its host.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
-    /// Where the controller is: the way there is the management interface.
-    pub controller: SocketAddr,
+    /// The controller, the way to which is the management interface, and what its trials need.
+    pub ground: Ground,
     /// The run directory of ovs-vswitchd, with the bridges' sockets.
     pub run_directory: PathBuf,
     /// The datapath type of bridges that are made here.
@@ -67,6 +78,8 @@ pub struct Channels {
     pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
     /// What runs here.
     pub instances: watch::Receiver<Found>,
+    /// What is kept from the host's own stack.
+    pub cover: watch::Receiver<Cover>,
     /// What came of the last pass.
     pub status: watch::Sender<Option<Arc<Status>>>,
     /// What else an operator should know.
@@ -87,6 +100,11 @@ pub struct Reconciler {
     wanted: Option<Arc<Wanted>>,
     networks: Networks,
     underlay: Underlay,
+    uplinks: Uplinks,
+    nics: Vec<Nic>,
+    hardware: BTreeMap<String, Hardware>,
+    /// Who carried each port when flows were last confirmed; not known before the first time.
+    incumbents: Option<Incumbents>,
     status: Status,
     /// When everything is looked at again.
     resync_at: Instant,
@@ -107,14 +125,24 @@ enum Outcome {
 
 impl Reconciler {
     /// A task that has not made its first pass yet.
-    #[must_use]
-    pub fn new(settings: Settings, channels: Channels, ovsdb: Client, monitor: Monitor) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the agent's state folder cannot be used.
+    pub fn new(
+        settings: Settings,
+        channels: Channels,
+        ovsdb: Client,
+        monitor: Monitor,
+    ) -> io::Result<Self> {
+        Ok(Self {
             link: Link::Down(Dialling::start(&settings.run_directory)),
             surroundings: Surroundings {
                 datapath_type: settings.datapath_type.clone(),
-                management_interface: None,
+                ..Surroundings::default()
             },
+            uplinks: Uplinks::open(settings.ground.clone())?,
+            nics: Vec::new(),
+            hardware: BTreeMap::new(),
             settings,
             channels,
             ovsdb,
@@ -122,9 +150,10 @@ impl Reconciler {
             wanted: None,
             networks: Networks::default(),
             underlay: Underlay::default(),
+            incumbents: None,
             status: Status::default(),
             resync_at: Instant::now(),
-        }
+        })
     }
 
     /// Reconciles for ever; ends when the database client does.
@@ -137,6 +166,7 @@ impl Reconciler {
                 self.resync_at = Instant::now() + RESYNC;
             }
             let again_at = match self.pass().await {
+                Outcome::Done if self.uplinks.is_busy() => Some(Instant::now() + RETRY),
                 Outcome::Done => self.networks.again_at(),
                 Outcome::Again => Some(Instant::now() + RETRY),
             };
@@ -161,11 +191,9 @@ impl Reconciler {
 
     /// What no wake-up tells of: routes, links, and flows should the switch have lost a notice.
     async fn look_around(&mut self) {
-        match links::interface_towards(self.settings.controller) {
-            Ok(name) => self.surroundings.management_interface = Some(name),
-            Err(error) => debug!("cannot tell the management interface: {error}"),
-        }
+        self.look_at_links().await;
         self.underlay.doubt();
+        self.uplinks.doubt();
         if let Link::Up(switch) = &mut self.link {
             let drift = switch.look_again().await;
             self.drifted(drift);
@@ -174,10 +202,30 @@ impl Reconciler {
             return;
         };
         for network in wanted.physical_networks.values() {
-            let nic = network.nic.to_string();
-            if let Err(error) = links::switch_on(&nic).await {
-                debug!("could not switch {nic} on: {error}");
+            for nic in network.uplink.nics() {
+                if let Err(error) = links::switch_on(nic.as_str()).await {
+                    debug!("could not switch {nic} on: {error}");
+                }
             }
+        }
+    }
+
+    /// Which link leads to the controller, and what others there are.
+    async fn look_at_links(&mut self) {
+        match links::interface_towards(self.settings.ground.controller.address()) {
+            Ok(name) => self.surroundings.management_interface = Some(name),
+            Err(error) => debug!("cannot tell the management interface: {error}"),
+        }
+        self.read_kernel().await;
+        if let Some(kernel) = &self.surroundings.kernel {
+            self.hardware = hardware::of(kernel).await;
+        }
+    }
+
+    async fn read_kernel(&mut self) {
+        match kernel::read().await {
+            Ok(kernel) => self.surroundings.kernel = Some(kernel),
+            Err(error) => warn!("could not read the kernel's links: {error}"),
         }
     }
 
@@ -186,12 +234,19 @@ impl Reconciler {
         let Some(wanted) = self.wanted.clone() else {
             return self.pass_without_plan(&observed).await;
         };
-        let mut topology = topology::plan(&observed, &wanted, &self.surroundings);
-        let operations = std::mem::take(&mut topology.operations);
-        let rows = self.transact(operations).await;
-        let underlay = self.lay_under(&observed, &wanted, &mut topology).await;
-        let (binding, flows) = self.program(&observed, &wanted, &topology).await;
-        let status = self.describe(&observed, &wanted, &topology, &binding);
+        let stage = self
+            .uplinks
+            .stage(&wanted, &observed, &self.surroundings)
+            .await;
+        let (mut topology, rows) = self.lay_uplinks(&observed, &stage).await;
+        let wanted = &stage.wanted;
+        let underlay = self.lay_under(&observed, wanted, &mut topology).await;
+        let (binding, flows) = self.program(&observed, wanted, &topology).await;
+        if self.uplinks.was_touched() {
+            self.read_kernel().await;
+        }
+        self.list_nics(&observed, wanted);
+        let status = self.describe(&observed, wanted, &topology, &binding);
         let marks = report::marks(&observed, &status);
         let marked = self.transact(marks).await;
         let all_done = [rows, flows, marked].iter().all(|it| *it == Outcome::Done);
@@ -206,6 +261,45 @@ impl Reconciler {
         match all_done {
             true => underlay,
             false => Outcome::Again,
+        }
+    }
+
+    /// Makes the bridges right, and then the host's own place on them.
+    async fn lay_uplinks(&mut self, observed: &Observed, stage: &Stage) -> (Topology, Outcome) {
+        let claimed = self.uplinks.claim(stage, &mut self.surroundings).await;
+        let mut topology = topology::plan(observed, &stage.wanted, &self.surroundings);
+        let operations = std::mem::take(&mut topology.operations);
+        topology.failures.extend(stage.failures.iter().cloned());
+        let moves_links = !operations.is_empty();
+        let rows = match &claimed {
+            Ok(()) if !stage.hands_off => self.transact(operations).await,
+            // Without a record of them, addresses would be lost.
+            _ => Outcome::Again,
+        };
+        let settled = match rows {
+            Outcome::Done => {
+                let failures = &topology.failures;
+                self.uplinks.settle(stage, observed, failures).await
+            }
+            Outcome::Again => Ok(presence::Outcome::Waiting),
+        };
+        if moves_links {
+            self.resync_at = self.resync_at.min(Instant::now() + RETRY);
+        }
+        match claimed.and(settled) {
+            Ok(presence::Outcome::Done) => (topology, Outcome::Done),
+            Ok(presence::Outcome::Waiting) => (topology, Outcome::Again),
+            Err(error) => {
+                warn!("could not move addresses between links: {error}");
+                (topology, Outcome::Again)
+            }
+        }
+    }
+
+    fn list_nics(&mut self, observed: &Observed, wanted: &Wanted) {
+        if let Some(kernel) = &self.surroundings.kernel {
+            let networks = &wanted.physical_networks;
+            self.nics = nics::list(kernel, &self.hardware, observed, networks);
         }
     }
 
@@ -231,7 +325,11 @@ impl Reconciler {
         let operations = std::mem::take(&mut safety.operations);
         let outcome = self.transact(operations).await;
         let nothing = Wanted::default();
-        let binding = binding::bind(observed, &nothing, &SwitchPorts::default());
+        let trust = Trust {
+            cover: &Cover::default(),
+            incumbents: &Incumbents::new(),
+        };
+        let binding = binding::bind(observed, &nothing, &SwitchPorts::default(), &trust);
         let status = self.describe(observed, &nothing, &safety, &binding);
         self.publish(status);
         outcome
@@ -284,7 +382,21 @@ impl Reconciler {
             return (Binding::default(), Outcome::Done);
         };
         let drift = switch.look_if_tampered().await;
-        let binding = binding::bind(observed, wanted, switch.ports());
+        let incumbents = self.incumbents.get_or_insert_with(|| {
+            // The agent before this one left its word in the switch.
+            binding::incumbents(observed, wanted, |network, port| {
+                pipeline::is_plugged(switch.installed(Group::of(network)), port)
+            })
+        });
+        let binding = {
+            let cover = &self.channels.cover.borrow_and_update();
+            binding::bind(
+                observed,
+                wanted,
+                switch.ports(),
+                &Trust { cover, incumbents },
+            )
+        };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
         let sight = Sight {
             views: binding::views(wanted, &binding, &uplinks),
@@ -296,6 +408,7 @@ impl Reconciler {
         };
         let applied = self.networks.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
+            self.incumbents = Some(binding.incumbents());
             Known::new(wanted, &binding).publish(&self.channels.known);
         }
         match applied {
@@ -363,6 +476,7 @@ impl Reconciler {
             changed = self.monitor.changed() => return changed,
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
+            Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };
         self.take_event(event);
@@ -376,6 +490,7 @@ impl Reconciler {
                 self.networks.forget();
                 // With the userspace datapath, a switch that starts makes its links anew.
                 self.underlay.doubt();
+                self.uplinks.doubt();
                 self.link = Link::Up(switch);
             }
             LinkEvent::Lost => {

@@ -14,7 +14,7 @@
 mod assemble;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,9 @@ use tokio_util::codec::Framed;
 use tracing::{debug, info, warn};
 
 use crate::accounting::{Said, Usage};
+use crate::links::source_towards;
 use crate::plan_store::{PlanStore, PlanStoreError};
+use crate::prober::Probes;
 use crate::status::{Remarks, Status};
 use assemble::{Assembled, Assembler};
 
@@ -45,6 +47,8 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 /// The longest pause between attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// How often is looked whether the kernel still speaks from the same address.
+const MOVED_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a refused plan: a controller that sends the same again is not answered in haste.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 /// What a heartbeat may be.
@@ -55,6 +59,9 @@ pub type PlanSender = watch::Sender<Option<Arc<HostPlan>>>;
 
 /// What the reconcile task last found: nothing before its first pass.
 pub type StatusReceiver = watch::Receiver<Option<Arc<Status>>>;
+
+/// Where the session is open from; none while there is none.
+pub type OpenSender = watch::Sender<Option<IpAddr>>;
 
 /// Where the controller is, and how each side proves who it is.
 pub struct Controller {
@@ -98,6 +105,9 @@ pub enum Error {
     /// The controller ended the session and said why.
     #[error("the controller ended the session: {0}")]
     Goodbye(String),
+    /// This host now speaks to the controller from another address.
+    #[error("this host no longer speaks from {0}")]
+    Moved(IpAddr),
     /// The controller said something that it may not say now.
     #[error("the controller said something out of turn")]
     OutOfTurn,
@@ -134,13 +144,33 @@ impl Controller {
         self.address
     }
 
-    async fn connect(&self) -> Result<impl AsyncRead + AsyncWrite + Unpin, Error> {
+    /// Makes a connection, proves who both are, and ends it. Gives the address it was made from.
+    ///
+    /// # Errors
+    /// When the controller is not reached, or is not who it should be.
+    pub async fn prove(&self) -> Result<IpAddr, Error> {
+        let (_, local) = self.connect().await?;
+        Ok(local)
+    }
+
+    /// Ends when this host would speak to the controller from another address than this.
+    async fn moved(&self, local: IpAddr) {
+        loop {
+            sleep(MOVED_INTERVAL).await;
+            if source_towards(self.address).is_ok_and(|source| source != local) {
+                return;
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<(impl AsyncRead + AsyncWrite + Unpin, IpAddr), Error> {
         let connecting = async {
             let stream = TcpStream::connect(self.address).await?;
+            let local = stream.local_addr()?.ip();
             // Reports are small and a hypervisor may wait for each.
             stream.set_nodelay(true)?;
             let name = ServerName::from(self.address.ip());
-            self.tls.connect(name, stream).await
+            Ok((self.tls.connect(name, stream).await?, local))
         };
         let connected = timeout(CONNECT_TIMEOUT, connecting).await;
         let connected = connected.map_err(|_| Error::Silent(CONNECT_TIMEOUT))?;
@@ -161,21 +191,29 @@ pub struct Session {
     pub status: StatusReceiver,
     /// What else to report.
     pub remarks: Remarks,
+    /// Who takes part in checks of the fabric.
+    pub probes: Probes,
+    /// Where it is said from where a session is open.
+    pub open: OpenSender,
     /// What ports moved.
     pub usage: Usage,
 }
 
 impl Session {
     /// Keeps a session with the controller, for ever.
-    pub async fn run(mut self, controller: Controller) {
+    pub async fn run(mut self, controller: Arc<Controller>) {
         let mut backoff = BACKOFF_MIN;
         let mut told = String::new();
         loop {
             let began = Instant::now();
             let outcome = match controller.connect().await {
-                Ok(stream) => self.converse(stream).await,
+                Ok((stream, local)) => tokio::select! {
+                    outcome = self.converse(stream, local) => outcome,
+                    () = controller.moved(local) => Err(Error::Moved(local)),
+                },
                 Err(error) => Err(error),
             };
+            self.open.send_replace(None);
             if let Err(error) = outcome {
                 let reason = format!("{:#}", anyhow::Error::from(error));
                 // A controller that is away for a day is one line in the log, not thousands.
@@ -194,7 +232,7 @@ impl Session {
     }
 
     /// One session over a stream that is connected and proven.
-    async fn converse<S>(&mut self, stream: S) -> Result<(), Error>
+    async fn converse<S>(&mut self, stream: S, local: IpAddr) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -210,6 +248,7 @@ impl Session {
             Err(_) => return Err(Error::Silent(CONNECT_TIMEOUT)),
         };
         info!("the controller welcomed us");
+        self.open.send_replace(Some(local));
         let mut assembler = Assembler::default();
         let mut reported = None;
         // A status from before this session is news to this controller.
@@ -224,6 +263,9 @@ impl Session {
                     self.take(&mut wire, &mut assembler, part).await?;
                     // The plan is held now: say so before it is carried out.
                     self.report(&mut wire, &mut reported).await?;
+                }
+                Some(reply) = self.probes.replies.recv() => {
+                    wire.send(FromAgent::Probe(reply)).await?;
                 }
                 Ok(()) = self.status.changed() => self.report(&mut wire, &mut reported).await?,
                 () = self.remarks.arrived() => self.report(&mut wire, &mut reported).await?,
@@ -328,19 +370,25 @@ impl Session {
                 Ok(Duration::from_secs(heartbeat_seconds.clamp(min, max)))
             }
             FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
-            FromController::Plan(_) | FromController::UsageTaken(_) | FromController::Ping => {
-                Err(Error::OutOfTurn)
-            }
+            FromController::Plan(_)
+            | FromController::Probe(_)
+            | FromController::UsageTaken(_)
+            | FromController::Ping => Err(Error::OutOfTurn),
         }
     }
 
-    /// What the controller says once it has welcomed us: parts of plans, what is in the ledger, or
-    /// that it is still there.
+    /// What the controller says once it has welcomed us: parts of plans, what is in the ledger, what
+    /// to probe, or that it is still there.
     fn plan_part(&self, message: FromController) -> Result<Option<PlanChange>, Error> {
         match message {
             FromController::Plan(part) => Ok(Some(part)),
             FromController::UsageTaken(taken) => {
                 self.accounting_hears(Said::Taken(taken));
+                Ok(None)
+            }
+            FromController::Probe(request) => {
+                // One that finds no room is not answered: see `FromController::Probe`.
+                let _busy = self.probes.requests.try_send(request);
                 Ok(None)
             }
             FromController::Ping => Ok(None),

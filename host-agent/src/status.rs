@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::InstanceId;
 use model::plan::Generation;
-use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
+use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, Vif};
+use model::{InstanceId, Nic};
 use tokio::sync::Notify;
 
 use crate::tunnels::Tunnels;
@@ -28,6 +28,10 @@ pub struct Status {
     pub vifs: BTreeMap<String, Vif>,
     /// Every instance that should run here, or cannot be stopped.
     pub instances: BTreeMap<InstanceId, InstanceReport>,
+    /// The host's NICs.
+    pub nics: Vec<Nic>,
+    /// How it stands with the way to the controller.
+    pub management_path: ManagementPath,
     /// Every tunnel that this host should have.
     pub tunnels: Tunnels,
 }
@@ -39,6 +43,9 @@ impl Status {
         let everything = Self::default().differences_to(self, held);
         HostReport {
             complete: true,
+            // Nothing said would be as it was, in the eyes of a controller that knew another state.
+            nics: Some(self.nics.clone()),
+            management_path: Some(self.management_path.clone()),
             ..everything
         }
     }
@@ -55,11 +62,17 @@ impl Status {
             vifs_gone: gone(&self.vifs, &now.vifs),
             instances: changed(&self.instances, &now.instances),
             instances_gone: gone(&self.instances, &now.instances),
+            nics: differs(&self.nics, &now.nics),
+            management_path: differs(&self.management_path, &now.management_path),
             tunnels: changed(&self.tunnels, &now.tunnels),
             tunnels_gone: gone(&self.tunnels, &now.tunnels),
             remarks: Vec::new(),
         }
     }
+}
+
+fn differs<T: Clone + PartialEq>(before: &T, now: &T) -> Option<T> {
+    (before != now).then(|| now.clone())
 }
 
 fn changed<K: Ord, V: Clone + PartialEq>(before: &BTreeMap<K, V>, now: &BTreeMap<K, V>) -> Vec<V> {

@@ -16,12 +16,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
+use model::plan::{
+    Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling, Trial,
+};
 use model::report::ItemFailure;
 use model::{
-    AddressPair, DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
-    PhysicalNetworkId, PortId, Role, Segment, SpoofGuard,
+    AddressPair, DomainName, Encapsulation, HostAddress, MacAddr, NetworkId, NetworkNumber,
+    OnTrunk, PhysicalNetworkId, PortId, Role, Segment, SpoofGuard,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::pipeline::{Outsiders, Reach, RemotePort, Routing};
 use crate::respond::NamedPort;
@@ -31,8 +34,8 @@ use crate::respond::NamedPort;
 pub struct Wanted {
     /// The plan's version.
     pub generation: Generation,
-    /// Physical networks that may carry tenant networks.
-    pub physical_networks: BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>,
+    /// Physical networks, none of which stands in the way of another.
+    pub physical_networks: PhysicalNetworks,
     /// The other ends of tunnels: endpoints of the hosts that share an overlay with this one.
     pub peers: BTreeMap<Encapsulation, BTreeSet<IpAddr>>,
     /// Networks, none of which clashes with another.
@@ -47,23 +50,70 @@ pub struct Wanted {
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
     pub sampling: Option<Sampling>,
+    /// How long a change of the way to the controller is on trial.
+    pub trial: Trial,
     /// What cannot be carried out, whatever the switch looks like.
     pub failures: Vec<ItemFailure>,
 }
 
-/// A physical network that gets a bridge of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A physical network as this host is to have it: a bridge of its own, `br-<name>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedPhysicalNetwork {
     /// Its name: at most 12 characters that an interface name may have.
     pub name: String,
-    /// What it is for.
+    /// What it is for. Management carries no tenant network and has no patch to br-int.
     pub role: Role,
-    /// The host's NIC on it.
-    pub nic: NicName,
+    /// What carries it on this host.
+    pub uplink: model::Uplink,
     /// The largest IP packet it carries, in bytes.
     pub mtu: u16,
     /// This host's endpoint of overlays on it.
     pub endpoint: Option<IpNet>,
+    /// The host's own address on it; absent for whatever the NIC has.
+    pub address: Option<HostAddress>,
+}
+
+/// Physical networks of one host.
+pub type PhysicalNetworks = BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>;
+
+/// The name of the bridge of a physical network.
+#[must_use]
+pub fn bridge_name(network: &str) -> String {
+    format!("br-{network}")
+}
+
+impl WantedPhysicalNetwork {
+    /// The name of its bridge, and of the link by which the host itself speaks on it.
+    #[must_use]
+    pub fn bridge(&self) -> String {
+        bridge_name(&self.name)
+    }
+
+    /// Whether the host itself has addresses on it, which the bridge takes over from the NIC.
+    #[must_use]
+    pub const fn is_of_hosts(&self) -> bool {
+        is_of_hosts(self.role)
+    }
+
+    /// Whether it stands on a NIC or bond that others may stand on too.
+    #[must_use]
+    pub fn shares(&self, all: &PhysicalNetworks) -> bool {
+        let carrier = self.uplink.carrier();
+        let on_it = all.values().filter(|it| it.uplink.carrier() == carrier);
+        self.uplink.vlan().is_some() || on_it.count() > 1
+    }
+
+    /// Whether this NIC is all that it stands on, untagged: the NIC's addresses would be its own.
+    #[must_use]
+    pub fn is_alone_on(&self, nic: &str) -> bool {
+        self.stands_on(nic) && self.uplink.vlan().is_none()
+    }
+
+    /// Whether it stands on this NIC.
+    #[must_use]
+    pub fn stands_on(&self, nic: &str) -> bool {
+        self.uplink.nics().iter().any(|it| it.as_str() == nic)
+    }
 }
 
 /// A network that flows are compiled for.
@@ -155,7 +205,7 @@ impl Wanted {
         // In the order of kinds of keys: what an item refers to comes before it.
         let mut claims = check::Claims::default();
         let mut remotes = BTreeMap::<NetworkId, Vec<RemotePort>>::new();
-        for (key, item) in &plan.items {
+        for (key, item) in management_first(plan) {
             let outcome = match item {
                 PlanItem::PhysicalNetwork(item) => wanted.physical_network(item),
                 PlanItem::Network(item) => wanted.network(item, &mut claims),
@@ -171,6 +221,10 @@ impl Wanted {
                 }
                 PlanItem::Sampling(item) => {
                     wanted.sampling = Some(item.clone());
+                    Ok(())
+                }
+                PlanItem::Trial(item) => {
+                    wanted.trial = *item;
                     Ok(())
                 }
             };
@@ -208,4 +262,19 @@ impl Wanted {
         }
         peers
     }
+}
+
+const fn is_of_hosts(role: Role) -> bool {
+    matches!(role, Role::Management | Role::Storage)
+}
+
+/// Of two physical networks in each other's way, management is carried out.
+fn management_first(plan: &HostPlan) -> impl Iterator<Item = (&PlanKey, &PlanItem)> {
+    let is_management = |item: &PlanItem| match item {
+        PlanItem::PhysicalNetwork(item) => item.role == Role::Management,
+        _ => false,
+    };
+    let items = plan.items.iter();
+    let first = items.clone().filter(move |(_, item)| is_management(item));
+    first.chain(items.filter(move |(_, item)| !is_management(item)))
 }

@@ -35,10 +35,21 @@ pub enum EventKind {
     PortBound,
     /// A host could not carry out an item of its plan.
     ItemFailed,
+    /// A host tries a change of the way to its controller; it takes it back unless it reaches the
+    /// controller in time.
+    TopologyOnTrial,
+    /// A host reached its controller over the new way, and keeps it.
+    TopologyApplied,
+    /// A host took a change of the way to its controller back.
+    TopologyReverted,
     /// A host no longer hears the host at the other end of a tunnel, or is no longer heard there.
     TunnelDown,
     /// The two ends of a tunnel hear each other again.
     TunnelUp,
+    /// A check of the fabric found that something is wrong between hosts.
+    FabricFault,
+    /// A check of the whole fabric found nothing wrong any more.
+    FabricWell,
     /// A host said something an operator should know.
     Remark,
     /// An administrator switched a port's spoof guard off or on.

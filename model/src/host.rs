@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
-use crate::{Id, Name, Timestamp};
+use crate::report::ManagementPath;
+use crate::{HostUplink, Id, Name, Nic, Timestamp};
 
 /// The identifier of a [`Host`]; its certificate carries it.
 pub type HostId = Id<Host>;
@@ -23,6 +24,9 @@ pub struct Host {
     /// [`PhysicalNetwork::endpoints`]: crate::PhysicalNetwork::endpoints
     #[serde(default)]
     pub endpoint: Option<IpAddr>,
+    /// How it differs from the pool in what carries physical networks, at most one for each.
+    #[serde(default)]
+    pub uplinks: Vec<HostUplink>,
     /// When its certificate was first seen.
     pub created_at: Timestamp,
 }
@@ -44,4 +48,10 @@ pub struct HostStatus {
     pub last_seen_at: Option<Timestamp>,
     /// What it could not carry out, one sentence each.
     pub failures: Vec<String>,
+    /// Its NICs.
+    #[serde(default)]
+    pub nics: Vec<Nic>,
+    /// How it stands with the way its controller reaches it.
+    #[serde(default)]
+    pub management_path: ManagementPath,
 }

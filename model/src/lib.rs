@@ -3,14 +3,18 @@
 //! Values are checked when they are made: whoever holds a [`VlanId`] or a [`Name`] need not check
 //! it again. Nothing here does I/O, waits, or knows a wire format beyond its own JSON form.
 //!
+//! [`billing`] is what a tenant is charged for.
+//!
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
 mod accounting;
 mod address_pair;
 mod address_range;
+pub mod billing;
 mod encapsulation;
 mod event;
+mod fabric;
 mod handout;
 mod host;
 mod id;
@@ -19,9 +23,11 @@ mod inventory;
 mod mac;
 mod name;
 mod network;
+mod nic;
 mod physical_network;
 pub mod plan;
 mod port;
+mod probe;
 pub mod report;
 mod reservation;
 mod router;
@@ -30,6 +36,7 @@ mod subnet;
 mod tenant;
 mod timestamp;
 mod tunnel;
+mod uplink;
 mod usage;
 mod vlan;
 mod vni;
@@ -39,6 +46,10 @@ pub use address_pair::AddressPair;
 pub use address_range::AddressRange;
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
+pub use fabric::{
+    FabricCheck, FabricCheckId, FabricScope, FabricState, Finding, FindingKind, Loss, PathResult,
+    VlanChoice,
+};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
@@ -47,8 +58,13 @@ pub use inventory::{Inventory, InventoryHost, InventoryVif};
 pub use mac::MacAddr;
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
+pub use nic::{Nic, NicUse};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
 pub use port::{OnTrunk, Port, PortId, PortState, PortStatus, SpoofGuard};
+pub use probe::{
+    Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
+    ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
+};
 pub use reservation::{Reservation, ReservationId};
 pub use router::{Router, RouterId};
 pub use sharing::Sharing;
@@ -56,6 +72,7 @@ pub use subnet::{Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use tunnel::{Tunnel, TunnelState};
+pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
 pub use usage::{ClassUsage, Traffic, Usage, UsageOf};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Invalid, Name, Timestamp, VlanRanges};
+use crate::plan::Trial;
+use crate::{Id, Invalid, Name, Timestamp, Uplink, VlanId, VlanRanges};
 
 /// The identifier of a [`PhysicalNetwork`].
 pub type PhysicalNetworkId = Id<PhysicalNetwork>;
@@ -20,19 +21,34 @@ pub struct PhysicalNetwork {
     pub name: Name,
     /// What it is for.
     pub role: Role,
-    /// The NIC that carries it on every host.
-    pub nic: NicName,
+    /// What carries it on every host that has no exception ([`Host::uplinks`]).
+    ///
+    /// [`Host::uplinks`]: crate::Host::uplinks
+    #[serde(alias = "nic")]
+    pub uplink: Uplink,
     /// The VLAN ids that tenant networks may use on it, and that the switches carry.
     /// Absent for management, which carries no tenant network.
     pub vlans: Option<VlanRanges>,
+    /// What its switches take untagged frames to be in. No tenant network has this VLAN id: on the
+    /// switches it would be one network with whatever speaks untagged, endpoints first of all.
+    #[serde(default = "default_native_vlan")]
+    pub native_vlan: VlanId,
     /// The largest IP packet it carries, in bytes (without the Ethernet header).
     pub mtu: u16,
     /// Where the hosts' endpoints of overlays are taken from, each host one; absent when it carries
-    /// no overlay. Endpoints speak untagged, so no VLAN network may use its switches' native VLAN.
+    /// no overlay.
     #[serde(default)]
     pub endpoints: Option<IpNet>,
+    /// How a change of the way to the controller is tried on hosts that have no exception; only on
+    /// management, absent for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+const fn default_native_vlan() -> VlanId {
+    VlanId::DEFAULT_NATIVE
 }
 
 impl PhysicalNetwork {

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressPair, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, NicName, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment, Sharing,
-    SpoofGuard, TenantId, VlanRanges,
+    AddressPair, DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name,
+    NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment, Sharing,
+    SpoofGuard, TenantId, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -83,6 +84,8 @@ pub enum PlanKey {
     Instance(InstanceId),
     /// How this host samples its traffic.
     Sampling,
+    /// How long a change of the way to the controller is on trial.
+    Trial,
 }
 
 impl fmt::Display for PlanKey {
@@ -95,6 +98,7 @@ impl fmt::Display for PlanKey {
             Self::Router(id) => write!(f, "router {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
+            Self::Trial => f.write_str("trial"),
         }
     }
 }
@@ -117,6 +121,8 @@ pub enum PlanItem {
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
     Sampling(Sampling),
+    /// See [`PlanKey::Trial`]; without it the default holds.
+    Trial(Trial),
 }
 
 impl PlanItem {
@@ -131,6 +137,7 @@ impl PlanItem {
             Self::Router(item) => PlanKey::Router(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
+            Self::Trial(_) => PlanKey::Trial,
         }
     }
 }
@@ -144,8 +151,13 @@ pub struct PlannedPhysicalNetwork {
     pub name: Name,
     /// What it is for. The integration bridge is never joined to management.
     pub role: Role,
-    /// This host's NIC on it.
-    pub nic: NicName,
+    /// What carries it on this host.
+    #[serde(alias = "nic")]
+    pub uplink: Uplink,
+    /// The host's own address on management or storage. Absent: it keeps whatever addresses and
+    /// routes the NIC has, and they move to the bridge. On other roles it has no meaning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<HostAddress>,
     /// The VLAN ids that its switches carry.
     pub vlans: Option<VlanRanges>,
     /// The largest IP packet it carries, in bytes.
@@ -293,6 +305,32 @@ pub struct Sampling {
     pub header_bytes: u32,
     /// Seconds between two counter samples of one port.
     pub polling_seconds: u32,
+}
+
+/// How a change of the way to the controller is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Within so many seconds the agent must have a session with the controller over the new way;
+    /// otherwise it takes the change back by itself.
+    pub confirm_within_seconds: u32,
+    /// Counts how often the same change was asked for again after it was taken back: a change of
+    /// this alone makes the agent try it again.
+    #[serde(default)]
+    pub attempt: u32,
+}
+
+impl Trial {
+    /// The seconds that a change may be given.
+    pub const CONFIRM_WITHIN_SECONDS: RangeInclusive<u32> = 5..=600;
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self {
+            confirm_within_seconds: 60,
+            attempt: 0,
+        }
+    }
 }
 
 /// A plan, or the difference from one to the next, as it travels.

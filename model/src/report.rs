@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Generation, PlanKey};
-use crate::{Encapsulation, InstanceId, PortId, PortState, Tunnel};
+use crate::{Encapsulation, InstanceId, Nic, PortId, PortState, Timestamp, Tunnel};
 
 /// What changed on a host since its last report of this session; the first is complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,12 @@ pub struct HostReport {
     pub instances: Vec<InstanceReport>,
     /// Instances that are gone.
     pub instances_gone: Vec<InstanceId>,
+    /// The host's NICs, whole; absent when they are as they were.
+    #[serde(default)]
+    pub nics: Option<Vec<Nic>>,
+    /// How it stands with the way to the controller; absent when that is as it was.
+    #[serde(default)]
+    pub management_path: Option<ManagementPath>,
     /// Tunnels that are new or changed.
     #[serde(default)]
     pub tunnels: Vec<Tunnel>,
@@ -34,6 +40,27 @@ pub struct HostReport {
     pub tunnels_gone: Vec<(Encapsulation, IpAddr)>,
     /// What an operator should know, one sentence each: drift that was healed, a refused plan.
     pub remarks: Vec<String>,
+}
+
+/// How it stands with the way between a host and its controller, when the plan changes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum ManagementPath {
+    /// It is as the plan says, or the plan says nothing of it.
+    #[default]
+    Settled,
+    /// A change is made and not confirmed yet.
+    OnTrial {
+        /// When it is taken back, unless a session is up by then.
+        until: Timestamp,
+    },
+    /// The last change was taken back. It is not tried again until the plan's items change.
+    Reverted {
+        /// When.
+        at: Timestamp,
+        /// What was tried and why it was taken back, as a sentence.
+        reason: String,
+    },
 }
 
 /// An item that could not be carried out.

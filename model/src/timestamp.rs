@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -44,6 +45,15 @@ impl Timestamp {
     #[must_use]
     pub const fn unix_milliseconds(self) -> i64 {
         self.milliseconds
+    }
+
+    /// The moment that much later.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let more = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            milliseconds: self.milliseconds.saturating_add(more),
+        }
     }
 
     fn to_datetime(self) -> OffsetDateTime {

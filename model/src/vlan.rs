@@ -17,6 +17,8 @@ impl VlanId {
     pub const MIN: Self = Self(1);
     /// The largest id, 4094.
     pub const MAX: Self = Self(4094);
+    /// What switches take untagged frames to be in, unless they are told otherwise: 1.
+    pub const DEFAULT_NATIVE: Self = Self(1);
 
     /// The id as a number.
     #[must_use]

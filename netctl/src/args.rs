@@ -5,8 +5,9 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, ip, lab, network, physical_network, router, status,
-    subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
+    One, Owned, bill, completion, event, fabric_check, host, ip, lab, network, nic,
+    physical_network, rate_plan, router, status, subnet, tenant, topology, tunnel, uplink, usage,
+    vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -64,6 +65,20 @@ pub(crate) enum Command {
     TenantShow(One),
     /// Delete a tenant that owns nothing
     TenantDelete(One),
+    /// Say what carries the pool's management, private, public and storage networks
+    PoolSetup(topology::Setup),
+    /// Show what carries the pool's networks, and how it stands on every host
+    PoolShow(topology::Show),
+    /// List the hosts' NICs and what has them
+    NicList(nic::List),
+    /// Let another NIC carry a physical network on one host
+    NicAssign(uplink::Assign),
+    /// Let a bond of NICs carry a physical network on one host
+    BondCreate(uplink::BondCreate),
+    /// Let a NIC carry a physical network on one host again, not a bond
+    BondDelete(uplink::BondDelete),
+    /// Move the way by which the controller reaches a host, or all; taken back if it leads nowhere
+    ManagementMove(uplink::Move),
     /// Make a physical network: what carries tenant networks between hosts
     PhysicalNetworkCreate(physical_network::Create),
     /// List physical networks
@@ -158,10 +173,36 @@ pub(crate) enum Command {
     HostShow(One),
     /// List tunnels between hosts and whether their ends hear each other
     TunnelList(tunnel::List),
+    /// Check what switches and cables carry between hosts: every VLAN, tunnel and size
+    FabricCheck(fabric_check::Run),
+    /// List the newest checks of the fabric
+    FabricCheckList(fabric_check::List),
+    /// Show a check of the fabric and what it found
+    FabricCheckShow(fabric_check::Show),
     /// List the newest events
     EventList(event::List),
     /// What tenants, networks or VIFs moved
     Usage(usage::Usage),
+    /// Show what a tenant owes for a month
+    Bill(bill::Make),
+    /// Show the ledger's records that a bill rests on, with the meters as they were read
+    BillExplain(bill::Explain),
+    /// Seal a month of a tenant that is over: its records do not change any more
+    LedgerSeal(bill::SealPeriod),
+    /// List the months that are sealed
+    SealList,
+    /// Recompute everything that is sealed, and name the first record that does not fit
+    LedgerVerify,
+    /// Make a rate plan: a price list
+    RatePlanCreate(rate_plan::Create),
+    /// List rate plans
+    RatePlanList,
+    /// Delete a rate plan that was never a tenant's
+    RatePlanDelete(rate_plan::Delete),
+    /// Make a rate plan a tenant's from a month on
+    RatePlanAssign(rate_plan::Assign),
+    /// List whose rate plan is which, from when on
+    RatePlanAssignments,
     /// Whether the server answers, its version, and whether the pool is well
     Status(status::Status),
     /// Build a data centre on this machine, for trying Bulkhead out

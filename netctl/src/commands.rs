@@ -1,17 +1,24 @@
 //! What each command does: one file per noun, and here what they share.
 
+pub(crate) mod bill;
+mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
+pub(crate) mod fabric_check;
 pub(crate) mod host;
 pub(crate) mod ip;
 pub(crate) mod lab;
 pub(crate) mod network;
+pub(crate) mod nic;
 pub(crate) mod physical_network;
+pub(crate) mod rate_plan;
 pub(crate) mod router;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod topology;
 pub(crate) mod tunnel;
+pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
 pub(crate) mod vif_trunk;
@@ -60,12 +67,20 @@ impl Command {
         self.ask(&connection.client()?).await
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list: one row per command")]
     async fn ask(&self, client: &Client) -> Outcome {
         match self {
             Self::TenantCreate(command) => command.run(client).await,
             Self::TenantList(command) => command.run(client).await,
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::PoolSetup(command) => command.run(client).await,
+            Self::PoolShow(command) => command.run(client).await,
+            Self::NicList(command) => command.run(client).await,
+            Self::NicAssign(command) => command.run(client).await,
+            Self::BondCreate(command) => command.run(client).await,
+            Self::BondDelete(command) => command.run(client).await,
+            Self::ManagementMove(command) => command.run(client).await,
             Self::PhysicalNetworkCreate(command) => command.run(client).await,
             Self::PhysicalNetworkList(command) => command.run(client).await,
             Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,
@@ -113,8 +128,21 @@ impl Command {
             Self::HostList(command) => command.run(client).await,
             Self::HostShow(one) => show::<HostView>(client, one.of()).await,
             Self::TunnelList(command) => command.run(client).await,
+            Self::FabricCheck(command) => command.run(client).await,
+            Self::FabricCheckList(command) => command.run(client).await,
+            Self::FabricCheckShow(command) => command.run(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
+            Self::Bill(command) => command.run(client).await,
+            Self::BillExplain(command) => command.run(client).await,
+            Self::LedgerSeal(command) => command.run(client).await,
+            Self::SealList => bill::seals(client).await,
+            Self::LedgerVerify => bill::verify(client).await,
+            Self::RatePlanCreate(command) => command.run(client).await,
+            Self::RatePlanList => rate_plan::list(client).await,
+            Self::RatePlanDelete(command) => command.run(client).await,
+            Self::RatePlanAssign(command) => command.run(client).await,
+            Self::RatePlanAssignments => rate_plan::assignments(client).await,
             Self::Status(command) => command.run(client).await,
             // These need no server; `run` has done them.
             Self::LabUp(_) | Self::LabDown(_) | Self::LabStatus(_) | Self::Completion(_) => {
@@ -219,6 +247,11 @@ async fn id_of<T: Resource>(
     };
     let object: T = resolve(client, name, scope).await?;
     Ok(Some(object.id()))
+}
+
+/// The tenant that was named.
+async fn resolve_tenant(client: &Client, name: &str) -> Result<Tenant, Failure> {
+    resolve(client, name, Scope::Pool).await
 }
 
 async fn show<T: Resource>(client: &Client, (name, tenant): Named<'_>) -> Outcome {

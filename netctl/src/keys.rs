@@ -123,7 +123,11 @@ impl<'a> Rewriting<'a> {
 
     fn find(&self, key: &str) -> Option<&'a Arg> {
         let key = key.replace('_', "-");
-        self.arguments().find(|arg| name_of(arg) == key)
+        let called = |arg: &Arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            name_of(arg) == key || aliases.contains(&key.as_str())
+        };
+        self.arguments().find(|arg| called(arg))
     }
 
     fn arguments(&self) -> impl Iterator<Item = &'a Arg> + use<'a> {

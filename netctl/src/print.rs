@@ -276,12 +276,17 @@ fn flatten_into(flat: &mut Vec<(String, String)>, prefix: &str, fields: &Map<Str
             // Our own types are at most a few levels deep.
             Value::Object(inner) => flatten_into(flat, &format!("{name}."), inner),
             Value::Array(items) => {
-                let items: Vec<String> = items.iter().map(scalar).collect();
+                let items: Vec<String> = items.iter().map(item).collect();
                 flat.push((name, items.join(", ")));
             }
             _ => flat.push((name, scalar(value))),
         }
     }
+}
+
+/// One of many is told by its name, where it has one: `-o json` has the rest.
+fn item(value: &Value) -> String {
+    scalar(value.get("name").unwrap_or(value))
 }
 
 fn scalar(value: &Value) -> String {

@@ -10,6 +10,8 @@ pub const ETH_RARP: u16 = 0x8035;
 pub const ETH_VLAN: u16 = 0x8100;
 /// Ethernet type of IPv6.
 pub const ETH_IPV6: u16 = 0x86dd;
+/// Ethernet type for experiments (IEEE 802: local experimental EtherType 1).
+pub const ETH_EXPERIMENTAL: u16 = 0x88b5;
 /// Ethernet type of MPLS.
 pub const ETH_MPLS: u16 = 0x8847;
 /// Ethernet type of MPLS with an upstream-assigned label.

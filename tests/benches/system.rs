@@ -60,8 +60,8 @@ struct Host {
 impl Bench {
     fn set(hosts: usize, ports: usize) -> Self {
         let pool = Pool::up(&PoolSpec {
-            hosts,
             datapath: Datapath::Dummy,
+            ..PoolSpec::real(hosts)
         });
         let rest = Rest::open(
             pool.lab()
@@ -89,7 +89,7 @@ impl Bench {
         let total = ports_per_host * self.hosts.len();
         self.create(
             "physical-networks",
-            json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "2-3999"}),
+            json!({"name": "private", "role": "private", "uplink": "eth1", "vlans": "2-3999"}),
         );
         let tenant = self.create("tenants", json!({"name": "acme"}))["id"].clone();
         for number in 0..total.div_ceil(PORTS_PER_NETWORK) {

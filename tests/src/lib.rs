@@ -5,7 +5,9 @@
 //! * [`Instance`] is a running instance: ping, TCP, raw frames from inside it.
 //! * [`frame`] makes frames, also those that no honest instance sends; [`Sniffer`] catches them.
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
+//! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
@@ -13,16 +15,20 @@ pub mod checks;
 mod controller;
 pub mod frame;
 mod instance;
+pub mod management;
 pub mod namespace;
+mod pinging;
 mod plug;
 mod pool;
 mod rest;
 mod sniffer;
 pub mod tenants;
+mod topology;
 pub mod truth;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};
+pub use pinging::{Lost, Pinging};
 pub use plug::Plug;
 pub use pool::{Pool, PoolSpec, eventually};
 pub use rest::{Answer, COLLECTIONS, Rest};

@@ -17,6 +17,8 @@ pub struct PoolSpec {
     pub hosts: usize,
     /// Whether frames really flow, or switches only pretend (for scale).
     pub datapath: lab::Datapath,
+    /// What NICs the hosts have.
+    pub nics: lab::Nics,
 }
 
 impl PoolSpec {
@@ -26,6 +28,7 @@ impl PoolSpec {
         Self {
             hosts,
             datapath: lab::Datapath::Netdev,
+            nics: lab::Nics::Separate,
         }
     }
 }
@@ -35,7 +38,7 @@ pub struct Pool {
     lab: Lab,
     runtime: Runtime,
     programs: PathBuf,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Pool {
@@ -50,6 +53,7 @@ impl Pool {
             directory: directory.path().join("lab"),
             hosts: spec.hosts,
             datapath: spec.datapath,
+            nics: spec.nics,
             programs: Some(programs.clone()),
             sampling_rate: 64,
             polling_seconds: 1,
@@ -61,7 +65,7 @@ impl Pool {
             lab,
             runtime,
             programs,
-            _directory: directory,
+            directory,
         };
         pool.wait_for_hosts(spec.hosts);
         pool
@@ -158,6 +162,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         if std::thread::panicking() && std::env::var_os("KEEP_LAB").is_some() {
+            self.directory.disable_cleanup(true);
             eprintln!("kept: {}", self.lab.directory().display());
             return;
         }

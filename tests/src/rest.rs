@@ -72,6 +72,11 @@ impl Rest {
         self.send(request.body(body.to_string())).await
     }
 
+    /// `PUT /v1/<path>` with a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.client.put(url(path)).json(body)).await
+    }
+
     /// `DELETE /v1/<path>`.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.client.delete(url(path))).await

@@ -86,6 +86,18 @@ async fn every_request_of_the_client_is_understood_by_the_server() {
     assert_eq!(client.health().await.unwrap().status, "ok");
     assert_eq!(client.version().await.unwrap().api, "v1");
     assert_eq!(client.inventory().await.unwrap().hosts.len(), 0);
+    assert!(client.topology().await.unwrap().hosts.is_empty());
+    let change = TopologyChange::default();
+    assert!(client.topology_change(&change).await.unwrap().changed);
+    let uplink = HostUplinkSet {
+        physical_network_id: model::PhysicalNetworkId::generate(),
+        uplink: None,
+        address: None,
+        gateway: None,
+        confirm_within_seconds: None,
+    };
+    let host = model::HostId::generate();
+    assert!(client.host_uplink_set(host, &uplink).await.unwrap().changed);
     let event = test_pool::event(1, model::EventKind::Remark);
     served.pool.events.lock().unwrap().push(event.clone());
     assert_eq!(client.events().await.unwrap(), [event]);

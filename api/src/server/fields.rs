@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::value::FieldValue;
 use crate::problem::{Code, FieldCode, FieldError, Problem};
+use crate::request::Setting;
 
 /// How much of a wrong value is shown, in characters.
 const SHOWN_CHARS: usize = 60;
@@ -86,6 +87,42 @@ impl Fields {
         }
     }
 
+    /// A field that may be absent, which leaves what there is, or `null`, which takes it away.
+    pub(super) fn setting<T: FieldValue>(&mut self, name: &'static str) -> Setting<T> {
+        self.asked.push(name);
+        match self.rest.remove(name) {
+            None => Setting::Kept,
+            Some(Value::Null) => Setting::Removed,
+            Some(value) => self.read(name, &value).map_or(Setting::Kept, Setting::To),
+        }
+    }
+
+    /// The same for an object, read by `read` field by field.
+    pub(super) fn object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Setting<T> {
+        self.asked.push(name);
+        let inner = match self.rest.remove(name) {
+            None => return Setting::Kept,
+            Some(Value::Null) => return Setting::Removed,
+            Some(Value::Object(inner)) => inner,
+            Some(value) => {
+                let message = format!("got {}; expected an object", shown(&value));
+                self.refuse(name, FieldCode::WrongType, message);
+                return Setting::Kept;
+            }
+        };
+        let mut fields = Self::new(inner.into_iter().collect(), self.code);
+        let object = read(&mut fields);
+        fields.refuse_rest();
+        for error in fields.errors {
+            self.refuse(format!("{name}.{}", error.field), error.code, error.message);
+        }
+        Setting::To(object)
+    }
+
     /// A list of at most `max` values; `None` if absent.
     pub(super) fn list<T: FieldValue>(&mut self, name: &'static str, max: usize) -> Option<Vec<T>> {
         let value = self.take(name)?;
@@ -130,10 +167,7 @@ impl Fields {
 
     /// The whole request, if nothing was wrong with any field and none was left over.
     pub(super) fn finish<T>(mut self, request: Option<T>) -> Result<T, Problem> {
-        for name in std::mem::take(&mut self.rest).into_keys() {
-            let message = unknown(&name, &self.asked);
-            self.refuse(shorten(&name), FieldCode::Unknown, message);
-        }
+        self.refuse_rest();
         match request {
             Some(request) if self.errors.is_empty() => Ok(request),
             _ => Err(Problem {
@@ -141,6 +175,14 @@ impl Fields {
                 code: self.code,
                 ..Problem::invalid(self.errors)
             }),
+        }
+    }
+
+    /// Whatever nobody asked for is unknown.
+    fn refuse_rest(&mut self) {
+        for name in std::mem::take(&mut self.rest).into_keys() {
+            let message = unknown(&name, &self.asked);
+            self.refuse(shorten(&name), FieldCode::Unknown, message);
         }
     }
 

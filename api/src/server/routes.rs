@@ -21,7 +21,9 @@ pub enum Method {
     Get,
     /// Makes a new object.
     Post,
-    /// Changes an object.
+    /// Says how something is to be.
+    Put,
+    /// Says what of something is to be otherwise.
     Patch,
     /// Deletes an object.
     Delete,
@@ -34,6 +36,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -56,6 +59,8 @@ pub(super) enum Noun {
     Version,
     Tenant,
     PhysicalNetwork,
+    Topology,
+    HostUplink,
     Network,
     Subnet,
     Reservation,
@@ -65,8 +70,15 @@ pub(super) enum Noun {
     Instance,
     Host,
     Tunnel,
+    FabricCheck,
     Event,
     Usage,
+    UsageRecord,
+    Bill,
+    RatePlan,
+    RatePlanAssignment,
+    Seal,
+    Verification,
     Inventory,
 }
 
@@ -103,6 +115,21 @@ pub const ROUTES: &[Route] = &[
         "/v1/physical-networks/{id}",
         N::PhysicalNetwork,
         "delete a physical network that carries no network",
+    ),
+    get(
+        "/v1/topology",
+        N::Topology,
+        "what carries the physical networks, and how it stands on every host",
+    ),
+    patch(
+        "/v1/topology",
+        N::Topology,
+        "change what carries the physical networks of the pool's roles",
+    ),
+    put(
+        "/v1/hosts/{id}/uplink",
+        N::HostUplink,
+        "say how a host differs from the pool on one physical network",
     ),
     get("/v1/networks", N::Network, "list networks"),
     post(
@@ -217,11 +244,65 @@ pub const ROUTES: &[Route] = &[
         N::Tunnel,
         "list tunnels between hosts and whether their ends hear each other",
     ),
+    get(
+        "/v1/fabric-checks",
+        N::FabricCheck,
+        "list the newest checks of the fabric",
+    ),
+    post(
+        "/v1/fabric-checks",
+        N::FabricCheck,
+        "check what switches and cables carry between hosts",
+    ),
+    get(
+        "/v1/fabric-checks/{id}",
+        N::FabricCheck,
+        "show a check of the fabric and what it found",
+    ),
+    delete(
+        "/v1/fabric-checks/{id}",
+        N::FabricCheck,
+        "forget a check of the fabric, and end it if it is under way",
+    ),
     get("/v1/events", N::Event, "list the newest events"),
     get(
         "/v1/usage",
         N::Usage,
         "what was moved, by tenant, network or port",
+    ),
+    get(
+        "/v1/usage-records",
+        N::UsageRecord,
+        "the records that a tenant's bill for a period rests on",
+    ),
+    get("/v1/bills", N::Bill, "what a tenant owes for a period"),
+    get("/v1/rate-plans", N::RatePlan, "list rate plans"),
+    post("/v1/rate-plans", N::RatePlan, "make a rate plan"),
+    delete(
+        "/v1/rate-plans/{id}",
+        N::RatePlan,
+        "delete a rate plan that was never a tenant's",
+    ),
+    get(
+        "/v1/rate-plan-assignments",
+        N::RatePlanAssignment,
+        "whose rate plan is which, from when on",
+    ),
+    post(
+        "/v1/rate-plan-assignments",
+        N::RatePlanAssignment,
+        "make a rate plan a tenant's from a period on",
+    ),
+    get("/v1/seals", N::Seal, "list the periods that are sealed"),
+    post(
+        "/v1/seals",
+        N::Seal,
+        "seal a period of a tenant that is over",
+    ),
+    get(
+        "/v1/verification",
+        N::Verification,
+        "recompute everything that is sealed",
     ),
     get(
         "/v1/inventory",
@@ -243,6 +324,16 @@ const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
 const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
     Route {
         method: Method::Post,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn put(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Put,
         path,
         access: Access::Token,
         what,

@@ -34,7 +34,8 @@ impl Signed {
         }
     }
 
-    /// The caller of an update or a deletion, which needs no name to be repeated.
+    /// The caller of a change that can be repeated as it is: a deletion, or one that says how
+    /// something is to be.
     pub(super) fn repeats(self) -> Caller {
         Caller {
             actor: self.actor,

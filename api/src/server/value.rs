@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
+use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, NicName, PhysicalNetwork,
-    Role, Route, SpoofGuard, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, PhysicalNetwork, Role,
+    Route, SpoofGuard, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -36,7 +38,7 @@ macro_rules! text_values {
 
 text_values! {
     Name: "a text of 1 to 64 characters, no control characters, no space at either end",
-    NicName: "the name of a network interface: 1 to 15 characters, no space, slash or colon",
+    Uplink: "a NIC, a bond of NICs, or a VLAN of one, such as \"eth0\", \"eth0/vlan20\", \"eth1+eth2/lacp\" or \"eth1+eth2/active-backup/vlan20\"",
     MacAddr: "a unicast Ethernet address such as \"fa:16:3e:00:12:34\"",
     VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",
     Role: "one of \"management\", \"private\", \"public\", \"storage\"",
@@ -45,6 +47,9 @@ text_values! {
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
     AddressRange: "an address or a range such as \"10.0.0.10-10.0.0.99\"",
     AddressPair: "an address or prefix such as \"10.0.0.50\", or with an Ethernet address \"10.0.0.50@00:00:5e:00:01:32\"",
+    Period: "a month such as \"2026-11\"",
+    Zone: "a time zone such as \"UTC\" or \"Europe/Berlin\"",
+    Currency: "a currency of three capital letters such as \"EUR\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
 }
 
@@ -143,6 +148,56 @@ impl FieldValue for Lease {
     }
 }
 
+impl FieldValue for VlanChoice {
+    const EXPECTED: &'static str = "one of \"in-use\", \"all\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found
+            .map(|(choice, _)| *choice)
+            .ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for u8 {
+    const EXPECTED: &'static str = "a number from 0 to 255";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        number(value)
+    }
+}
+
+impl FieldValue for TransferPrice {
+    const EXPECTED: &'static str =
+        "a price such as \"public:both:1000:0=0.05,10000=0.03\", or the same as an object";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        text_or_object(value)
+    }
+}
+
+impl FieldValue for PercentilePrice {
+    const EXPECTED: &'static str =
+        "a price such as \"public:max:100:50.00:0.80\", or the same as an object";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        text_or_object(value)
+    }
+}
+
+/// A value that may be written down as a text or as its parts.
+fn text_or_object<T>(value: &Value) -> Result<T, FieldCode>
+where
+    T: std::str::FromStr + serde::de::DeserializeOwned,
+{
+    match value {
+        Value::String(_) => parse(value),
+        Value::Object(_) => T::deserialize(value).map_err(|_| FieldCode::OutOfRange),
+        _ => Err(FieldCode::WrongType),
+    }
+}
+
 /// The largest IP packet of a network, in bytes. Below 1280 IPv6 does not work (RFC 8200 §5).
 pub(super) struct Mtu(pub(super) u16);
 
@@ -153,6 +208,33 @@ impl FieldValue for Mtu {
         let bytes: u16 = number(value)?;
         let allowed = (1280..=9216).contains(&bytes);
         allowed.then_some(Self(bytes)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// An address of a host with the length of its prefix.
+pub(super) struct HostPrefix(pub(super) IpNet);
+
+impl FieldValue for HostPrefix {
+    const EXPECTED: &'static str =
+        "an address with the length of its prefix, such as \"192.0.2.7/24\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        parse(value).map(Self)
+    }
+}
+
+/// How long a change of the management path may wait for its confirmation.
+pub(super) struct ConfirmWithin(pub(super) u32);
+
+impl FieldValue for ConfirmWithin {
+    const EXPECTED: &'static str = "a number of seconds from 5 to 600";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let seconds: u32 = number(value)?;
+        let allowed = Trial::CONFIRM_WITHIN_SECONDS.contains(&seconds);
+        allowed
+            .then_some(Self(seconds))
+            .ok_or(FieldCode::OutOfRange)
     }
 }
 

@@ -27,7 +27,7 @@ struct Ring {
     events: VecDeque<Event>,
     last_id: u64,
     /// By host and kind: the present minute, and the events caused in it.
-    said: HashMap<(HostId, EventKind), (i64, u32)>,
+    said: HashMap<(Option<HostId>, EventKind), (i64, u32)>,
 }
 
 impl Events {
@@ -44,8 +44,14 @@ impl Events {
         ring.keep(Timestamp::now(), kind, None, shortened(message));
     }
 
-    /// Something happened on a host.
-    pub(crate) fn add(&self, kind: EventKind, host: HostId, message: impl Into<String>) {
+    /// Something happened, on a host or between several.
+    pub(crate) fn add(
+        &self,
+        kind: EventKind,
+        host: impl Into<Option<HostId>>,
+        message: impl Into<String>,
+    ) {
+        let host = host.into();
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let at = Timestamp::now();
         let minute = at.unix_seconds() / 60;
@@ -65,14 +71,19 @@ impl Events {
 }
 
 impl Ring {
-    fn push(&mut self, at: Timestamp, kind: EventKind, host: HostId, message: String) {
+    fn push(&mut self, at: Timestamp, kind: EventKind, host: Option<HostId>, message: String) {
+        let id = host.map(tracing::field::display);
         match kind {
-            EventKind::HostConnected | EventKind::PortBound | EventKind::TunnelUp => {
-                info!(host.id = %host, ?kind, "{message}");
+            EventKind::HostConnected
+            | EventKind::PortBound
+            | EventKind::TopologyApplied
+            | EventKind::TunnelUp
+            | EventKind::FabricWell => {
+                info!(host.id = id, ?kind, "{message}");
             }
-            _ => warn!(host.id = %host, ?kind, "{message}"),
+            _ => warn!(host.id = id, ?kind, "{message}"),
         }
-        self.keep(at, kind, Some(host), message);
+        self.keep(at, kind, host, message);
     }
 
     fn keep(&mut self, at: Timestamp, kind: EventKind, host_id: Option<HostId>, message: String) {

@@ -3,12 +3,13 @@
 mod tunnels;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::plan::Generation;
-use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
-use model::{EventKind, HostId, HostStatus, InstanceId, InstanceStatus, Port, PortId, PortState};
-use model::{PortStatus, Timestamp, Tunnel};
+use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, Vif};
+use model::{EventKind, HostId, HostStatus, InstanceId, InstanceStatus, Nic, NicUse};
+use model::{Port, PortId, PortState, PortStatus, Timestamp, Tunnel};
 use uuid::Uuid;
 
 use self::tunnels::SeenTunnels;
@@ -16,6 +17,10 @@ use super::events::shortened;
 
 /// The most interfaces, instances and failures of one host that are looked at.
 const ENTRIES_MAX: usize = 10_000;
+
+/// The most NICs of one host that are looked at, and the most that is listed of one.
+const NICS_MAX: usize = 256;
+const ENTRIES_PER_NIC_MAX: usize = 64;
 
 /// The longest name of an interface, in bytes: Linux has 15, others some more.
 const INTERFACE_BYTES_MAX: usize = 64;
@@ -30,7 +35,9 @@ pub(crate) struct Observed {
 /// What one host said.
 #[derive(Clone, Default)]
 pub(crate) struct SeenHost {
+    /// But for its NICs, which are beside it: a copy of a status is to cost little.
     pub(crate) status: HostStatus,
+    pub(crate) nics: Arc<[Nic]>,
     /// By the interface's name.
     pub(crate) vifs: OrdMap<String, SeenVif>,
     instances: OrdMap<InstanceId, InstanceReport>,
@@ -65,6 +72,8 @@ pub(crate) struct News {
     pub(crate) ports: Vec<PortId>,
     /// Interfaces that name no port at all, met for the first time: with what they say instead.
     pub(crate) nameless: Vec<(String, String)>,
+    /// How it stood with the way to the controller, and how it stands now.
+    pub(crate) path: Option<(ManagementPath, ManagementPath)>,
     /// Failures that were not there before.
     pub(crate) failures: Vec<String>,
     /// Tunnels that went down or came up again.
@@ -138,7 +147,7 @@ impl Observed {
 /// How it changes.
 impl Observed {
     /// A session opened.
-    pub(super) fn connected_from(&mut self, host: HostId, address: IpAddr, agent_version: String) {
+    pub(crate) fn connected_from(&mut self, host: HostId, address: IpAddr, agent_version: String) {
         let status = &mut self.hosts.entry(host).or_default().status;
         status.connected = true;
         status.address = Some(address);
@@ -194,11 +203,15 @@ impl Observed {
     }
 
     /// Takes in what a host reports of itself.
-    pub(super) fn absorb(&mut self, host: HostId, report: HostReport) -> News {
+    pub(crate) fn absorb(&mut self, host: HostId, report: HostReport) -> News {
         let mut news = News::default();
         let mut seen = self.hosts.get(&host).cloned().unwrap_or_default();
         seen.status.last_seen_at = Some(Timestamp::now());
         seen.status.realized = Some(report.realized);
+        seen.absorb_nics(report.nics, &mut news);
+        // In a complete report, what is not said is as it is by itself.
+        let untold = report.complete.then(ManagementPath::default);
+        seen.absorb_path(report.management_path.or(untold), &mut news);
         seen.absorb_failures(report.failures, &mut news);
         seen.absorb_instances(report.complete, report.instances, &report.instances_gone);
         let said = tunnels::Said {
@@ -272,6 +285,25 @@ impl Observed {
 }
 
 impl SeenHost {
+    fn absorb_nics(&mut self, nics: Option<Vec<Nic>>, news: &mut News) {
+        let Some(mut nics) = nics else {
+            return;
+        };
+        news.truncated |= nics.len() > NICS_MAX;
+        nics.truncate(NICS_MAX);
+        self.nics = nics.into_iter().map(sanitized_nic).collect();
+    }
+
+    fn absorb_path(&mut self, path: Option<ManagementPath>, news: &mut News) {
+        let Some(path) = path.map(sanitized_path) else {
+            return;
+        };
+        if path != self.status.management_path {
+            let before = std::mem::replace(&mut self.status.management_path, path.clone());
+            news.path = Some((before, path));
+        }
+    }
+
     fn absorb_failures(&mut self, mut failures: Vec<ItemFailure>, news: &mut News) {
         news.truncated |= failures.len() > ENTRIES_MAX;
         failures.truncate(ENTRIES_MAX);
@@ -320,5 +352,29 @@ fn sanitized(vif: Vif) -> Vif {
         iface_id: shortened(vif.iface_id),
         reason: vif.reason.map(shortened),
         ..vif
+    }
+}
+
+fn sanitized_nic(mut nic: Nic) -> Nic {
+    nic.driver = nic.driver.map(shortened);
+    nic.addresses.truncate(ENTRIES_PER_NIC_MAX);
+    match &mut nic.used_by {
+        Some(NicUse::PhysicalNetworks { names, bond }) => {
+            names.truncate(ENTRIES_PER_NIC_MAX);
+            *bond = bond.take().map(shortened);
+        }
+        Some(NicUse::Other { name }) => *name = shortened(std::mem::take(name)),
+        None => {}
+    }
+    nic
+}
+
+fn sanitized_path(path: ManagementPath) -> ManagementPath {
+    match path {
+        ManagementPath::Reverted { at, reason } => ManagementPath::Reverted {
+            at,
+            reason: shortened(reason),
+        },
+        path => path,
     }
 }

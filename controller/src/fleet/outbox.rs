@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
 use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
-use model::{Handout, HostId};
-use tokio::sync::Notify;
+use model::{Handout, HostId, ProbeRequest};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::compile;
@@ -27,6 +27,8 @@ pub(super) struct Outbox {
     pub(super) session: u64,
     pub(super) dirty: Dirty,
     pub(super) wake: Arc<Notify>,
+    /// What a check of the fabric asks the host for.
+    pub(super) probes: mpsc::Sender<ProbeRequest>,
     /// Ends the session, when a newer one of the same host takes its place.
     pub(super) replaced: CancellationToken,
 }
@@ -142,9 +144,9 @@ fn estimated_bytes(item: &PlanItem) -> usize {
     match item {
         PlanItem::PhysicalNetwork(it) => {
             let vlans = it.vlans.as_ref().map_or(0, |vlans| vlans.to_string().len());
-            FIXED + NAME + vlans
+            FIXED + NAME + vlans + it.uplink.to_string().len() + 2 * PER_ADDRESS
         }
-        PlanItem::Sampling(_) => FIXED,
+        PlanItem::Sampling(_) | PlanItem::Trial(_) => FIXED,
         PlanItem::Network(it) => {
             let subnets = it.subnets.iter().map(|subnet| {
                 let Handout {

@@ -218,6 +218,7 @@ impl Session {
             match message.map_err(|_| Ended::Silent)?.ok_or(Ended::Closed)?? {
                 FromAgent::Hello { .. } => return Err(Ended::HelloAgain),
                 FromAgent::Ping => self.fleet().heard(host),
+                FromAgent::Probe(reply) => self.fleet().probed(host, reply),
                 FromAgent::Usage(batch) => {
                     self.fleet().heard(host);
                     // Not taken is not answered: the host offers it again.
@@ -263,6 +264,8 @@ impl Session {
         let mut sent: Option<Sent> = None;
         let mut sent_at = Instant::now();
         let mut refusals = 0;
+        // No other loop of this session takes them.
+        let mut probes = opened.probes.lock().await;
         let mut told = None;
         loop {
             let now = *heard.borrow_and_update();
@@ -279,13 +282,16 @@ impl Session {
             }
             let news = async {
                 tokio::select! {
-                    () = opened.wake.notified() => {}
-                    _ = heard.changed() => {}
-                    Ok(()) = usage.changed() => {}
+                    () = opened.wake.notified() => None,
+                    _ = heard.changed() => None,
+                    Some(request) = probes.recv() => Some(request),
+                    Ok(()) = usage.changed() => None,
                 }
             };
-            if timeout(self.timing.heartbeat, news).await.is_err() {
-                self.send(sink, FromController::Ping).await?;
+            match timeout(self.timing.heartbeat, news).await {
+                Ok(None) => {}
+                Ok(Some(request)) => self.send(sink, FromController::Probe(request)).await?,
+                Err(_) => self.send(sink, FromController::Ping).await?,
             }
             self.tell_taken(sink, &usage, &mut told).await?;
         }

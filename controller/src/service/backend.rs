@@ -5,21 +5,25 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    UsageQuery,
+    TopologyChange,
 };
-use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
+use api::resource::{
+    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+};
+use flow_collector::Collector;
 use model::{
-    Encapsulation, Event, EventKind, Host, HostId, InstanceId, Inventory, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
-    SpoofGuard, Subnet, SubnetId, Tenant, TenantId, Usage,
+    Encapsulation, Event, EventKind, FabricCheck, FabricCheckId, FabricScope, Host, HostId,
+    HostStatus, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
+    Port, PortId, Reservation, ReservationId, Router, RouterId, SpoofGuard, Subnet, SubnetId,
+    Tenant, TenantId,
 };
-use tracing::error;
 use uuid::Uuid;
 
 use super::{
-    Service, instance, network, physical_network, port, reservation, router, subnet, tenant, trunk,
+    Service, instance, network, physical_network, port, reservation, router, subnet, tenant,
+    topology, trunk, uplink,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -29,6 +33,8 @@ use crate::object::PluggedInstance;
 const ADMIN: &str = "admin";
 
 impl UsageBackend for Service {
+    type Ledger = Collector;
+
     fn authenticate(&self, token: &str) -> Option<String> {
         self.token.matches(token).then(|| ADMIN.to_owned())
     }
@@ -45,17 +51,10 @@ impl UsageBackend for Service {
         }
     }
 
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        let Some(collector) = &self.collector else {
+    fn ledger(&self) -> Outcome<&Collector> {
+        let collector = self.collector.as_deref();
+        collector.ok_or_else(|| {
             let detail = "the collector runs on its own and keeps the usage; ask it";
-            return Err(Problem::new(Code::StoreUnavailable, detail));
-        };
-        collector.usage(query).await.map_err(|error| {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "could not report usage"
-            );
-            let detail = "the usage ledger does not answer; see the controller's log";
             Problem::new(Code::StoreUnavailable, detail)
         })
     }
@@ -102,7 +101,8 @@ impl Backend for Service {
         caller: Caller,
         request: PhysicalNetworkCreate,
     ) -> Outcome<PhysicalNetwork> {
-        let decide = |intent: &_| physical_network::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| physical_network::create(intent, request, &observed);
         let verb = "physical_network_create";
         self.writer.change(caller, verb, decide).await
     }
@@ -111,6 +111,27 @@ impl Backend for Service {
         let decide = |intent: &_| physical_network::delete(intent, id);
         let verb = "physical_network_delete";
         self.writer.change(caller, verb, decide).await
+    }
+
+    fn topology(&self) -> TopologyView {
+        topology::view(&self.writer.intent(), &self.fleet.observed())
+    }
+
+    async fn topology_change(&self, caller: Caller, request: TopologyChange) -> Outcome<Accepted> {
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| topology::change(intent, request, &observed);
+        self.writer.change(caller, "topology_change", decide).await
+    }
+
+    async fn host_uplink_set(
+        &self,
+        caller: Caller,
+        host: HostId,
+        request: HostUplinkSet,
+    ) -> Outcome<Accepted> {
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| uplink::set(intent, host, request, &observed);
+        self.writer.change(caller, "host_uplink_set", decide).await
     }
 
     fn networks(&self) -> Vec<Arc<Network>> {
@@ -305,6 +326,26 @@ impl Backend for Service {
         Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
     }
 
+    fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {
+        self.checks.all()
+    }
+
+    fn fabric_check(&self, id: FabricCheckId) -> Option<Arc<FabricCheck>> {
+        self.checks.one(id)
+    }
+
+    async fn fabric_check_create(
+        &self,
+        caller: Caller,
+        request: FabricScope,
+    ) -> Outcome<FabricCheck> {
+        self.fabric_check_start(caller, request)
+    }
+
+    async fn fabric_check_delete(&self, _: Caller, id: FabricCheckId) -> Outcome<()> {
+        self.checks.delete(id)
+    }
+
     fn tunnels(&self) -> Vec<TunnelView> {
         let (intent, observed) = (self.writer.intent(), self.fleet.observed());
         let hosts = observed.hosts();
@@ -374,9 +415,12 @@ fn instance_view(plugged: &PluggedInstance, observed: &Observed) -> InstanceView
 }
 
 fn host_view(host: &Host, observed: &Observed) -> HostView {
-    let seen = observed.host(host.id);
+    let status = observed.host(host.id).map(|seen| HostStatus {
+        nics: seen.nics.to_vec(),
+        ..seen.status.clone()
+    });
     HostView {
         host: host.clone(),
-        status: seen.map(|seen| seen.status.clone()).unwrap_or_default(),
+        status: status.unwrap_or_default(),
     }
 }

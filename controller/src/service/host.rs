@@ -33,6 +33,7 @@ pub(super) fn register(intent: &Intent, id: HostId, name: Name) -> Outcome<Draft
             id,
             name: scoped.name,
             endpoint: endpoint::lowest_free(intent),
+            uplinks: Vec::new(),
             created_at: Timestamp::now(),
         })))),
         // None was left when it came first; perhaps one is now.

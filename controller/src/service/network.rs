@@ -10,8 +10,9 @@ use model::{
     Timestamp, VlanId,
 };
 
+use super::after::After;
 use super::faults::Faults;
-use super::physical_network::MTUS;
+use super::layout::MTUS;
 use super::{overlay, sharing, subnet};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
@@ -159,6 +160,12 @@ fn check_flat(
         );
         faults.add("physical_network_id", FieldCode::Duplicate, message);
     }
+    let mut after = After::unchanged(intent);
+    after.flat.insert(carrier.id);
+    for fault in after.faults_of_sharing(carrier.id) {
+        let message = format!("a flat network has no tag: {}", fault.message);
+        faults.add("physical_network_id", FieldCode::Inconsistent, message);
+    }
     if carrier.endpoints.is_some() {
         let message = format!(
             "on {} the hosts' endpoints speak without a tag; take a VLAN, or a physical network \
@@ -186,8 +193,8 @@ fn check_vlan(
     check_no_vni(request, faults);
     let Some(ranges) = &carrier.vlans else {
         // Any other was refused for its role already.
-        if carrier.role == Role::Public {
-            let message = format!("{} carries no VLAN; take a flat network", carrier.name);
+        if matches!(carrier.role, Role::Private | Role::Public) {
+            let message = format!("{} carries no VLAN; expected one that does", carrier.name);
             faults.add("physical_network_id", FieldCode::Inconsistent, message);
         }
         return;
@@ -195,6 +202,13 @@ fn check_vlan(
     let Some(vlan) = request.vlan else {
         return;
     };
+    if let Some(network) = native_of(intent, vlan) {
+        let message = format!(
+            "got {vlan}; the switches of {} take untagged frames to be in it: choose another",
+            network.name
+        );
+        faults.add("vlan", FieldCode::Inconsistent, message);
+    }
     if !ranges.contains(vlan) {
         let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
         faults.add("vlan", FieldCode::OutOfRange, message);
@@ -203,6 +217,14 @@ fn check_vlan(
         let message = format!("the network {owner} uses VLAN {vlan} on {}", carrier.name);
         faults.add("vlan", FieldCode::Duplicate, message);
     }
+}
+
+/// The physical network with this native VLAN. A tenant network with it would be one with whatever
+/// speaks untagged on the switches: with the hosts themselves, if that is management. Which physical
+/// networks share NICs may change, so that of each is kept free on all.
+fn native_of(intent: &Intent, vlan: VlanId) -> Option<&PhysicalNetwork> {
+    let mut all = intent.physical_networks.values().map(Arc::as_ref);
+    all.find(|network| network.native_vlan == vlan)
 }
 
 fn flat_segment(carrier: &PhysicalNetwork) -> Segment {
@@ -229,7 +251,8 @@ fn vlan(intent: &Intent, request: &NetworkCreate, carrier: &PhysicalNetwork) -> 
 /// Walks the ranges and the ids in use side by side: both are in order.
 fn lowest_free_vlan(intent: &Intent, carrier: &PhysicalNetwork) -> Outcome<VlanId> {
     let mut used = intent.vlans_on(carrier.id).peekable();
-    let mut allowed = carrier.vlans.iter().flat_map(|ranges| ranges.iter());
+    let allowed = carrier.vlans.iter().flat_map(|ranges| ranges.iter());
+    let mut allowed = allowed.filter(|vlan| native_of(intent, *vlan).is_none());
     let free = allowed.find(|vlan| {
         while used.next_if(|used| used < vlan).is_some() {}
         used.peek() != Some(vlan)

@@ -7,7 +7,7 @@ use model::{Encapsulation, NetworkNumber, PhysicalNetwork, Vni};
 
 use super::endpoint;
 use super::faults::Faults;
-use super::physical_network::MTUS;
+use super::layout::MTUS;
 use crate::intent::Intent;
 
 /// The physical network with endpoints.

@@ -1,21 +1,20 @@
 //! Physical networks.
 
-use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::PhysicalNetworkCreate;
-use model::{Id, Name, PhysicalNetwork, PhysicalNetworkId, Role, Timestamp};
+use model::{Id, Name, PhysicalNetwork, PhysicalNetworkId, Timestamp, VlanId};
 
+use super::after::After;
 use super::endpoint;
 use super::faults::Faults;
+use super::topology::in_use::native_fault;
+use crate::fleet::Observed;
 use crate::intent::Intent;
-use crate::object::{Key, Noun, Object, Write};
+use crate::object::Noun;
 use crate::writer::Draft;
-
-/// The MTU of a physical network may be from IPv6's least (RFC 8200 §5) to common jumbo frames.
-pub(super) const MTUS: RangeInclusive<u16> = 1280..=9216;
 
 /// The MTU where none is given: Ethernet's.
 const DEFAULT_MTU: u16 = 1500;
@@ -26,44 +25,44 @@ const RESERVED_NAME: &str = "int";
 pub(super) fn create(
     intent: &Intent,
     request: PhysicalNetworkCreate,
+    observed: &Observed,
 ) -> Outcome<Draft<PhysicalNetwork>> {
     let mut faults = Faults::default();
     check_name(intent, &request.name, &mut faults);
-    check_vlans(&request, &mut faults);
-    let mut others = intent.physical_networks.values();
-    if let Some(other) = others.find(|other| other.nic == request.nic) {
-        let message = format!(
-            "{} carries the physical network {}; a NIC carries one (use a VLAN of it)",
-            request.nic, other.name
-        );
-        faults.add("nic", FieldCode::Duplicate, message);
+    let network = made(request);
+    let mut after = After::unchanged(intent);
+    after.networks.insert(network.id, network.clone());
+    after.give_endpoints();
+    for (code, message) in endpoint::faults(intent, &after.networks, &network) {
+        faults.add("endpoints", code, message);
     }
-    let mtu = request.mtu.unwrap_or(DEFAULT_MTU);
-    if !MTUS.contains(&mtu) {
-        let message = format!("got {mtu}; expected {} to {}", MTUS.start(), MTUS.end());
-        faults.add("mtu", FieldCode::OutOfRange, message);
+    if let Some(message) = native_fault(intent, &network) {
+        faults.add("native_vlan", FieldCode::Inconsistent, message);
     }
-    endpoint::check(intent, &request, &mut faults);
+    for fault in after.faults(BTreeSet::from([network.id]), observed) {
+        faults.add(fault.field, fault.code, fault.message);
+    }
     faults.check()?;
-    let network = PhysicalNetwork {
+    Ok(Draft {
+        writes: after.writes(),
+        answer: network,
+    })
+}
+
+/// The physical network that is asked for, with what was left open.
+pub(super) fn made(request: PhysicalNetworkCreate) -> PhysicalNetwork {
+    PhysicalNetwork {
         id: Id::generate(),
         name: request.name,
         role: request.role,
-        nic: request.nic,
+        uplink: request.uplink,
         vlans: request.vlans,
-        mtu,
+        native_vlan: request.native_vlan.unwrap_or(VlanId::DEFAULT_NATIVE),
+        mtu: request.mtu.unwrap_or(DEFAULT_MTU),
         endpoints: request.endpoints,
+        trial: None,
         created_at: Timestamp::now(),
-    };
-    let mut writes = vec![Write::Put(Object::PhysicalNetwork(Arc::new(
-        network.clone(),
-    )))];
-    let endpoints = network.endpoints.into_iter();
-    writes.extend(endpoints.flat_map(|prefix| endpoint::given(intent, prefix)));
-    Ok(Draft {
-        writes,
-        answer: network,
-    })
+    }
 }
 
 fn check_name(intent: &Intent, name: &Name, faults: &mut Faults) {
@@ -80,35 +79,21 @@ fn check_name(intent: &Intent, name: &Name, faults: &mut Faults) {
     }
 }
 
-fn check_vlans(request: &PhysicalNetworkCreate, faults: &mut Faults) {
-    match (request.role, &request.vlans) {
-        (Role::Management, Some(vlans)) => {
-            let message =
-                format!("got {vlans}; expected none: management carries no tenant network");
-            faults.add("vlans", FieldCode::Inconsistent, message);
-        }
-        (Role::Private | Role::Storage, None) => {
-            let message = "is missing; expected VLAN ids for tenant networks, such as 100-199,300";
-            faults.add("vlans", FieldCode::Required, message);
-        }
-        _ => {}
-    }
-}
-
 pub(super) fn delete(intent: &Intent, id: PhysicalNetworkId) -> Outcome<Draft<()>> {
-    let Some(network) = intent.physical_networks.get(&id) else {
+    if !intent.physical_networks.contains_key(&id) {
         return Err(Problem::not_found("physical network", id));
-    };
+    }
     let networks = intent.networks_carried(id).count();
     if networks > 0 {
         let detail =
             format!("physical network {id} still carries {networks} networks; delete them first");
         return Err(Problem::new(Code::InUse, detail));
     }
-    let mut writes = match network.endpoints {
-        Some(_) => endpoint::taken_back(intent),
-        None => Vec::new(),
-    };
-    writes.push(Write::Delete(Key::PhysicalNetwork(id)));
-    Ok(Draft { writes, answer: () })
+    let mut after = After::unchanged(intent);
+    after.remove(id);
+    after.give_endpoints();
+    Ok(Draft {
+        writes: after.writes(),
+        answer: (),
+    })
 }

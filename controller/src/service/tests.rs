@@ -6,6 +6,7 @@ mod ops;
 mod refused;
 mod routers;
 mod shared;
+mod topology;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::writer::Draft;
 /// Everything that must hold at every revision, found out the slow way.
 pub(crate) fn assert_sound(intent: &Intent) {
     assert_networks_sound(intent);
+    assert_topology_sound(intent);
     assert_ports_sound(intent);
     assert_trunks_sound(intent);
     let mut names = BTreeSet::new();
@@ -60,13 +62,13 @@ fn assert_networks_sound(intent: &Intent) {
                 carrier.vlans.as_ref().unwrap().contains(vlan),
                 "a VLAN id out of range"
             );
-            assert_eq!(network.mtu, carrier.mtu);
+            assert!(network.mtu <= carrier.mtu, "packets too large");
         }
         if let Some((_, vni)) = network.segment.tunnel() {
             assert!(carrier.endpoints.is_some(), "an overlay without endpoints");
             assert!(vnis.insert(vni), "a VNI twice");
             assert_eq!(intent.network_with_vni(vni), Some(network.id));
-            assert_eq!(network.mtu, carrier.mtu - 50);
+            assert!(network.mtu <= carrier.mtu - 50, "packets too large");
         }
     }
     assert_endpoints_sound(intent);
@@ -79,6 +81,29 @@ fn assert_networks_sound(intent: &Intent) {
             subnet.tenant_id,
             intent.networks[&subnet.network_id].tenant_id
         );
+    }
+}
+
+/// No two physical networks get in each other's way, in the pool and on any host.
+fn assert_topology_sound(intent: &Intent) {
+    let all: BTreeSet<_> = intent.physical_networks.keys().copied().collect();
+    let observed = crate::fleet::Observed::default();
+    let faults = super::after::After::unchanged(intent).faults(all, &observed);
+    assert_eq!(faults, [], "physical networks in each other's way");
+    let mut addresses = BTreeSet::new();
+    for host in intent.hosts.values() {
+        for uplink in &host.uplinks {
+            assert!(
+                intent
+                    .physical_networks
+                    .contains_key(&uplink.physical_network_id)
+            );
+            let address = uplink.address.as_ref().map(|it| it.address.addr());
+            assert!(
+                address.is_none_or(|it| addresses.insert(it)),
+                "an address twice"
+            );
+        }
     }
 }
 
@@ -325,6 +350,7 @@ fn a_host_keeps_its_name_and_nobody_takes_it() {
         id: Id::generate(),
         name: name("h", 1),
         endpoint: None,
+        uplinks: Vec::new(),
         created_at: Timestamp::now(),
     }));
     intent.put(&object);

@@ -304,12 +304,23 @@ fn a_file_that_is_no_store_is_an_error() {
     assert!(Store::open(&path).is_err());
 }
 
+/// What carries a physical network was a NIC, and called so.
+fn put_as_of_old(store: &Store, network: &model::PhysicalNetwork) {
+    let mut body = serde_json::to_value(network).unwrap();
+    let members = body.as_object_mut().unwrap();
+    let uplink = members.remove("uplink").unwrap();
+    members.remove("native_vlan");
+    members.insert("nic".to_owned(), uplink);
+    let insert = "INSERT INTO physical_network (id, body) VALUES (?1, ?2)";
+    let row = params![network.id.to_string(), body.to_string()];
+    store.connection.execute(insert, row).unwrap();
+}
+
 /// What a store of the first layout held, it holds in every later one.
 #[test]
 fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
     let steps = [
         Op::Tenant { name: 0 },
-        Op::PhysicalNetwork { name: 0, vlans: 6 },
         Op::Host { name: 0 },
         Op::Network {
             tenant: 0,
@@ -336,6 +347,9 @@ fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
     connection.pragma_update(None, "user_version", 1).unwrap();
     let mut store = Store { connection };
     let mut intent = Intent::default();
+    let private = Op::PhysicalNetwork { name: 0, vlans: 6 };
+    crate::service::tests::run(&mut intent, &private);
+    put_as_of_old(&store, intent.physical_networks.values().next().unwrap());
     run(&mut store, &mut intent, &steps);
 
     migrate(&mut store.connection).unwrap();

@@ -12,18 +12,25 @@ use std::net::IpAddr;
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
-use super::{Mark, Miss, NetworkView, Table, fabric_guard, nothing, spoof_guard};
+use super::{Mark, Miss, NetworkView, Table, fabric_guard, probe, spoof_guard};
 
 pub(super) const TABLE: Table = Table {
     id: 0,
     name: "classify",
     miss: Miss::Drop,
     why: "which port is this, so which network, so which tenant",
-    infrastructure: nothing,
+    infrastructure,
     network: flows,
 };
 
+const PROBE: u16 = 200;
 const KNOWN: u16 = 100;
+
+/// Only what came through a tunnel has a key, so no VIF and no patch can bring a probe in.
+fn infrastructure() -> Vec<Flow> {
+    let matching = probe::is_probe().untagged().tun_id(probe::VNI.into());
+    vec![probe::to_agent(TABLE.flow(PROBE, matching))]
+}
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let number = network.number.get();

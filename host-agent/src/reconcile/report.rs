@@ -3,13 +3,13 @@
 use std::iter;
 
 use compute::ovsdb::ObservedVif;
+use model::PortState;
 use model::report::Vif;
-use model::{PortId, PortState};
 use ovsdb::{Condition, Mutator, Operation, Value};
 
 use super::Reconciler;
 use super::flows::Way;
-use crate::binding::{Binding, Dark, foreign_vifs};
+use crate::binding::{Binding, Dark, foreign_vifs, port_id};
 use crate::observe::{ACTIVE, Observed};
 use crate::status::Status;
 use crate::topology::Topology;
@@ -47,6 +47,8 @@ impl Reconciler {
             failures: failures.chain(self.networks.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
+            nics: self.nics.clone(),
+            management_path: self.uplinks.management_path(),
             tunnels: tunnels(observed, wanted),
         }
     }
@@ -82,10 +84,6 @@ impl Reconciler {
         }
         (PortState::Active, None, newest)
     }
-}
-
-fn port_id(vif: &ObservedVif) -> Option<PortId> {
-    vif.iface_id.as_deref()?.parse().ok()
 }
 
 /// Tells hypervisors which interfaces became active, and which are no longer. One that stays active

@@ -84,7 +84,7 @@ fn cases<'a>(observed: &'a Observed, wanted: &'a Wanted) -> impl Iterator<Item =
     let networks = wanted.physical_networks.iter();
     let networks = networks.filter(|(_, network)| network.endpoint.is_some());
     let mut networks: BTreeMap<String, _> = networks
-        .map(|(id, network)| (format!("br-{}", network.name), (*id, network)))
+        .map(|(id, network)| (network.bridge(), (*id, network)))
         .collect();
     observed.bridges.iter().filter_map(move |(name, bridge)| {
         let network = networks.remove(name);
@@ -112,9 +112,12 @@ async fn settle(
         // The change of the row that was just asked for is what brings us back.
         return Ok(Step::Recorded);
     }
-    let nic = network.nic.to_string();
-    let raised = address::ensure_mtu(&nic, network.mtu).await;
-    raised.map_err(|error| format!("{nic} does not carry {} bytes: {error}", network.mtu))?;
+    let nics = network.uplink.nics().iter().map(ToString::to_string);
+    // Where the NIC is on the bridge itself, Open vSwitch takes its MTU over.
+    for link in nics.chain([name.to_owned()]) {
+        let raised = address::ensure_mtu(&link, network.mtu).await;
+        raised.map_err(|error| format!("{link} does not carry {} bytes: {error}", network.mtu))?;
+    }
     let set = address::ensure(name, endpoint).await;
     set.map_err(|error| format!("could not give {name} the endpoint {endpoint}: {error}"))?;
     Ok(Step::Settled)

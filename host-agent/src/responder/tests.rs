@@ -51,6 +51,7 @@ fn known() -> Known {
     };
     let carrier = Carrier {
         interface: "vif5".to_owned(),
+        ifindex: None,
         port: PORT,
     };
     let binding = Binding {

@@ -2,13 +2,14 @@ use std::num::NonZeroU32;
 
 use api::session::ControllerCodec;
 use model::report::HostReport;
-use model::{HostId, UsageBatch, UsageTaken};
+use model::{HostId, ProbeOrder, ProbeOutcome, ProbeReply, ProbeRequest, UsageBatch, UsageTaken};
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
+use crate::prober::Prober;
 
 /// The controller's end of a session whose other end is a real one.
 struct Scripted {
@@ -29,6 +30,8 @@ impl Scripted {
         let plan = PlanSender::new(held.map(Arc::new));
         let plan_receiver = plan.subscribe();
         let remarks = Remarks::default();
+        let (prober, probes) = Prober::new(folder.path().into(), plan.subscribe());
+        tokio::spawn(prober.run());
         let (usage, usage_receiver) = watch::channel(None);
         let (said, heard) = mpsc::channel(8);
         let mut session = Session {
@@ -36,12 +39,15 @@ impl Scripted {
             plan,
             status: status_receiver,
             remarks: remarks.clone(),
+            probes,
+            open: OpenSender::new(None),
             usage: Usage {
                 batch: usage_receiver,
                 said,
             },
         };
-        tokio::spawn(async move { session.converse(theirs).await });
+        let local = std::net::Ipv4Addr::LOCALHOST.into();
+        tokio::spawn(async move { session.converse(theirs, local).await });
         Self {
             wire: Framed::new(ours, ControllerCodec::default()),
             status,
@@ -191,6 +197,26 @@ async fn a_remark_is_told_at_once() {
     controller.remarks.push("a flow was restored".to_owned());
     let report = controller.hear_report().await;
     assert_eq!(report.remarks, ["a flow was restored"]);
+}
+
+#[tokio::test]
+async fn who_is_asked_for_a_check_that_it_knows_nothing_of_says_so() {
+    let mut controller = Scripted::start(None);
+    controller.welcome().await;
+    let check = Uuid::from_u128(7);
+    let order = ProbeOrder::Collect;
+    let request = ProbeRequest {
+        check,
+        step: 3,
+        order,
+    };
+    controller.say(FromController::Probe(request)).await;
+    let refused = ProbeReply {
+        check,
+        step: 3,
+        outcome: ProbeOutcome::Refused,
+    };
+    assert_eq!(controller.hear().await, FromAgent::Probe(refused));
 }
 
 fn batch(number: u64) -> Arc<UsageBatch> {

@@ -1,6 +1,7 @@
 //! Meters: made before the flows that use them, and kept.
 //!
-//! There are those of each number that a port ever had, alike for every port, so that none is ever changed. They
+//! There are those of each number that a port ever had, alike for every port, so that none is ever
+//! changed; and one for probes of the fabric. They
 //! are not deleted with their port: that would delete flows, and an unused meter costs nothing.
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use openflow::message::{MeterBand, MeterCommand, MeterMod, MeterUnit, ToSwitch};
 use openflow::{Action, Flow};
 
 use crate::pipeline::answer::rate;
+use crate::pipeline::probe;
 
 /// How many meters are made in one go.
 const BATCH: usize = 256;
@@ -61,7 +63,10 @@ fn used(flow: &Flow) -> Option<u32> {
 }
 
 fn meter(command: MeterCommand, id: u32) -> ToSwitch {
-    let (rate, burst) = rate(id);
+    let (rate, burst) = match id {
+        probe::METER => (probe::PER_SECOND, probe::PER_SECOND),
+        _ => rate(id),
+    };
     ToSwitch::MeterMod(MeterMod {
         command,
         id,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use model::plan::PlanKey;
 use model::report::ItemFailure;
+use model::{BondMode, MacAddr, NicName};
 use ovsdb::{Condition, Mutator, NamedUuid, Operation, Uuid, Value};
 
 use super::Topology;
-use crate::observe::OWNER;
+use crate::observe::{BridgePort, OWNER};
 use crate::wanted::Exit;
 
 /// A transaction in the making.
@@ -24,6 +25,8 @@ pub(super) struct NewBridge<'a> {
     pub(super) datapath_type: &'a str,
     /// What reaches the bridge's own port, and so the host.
     pub(super) own_port: Carries<'a>,
+    /// The Ethernet address of the bridge's own port, if not for the switch to choose.
+    pub(super) hwaddr: Option<MacAddr>,
 }
 
 /// Which frames a port carries.
@@ -31,10 +34,12 @@ pub(super) struct NewBridge<'a> {
 pub(super) enum Carries<'a> {
     /// All, whatever their tags.
     Anything,
-    /// Those with one of these tags. To Open vSwitch, none of them would mean all.
+    /// Those with one of these tags, 0 for none. To Open vSwitch, an empty set would mean all.
     Only(&'a BTreeSet<i64>),
-    /// Those without a tag.
-    Untagged,
+    /// One VLAN, without its tag on the far side.
+    Access(i64),
+    /// These VLANs with their tags, but for one that is without on the far side.
+    Native(i64, &'a BTreeSet<i64>),
     /// None.
     Nothing,
 }
@@ -43,37 +48,106 @@ pub(super) enum Carries<'a> {
 pub(super) const NO_VLAN: i64 = 4095;
 
 impl Carries<'_> {
+    /// Frames without a tag: VLAN 0 is what Open vSwitch calls them.
+    pub(super) const UNTAGGED: Self = Self::Access(0);
+
     /// The columns of its row that say so.
     pub(super) fn columns(self) -> Vec<(&'static str, Value)> {
+        let (mode, tag, trunks) = match self {
+            Self::Anything => return Vec::new(),
+            Self::Only(trunks) => ("trunk", None, Some(trunks)),
+            Self::Nothing => {
+                return vec![
+                    ("vlan_mode", "trunk".into()),
+                    ("tag", Value::empty_set()),
+                    ("trunks", Value::set([NO_VLAN])),
+                ];
+            }
+            Self::Access(tag) => ("access", Some(tag), None),
+            Self::Native(tag, trunks) => ("native-untagged", Some(tag), Some(trunks)),
+        };
+        let mut columns = vec![("vlan_mode", mode.into()), ("tag", Value::set(tag))];
+        if let Some(trunks) = trunks {
+            columns.push(("trunks", Value::set(trunks.iter().copied())));
+        }
+        columns
+    }
+
+    /// Whether a port carries just that.
+    pub(super) fn is_of(self, port: &BridgePort) -> bool {
+        let mode = port.vlan_mode.as_deref();
+        let trunk = mode == Some("trunk") && port.tag.is_none();
         match self {
-            Self::Anything => Vec::new(),
-            Self::Only(vlans) => vec![
-                ("vlan_mode", "trunk".into()),
-                ("tag", Value::empty_set()),
-                ("trunks", Value::set(vlans.iter().copied())),
-            ],
-            Self::Nothing => vec![
-                ("vlan_mode", "trunk".into()),
-                ("tag", Value::empty_set()),
-                ("trunks", Value::set([NO_VLAN])),
-            ],
-            // VLAN 0 is what Open vSwitch calls frames without a tag.
-            Self::Untagged => vec![("vlan_mode", "access".into()), ("tag", 0.into())],
+            Self::Anything => true,
+            Self::Only(trunks) => trunk && port.trunks == *trunks,
+            Self::Nothing => trunk && port.trunks.iter().eq(&[NO_VLAN]),
+            Self::Access(tag) => mode == Some("access") && port.tag == Some(tag),
+            Self::Native(tag, trunks) => {
+                let native = mode == Some("native-untagged") && port.tag == Some(tag);
+                native && port.trunks == *trunks
+            }
         }
     }
 }
 
-/// A port to be made, with its one interface.
+/// A port to be made.
 pub(super) struct NewPort<'a> {
     pub(super) name: &'a str,
-    /// The interface's type.
-    pub(super) kind: &'a str,
-    /// The interface's options: the other end of a patch, for one.
-    pub(super) options: &'a [(&'a str, &'a str)],
-    /// How it asks the other end for signs of life; nothing if it does not.
-    pub(super) bfd: &'a [(&'a str, &'a str)],
+    pub(super) body: Body<'a>,
     /// The VLANs it carries.
     pub(super) carries: Carries<'a>,
+}
+
+/// What a port is made of.
+pub(super) enum Body<'a> {
+    /// One interface of the port's name.
+    Single {
+        /// The interface's type.
+        kind: &'a str,
+        /// The interface's options: the other end of a patch, for one.
+        options: &'a [(&'a str, &'a str)],
+        /// How it asks the other end for signs of life; nothing if it does not.
+        bfd: &'a [(&'a str, &'a str)],
+    },
+    /// NICs that share their work.
+    Bond {
+        /// Their names.
+        nics: &'a [NicName],
+        /// How.
+        mode: BondMode,
+    },
+}
+
+/// A NIC that comes back is used again after so many milliseconds: a switch that starts has its
+/// lights on before it forwards.
+const BOND_UPDELAY_MS: i64 = 1000;
+
+/// The columns of a bond's port.
+pub(super) fn bond_columns(mode: BondMode) -> Vec<(&'static str, Value)> {
+    let (bond_mode, lacp) = bond_words(mode);
+    vec![
+        ("bond_mode", bond_mode.into()),
+        ("lacp", lacp.into()),
+        ("bond_updelay", BOND_UPDELAY_MS.into()),
+        (
+            "other_config",
+            Value::map([
+                ("bond-detect-mode", "carrier"),
+                ("lacp-time", "fast"),
+                // Switches that do not speak LACP still get frames from one NIC at a time.
+                ("lacp-fallback-ab", "true"),
+            ]),
+        ),
+    ]
+}
+
+/// `bond_mode` and `lacp` of a port.
+pub(super) const fn bond_words(mode: BondMode) -> (&'static str, &'static str) {
+    match mode {
+        BondMode::ActiveBackup => ("active-backup", "off"),
+        BondMode::BalanceSlb => ("balance-slb", "off"),
+        BondMode::Lacp => ("balance-tcp", "active"),
+    }
 }
 
 /// A bridge that is there, or is made by the same transaction.
@@ -151,18 +225,23 @@ impl Edit {
     pub(super) fn add_bridge(&mut self, new: NewBridge) -> BridgeRow {
         let port = self.insert_port(&NewPort {
             name: new.name,
-            kind: "internal",
-            options: &[],
-            bfd: &[],
+            body: Body::Single {
+                kind: "internal",
+                options: &[],
+                bfd: &[],
+            },
             carries: new.own_port,
         });
+        let hwaddr = new.hwaddr.map(|mac| mac.to_string());
+        let mut config = vec![("disable-in-band", "true")];
+        config.extend(hwaddr.as_deref().map(|mac| ("hwaddr", mac)));
         let bridge = self.row_name();
         let insert = Operation::insert("Bridge")
             .with_uuid_name(bridge.as_str())
             .column("name", new.name)
             .column("fail_mode", new.fail_mode)
             .column("datapath_type", new.datapath_type)
-            .column("other_config", Value::map([("disable-in-band", "true")]))
+            .column("other_config", Value::map(config))
             .column("external_ids", Value::map([OWNER]))
             .column("ports", NamedUuid::new(port));
         self.push(insert);
@@ -207,27 +286,53 @@ impl Edit {
     }
 
     fn insert_port(&mut self, new: &NewPort) -> String {
-        let (interface, port) = (self.row_name(), self.row_name());
-        let mut insert = Operation::insert("Interface")
-            .with_uuid_name(interface.as_str())
-            .column("name", new.name)
-            .column("type", new.kind);
-        if !new.options.is_empty() {
-            insert = insert.column("options", Value::map(new.options.iter().copied()));
-        }
-        if !new.bfd.is_empty() {
-            insert = insert.column("bfd", Value::map(new.bfd.iter().copied()));
-        }
-        self.push(insert);
+        let mut columns = new.carries.columns();
+        let interfaces = match new.body {
+            Body::Single { kind, options, bfd } => {
+                vec![self.insert_interface(new.name, kind, options, bfd)]
+            }
+            Body::Bond { nics, mode } => {
+                columns.extend(bond_columns(mode));
+                let nics = nics.iter();
+                nics.map(|nic| self.insert_interface(nic.as_str(), "", &[], &[]))
+                    .collect()
+            }
+        };
+        let port = self.row_name();
         let mut insert = Operation::insert("Port")
             .with_uuid_name(port.as_str())
             .column("name", new.name)
             .column("external_ids", Value::map([OWNER]))
-            .column("interfaces", NamedUuid::new(interface));
-        for (column, value) in new.carries.columns() {
+            .column(
+                "interfaces",
+                Value::set(interfaces.into_iter().map(NamedUuid::new)),
+            );
+        for (column, value) in columns {
             insert = insert.column(column, value);
         }
         self.push(insert);
         port
+    }
+
+    fn insert_interface(
+        &mut self,
+        name: &str,
+        kind: &str,
+        options: &[(&str, &str)],
+        bfd: &[(&str, &str)],
+    ) -> String {
+        let interface = self.row_name();
+        let mut insert = Operation::insert("Interface")
+            .with_uuid_name(interface.as_str())
+            .column("name", name)
+            .column("type", kind);
+        if !options.is_empty() {
+            insert = insert.column("options", Value::map(options.iter().copied()));
+        }
+        if !bfd.is_empty() {
+            insert = insert.column("bfd", Value::map(bfd.iter().copied()));
+        }
+        self.push(insert);
+        interface
     }
 }

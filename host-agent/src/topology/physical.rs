@@ -1,44 +1,53 @@
-//! One bridge per physical network, its NIC, and the patch to the integration bridge.
+//! One bridge per physical network, what carries it, and the patch to the integration bridge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::plan::PlanKey;
 use model::{PhysicalNetworkId, Role, Segment};
 
-use super::Surroundings;
-use super::edit::{self, BridgeRow, Carries, Edit, NewBridge, NewPort};
-use crate::observe::{Bridge, BridgePort, INTEGRATION_BRIDGE, Observed};
+use super::edit::{Body, BridgeRow, Carries, Edit, NewBridge, NewPort};
+use super::uplink::{self, Uplinks};
+use super::{Kept, Surroundings, ensure_port, uplink_bridge};
+use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted, WantedPhysicalNetwork};
 
 /// What Open vSwitch calls frames without a tag.
-const UNTAGGED: i64 = 0;
+pub(super) const UNTAGGED: i64 = 0;
 
 /// What to do about one physical network.
-struct Draft<'a> {
-    observed: &'a Observed,
-    surroundings: &'a Surroundings,
-    network: &'a WantedPhysicalNetwork,
-    /// The VLANs that this host uses on it.
-    vlans: BTreeSet<i64>,
+pub(super) struct Draft<'a> {
+    pub(super) observed: &'a Observed,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) wanted: &'a Wanted,
+    pub(super) network: &'a WantedPhysicalNetwork,
+    /// The VLANs that this host uses on it; none on management.
+    pub(super) vlans: BTreeSet<i64>,
+    pub(super) names: Names,
 }
 
 /// The names of what belongs to a physical network. Its own is at most 12 bytes long, an
 /// interface's 15.
-struct Names {
-    bridge: String,
+pub(super) struct Names {
+    pub(super) bridge: String,
     /// On the integration bridge.
     to: String,
-    /// On the physical network's bridge.
+    /// On the physical network's bridge, towards the integration bridge.
     inward: String,
+    /// On the physical network's bridge, towards the uplink bridge.
+    pub(super) out: String,
+    /// On the uplink bridge.
+    pub(super) down: String,
 }
 
 impl Names {
     fn new(network: &WantedPhysicalNetwork) -> Self {
         let name = &network.name;
         Self {
-            bridge: format!("br-{name}"),
+            bridge: network.bridge(),
             to: format!("to-{name}"),
             inward: format!("in-{name}"),
+            out: format!("ex-{name}"),
+            down: format!("dn-{name}"),
         }
     }
 }
@@ -47,40 +56,47 @@ pub(super) fn plan(
     observed: &Observed,
     wanted: &Wanted,
     surroundings: &Surroundings,
-    kept: &mut BTreeSet<String>,
+    kept: &mut Kept,
     edit: &mut Edit,
 ) {
+    let mut uplinks = Uplinks::default();
     for (id, network) in &wanted.physical_networks {
         let draft = Draft {
             observed,
             surroundings,
+            wanted,
             network,
-            vlans: vlans(wanted, *id),
+            vlans: vlans(wanted, *id, network.role),
+            names: Names::new(network),
         };
-        let names = Names::new(network);
         if !draft.is_needed() {
             continue;
         }
-        kept.extend([network.nic.to_string(), names.bridge.clone()]);
-        match draft.obstacle(&names) {
-            Some(reason) => edit.fail(PlanKey::PhysicalNetwork(*id), reason),
-            None if draft.vlans.is_empty() => draft.bridge(&names, edit),
-            None => {
-                draft.bridge_and_patch(&names, edit);
-                edit.exit(Exit::Patch(*id), names.to.clone());
-                kept.extend([names.to, names.inward]);
-            }
+        if let Some(reason) = draft.obstacle() {
+            edit.fail(PlanKey::PhysicalNetwork(*id), reason);
+            draft.leave(kept);
+            continue;
         }
-        if let Some(reason) = draft.fault() {
+        let row = draft.ensure_bridge(edit);
+        kept.bridge(&draft.names.bridge);
+        uplink::plan(&draft, &row, &mut uplinks, kept, edit);
+        if !draft.vlans.is_empty() {
+            draft.patch(&row, kept, edit);
+            edit.exit(Exit::Patch(*id), draft.names.to.clone());
+        }
+        if let Some(reason) = uplink::fault(&draft) {
             edit.fail(PlanKey::PhysicalNetwork(*id), reason);
         }
     }
 }
 
 /// The VLANs of the networks that this host has on a physical network.
-fn vlans(wanted: &Wanted, id: PhysicalNetworkId) -> BTreeSet<i64> {
+fn vlans(wanted: &Wanted, id: PhysicalNetworkId, role: Role) -> BTreeSet<i64> {
     let segments = wanted.networks.values().map(|network| network.segment);
-    let here = segments.filter(|segment| segment.physical_network_id() == id);
+    let here = segments.filter(|segment| {
+        // Whatever a plan says, no VIF is ever joined to management.
+        role != Role::Management && segment.physical_network_id() == id
+    });
     let vlans = here.filter_map(|segment| match segment {
         Segment::Flat { .. } => Some(UNTAGGED),
         _ => segment.vlan().map(|vlan| vlan.get().into()),
@@ -104,119 +120,118 @@ impl Draft<'_> {
     fn own_port(&self) -> Carries<'_> {
         match self.is_flat() {
             true => Carries::Nothing,
-            false => Carries::Untagged,
+            false => Carries::UNTAGGED,
         }
     }
 
     /// Why this cannot be done at all.
-    fn obstacle(&self, names: &Names) -> Option<String> {
-        let nic = self.network.nic.to_string();
-        if self.surroundings.management_interface.as_ref() == Some(&nic) {
-            return Some(format!(
-                "{nic} leads to the controller; as a port of {} it would lose its addresses",
-                names.bridge
-            ));
-        }
-        let holder = self.observed.holder(&nic);
-        if let Some(holder) = holder.filter(|holder| *holder != names.bridge) {
-            return Some(format!("{nic} is a port of {holder}"));
-        }
+    fn obstacle(&self) -> Option<String> {
+        let names = &self.names;
         let foreign = |(bridge, port): (&str, &String)| {
             let found = self.observed.bridges.get(bridge)?.ports.get(port)?;
             (!found.ours).then(|| format!("{bridge} has a port {port} that is not ours"))
         };
+        let uplink_bridge = uplink_bridge(&self.network.uplink);
         let patches = [
             (INTEGRATION_BRIDGE, &names.to),
             (&names.bridge, &names.inward),
+            (&names.bridge, &names.out),
+            (&uplink_bridge, &names.down),
         ];
-        patches.into_iter().find_map(foreign).or_else(|| {
-            let bridge = self.observed.bridges.get(&names.bridge)?;
-            let same = datapath(&bridge.datapath_type) == datapath(self.datapath_type());
-            if !same {
-                return Some(format!(
-                    "{} has another datapath type than br-int",
-                    names.bridge
-                ));
-            }
-            let exposed = self.is_flat() && !bridge.ours && !has_vlan_of_its_own(bridge, names);
-            exposed.then(|| {
-                format!(
-                    "{} is not ours, and the host speaks on it without a tag, as a network here does",
-                    names.bridge
-                )
-            })
+        uplink::obstacle(self)
+            .or_else(|| patches.into_iter().find_map(foreign))
+            .or_else(|| self.unfit_bridge())
+    }
+
+    /// Why a bridge that was there before us cannot be the physical network's.
+    fn unfit_bridge(&self) -> Option<String> {
+        let name = &self.names.bridge;
+        let bridge = self.observed.bridges.get(name)?;
+        if datapath(&bridge.datapath_type) != datapath(self.datapath_type()) {
+            return Some(format!("{name} has another datapath type than br-int"));
+        }
+        let exposed = self.is_flat() && !bridge.ours && !has_vlan_of_its_own(bridge, name);
+        exposed.then(|| {
+            format!(
+                "{name} is not ours, and the host speaks on it without a tag, as a network here does"
+            )
         })
     }
 
-    /// What the switch itself finds wrong with the NIC.
-    fn fault(&self) -> Option<String> {
-        let names = Names::new(self.network);
-        let bridge = self.observed.bridges.get(&names.bridge)?;
-        let port = bridge.ports.get(&self.network.nic.to_string())?;
-        port.error.clone()
+    /// Leaves all of it as it is: what carries something now goes on carrying it.
+    fn leave(&self, kept: &mut Kept) {
+        if let Some(bridge) = self.observed.bridges.get(&self.names.bridge) {
+            kept.all_of(&self.names.bridge, bridge);
+        }
+        if let Some(integration) = self.observed.integration()
+            && integration.ports.contains_key(&self.names.to)
+        {
+            kept.port(INTEGRATION_BRIDGE, &self.names.to);
+        }
+        for (name, bridge) in &self.observed.bridges {
+            if bridge.ports.contains_key(&self.names.down) {
+                kept.all_of(name, bridge);
+            }
+        }
     }
 
     /// A patch can only join bridges of one datapath.
-    fn datapath_type(&self) -> &str {
+    pub(super) fn datapath_type(&self) -> &str {
         let integration = self.observed.integration();
         integration.map_or(&self.surroundings.datapath_type, |it| &it.datapath_type)
     }
 
-    fn bridge(&self, names: &Names, edit: &mut Edit) {
-        self.ensure_bridge(names, edit);
-    }
-
-    fn bridge_and_patch(&self, names: &Names, edit: &mut Edit) {
-        let bridge = self.ensure_bridge(names, edit);
+    fn patch(&self, row: &BridgeRow, kept: &mut Kept, edit: &mut Edit) {
+        let names = &self.names;
         let there = self.observed.bridges.get(&names.bridge);
         let inward = NewPort {
             name: &names.inward,
-            kind: "patch",
-            options: &[("peer", &names.to)],
-            bfd: &[],
+            body: Body::Single {
+                kind: "patch",
+                options: &[("peer", &names.to)],
+                bfd: &[],
+            },
             carries: Carries::Only(&self.vlans),
         };
-        ensure_port(there, &bridge, &inward, edit);
+        ensure_port(there, row, &inward, edit);
+        kept.port(&names.bridge, &names.inward);
         let Some(integration) = self.observed.integration() else {
             return;
         };
         let to = NewPort {
             name: &names.to,
-            kind: "patch",
-            options: &[("peer", &names.inward)],
-            bfd: &[],
+            body: Body::Single {
+                kind: "patch",
+                options: &[("peer", &names.inward)],
+                bfd: &[],
+            },
             carries: Carries::Anything,
         };
         let row = BridgeRow::There(integration.row);
         ensure_port(Some(integration), &row, &to, edit);
+        kept.port(INTEGRATION_BRIDGE, &names.to);
     }
 
-    fn ensure_bridge(&self, names: &Names, edit: &mut Edit) -> BridgeRow {
-        let there = self.observed.bridges.get(&names.bridge);
-        let row = match there {
-            Some(bridge) => BridgeRow::There(bridge.row),
-            None => edit.add_bridge(NewBridge {
-                name: &names.bridge,
+    fn ensure_bridge(&self, edit: &mut Edit) -> BridgeRow {
+        let name = &self.names.bridge;
+        let hwaddr = self.surroundings.hwaddrs.get(name).copied();
+        let Some(bridge) = self.observed.bridges.get(name) else {
+            return edit.add_bridge(NewBridge {
+                name,
                 fail_mode: "standalone",
                 datapath_type: self.datapath_type(),
                 own_port: self.own_port(),
-            }),
+                hwaddr,
+            });
         };
-        if let Some(bridge) = there {
-            self.set_apart(bridge, &names.bridge, edit);
+        self.set_apart(bridge, name, edit);
+        if let Some(mac) = hwaddr.map(|mac| mac.to_string())
+            && bridge.ours
+            && bridge.hwaddr.as_ref() != Some(&mac)
+        {
+            edit.set_entry("Bridge", bridge.row, "other_config", ("hwaddr", &mac));
         }
-        let nic = self.network.nic.to_string();
-        if there.is_none_or(|bridge| !bridge.ports.contains_key(&nic)) {
-            let uplink = NewPort {
-                name: &nic,
-                kind: "",
-                options: &[],
-                bfd: &[],
-                carries: Carries::Anything,
-            };
-            edit.add_port(&row, &uplink);
-        }
-        row
+        BridgeRow::There(bridge.row)
     }
 
     /// Keeps the host itself out of the VLANs of tenants: the bridge's own port, and the endpoint
@@ -228,7 +243,7 @@ impl Draft<'_> {
         };
         let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
         if self.is_flat() {
-            if bridge.ours && !carries(port, self.own_port()) {
+            if bridge.ours && !self.own_port().is_of(port) {
                 edit.update("Port", port.row, self.own_port().columns());
             }
             return;
@@ -239,14 +254,14 @@ impl Draft<'_> {
             None => false,
         };
         if !apart && (bridge.ours || self.network.endpoint.is_some()) {
-            edit.update("Port", port.row, Carries::Untagged.columns());
+            edit.update("Port", port.row, Carries::UNTAGGED.columns());
         }
     }
 }
 
 /// Whether the host speaks on a bridge in some VLAN, and only there.
-fn has_vlan_of_its_own(bridge: &Bridge, names: &Names) -> bool {
-    let port = bridge.ports.get(&names.bridge);
+fn has_vlan_of_its_own(bridge: &Bridge, name: &str) -> bool {
+    let port = bridge.ports.get(name);
     port.is_none_or(|port| {
         let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
         access && port.tag.is_some_and(|tag| tag != UNTAGGED)
@@ -258,73 +273,5 @@ fn datapath(kind: &str) -> &str {
     match kind {
         "" => "system",
         other => other,
-    }
-}
-
-/// Makes a patch or tunnel port, or makes it right.
-pub(super) fn ensure_port(
-    bridge: Option<&Bridge>,
-    row: &BridgeRow,
-    new: &NewPort,
-    edit: &mut Edit,
-) {
-    let found = bridge.and_then(|bridge| Some((bridge, bridge.ports.get(new.name)?)));
-    match found {
-        None => edit.add_port(row, new),
-        Some((_, port)) if is_same(port, new) => correct(port, new, edit),
-        Some((bridge, port)) => {
-            // Somebody made our port something else: begin again.
-            edit.remove_port(bridge.row, port.row);
-            edit.add_port(row, new);
-        }
-    }
-}
-
-fn is_same(port: &BridgePort, new: &NewPort) -> bool {
-    port.kind == new.kind && port.options == map(new.options)
-}
-
-fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let entries = entries.iter();
-    let owned = entries.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    owned.collect()
-}
-
-fn correct(port: &BridgePort, new: &NewPort, edit: &mut Edit) {
-    if port.bfd != map(new.bfd) {
-        edit.set_bfd(new.name, new.bfd);
-    }
-    if !carries(port, new.carries) {
-        edit.update("Port", port.row, new.carries.columns());
-    }
-}
-
-/// Whether a port carries just what it should. Of one that may carry anything nothing is asked.
-fn carries(port: &BridgePort, wanted: Carries) -> bool {
-    let mode = port.vlan_mode.as_deref();
-    let trunk = mode == Some("trunk") && port.tag.is_none();
-    match wanted {
-        Carries::Anything => true,
-        Carries::Only(vlans) => trunk && port.trunks == *vlans,
-        Carries::Nothing => trunk && port.trunks.iter().eq(&[edit::NO_VLAN]),
-        Carries::Untagged => mode == Some("access") && port.tag == Some(UNTAGGED),
-    }
-}
-
-/// Removes what we made and nobody wants any more.
-pub(super) fn clean_up(
-    bridges: &BTreeMap<String, Bridge>,
-    kept: &BTreeSet<String>,
-    edit: &mut Edit,
-) {
-    for (name, bridge) in bridges {
-        if bridge.ours && !kept.contains(name) {
-            edit.remove_bridge(bridge.row);
-            continue;
-        }
-        let ports = bridge.ports.iter();
-        for (_, port) in ports.filter(|(name, port)| port.ours && !kept.contains(*name)) {
-            edit.remove_port(bridge.row, port.row);
-        }
     }
 }

@@ -1,3 +1,5 @@
+mod uplinks;
+
 mod public;
 mod tunnel;
 
@@ -50,7 +52,19 @@ fn bridge(row: u128, fail_mode: &str, ports: &[(&str, BridgePort)]) -> Bridge {
         fail_mode: Some(fail_mode.to_owned()),
         in_band_disabled: true,
         ports: ports
-            .map(|(name, port)| ((*name).to_owned(), port.clone()))
+            .map(|(name, port)| {
+                let interfaces = match port.interfaces.is_empty() {
+                    true => [(*name).to_owned()].into(),
+                    false => port.interfaces.clone(),
+                };
+                let name = (*name).to_owned();
+                let port = BridgePort {
+                    name: name.clone(),
+                    interfaces,
+                    ..port.clone()
+                };
+                (name, port)
+            })
             .collect(),
         ..Bridge::default()
     }
@@ -88,9 +102,10 @@ fn wanted() -> Wanted {
     let physical = WantedPhysicalNetwork {
         name: "vm".to_owned(),
         role: Role::Private,
-        nic: "eth1".parse().unwrap(),
+        uplink: "eth1".parse().unwrap(),
         mtu: 1500,
         endpoint: None,
+        address: None,
     };
     let network = WantedNetwork {
         number: 1.try_into().unwrap(),
@@ -119,6 +134,7 @@ fn surroundings(management: &str) -> Surroundings {
     Surroundings {
         datapath_type: "netdev".to_owned(),
         management_interface: Some(management.to_owned()),
+        ..Surroundings::default()
     }
 }
 

@@ -23,12 +23,14 @@ use std::net::IpAddr;
 use model::plan::PlanKey;
 use model::{Encapsulation, PhysicalNetworkId};
 
-use super::edit::{BridgeRow, Carries, Edit, NewPort};
+use super::Kept;
+use super::edit::{Body, BridgeRow, Carries, Edit, NewPort};
 use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 
 /// The name of the port that frames leave by. No patch is called so: they begin with `to-`.
-fn name(encapsulation: Encapsulation) -> String {
+#[must_use]
+pub fn exit_name(encapsulation: Encapsulation) -> String {
     format!("over-{encapsulation}")
 }
 
@@ -65,12 +67,7 @@ struct Draft<'a> {
     endpoint: String,
 }
 
-pub(super) fn plan(
-    observed: &Observed,
-    wanted: &Wanted,
-    kept: &mut BTreeSet<String>,
-    edit: &mut Edit,
-) {
+pub(super) fn plan(observed: &Observed, wanted: &Wanted, kept: &mut Kept, edit: &mut Edit) {
     let Some(integration) = observed.integration() else {
         return;
     };
@@ -93,8 +90,8 @@ pub(super) fn plan(
 
 impl Draft<'_> {
     /// The port that frames leave by. Gives whether there can be one.
-    fn exit(&self, kept: &mut BTreeSet<String>, edit: &mut Edit) -> bool {
-        let name = name(self.encapsulation);
+    fn exit(&self, kept: &mut Kept, edit: &mut Edit) -> bool {
+        let name = exit_name(self.encapsulation);
         let options = [
             ("remote_ip", "flow"),
             ("key", "flow"),
@@ -109,7 +106,7 @@ impl Draft<'_> {
     }
 
     /// The ports that tell whether peers are there.
-    fn peers(&self, peers: &BTreeSet<IpAddr>, kept: &mut BTreeSet<String>, edit: &mut Edit) {
+    fn peers(&self, peers: &BTreeSet<IpAddr>, kept: &mut Kept, edit: &mut Edit) {
         let interval = interval_milliseconds(peers.len());
         let bfd = [
             ("enable", "true"),
@@ -136,15 +133,17 @@ impl Draft<'_> {
     ) -> NewPort<'a> {
         NewPort {
             name,
-            kind: self.encapsulation.name(),
-            options,
-            bfd,
+            body: Body::Single {
+                kind: self.encapsulation.name(),
+                options,
+                bfd,
+            },
             carries: Carries::Anything,
         }
     }
 
     /// Makes a port, or makes it right, unless its name is somebody else's. Gives whether it is ours.
-    fn ensure(&self, port: &NewPort, kept: &mut BTreeSet<String>, edit: &mut Edit) -> bool {
+    fn ensure(&self, port: &NewPort, kept: &mut Kept, edit: &mut Edit) -> bool {
         let name = port.name;
         let there = self.integration.ports.get(name);
         if there.is_some_and(|port| !port.ours) {
@@ -153,11 +152,12 @@ impl Draft<'_> {
             return false;
         }
         let row = BridgeRow::There(self.integration.row);
-        super::physical::ensure_port(Some(self.integration), &row, port, edit);
+        super::ensure_port(Some(self.integration), &row, port, edit);
         if let Some(error) = there.and_then(|port| port.error.clone()) {
             edit.fail(PlanKey::PhysicalNetwork(self.carrier), error);
         }
-        kept.insert(name.to_owned())
+        kept.port(INTEGRATION_BRIDGE, name);
+        true
     }
 }
 

@@ -8,10 +8,13 @@ use model::plan::{
     PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
 use model::report::ItemFailure;
-use model::{AddressPair, MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
+use model::{
+    AddressPair, Carrier, MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment, VlanId,
+};
 
-use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
+use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort, is_of_hosts};
 use crate::pipeline::{Outsiders, Reach, RemotePort, link_local};
+use crate::topology::uplink_bridge;
 
 /// Why an item is not carried out.
 pub(super) type Refused = String;
@@ -21,6 +24,8 @@ pub(super) type Refused = String;
 pub(super) struct Claims {
     numbers: BTreeMap<NetworkNumber, NetworkId>,
     segments: BTreeMap<Segment, NetworkId>,
+    /// VLANs of NICs and bonds: two physical networks may stand on one.
+    wires: BTreeMap<(Carrier, Option<VlanId>), NetworkId>,
     macs: BTreeSet<(NetworkId, MacAddr)>,
     addresses: BTreeSet<(NetworkId, IpAddr)>,
 }
@@ -45,27 +50,21 @@ impl Wanted {
         &mut self,
         item: &PlannedPhysicalNetwork,
     ) -> Result<(), Refused> {
-        // Management must not be reachable from any VIF: it gets no bridge and no patch of ours.
-        if item.role == Role::Management {
-            return Ok(());
-        }
         let name = item.name.as_str();
         if !is_interface_name(name) {
             return Err(format!("br-{name} cannot be the name of a bridge"));
         }
         let mut others = self.physical_networks.values();
-        if let Some(other) = others.find(|other| other.name == name || other.nic == item.nic) {
-            return Err(format!(
-                "its name or NIC is already that of the physical network {}",
-                other.name
-            ));
+        if let Some(reason) = others.find_map(|other| in_the_way(item, other)) {
+            return Err(reason);
         }
         let wanted = WantedPhysicalNetwork {
             name: name.to_owned(),
             role: item.role,
-            nic: item.nic.clone(),
+            uplink: item.uplink.clone(),
             mtu: item.mtu,
-            endpoint: item.endpoint,
+            endpoint: item.endpoint.filter(|_| item.role != Role::Management),
+            address: item.address.clone(),
         };
         self.physical_networks.insert(item.id, wanted);
         Ok(())
@@ -86,7 +85,9 @@ impl Wanted {
                 item.number
             ));
         }
-        if let Some(other) = claims.segments.get(&item.segment) {
+        let wire = self.wire(&item.segment);
+        let on_wire = wire.as_ref().and_then(|it| claims.wires.get(it));
+        if let Some(other) = claims.segments.get(&item.segment).or(on_wire) {
             let mark = match (item.segment.vlan(), item.segment.tunnel()) {
                 (_, Some((_, vni))) => format!("VNI {vni}"),
                 (Some(vlan), None) => format!("VLAN {vlan}"),
@@ -96,6 +97,7 @@ impl Wanted {
         }
         claims.numbers.insert(item.number, item.id);
         claims.segments.insert(item.segment, item.id);
+        claims.wires.extend(wire.map(|wire| (wire, item.id)));
         let network = WantedNetwork {
             number: item.number,
             segment: item.segment,
@@ -113,12 +115,23 @@ impl Wanted {
         Ok(())
     }
 
+    /// What a network's own frames have on the cable: a VLAN's tag, or none.
+    fn wire(&self, segment: &Segment) -> Option<(Carrier, Option<VlanId>)> {
+        let network = self.physical_networks.get(&segment.physical_network_id())?;
+        let vlan = match segment {
+            Segment::Flat { .. } => network.uplink.vlan(),
+            _ => Some(segment.vlan()?),
+        };
+        Some((network.uplink.carrier().clone(), vlan))
+    }
+
     /// Whether a segment can be carried here at all.
     fn carrier(&self, segment: &Segment) -> Result<(), Refused> {
         let id = segment.physical_network_id();
-        let carrier = self
-            .physical_networks
-            .get(&id)
+        // Management must not be reachable from any VIF.
+        let carrier = self.physical_networks.get(&id);
+        let carrier = carrier
+            .filter(|it| it.role != Role::Management)
             .ok_or_else(|| format!("the physical network {id} carries no tenant networks here"))?;
         if segment.tunnel().is_some() && carrier.endpoint.is_none() {
             return Err(format!(
@@ -133,7 +146,23 @@ impl Wanted {
                 carrier.name
             ));
         }
-        Ok(())
+        let on_wire = self.wire(segment).map(|(_, vlan)| vlan);
+        let beside = |it: &&WantedPhysicalNetwork| {
+            let hosts_speak = it.is_of_hosts() || it.endpoint.is_some();
+            it.name != carrier.name
+                && it.uplink.carrier() == carrier.uplink.carrier()
+                && Some(it.uplink.vlan()) == on_wire
+                && (hosts_speak || it.uplink.vlan().is_some())
+        };
+        let own = segment.vlan().is_some() && carrier.uplink.vlan() == segment.vlan();
+        let mut others = self.physical_networks.values();
+        match others.find(beside).or(Some(carrier).filter(|_| own)) {
+            Some(other) => Err(format!(
+                "its VLAN is that of the physical network {} on {}",
+                other.name, other.uplink
+            )),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn port(&mut self, item: &PlannedPort, claims: &mut Claims) -> Result<(), Refused> {
@@ -250,6 +279,33 @@ impl Claims {
             || claimed.any(|(_, address)| !port.addresses.contains(address))
             || gateways.any(|it| pair.prefix.contains(&it) && !port.addresses.contains(&it))
     }
+}
+
+/// Why two physical networks cannot both be on one host.
+fn in_the_way(item: &PlannedPhysicalNetwork, other: &WantedPhysicalNetwork) -> Option<String> {
+    let (mine, theirs) = (&item.uplink, &other.uplink);
+    let shared = mine.nics().iter().find(|nic| other.stands_on(nic.as_str()));
+    // Where one of them speaks by the VLANs of tenants alone, untagged frames are the other's.
+    let item_speaks = is_of_hosts(item.role) || item.endpoint.is_some();
+    let untagged = item_speaks && (other.is_of_hosts() || other.endpoint.is_some());
+    let reason = if other.name == item.name.as_str() {
+        "its name is already".to_owned()
+    } else if let (Some(nic), true) = (shared, mine.carrier() != theirs.carrier()) {
+        format!("its NIC {nic} is, in another bond or alone,")
+    } else if shared.is_some()
+        && mine.vlan() == theirs.vlan()
+        && (mine.vlan().is_some() || untagged)
+    {
+        format!("its uplink {mine} is already")
+    } else if shared.is_none() && uplink_bridge(mine) == uplink_bridge(theirs) {
+        format!("its bridge {} is already", uplink_bridge(mine))
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{reason} that of the physical network {}",
+        other.name
+    ))
 }
 
 fn outsiders(item: &PlannedNetwork) -> Outsiders {

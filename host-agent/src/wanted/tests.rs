@@ -15,7 +15,8 @@ fn physical(id: u128, name: &str, role: Role) -> PlanItem {
         id: uuid(id).into(),
         name: name.parse().unwrap(),
         role,
-        nic: format!("eth{id}").parse().unwrap(),
+        uplink: format!("eth{id}").parse().unwrap(),
+        address: None,
         vlans: None,
         mtu: 1500,
         endpoint: (role == Role::Private).then(|| "10.254.0.1/16".parse().unwrap()),
@@ -128,8 +129,8 @@ fn of_two_ports_of_a_network_that_share_an_address_only_the_first_is_carried_out
 #[test]
 fn management_carries_no_network_whatever_the_plan_says() {
     let wanted = wanted(&[physical(1, "mgmt", Role::Management), network(2, 1, 100)]);
-    assert!(wanted.physical_networks.is_empty());
     assert_eq!(failed(&wanted), [PlanKey::Network(uuid(2).into())]);
+    assert!(wanted.networks.is_empty());
 }
 
 #[test]
@@ -229,6 +230,73 @@ fn a_port_goes_without_a_pair_that_would_let_it_speak_as_another_or_as_the_gatew
         assert_eq!(wanted.failures.len(), 1, "{pair}");
         assert_eq!(wanted.failures[0].key, PlanKey::Port(uuid(20).into()));
     }
+}
+
+fn on(id: u128, role: Role, uplink: &str) -> PlanItem {
+    let PlanItem::PhysicalNetwork(mut item) = physical(id, &format!("net{id}"), role) else {
+        unreachable!()
+    };
+    item.uplink = uplink.parse().unwrap();
+    PlanItem::PhysicalNetwork(item)
+}
+
+#[test]
+fn physical_networks_share_a_nic_or_bond_by_different_vlans_only() {
+    let management = on(9, Role::Management, "eth0");
+    for (uplink, fits) in [
+        ("eth1", true),
+        ("eth0/vlan20", true),
+        // The private one has endpoints, and so both speak untagged.
+        ("eth0", false),
+        ("eth0+eth1/lacp", false),
+        ("eth0+eth1/lacp/vlan20", false),
+    ] {
+        let wanted = wanted(&[on(1, Role::Private, uplink), management.clone()]);
+        // Management comes first, whatever its id.
+        let kept = wanted.physical_networks.contains_key(&uuid(9).into());
+        assert!(kept, "{uplink}");
+        assert_eq!(wanted.physical_networks.len() == 2, fits, "{uplink}");
+        assert_eq!(wanted.failures.is_empty(), fits, "{uplink}");
+    }
+}
+
+#[test]
+fn bridges_of_nics_that_end_alike_are_not_confused() {
+    let wanted = wanted(&[
+        on(1, Role::Private, "aaenp129s0f0np0/vlan5"),
+        on(2, Role::Public, "bbenp129s0f0np0/vlan6"),
+    ]);
+    assert_eq!(wanted.physical_networks.len(), 1);
+}
+
+#[test]
+fn two_physical_networks_on_one_nic_never_share_a_vlan_of_tenants() {
+    let second = |it: PlanItem| match it {
+        PlanItem::Network(mut item) => {
+            item.segment = Segment::Vlan {
+                physical_network_id: uuid(5).into(),
+                vlan: item.segment.vlan().unwrap(),
+            };
+            PlanItem::Network(item)
+        }
+        other => other,
+    };
+    let wanted = wanted(&[
+        on(1, Role::Private, "eth1"),
+        on(5, Role::Public, "eth1"),
+        network(2, 1, 100),
+        second(network(3, 2, 100)),
+        second(network(4, 3, 101)),
+    ]);
+    assert_eq!(failed(&wanted), [PlanKey::Network(uuid(3).into())]);
+}
+
+#[test]
+fn no_tenant_has_the_vlan_that_another_physical_network_is_on_the_same_nic() {
+    let management = on(9, Role::Management, "eth1/vlan100");
+    let private = on(1, Role::Private, "eth1");
+    let wanted = wanted(&[management, private, network(2, 1, 100), network(3, 2, 101)]);
+    assert_eq!(failed(&wanted), [PlanKey::Network(uuid(2).into())]);
 }
 
 fn sub_port(id: u128, network: u128, trunk: u128, vlan: u16) -> PlanItem {

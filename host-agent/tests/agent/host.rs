@@ -17,6 +17,9 @@ pub(crate) fn in_namespace(test: impl Future<Output = ()>) {
     // Threads and processes inherit the namespace of the thread that makes them.
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
     run("ip", Path::new("/"), &["link", "set", "lo", "up"]);
+    // The NIC of the plans; the dummy switch only needs its name.
+    let nic = "link add nic1 type veth peer name nic1-far";
+    run("ip", Path::new("/"), &nic.split(' ').collect::<Vec<_>>());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(test);
 }
@@ -69,8 +72,9 @@ impl Host {
         );
         let remote = format!("--remote=p{}", ovsdb(folder.path()));
         let server = spawn("ovsdb-server", folder.path(), &[path(&database), &remote]);
+        let socket = folder.path().join("db.sock");
         until("ovsdb-server listens", || {
-            folder.path().join("db.sock").exists()
+            std::os::unix::net::UnixStream::connect(&socket).is_ok()
         });
         let mut host = Self {
             controller,

@@ -66,7 +66,7 @@ fn any_payload() -> impl Strategy<Value = Payload> {
         option: option.map(|()| mac),
     });
     let types = vec![
-        0x88cc, 0x8100, 0x88a8, 0x86dd, 0x0800, 0x0806, 0x0027, 0x8847,
+        0x88cc, 0x88b5, 0x8100, 0x88a8, 0x86dd, 0x0800, 0x0806, 0x0027, 0x8847,
     ];
     let other = select(types).prop_map(|eth_type| Payload::Other { eth_type });
     prop_oneof![3 => arp, 3 => udp4, 1 => udp6, 2 => nd, 1 => other]

@@ -219,7 +219,7 @@ pub(crate) fn put(tables: &Tables, packet: Packet) -> Vec<Output> {
 }
 
 /// What the agent is asked does not go anywhere else.
-fn evaluate(tables: &Tables, packet: Packet) -> (Vec<Output>, Option<ToController>) {
+pub(crate) fn evaluate(tables: &Tables, packet: Packet) -> (Vec<Output>, Option<ToController>) {
     let outcome = tables.evaluate(packet, &mut Connections::default());
     assert_eq!(outcome.failure, None);
     let outputs = outcome.outputs.iter();

@@ -1,6 +1,6 @@
 //! The layouts of NICs, the place outside, and what can be done to a cable.
 
-use lab::{Error, Host, Lab, Nics, Spec, namespace};
+use lab::{Error, Host, Nics, Spec, namespace};
 
 use crate::scratch::{Scratch, switches_only};
 
@@ -106,25 +106,19 @@ async fn a_bond_meets_its_other_end_in_both_layouts() {
             )
             .await;
         }
-        negotiated(&lab, nics).await;
         assert!(
-            reaches(&lab.host(1).unwrap(), "10.1.0.2", "56").await,
+            comes_to_reach(&lab.host(1).unwrap(), "10.1.0.2").await,
             "{nics}"
         );
     }
 }
 
-/// LACP takes a second or so before a bond carries anything.
-async fn negotiated(lab: &Lab, nics: Nics) {
-    for number in [1, 2] {
-        let host = lab.host(number).unwrap();
-        for _ in 0..200 {
-            let shown = host.vswitch().ovs_appctl(&["bond/show", "bond"]).await;
-            let shown = shown.unwrap();
-            if nics == Nics::Bonded || shown.contains("lacp_status: negotiated") {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+/// LACP takes a second or so before a bond carries anything, on a busy machine more.
+async fn comes_to_reach(host: &Host, to: &str) -> bool {
+    for _ in 0..20 {
+        if reaches(host, to, "56").await {
+            return true;
         }
     }
+    false
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::client::{Client, ClientError, ListQuery};
-use api::request::PhysicalNetworkCreate;
+use api::request::{RoleChange, Setting, TopologyChange};
 use api::resource::HostView;
 use clap::Args;
 use lab::{Lab, Prefix, ProcessStatus, Spec};
-use model::{PhysicalNetwork, Role, VlanRanges};
+use model::{Role, VlanRanges};
 use tokio::time::{Instant, sleep};
 
 use super::{Done, Outcome};
@@ -22,8 +22,7 @@ use crate::print::{Column, Listing, Output, column, json};
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The lab's private network, as the API knows it, and the NIC that carries it on every host.
-const PRIVATE_NETWORK: &str = "private";
+/// What carries the lab's private network on every host, and where its endpoints are.
 const PRIVATE_NIC: &str = "eth1";
 const ENDPOINTS: &str = "10.254.0.0/16";
 
@@ -149,11 +148,7 @@ async fn settle(directory: &Path, hosts: usize, vlans: &VlanRanges) -> Result<()
             Err(_) => sleep(POLL_INTERVAL).await,
         }
     };
-    let query = ListQuery::default().filter("name", PRIVATE_NETWORK);
-    let known: Vec<PhysicalNetwork> = client.list_all(&query).await?;
-    if known.is_empty() {
-        make_private_network(&client, vlans).await?;
-    }
+    set_up_private(&client, vlans).await?;
     Ok(())
 }
 
@@ -169,27 +164,26 @@ async fn client_with(directory: &Path, hosts: usize) -> Result<Client, Failure> 
     Err(Failure::new(Exit::NotSo, says).because("their logs are in the lab's directory, *.log"))
 }
 
-async fn make_private_network(client: &Client, vlans: &VlanRanges) -> Result<(), ClientError> {
-    let invalid = |_| ClientError::Setup {
-        server: client.server().to_string(),
-        reason: "the lab's names are not usable",
-        source: None,
+/// Only the private network: the hosts of a lab are reached by `eth0` as it is, until somebody says
+/// `pool-setup management=eth0`.
+async fn set_up_private(client: &Client, vlans: &VlanRanges) -> Result<(), ClientError> {
+    let private = RoleChange {
+        uplink: PRIVATE_NIC.parse().ok(),
+        vlans: Setting::To(vlans.clone()),
+        endpoints: ENDPOINTS.parse().map_or(Setting::Kept, Setting::To),
+        ..RoleChange::default()
     };
-    let request = PhysicalNetworkCreate {
-        name: PRIVATE_NETWORK.parse().map_err(invalid)?,
-        role: Role::Private,
-        nic: PRIVATE_NIC.parse().map_err(invalid)?,
-        vlans: Some(vlans.clone()),
-        mtu: None,
-        endpoints: ENDPOINTS.parse().ok(),
+    let change = TopologyChange {
+        roles: [(Role::Private, Some(private))].into(),
+        confirm_within_seconds: None,
     };
-    client.create::<PhysicalNetwork>(&request).await?;
+    client.topology_change(&change).await?;
     Ok(())
 }
 
 fn welcome(directory: &Path, hosts: usize) -> String {
     format!(
-        "{hosts} hosts are up, with the physical network `{PRIVATE_NETWORK}` between them; now\n\
+        "{hosts} hosts are up, with the physical network `private` between them; now\n\
          \n  export NETCTL_LAB={}\n  \
          netctl tenant-create acme\n  \
          netctl vlan-create web tenant=acme subnet=10.0.0.0/24\n  \

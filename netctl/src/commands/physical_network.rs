@@ -4,7 +4,7 @@ use api::client::{Client, ListQuery};
 use api::request::PhysicalNetworkCreate;
 use clap::Args;
 use ipnet::IpNet;
-use model::{Name, NicName, PhysicalNetwork, Role, VlanRanges};
+use model::{Name, PhysicalNetwork, Role, Uplink, VlanId, VlanRanges};
 
 use super::{ListArgs, Outcome, filter, object_of};
 use crate::names::Names;
@@ -18,12 +18,16 @@ pub(crate) struct Create {
     /// What it is for: management, private, public or storage
     #[arg(long, default_value_t = Role::Private)]
     role: Role,
-    /// The NIC that carries it on every host
-    #[arg(long)]
-    nic: NicName,
+    /// What carries it on every host: a NIC, a bond, or a VLAN of one, such as eth1,
+    /// eth1+eth2/lacp or eth0/vlan20
+    #[arg(long, alias = "nic")]
+    uplink: Uplink,
     /// VLAN ids for tenant networks, such as 100-199,300
     #[arg(long)]
     vlans: Option<VlanRanges>,
+    /// What its switches take untagged frames to be in, which is not for tenants [default: 1]
+    #[arg(long)]
+    native_vlan: Option<VlanId>,
     /// The largest IP packet it carries, in bytes [default: 1500]
     #[arg(long)]
     mtu: Option<u16>,
@@ -49,7 +53,7 @@ pub(crate) struct List {
 const COLUMNS: &[Column<PhysicalNetwork>] = &[
     column("name", |it, _| it.name.as_str().into()),
     column("role", |it, _| it.role.to_string().into()),
-    column("nic", |it, _| it.nic.as_str().into()),
+    column("uplink", |it, _| it.uplink.to_string().into()),
     column("vlans", |it, _| {
         it.vlans
             .as_ref()
@@ -70,8 +74,9 @@ impl Create {
         let request = PhysicalNetworkCreate {
             name: self.name.clone(),
             role: self.role,
-            nic: self.nic.clone(),
+            uplink: self.uplink.clone(),
             vlans: self.vlans.clone(),
+            native_vlan: self.native_vlan,
             mtu: self.mtu,
             endpoints: self.endpoints,
         };

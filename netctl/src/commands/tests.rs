@@ -13,10 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 use super::*;
 use crate::print::render;
 
+mod topology;
+
 const ACME: &str = "01920f5e-0000-7000-8000-00000000000a";
 const GLOBEX: &str = "01920f5e-0000-7000-8000-00000000000b";
 const WEB: &str = "01920f5f-0000-7000-8000-00000000000c";
 const CARRIER: &str = "01920f60-0000-7000-8000-00000000000d";
+const MANAGEMENT: &str = "01920f60-0000-7000-8000-0000000000aa";
 const HOST: &str = "01920f61-0000-7000-8000-00000000000e";
 const PORT: &str = "01920f62-0000-7000-8000-00000000000f";
 const LEG: &str = "01920f64-0000-7000-8000-000000000011";
@@ -98,8 +101,7 @@ impl Scripted {
     /// Runs a command line, and gives what it prints and how it exits, or how it fails.
     async fn run(&self, line: &str) -> (String, Exit) {
         let mut args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let server = format!("unix:{}", self.directory.path().join("api.sock").display());
-        args.push(format!("--server={server}").into());
+        args.push(format!("--server={}", self.server()).into());
         let cli = crate::parse(args).unwrap_or_else(|_| panic!("{line}"));
         match cli.command.run(&cli.connection).await {
             Ok(done) => (render(&done.output, cli.format()), done.exit),
@@ -107,9 +109,20 @@ impl Scripted {
         }
     }
 
+    fn server(&self) -> String {
+        format!("unix:{}", self.directory.path().join("api.sock").display())
+    }
+
     fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
+}
+
+/// How to reach the server, as the command line would say it.
+fn connected(server: &Scripted) -> Connection {
+    let args = ["netctl", "status", "--server", &server.server()].map(OsString::from);
+    let cli = crate::parse(args.to_vec()).unwrap_or_else(|_| panic!("{}", server.server()));
+    cli.connection
 }
 
 fn items(items: Value) -> (u16, Value) {
@@ -130,7 +143,7 @@ fn network() -> Value {
 
 fn carrier() -> Value {
     json!({
-        "id": CARRIER, "name": "private", "role": "private", "nic": "eth1", "vlans": "100-199",
+        "id": CARRIER, "name": "private", "role": "private", "uplink": "eth1", "vlans": "100-199", "native_vlan": 1,
         "mtu": 1500, "created_at": "2026-11-22T12:00:00Z",
     })
 }
@@ -141,6 +154,7 @@ fn host() -> Value {
         "status": {
             "connected": true, "address": "10.255.1.1", "agent_version": "0.1.0", "planned": 7,
             "realized": 6, "last_seen_at": "2026-11-22T12:00:00Z", "failures": ["x"],
+            "nics": topology::nics(), "management_path": { "state": "settled" },
         },
     })
 }
@@ -178,6 +192,24 @@ fn tunnel() -> Value {
     })
 }
 
+fn fabric_check(faulty: bool) -> Value {
+    let finding = json!({
+        "kind": "vlan", "host_ids": [HOST],
+        "message": "VLAN 103 does not reach host h1 (NIC eth1): the switch port lacks it",
+    });
+    let findings: Vec<Value> = faulty.then_some(finding).into_iter().collect();
+    json!({
+        "id": VM, "vlan": null, "vlans": "in-use", "host_id": null, "physical_network_id": null,
+        "state": "done", "created_at": "2026-11-22T12:00:00Z",
+        "finished_at": "2026-11-22T12:00:01Z", "findings": findings, "losses": [],
+        "paths": [{
+            "physical_network_id": CARRIER, "path": "vlan", "vlan": 103, "pairs": 6,
+            "small_passed": if faulty { 2 } else { 6 }, "full_passed": if faulty { 2 } else { 6 },
+            "full_bytes": 1500,
+        }],
+    })
+}
+
 fn usage() -> Value {
     json!({
         "of": "tenant", "id": ACME, "from": "2026-11-22T11:00:00Z", "to": "2026-11-22T12:00:00Z",
@@ -194,20 +226,26 @@ fn usage() -> Value {
     })
 }
 
+fn subnet() -> Value {
+    json!({
+        "id": VM, "tenant_id": ACME, "network_id": WEB, "name": null, "cidr": "10.0.0.0/24",
+        "gateway": "10.0.0.1", "pools": ["10.0.0.10-10.0.0.99", "10.0.0.200"],
+        "created_at": "2026-11-22T12:00:00Z",
+    })
+}
+
+fn reservation() -> Value {
+    json!({
+        "id": VM, "tenant_id": ACME, "network_id": WEB, "name": "vip",
+        "addresses": "10.0.0.50-10.0.0.59", "created_at": "2026-11-22T12:00:00Z",
+    })
+}
+
 /// A pool with one of everything.
 fn pool() -> Script {
     let event = json!({
         "id": 1, "at": "2026-11-22T12:00:00Z", "kind": "unknown-vif", "host_id": HOST,
         "message": "interface \u{1b}[2Jvif9 names no port",
-    });
-    let subnet = json!({
-        "id": VM, "tenant_id": ACME, "network_id": WEB, "name": null, "cidr": "10.0.0.0/24",
-        "gateway": "10.0.0.1", "pools": ["10.0.0.10-10.0.0.99", "10.0.0.200"],
-        "created_at": "2026-11-22T12:00:00Z",
-    });
-    let reservation = json!({
-        "id": VM, "tenant_id": ACME, "network_id": WEB, "name": "vip",
-        "addresses": "10.0.0.50-10.0.0.59", "created_at": "2026-11-22T12:00:00Z",
     });
     BTreeMap::from([
         (
@@ -230,10 +268,22 @@ fn pool() -> Script {
         ("GET /v1/networks", items(json!([network()]))),
         ("POST /v1/networks", (201, network())),
         ("GET /v1/physical-networks", items(json!([carrier()]))),
-        ("GET /v1/subnets", items(json!([subnet]))),
-        ("POST /v1/subnets", (201, subnet)),
-        ("GET /v1/reservations", items(json!([reservation]))),
-        ("POST /v1/reservations", (201, reservation)),
+        (
+            "GET /v1/topology",
+            (200, topology::topology(json!({ "state": "settled" }))),
+        ),
+        (
+            "PATCH /v1/topology",
+            (200, json!({ "generation": 7, "changed": true })),
+        ),
+        (
+            "PUT /v1/hosts/01920f61-0000-7000-8000-00000000000e/uplink",
+            (200, json!({ "generation": 7, "changed": true })),
+        ),
+        ("GET /v1/subnets", items(json!([subnet()]))),
+        ("POST /v1/subnets", (201, subnet())),
+        ("GET /v1/reservations", items(json!([reservation()]))),
+        ("POST /v1/reservations", (201, reservation())),
         ("GET /v1/hosts", items(json!([host()]))),
         ("GET /v1/ports", items(json!([port("active")]))),
         (
@@ -252,6 +302,8 @@ fn pool() -> Script {
             "GET /v1/instances/01920f63-0000-7000-8000-000000000010",
             (200, instance(true)),
         ),
+        ("GET /v1/fabric-checks", items(json!([fabric_check(false)]))),
+        ("POST /v1/fabric-checks", (201, fabric_check(false))),
         ("GET /v1/tunnels", items(json!([tunnel()]))),
         ("GET /v1/events", items(json!([event]))),
         ("GET /v1/usage", items(json!([usage()]))),
@@ -278,6 +330,10 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "tenant-show acme",
         "tenant-delete acme",
         "physical-network-list",
+        "pool-setup private=eth1 private-vlans=100-199",
+        "pool-show",
+        "nic-list host=h1",
+        "management-move host=h1 nic=eth4 vlan=10",
         "vlan-list",
         "vlan-show web",
         "subnet-list",
@@ -292,6 +348,8 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "host-list",
         "host-show h1",
         "tunnel-list",
+        "fabric-check",
+        "fabric-check-list",
         "event-list",
         "usage last=1h",
         "vlan-create web tenant=acme subnet=10.0.0.0/24",
@@ -570,6 +628,12 @@ fn wrong_values_are_refused_before_anything_is_asked() {
         "netctl tenant-list limit=many",
         "netctl tenant-list -o xml",
         "netctl lab-up hosts=x",
+        "netctl pool-setup private=eth1/lacp",
+        "netctl pool-setup private-vlans=0-5",
+        "netctl pool-setup private=eth1/vlan4095",
+        "netctl bond-create host=h1 nics=eth1,eth2 mode=random role=private",
+        "netctl nic-assign host=h1 nic=eth1",
+        "netctl management-move host=h1 nic=eth1 confirm-within=soon",
     ] {
         let args = line.split(' ').map(OsString::from).collect();
         match crate::parse(args) {
@@ -577,4 +641,25 @@ fn wrong_values_are_refused_before_anything_is_asked() {
             _ => panic!("{line}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_fabric_that_is_not_well_fails_the_command_and_is_told_of_in_words() {
+    let mut script = pool();
+    script.insert("POST /v1/fabric-checks", (201, fabric_check(true)));
+    let server = serve(script);
+    let (text, exit) = server.run("netctl fabric-check vlan=103 host=h1").await;
+    assert_eq!(exit, Exit::NotSo);
+    assert_golden("fabric-check-faulty.txt", &text);
+    let asked = server.asked();
+    let body = asked
+        .iter()
+        .find_map(|line| line.strip_prefix("POST /v1/fabric-checks "));
+    let expected = json!({
+        "vlan": 103, "vlans": "in-use", "host_id": HOST, "physical_network_id": null,
+    });
+    assert_eq!(
+        serde_json::from_str::<Value>(body.unwrap()).unwrap(),
+        expected
+    );
 }

@@ -1,5 +1,7 @@
 //! `tunnel-list`
 
+use std::net::IpAddr;
+
 use api::client::{Client, ListQuery};
 use api::resource::{HostView, TunnelView};
 use clap::Args;
@@ -18,6 +20,9 @@ pub(crate) struct List {
     /// Only those in this state: up, down, init or admin-down
     #[arg(long)]
     state: Option<String>,
+    /// Only those to this endpoint
+    #[arg(long)]
+    peer: Option<IpAddr>,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -42,6 +47,7 @@ impl List {
         let query = ListQuery::default().sort("host_id,peer,kind");
         let query = filter(query, "host_id", host.as_ref());
         let query = filter(query, "state", self.state.as_ref());
+        let query = filter(query, "peer", self.peer.as_ref());
         let tunnels = self.list.fetch(client, query).await?;
         let names = Names::default().with::<HostView>(client).await?;
         Ok(Output::List(Listing::of(&tunnels, COLUMNS, &names)).into())

@@ -29,6 +29,10 @@ fn pairs_become_flags_and_positional_arguments_go_to_the_end() {
             "netctl vlan-create physical_network=p",
             "netctl vlan-create --physical-network=p",
         ),
+        (
+            "netctl physical-network-create nic=eth1",
+            "netctl physical-network-create --uplink=eth1",
+        ),
         ("netctl vm-start no_wait=true", "netctl vm-start --no-wait"),
         ("netctl vm-start no-wait=no", "netctl vm-start"),
         (

@@ -1,5 +1,7 @@
 //! Bad input gets an error that names the field, and changes nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tests::{LoneController, Rest};
 
@@ -15,7 +17,8 @@ struct Pool {
 
 async fn pool(rest: &Rest) -> Pool {
     let tenant = rest.create("tenants", json!({"name": "acme"})).await;
-    let physical = json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "100-199"});
+    let physical = json!({"name": "private", "role": "private", "uplink": "eth1", "vlans": "100-199",
+        "endpoints": "10.254.0.0/16"});
     let physical = rest.create("physical-networks", physical).await;
     let network = json!({"tenant_id": tenant["id"], "name": "web", "kind": "vlan", "vlan": 100});
     let network = rest.create("networks", network).await;
@@ -62,7 +65,8 @@ fn good(pool: &Pool, collection: &str) -> Value {
     match collection {
         "tenants" => json!({"name": "globex"}),
         "physical-networks" => {
-            json!({"name": "other", "role": "private", "nic": "eth2", "vlans": "300-310", "mtu": 1500})
+            json!({"name": "other", "role": "private", "uplink": "eth2", "vlans": "300-310", "mtu": 1500,
+                "native_vlan": 1})
         }
         "networks" => json!({"tenant_id": pool.tenant["id"], "name": "db", "kind": "vlan",
             "physical_network_id": pool.physical["id"], "vlan": 101, "mtu": 1500, "external": false,
@@ -96,9 +100,21 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("physical-networks", "name", r#""much-too-long-for-a-bridge""#, "out_of_range"),
     ("physical-networks", "name", r#""a b""#, "out_of_range"),
     ("physical-networks", "role", r#""tenant""#, "out_of_range"),
-    ("physical-networks", "nic", r#""eth1""#, "duplicate"),
-    ("physical-networks", "nic", r#""a/b""#, "out_of_range"),
-    ("physical-networks", "nic", r#""xxxxxxxxxxxxxxxx""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""eth1/vlan150""#, "inconsistent"),
+    ("physical-networks", "uplink", r#""eth1/vlan1""#, "inconsistent"),
+    ("physical-networks", "uplink", r#""eth2/vlan305""#, "inconsistent"),
+    ("physical-networks", "uplink", r#""eth1+eth2/lacp""#, "inconsistent"),
+    ("physical-networks", "uplink", r#""eth2/lacp""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""eth2+eth3""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""eth2+eth2/lacp""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""eth2+eth3/fast""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""eth2/vlan0""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""eth2/vlan4095""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""a/b""#, "out_of_range"),
+    ("physical-networks", "uplink", r#""xxxxxxxxxxxxxxxx""#, "out_of_range"),
+    ("physical-networks", "native_vlan", "100", "inconsistent"),
+    ("physical-networks", "native_vlan", "0", "out_of_range"),
+    ("physical-networks", "native_vlan", "4095", "out_of_range"),
     ("physical-networks", "vlans", r#""0-5""#, "out_of_range"),
     ("physical-networks", "vlans", r#""5-4""#, "out_of_range"),
     ("physical-networks", "vlans", r#""1-4095""#, "out_of_range"),
@@ -256,7 +272,7 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
     let rest = controller.rest();
     for (collection, required) in [
         ("tenants", &["name"][..]),
-        ("physical-networks", &["name", "role", "nic"]),
+        ("physical-networks", &["name", "role", "uplink"]),
         ("networks", &["tenant_id", "name", "kind"]),
         ("subnets", &["network_id", "cidr"]),
         ("ports", &["network_id"]),
@@ -278,6 +294,92 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
             "{problem}"
         );
     }
+}
+
+/// Changes of the topology that cannot be, and the faults of each.
+const TOPOLOGIES: &[(&str, &[&str])] = &[
+    (
+        r#"{"private": {"uplink": "eth1/vlan0", "vlans": "0-5", "mtu": 1, "native_vlan": 4095},
+            "public": {"uplink": "eth2/lacp", "colour": 1}, "storage": 7, "confirm_within_seconds": 4}"#,
+        &[
+            "confirm_within_seconds out_of_range",
+            "private.mtu out_of_range",
+            "private.native_vlan out_of_range",
+            "private.uplink out_of_range",
+            "private.vlans out_of_range",
+            "public.colour unknown",
+            "public.uplink out_of_range",
+            "storage wrong_type",
+        ],
+    ),
+    (
+        r#"{"private": {"vlans": "101-199", "mtu": 1500, "endpoints": null, "native_vlan": 100}}"#,
+        &[
+            "private.native_vlan inconsistent",
+            "private.vlans inconsistent",
+        ],
+    ),
+    (
+        r#"{"private": {"mtu": 1499}}"#,
+        &["private.mtu inconsistent"],
+    ),
+    (
+        r#"{"private": null, "management": {"uplink": "eth0", "vlans": "5"}}"#,
+        &["management.vlans inconsistent", "private inconsistent"],
+    ),
+    (
+        r#"{"management": {"uplink": "eth1"}, "public": {"uplink": "eth1/vlan150"},
+            "storage": {"mtu": 9000}}"#,
+        &[
+            "management.uplink duplicate",
+            "public.uplink inconsistent",
+            "storage.uplink required",
+        ],
+    ),
+    (
+        r#"{"management": {"uplink": "eth0/vlan7"}, "public": {"uplink": "eth0/vlan7"},
+            "confirm_within_seconds": 601}"#,
+        &["confirm_within_seconds out_of_range"],
+    ),
+    (
+        r#"{"management": {"uplink": "eth0/vlan7"}, "public": {"uplink": "eth0+eth3/lacp"}}"#,
+        &[
+            "management.uplink inconsistent",
+            "public.uplink inconsistent",
+        ],
+    ),
+    (
+        r#"{"confirm_within_seconds": 60}"#,
+        &["confirm_within_seconds inconsistent"],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topology_that_cannot_be_is_refused_with_every_fault_and_changes_nothing() {
+    let controller = LoneController::start();
+    let rest = controller.rest();
+    pool(&rest).await;
+    let before = (rest.everything().await, rest.get("topology").await);
+    for (change, expected) in TOPOLOGIES {
+        let change: Value = change.parse().unwrap();
+        let (status, problem) = rest.patch("topology", &change).await;
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let fault = |it: &Value| format!("{} {}", text(&it["field"]), text(&it["code"]));
+        let faults: BTreeSet<String> = errors.iter().map(fault).collect();
+        let expected: BTreeSet<String> = expected.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!((status, faults), (422, expected), "{change}: {problem:#}");
+    }
+    let nobody = "hosts/00000000-0000-4000-8000-000000000000/uplink";
+    let (status, problem) = rest.put(nobody, &json!({"uplink": "eth1"})).await;
+    assert_eq!(
+        (status, &problem["errors"][0]["field"]),
+        (422, &json!("physical_network_id"))
+    );
+    assert_eq!(
+        (rest.everything().await, rest.get("topology").await),
+        before
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,8 +21,8 @@ type VlansInUse = Arc<Mutex<HashSet<u64>>>;
 #[test]
 fn two_hundred_networks_and_a_thousand_ports_come_and_go_without_residue() {
     let pool = Pool::up(&PoolSpec {
-        hosts: 2,
         datapath: Datapath::Dummy,
+        ..PoolSpec::real(2)
     });
     let data = pool.lab().controller().unwrap().directory().to_path_buf();
     let rest = Arc::new(Rest::open(&data));
@@ -59,7 +59,8 @@ fn two_hundred_networks_and_a_thousand_ports_come_and_go_without_residue() {
 }
 
 async fn prepare(rest: &Rest) -> Value {
-    let physical = json!({"name": "private", "role": "private", "nic": "eth1", "vlans": "100-259"});
+    let physical =
+        json!({"name": "private", "role": "private", "uplink": "eth1", "vlans": "100-259"});
     rest.create("physical-networks", physical).await;
     rest.create("tenants", json!({"name": "acme"})).await["id"].clone()
 }

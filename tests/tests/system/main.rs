@@ -11,9 +11,12 @@ mod drift;
 mod fabric;
 mod isolation;
 mod overlays;
+mod peers;
+mod pool_setup;
 mod public;
 mod restarts;
 mod routing;
+mod topology;
 mod trunks;
 
 use std::time::Duration;

@@ -22,11 +22,16 @@ impl Listed for PhysicalNetwork {
         field("id", Kind::Id, |it| Key::Id(it.id.uuid())),
         field("name", Kind::Text, |it| Key::text(it.name.as_str())),
         field("role", ROLES, |it| Key::text(role_name(it.role))),
-        field("nic", Kind::Text, |it| Key::text(it.nic.as_str())),
+        field("uplink", Kind::Text, |it| {
+            Key::Text(it.uplink.to_string().into())
+        }),
         field("vlans", Kind::Text, |it| {
             Key::of(it.vlans.as_ref(), |vlans| {
                 Key::Text(vlans.to_string().into())
             })
+        }),
+        field("native_vlan", Kind::Number, |it| {
+            Key::Number(it.native_vlan.get().into())
         }),
         field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
         field("endpoints", Kind::Text, |it| {
@@ -50,16 +55,18 @@ impl Made for PhysicalNetwork {
     fn read(fields: &mut Fields) -> Option<PhysicalNetworkCreate> {
         let name = fields.required("name");
         let role = fields.required("role");
-        let nic = fields.required("nic");
+        let uplink = fields.required("uplink");
         let vlans = fields.optional("vlans");
+        let native_vlan = fields.optional("native_vlan");
         let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
         let endpoints = fields.optional("endpoints");
         let BridgedName(name) = name?;
         Some(PhysicalNetworkCreate {
             name,
             role: role?,
-            nic: nic?,
+            uplink: uplink?,
             vlans,
+            native_vlan,
             mtu,
             endpoints,
         })

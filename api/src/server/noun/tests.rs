@@ -21,7 +21,7 @@ const OTHER_ID: &str = "01920f5e-7c1a-7000-8000-0123456789ac";
 enum Kind {
     Name,
     BridgedName,
-    Nic,
+    Uplink,
     Role,
     Vlans,
     Mtu,
@@ -69,14 +69,15 @@ fn creations() -> Vec<Creation> {
         Creation {
             path: "/v1/physical-networks",
             valid: json!({
-                "name": "private", "role": "private", "nic": "eth1", "vlans": "100-199",
-                "mtu": 1500, "endpoints": "10.254.0.0/16",
+                "name": "private", "role": "private", "uplink": "eth1", "vlans": "100-199",
+                "native_vlan": 1, "mtu": 1500, "endpoints": "10.254.0.0/16",
             }),
             fields: &[
                 ("name", Required, Kind::BridgedName),
                 ("role", Required, Kind::Role),
-                ("nic", Required, Kind::Nic),
+                ("uplink", Required, Kind::Uplink),
                 ("vlans", Optional, Kind::Vlans),
+                ("native_vlan", Optional, Kind::Vlan),
                 ("mtu", Optional, Kind::Mtu),
                 ("endpoints", Optional, Kind::Cidr),
             ],
@@ -173,6 +174,21 @@ fn creations() -> Vec<Creation> {
     ]
 }
 
+/// What carries nothing.
+const BAD_UPLINKS: &[&str] = &[
+    "",
+    "a/b",
+    ".",
+    "xxxxxxxxxxxxxxxx",
+    "eth1+eth2",
+    "eth1/lacp",
+    "eth1+eth1/lacp",
+    "eth1+eth2/random",
+    "eth1/vlan0",
+    "eth1/vlan4095",
+    "eth1/lacp/vlan2",
+];
+
 impl Kind {
     /// Values of another type.
     fn of_wrong_type(self) -> Vec<Value> {
@@ -209,7 +225,7 @@ impl Kind {
                 ]
             }
             Self::BridgedName => vec![json!(""), json!("a b"), json!("ä"), json!("x".repeat(13))],
-            Self::Nic => vec![json!(""), json!("a/b"), json!("."), json!("x".repeat(16))],
+            Self::Uplink => BAD_UPLINKS.iter().copied().map(Value::from).collect(),
             Self::Role => vec![json!(""), json!("Private"), json!(long)],
             Self::Vlans => vec![
                 json!(""),
@@ -492,6 +508,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<SubPort>(&sub_port);
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
+    assert_fields_match_json::<model::FabricCheck>(&test_pool::fabric_check());
     for (state, _) in model::TunnelState::ALL {
         assert_fields_match_json(&test_pool::tunnel(*state));
     }
@@ -502,8 +519,13 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::PortConflict,
         EventKind::PortBound,
         EventKind::ItemFailed,
+        EventKind::TopologyOnTrial,
+        EventKind::TopologyApplied,
+        EventKind::TopologyReverted,
         EventKind::TunnelDown,
         EventKind::TunnelUp,
+        EventKind::FabricFault,
+        EventKind::FabricWell,
         EventKind::Remark,
         EventKind::SpoofGuard,
     ] {

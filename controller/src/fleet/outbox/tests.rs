@@ -1,7 +1,7 @@
 use api::session::{ControllerCodec, FromController};
 use bytes::BytesMut;
 use model::plan::{PlannedInstance, PlannedInterface, PlannedPhysicalNetwork, PlannedPort};
-use model::{Driver, Id, MacAddr, Role};
+use model::{Driver, HostAddress, Id, MacAddr, Role};
 use proptest::prelude::*;
 use tokio_util::codec::Encoder;
 
@@ -76,11 +76,21 @@ fn no_item_is_larger_than_estimated() {
     let [instance, port] = largest();
     let every_second = (1..2_000).map(|number| (2 * number).to_string());
     let vlans = every_second.collect::<Vec<_>>().join(",");
+    let nics: Vec<String> = (0..8)
+        .map(|number| format!("xxxxxxxxxxxxx{number:02}"))
+        .collect();
+    let uplink = format!("{}/active-backup/vlan4094", nics.join("+"));
     let scattered = PlanItem::PhysicalNetwork(PlannedPhysicalNetwork {
         id: Id::generate(),
         name: "x".repeat(12).parse().unwrap(),
         role: Role::Management,
-        nic: "x".repeat(15).parse().unwrap(),
+        uplink: uplink.parse().unwrap(),
+        address: Some(HostAddress {
+            address: "fd00:1234:5678:9abc:def0:1234:5678:9abc/120"
+                .parse()
+                .unwrap(),
+            gateway: "fd00:1234:5678:9abc:def0:1234:5678:9a01".parse().ok(),
+        }),
         vlans: Some(vlans.parse().unwrap()),
         mtu: u16::MAX,
         endpoint: None,

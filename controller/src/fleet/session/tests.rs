@@ -3,6 +3,7 @@
 mod agent;
 mod hostile;
 mod plans;
+mod probes;
 mod sightings;
 
 use std::net::SocketAddr;
@@ -91,8 +92,9 @@ impl Lab {
         let physical_network = PhysicalNetworkCreate {
             name: "private".parse().unwrap(),
             role: Role::Private,
-            nic: "eth1".parse().unwrap(),
+            uplink: "eth1".parse().unwrap(),
             vlans: Some("100-199".parse().unwrap()),
+            native_vlan: None,
             mtu: None,
             endpoints: None,
         };

@@ -1,18 +1,22 @@
 //! Random requests, decided on an intent in memory.
 
+use std::collections::BTreeMap;
+
 use api::backend::Outcome;
 use api::request::{
-    AddressesUpdate, AllowedUpdate, InstanceCreate, NetworkCreate, NetworkKind,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate, SubPortCreate,
-    SubnetCreate, SubnetUpdate, TenantCreate,
+    AddressesUpdate, AllowedUpdate, HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind,
+    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RoleChange, RouterCreate,
+    Setting, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TopologyChange,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    host, instance, network, physical_network, port, reservation, router, subnet, tenant, trunk,
+    host, instance, network, physical_network, port, reservation, router, subnet, tenant, topology,
+    trunk, uplink,
 };
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
@@ -38,6 +42,20 @@ pub(crate) enum Op {
     },
     Host {
         name: u8,
+    },
+    /// What becomes of the physical network of a role.
+    Topology {
+        role: u8,
+        uplink: u8,
+        vlans: u8,
+        endpoints: u8,
+    },
+    /// How a host differs from the pool.
+    HostUplink {
+        host: u8,
+        carrier: u8,
+        uplink: u8,
+        last: Option<u8>,
     },
     Network {
         tenant: u8,
@@ -159,6 +177,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (n(), n(), any::<bool>(), maybe())
             .prop_map(|(tenant, name, geneve, vni)| Op::Overlay { tenant, name, geneve, vni }),
         1 => n().prop_map(|name| Op::Host { name }),
+        2 => (n(), n(), n(), n())
+            .prop_map(|(role, uplink, vlans, endpoints)| Op::Topology { role, uplink, vlans, endpoints }),
+        2 => (n(), n(), n(), maybe())
+            .prop_map(|(host, carrier, uplink, last)| Op::HostUplink { host, carrier, uplink, last }),
         2 => (n(), n(), n(), maybe())
             .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
         2 => (n(), n(), maybe())
@@ -223,34 +245,18 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             tenant::create(intent, request).map(|draft| draft.writes)
         }
         Op::PhysicalNetwork { name: it, vlans } => {
-            let request = PhysicalNetworkCreate {
-                name: name("p", it),
-                role: Role::Private,
-                nic: format!("eth{it}").parse().unwrap(),
-                vlans: Some(
-                    format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans))
-                        .parse()
-                        .unwrap(),
-                ),
-                mtu: None,
-                endpoints: None,
-            };
-            physical_network::create(intent, request).map(|draft| draft.writes)
+            let vlans = format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans));
+            private(intent, it, &vlans, None)
         }
         Op::Underlay {
             name: it,
             endpoints,
-        } => {
-            let request = PhysicalNetworkCreate {
-                name: name("p", it),
-                role: Role::Private,
-                nic: format!("eth{it}").parse().unwrap(),
-                vlans: Some("100-101".parse().unwrap()),
-                mtu: Some(1500),
-                endpoints: Some(ENDPOINTS[usize::from(endpoints)].parse().unwrap()),
-            };
-            physical_network::create(intent, request).map(|draft| draft.writes)
-        }
+        } => private(
+            intent,
+            it,
+            "100-101",
+            Some(ENDPOINTS[usize::from(endpoints)]),
+        ),
         Op::Host { name: it } => {
             let name = name("h", it);
             let known = intent.hosts.values().find(|host| host.name == name);
@@ -269,11 +275,94 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
         }
         Op::Delete { noun, index } => delete(intent, pick(intent, noun, index)),
+        Op::Topology { .. } => {
+            let change = topology_change(op);
+            topology::change(intent, change, &Observed::default()).map(|draft| draft.writes)
+        }
+        Op::HostUplink { host, .. } => {
+            let (host, request) = (id(intent, Noun::Host, host), host_uplink(intent, op));
+            let draft = uplink::set(intent, host, request, &Observed::default());
+            draft.map(|draft| draft.writes)
+        }
         Op::Overlay { .. } => {
             let request = overlay(intent, op);
             network::create(intent, request).map(|draft| draft.writes)
         }
         op => decide_of_tenant(intent, op),
+    }
+}
+
+/// What making a private physical network would write.
+fn private(
+    intent: &Intent,
+    number: u8,
+    vlans: &str,
+    endpoints: Option<&str>,
+) -> Outcome<Vec<Write>> {
+    let request = PhysicalNetworkCreate {
+        name: name("p", number),
+        role: Role::Private,
+        uplink: format!("eth{number}").parse().unwrap(),
+        vlans: Some(vlans.parse().unwrap()),
+        native_vlan: None,
+        mtu: None,
+        endpoints: endpoints.map(|it| it.parse().unwrap()),
+    };
+    let draft = physical_network::create(intent, request, &Observed::default());
+    draft.map(|draft| draft.writes)
+}
+
+/// What may carry a physical network: alone, beside another, and against it.
+const UPLINKS: [&str; 6] = [
+    "eth0",
+    "eth0/vlan20",
+    "eth1",
+    "eth2+eth3/lacp",
+    "eth2/vlan103",
+    "eth2",
+];
+
+fn topology_change(op: &Op) -> TopologyChange {
+    let Op::Topology {
+        role,
+        uplink,
+        vlans,
+        endpoints,
+    } = *op
+    else {
+        unreachable!()
+    };
+    let (role, _) = Role::ALL[usize::from(role) % Role::ALL.len()];
+    let ranges = ["100-101", "103-109"].get(usize::from(vlans));
+    let prefix = ENDPOINTS.get(usize::from(endpoints));
+    let setup = RoleChange {
+        uplink: UPLINKS[usize::from(uplink)].parse().ok(),
+        vlans: ranges.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
+        endpoints: prefix.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
+        ..RoleChange::default()
+    };
+    TopologyChange {
+        roles: BTreeMap::from([(role, (vlans < 5).then_some(setup))]),
+        confirm_within_seconds: None,
+    }
+}
+
+fn host_uplink(intent: &Intent, op: &Op) -> HostUplinkSet {
+    let Op::HostUplink {
+        carrier,
+        uplink,
+        last,
+        ..
+    } = *op
+    else {
+        unreachable!()
+    };
+    HostUplinkSet {
+        physical_network_id: id(intent, Noun::PhysicalNetwork, carrier),
+        uplink: (uplink != 5).then(|| UPLINKS[usize::from(uplink)].parse().unwrap()),
+        address: last.map(|it| format!("192.0.2.{}/29", it + 1).parse().unwrap()),
+        gateway: None,
+        confirm_within_seconds: None,
     }
 }
 

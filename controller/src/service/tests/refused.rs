@@ -59,7 +59,7 @@ pub(super) fn with(object: &Value, members: &Value) -> Value {
 }
 
 pub(super) fn physical(name: &str, role: Role, vlans: Option<&str>) -> Value {
-    json!({"name": name, "role": role, "nic": name, "vlans": vlans})
+    json!({"name": name, "role": role, "uplink": name, "vlans": vlans})
 }
 
 impl World {
@@ -160,13 +160,21 @@ async fn physical_networks_that_do_not_fit_are_refused() {
     let ask = |it| world.service.physical_network_create(caller(), it);
     let cases = [
         (
-            json!({"name": "private", "nic": "private", "role": "private", "vlans": null}),
-            "name duplicate, vlans required, nic duplicate",
+            json!({"name": "private", "role": "private", "uplink": "private", "vlans": null}),
+            "name duplicate, vlans required",
+        ),
+        (json!({"uplink": "mgmt"}), "uplink duplicate"),
+        (
+            json!({"role": "private", "uplink": "private", "vlans": "109"}),
+            "uplink inconsistent",
         ),
         (json!({"name": "int"}), "name out_of_range"),
         (json!({"name": "a name"}), "name out_of_range"),
         (json!({"name": "abcdefghijklm"}), "name out_of_range"),
-        (json!({"role": "management"}), "vlans inconsistent"),
+        (
+            json!({"role": "management"}),
+            "vlans inconsistent, role duplicate",
+        ),
         (json!({"mtu": 1279}), "mtu out_of_range"),
         (json!({"mtu": 9217}), "mtu out_of_range"),
     ];
@@ -437,7 +445,10 @@ async fn overlays_that_do_not_fit_are_refused() {
         &json!({"mtu": 1400, "endpoints": "10.254.0.0/24"}),
     );
     let cases = [
-        (json!({"role": "storage"}), "endpoints inconsistent"),
+        (
+            json!({"role": "storage"}),
+            "vlans inconsistent, endpoints inconsistent",
+        ),
         (
             json!({"endpoints": "224.0.0.0/8"}),
             "endpoints out_of_range",
