@@ -1,0 +1,184 @@
+//! One object of each noun, for tests.
+
+use super::*;
+
+pub(crate) fn tenant(name: &str) -> Tenant {
+    Tenant {
+        id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn physical_network(name: &str) -> PhysicalNetwork {
+    PhysicalNetwork {
+        id: PhysicalNetworkId::generate(),
+        name: name.parse().unwrap(),
+        role: Role::Private,
+        uplink: "eth1".parse().unwrap(),
+        vlans: Some("100-199".parse().unwrap()),
+        native_vlan: VlanId::DEFAULT_NATIVE,
+        mtu: 1500,
+        endpoints: None,
+        trial: None,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn network(name: &str, vlan: u16) -> Network {
+    Network {
+        id: NetworkId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        number: NetworkNumber::try_from(u32::from(vlan)).unwrap(),
+        segment: Segment::Vlan {
+            physical_network_id: PhysicalNetworkId::generate(),
+            vlan: vlan.try_into().unwrap(),
+        },
+        mtu: 1500,
+        sharing: Sharing::default(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
+    }
+}
+
+pub(crate) fn router(name: &str) -> Router {
+    Router {
+        id: RouterId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        network_ids: vec![NetworkId::generate()],
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn subnet(cidr: &str) -> Subnet {
+    let cidr: ipnet::IpNet = cidr.parse().unwrap();
+    let pool = AddressRange::of_hosts(cidr);
+    Subnet {
+        id: SubnetId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: Some("subnet".parse().unwrap()),
+        cidr,
+        gateway: pool.first,
+        pools: vec![pool],
+        handout: model::Handout::default(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn reservation(addresses: AddressRange) -> Reservation {
+    Reservation {
+        id: ReservationId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: Some("kept".parse().unwrap()),
+        addresses,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn port(name: Option<&str>) -> PortView {
+    let port = Port {
+        id: PortId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: name.map(|name| name.parse().unwrap()),
+        mac: MacAddr::local(7),
+        addresses: vec!["10.0.0.5".parse().unwrap()],
+        allowed: Vec::new(),
+        spoof_guard: SpoofGuard::On,
+        host_id: Some(HostId::generate()),
+        on_trunk: None,
+        instance_id: Some(InstanceId::generate()),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    };
+    let status = PortStatus::default();
+    PortView { port, status }
+}
+
+pub(crate) fn sub_port(id: PortId, trunk_id: PortId, vlan: VlanId) -> SubPort {
+    SubPort {
+        id,
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: None,
+        trunk_id,
+        vlan,
+    }
+}
+
+pub(crate) fn instance(name: &str) -> InstanceView {
+    InstanceView {
+        instance: Instance {
+            id: InstanceId::generate(),
+            tenant_id: TenantId::generate(),
+            name: name.parse().unwrap(),
+            host_id: HostId::generate(),
+            driver: Driver::Netns,
+            created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        },
+        port_ids: vec![PortId::generate()],
+        status: InstanceStatus {
+            running: true,
+            handle: None,
+            reason: None,
+        },
+    }
+}
+
+pub(crate) fn host(name: &str) -> HostView {
+    HostView {
+        host: Host {
+            id: HostId::generate(),
+            name: name.parse().unwrap(),
+            endpoint: None,
+            uplinks: Vec::new(),
+            created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        },
+        status: HostStatus::default(),
+    }
+}
+
+pub(crate) fn fabric_check() -> FabricCheck {
+    FabricCheck {
+        id: FabricCheckId::generate(),
+        scope: FabricScope {
+            vlan: Some(103.try_into().unwrap()),
+            vlans: VlanChoice::InUse,
+            host_id: Some(HostId::generate()),
+            physical_network_id: Some(PhysicalNetworkId::generate()),
+        },
+        state: FabricState::Done,
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+        finished_at: Some(Timestamp::from_unix_seconds(1_700_000_001)),
+        findings: Vec::new(),
+        paths: Vec::new(),
+        losses: Vec::new(),
+    }
+}
+
+pub(crate) fn tunnel(state: TunnelState) -> TunnelView {
+    TunnelView {
+        id: Uuid::from_u128(1),
+        host_id: HostId::generate(),
+        peer_host_id: Some(HostId::generate()),
+        tunnel: Tunnel {
+            kind: Encapsulation::Vxlan,
+            peer: [10, 254, 0, 2].into(),
+            state,
+            diagnostic: Some("Control Detection Time Expired".to_owned()),
+        },
+        since: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn event(id: u64, kind: EventKind) -> Event {
+    Event {
+        id,
+        at: Timestamp::from_unix_seconds(1_700_000_000),
+        kind,
+        host_id: Some(HostId::generate()),
+        message: "something happened".to_owned(),
+    }
+}
