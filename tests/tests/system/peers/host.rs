@@ -57,7 +57,7 @@ fn management_within_reach_of_a_vif_in_some_role() {
         "vlan-create tenant=acme name=web subnet=10.0.0.0/24",
         "vxlan-create tenant=acme name=over subnet=10.0.1.0/24",
         "flat-create tenant=acme name=internet physical-network=public external=true",
-        "subnet-create network=internet tenant=acme cidr=203.0.113.0/24 pool-first=203.0.113.10",
+        "subnet-create network=internet tenant=acme cidr=203.0.113.0/24 pool=203.0.113.10-203.0.113.254",
     ] {
         pool.must(line);
     }
