@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate,
-    SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, UsageQuery,
+    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -116,6 +116,13 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         request: TenantCreate,
+    ) -> impl Future<Output = Outcome<Tenant>> + Send;
+    /// Changes what bounds a tenant's ports.
+    fn tenant_update(
+        &self,
+        caller: Caller,
+        id: TenantId,
+        request: TenantUpdate,
     ) -> impl Future<Output = Outcome<Tenant>> + Send;
     /// Deletes a tenant that owns nothing.
     fn tenant_delete(

@@ -1,6 +1,7 @@
 //! What clients may ask for. Fields are checked one by one before any of these exists, so a value
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
+mod limits;
 mod topology;
 
 use std::net::IpAddr;
@@ -8,12 +9,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::billing::{Period, RateTerms};
 use model::{
-    AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, MacAddr, Name,
+    AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, Limits, MacAddr, Name,
     NetworkId, PhysicalNetworkId, PortId, Role, Route, Sharing, SpoofGuard, TenantId, Timestamp,
     Uplink, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use limits::LimitsUpdate;
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 
 /// `POST /v1/tenants`
@@ -21,6 +23,17 @@ pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 pub struct TenantCreate {
     /// Its name, unique in the pool.
     pub name: Name,
+    /// How much each of its ports may take at most.
+    #[serde(default, flatten)]
+    pub limits: Limits,
+}
+
+/// `PATCH /v1/tenants/{id}`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantUpdate {
+    /// How much each of its ports may take at most.
+    #[serde(default, flatten)]
+    pub limits: LimitsUpdate,
 }
 
 /// `POST /v1/physical-networks`
@@ -215,6 +228,9 @@ pub struct PortCreate {
     /// Whether it may send from nothing else; if absent, so it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoof_guard: Option<SpoofGuard>,
+    /// How much it may take.
+    #[serde(default, flatten)]
+    pub limits: Limits,
     /// The host it will appear on, if known: its flows are prepared there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_id: Option<HostId>,
@@ -233,6 +249,9 @@ pub struct PortUpdate {
     /// Whether it may send from nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoof_guard: Option<SpoofGuard>,
+    /// How much it may take.
+    #[serde(default, flatten)]
+    pub limits: LimitsUpdate,
 }
 
 /// How the addresses of a port change.

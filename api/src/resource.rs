@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -212,6 +213,9 @@ resources! {
 
 impl Creatable for FabricCheck {
     type Create = FabricScope;
+}
+impl Changeable for Tenant {
+    type Update = TenantUpdate;
 }
 impl Creatable for Tenant {
     type Create = TenantCreate;

@@ -19,6 +19,7 @@ mod fields;
 mod guard;
 mod handler;
 mod key;
+mod limits;
 mod list;
 mod noun;
 mod respond;
@@ -129,7 +130,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
     match route.noun {
         Noun::Health => routing::get(handler::health::<B>),
         Noun::Version => routing::get(handler::version),
-        Noun::Tenant => made::<B, Tenant>(route),
+        Noun::Tenant => changed::<B, Tenant>(route),
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
         Noun::Topology => match route.method {
             Method::Patch => routing::patch(topology::change::<B>),

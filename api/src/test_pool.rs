@@ -209,6 +209,19 @@ impl Backend for TestPool {
         Ok(self.tenants.put(tenant(request.name.as_str())))
     }
 
+    async fn tenant_update(
+        &self,
+        caller: Caller,
+        id: TenantId,
+        request: TenantUpdate,
+    ) -> Outcome<Tenant> {
+        self.note(caller);
+        let held = self.tenants.one(id.uuid());
+        let mut tenant = held.ok_or_else(|| Problem::not_found("tenant", id))?;
+        tenant.limits = request.limits.of(tenant.limits);
+        Ok(self.tenants.put(tenant))
+    }
+
     async fn tenant_delete(&self, caller: Caller, id: TenantId) -> Outcome<()> {
         self.note(caller);
         let owns = |network: &Network| network.tenant_id == id;
@@ -401,6 +414,7 @@ impl Backend for TestPool {
         let held = self.ports.one(id.uuid());
         let mut view = held.ok_or_else(|| Problem::not_found("port", id))?;
         view.port.spoof_guard = request.spoof_guard.unwrap_or(view.port.spoof_guard);
+        view.port.limits = request.limits.of(view.port.limits);
         Ok(self.ports.put(view))
     }
 

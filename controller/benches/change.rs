@@ -52,6 +52,7 @@ async fn network(service: &Service) -> NetworkId {
         .unwrap();
     let tenant = TenantCreate {
         name: "tenant".parse().unwrap(),
+        limits: model::Limits::default(),
     };
     let tenant = service.tenant_create(caller(), tenant).await.unwrap();
     let network = NetworkCreate {
@@ -87,6 +88,7 @@ async fn create_ports(service: Arc<Service>, network_id: NetworkId, count: usize
             addresses: None,
             allowed: Vec::new(),
             spoof_guard: None,
+            limits: model::Limits::default(),
             host_id: None,
         };
         service.port_create(caller(), port).await.unwrap();

@@ -37,6 +37,7 @@ impl Pool {
         let tenant = Tenant {
             id: Id::generate(),
             name: "tenant".parse().unwrap(),
+            limits: model::Limits::default(),
             created_at,
         };
         let mut pool = Self {
@@ -111,6 +112,7 @@ impl Pool {
             addresses: vec![format!("10.0.0.{}", index + 2).parse().unwrap()],
             allowed: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
+            limits: model::Limits::default(),
             host_id: Some(self.hosts[index % self.hosts.len()]),
             on_trunk: None,
             instance_id: None,

@@ -4,6 +4,7 @@
 //! may have altered: it looks only at what was written and at the hosts that have its networks,
 //! never at the pool.
 
+mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use model::plan::{
 };
 use model::{
     DomainName, Host, HostId, HostUplink, MacAddr, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Role, RouterId, Subnet, SubnetId,
+    PhysicalNetworkId, Port, PortId, Role, RouterId, Subnet, SubnetId, TenantId,
 };
 
 use crate::intent::Intent;
@@ -178,6 +179,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         addresses: port.addresses.clone(),
         allowed: port.allowed.clone(),
         spoof_guard: port.spoof_guard,
+        limits: limits::of(intent, port),
         hostname: hostname(intent, port),
         on_trunk: port.on_trunk,
     })
@@ -305,7 +307,8 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
     for key in written {
         match *key {
             // Hosts see of these only what ports and instances say of them.
-            Key::Tenant(_) | Key::Reservation(_) => {}
+            Key::Reservation(_) => {}
+            Key::Tenant(id) => touched.tenant(id),
             Key::Subnet(id) => touched.subnet(id),
             Key::Host(id) => touched.host(id),
             Key::PhysicalNetwork(id) => touched.physical_network(id),
@@ -425,6 +428,18 @@ impl Touched<'_> {
         let users = ports.filter_map(|port| self.after.instance_with(port.id));
         let items = users.map(|it| (it.instance.host_id, PlanKey::Instance(it.instance.id)));
         let items: Vec<_> = items.collect();
+        self.items.extend(items);
+    }
+
+    /// Its ports are under its limits.
+    fn tenant(&mut self, id: TenantId) {
+        let limits = |intent: &Intent| intent.tenants.get(&id).map(|it| it.limits);
+        if limits(self.before) == limits(self.after) {
+            return;
+        }
+        let ports = self.after.ports_of_tenant(id);
+        let ports = ports.filter_map(|id| self.after.ports.get(&id));
+        let items = ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))));
         self.items.extend(items);
     }
 

@@ -14,6 +14,7 @@ mod handout;
 mod host;
 mod instance;
 mod layout;
+mod limits;
 mod network;
 mod overlay;
 mod pair;

@@ -108,6 +108,7 @@ async fn tenant_and_network(client: &Client) -> Network {
         .unwrap();
     let tenant = TenantCreate {
         name: "a".parse().unwrap(),
+        limits: model::Limits::default(),
     };
     let tenant: Tenant = client.create(&tenant).await.unwrap();
     let network: Network = client.create(&network_of(&tenant, "net")).await.unwrap();
@@ -145,6 +146,7 @@ fn port_on(network: &Network) -> PortCreate {
         addresses: None,
         allowed: Vec::new(),
         spoof_guard: None,
+        limits: model::Limits::default(),
         host_id: None,
     }
 }
@@ -300,6 +302,7 @@ fn large_store(folder: &TempDir) {
     let tenant = Tenant {
         id: model::Id::generate(),
         name: "a".parse().unwrap(),
+        limits: model::Limits::default(),
         created_at: at,
     };
     let private = PhysicalNetwork {
@@ -357,6 +360,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         addresses: vec![format!("10.0.0.{}", index + 1).parse().unwrap()],
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
+        limits: model::Limits::default(),
         host_id: None,
         on_trunk: None,
         instance_id: None,

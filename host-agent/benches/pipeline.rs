@@ -35,6 +35,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
                 addresses: address(n),
                 allowed: [].into(),
                 spoof_guard: model::SpoofGuard::On,
+                limits: model::Limits::default(),
             })
             .collect(),
         remotes: (locals + 1..=locals + remotes)

@@ -250,6 +250,7 @@ pub fn views(
             addresses: Arc::clone(&port.addresses),
             allowed: Arc::clone(&port.allowed),
             spoof_guard: port.spoof_guard,
+            limits: port.limits,
         });
     }
     for router in &wanted.routers {

@@ -18,6 +18,9 @@ pub mod counting;
 mod fabric_guard;
 mod fabric_senders;
 mod forward;
+mod limit_received;
+mod limit_sent;
+pub mod limits;
 mod neighbour_guard;
 mod next_hop;
 pub mod probe;
@@ -70,6 +73,7 @@ pub const TABLES: &[Table] = &[
     fabric_senders::TABLE,
     spoof_guard::TABLE,
     neighbour_guard::TABLE,
+    limit_sent::TABLE,
     count_sent::TABLE,
     respond::TABLE,
     advertise::TABLE,
@@ -77,6 +81,7 @@ pub const TABLES: &[Table] = &[
     next_hop::TABLE,
     undeliverable::TABLE,
     forward::TABLE,
+    limit_received::TABLE,
     count_and_output::TABLE,
 ];
 

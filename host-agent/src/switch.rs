@@ -19,6 +19,7 @@ use crate::binding::SwitchPorts;
 use crate::diff::{Changes, diff};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::cookie::{Group, MARK, MARK_MASK, is_ours};
+use crate::pipeline::limits::Meter;
 use meters::Meters;
 
 /// The pause between attempts to reach a switch that is not there: every one of them is time
@@ -201,6 +202,7 @@ impl Switch {
             .client
             .flows(FlowFilter::cookie(MARK, MARK_MASK))
             .await?;
+        self.meters.found(self.client.meters().await?);
         self.installed.clear();
         for flow in found.into_iter().map(|found| found.flow) {
             if let Some(group) = Group::from_cookie(flow.cookie) {
@@ -216,11 +218,17 @@ impl Switch {
     /// Makes the flows of these groups be the given ones, all at one instant. Should the switch
     /// refuse any of them, each group has an instant of its own instead, and of one that is refused
     /// only those flows stay that are wanted as they are: what is wrong goes, nothing new comes.
+    /// `meters` are the limits that they use.
     ///
     /// # Errors
     /// When the switch refuses what belongs to no network, or does not answer; in the latter case
     /// what is installed is unknown.
-    pub async fn apply(&mut self, wanted: Vec<(Group, Vec<Flow>)>) -> Result<Applied, Error> {
+    pub async fn apply(
+        &mut self,
+        wanted: Vec<(Group, Vec<Flow>)>,
+        meters: Vec<Meter>,
+    ) -> Result<Applied, Error> {
+        self.meters.want(meters);
         match self.commit(&wanted).await {
             Ok(changed) => {
                 self.remember(wanted);
@@ -231,7 +239,7 @@ impl Switch {
             }
             Err(Error::Bundle { .. }) => {
                 // A flow is refused, too, when its meter is gone.
-                self.meters.forget();
+                self.meters.found(self.client.meters().await?);
                 self.apply_one_by_one(wanted).await
             }
             Err(error) => Err(error),
@@ -299,12 +307,12 @@ impl Switch {
         for (group, flows) in wanted {
             diff(self.installed(*group), flows, &mut changes);
         }
+        let flows = wanted.iter().flat_map(|(_, flows)| flows);
+        self.meters.make(&self.client, flows).await?;
         let changed = changes.len();
         if changed == 0 {
             return Ok(0);
         }
-        let flows = wanted.iter().flat_map(|(_, flows)| flows);
-        self.meters.make(&self.client, flows).await?;
         let client = self.client.clone();
         let mut committing = std::pin::pin!(client.commit(changes.into_messages()));
         loop {

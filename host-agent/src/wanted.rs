@@ -21,7 +21,7 @@ use model::plan::{
 };
 use model::report::ItemFailure;
 use model::{
-    AddressPair, DomainName, Encapsulation, HostAddress, MacAddr, NetworkId, NetworkNumber,
+    AddressPair, DomainName, Encapsulation, HostAddress, Limits, MacAddr, NetworkId, NetworkNumber,
     OnTrunk, PhysicalNetworkId, PortId, Role, Segment, SpoofGuard,
 };
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,8 @@ pub struct WantedPort {
     pub allowed: Arc<[AddressPair]>,
     /// Whether it may send from nothing else.
     pub spoof_guard: SpoofGuard,
+    /// How much it may take.
+    pub limits: Limits,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
     /// The trunk whose interface carries it, which is one of [`Wanted::ports`].

@@ -12,9 +12,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressPair, DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name,
-    NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment, Sharing,
-    SpoofGuard, TenantId, Uplink, VlanRanges,
+    AddressPair, DomainName, Driver, Handout, HostAddress, HostId, InstanceId, Limits, MacAddr,
+    Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment,
+    Sharing, SpoofGuard, TenantId, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -217,6 +217,9 @@ pub struct PlannedPort {
     /// Whether it may send from nothing else.
     #[serde(default)]
     pub spoof_guard: SpoofGuard,
+    /// How much it may take.
+    #[serde(default, flatten)]
+    pub limits: Limits,
     /// What whoever plugs in is told to be called: one label.
     #[serde(default)]
     pub hostname: Option<DomainName>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Name, Timestamp};
+use crate::{Id, Limits, Name, Timestamp};
 
 /// The identifier of a [`Tenant`].
 pub type TenantId = Id<Tenant>;
@@ -14,6 +14,9 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name, unique in the pool.
     pub name: Name,
+    /// How much each of its ports may take at most, whatever the port's own limits say.
+    #[serde(default, flatten)]
+    pub limits: Limits,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     TenantList(tenant::List),
     /// Show a tenant
     TenantShow(One),
+    /// Change how much each VIF of a tenant may take
+    TenantSet(tenant::Set),
     /// Delete a tenant that owns nothing
     TenantDelete(One),
     /// Say what carries the pool's management, private, public and storage networks
@@ -149,7 +151,7 @@ pub(crate) enum Command {
     VifList(vif::List),
     /// Show a VIF
     VifShow(Owned),
-    /// Change a VIF while it is in use: its addresses, its address pairs, its spoof guard
+    /// Change a VIF while it is in use: its addresses, its address pairs, its guard, its limits
     VifSet(vif::Set),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),

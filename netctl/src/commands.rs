@@ -8,6 +8,7 @@ pub(crate) mod fabric_check;
 pub(crate) mod host;
 pub(crate) mod ip;
 pub(crate) mod lab;
+mod limits;
 pub(crate) mod network;
 pub(crate) mod nic;
 pub(crate) mod physical_network;
@@ -73,6 +74,7 @@ impl Command {
             Self::TenantCreate(command) => command.run(client).await,
             Self::TenantList(command) => command.run(client).await,
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
+            Self::TenantSet(command) => command.run(client).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
             Self::PoolSetup(command) => command.run(client).await,
             Self::PoolShow(command) => command.run(client).await,
@@ -212,7 +214,7 @@ impl ListArgs {
 }
 
 /// A value that may be given as an empty text, which stands for none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Maybe<T>(Option<T>);
 
 /// Reads one.

@@ -27,8 +27,8 @@ pub use error::{CloseCause, Error};
 pub use event::{Event, Events};
 
 use crate::message::{
-    Aggregate, AsyncConfig, Features, FlowFilter, FlowMod, FromSwitch, InstalledFlow,
-    MultipartReply, PacketOut, PortDescription, SwitchConfig, ToSwitch,
+    Aggregate, AsyncConfig, Features, FlowFilter, FlowMod, FromSwitch, InstalledFlow, MeterConfig,
+    MeterDrops, MultipartReply, PacketOut, PortDescription, SwitchConfig, ToSwitch,
 };
 use crate::wire::Version;
 use connection::Connection;
@@ -191,6 +191,30 @@ impl Client {
         let parts = self.gather(ToSwitch::FlowsRequest(filter)).await?;
         collect(parts, |part| match part {
             MultipartReply::Flows(flows) => Some(flows),
+            _ => None,
+        })
+    }
+
+    /// The meters of the switch.
+    ///
+    /// # Errors
+    /// As [`Client::features`].
+    pub async fn meters(&self) -> Result<Vec<MeterConfig>, Error> {
+        let parts = self.gather(ToSwitch::MetersRequest).await?;
+        collect(parts, |part| match part {
+            MultipartReply::Meters(meters) => Some(meters),
+            _ => None,
+        })
+    }
+
+    /// What the meters of the switch dropped, each since it was made or changed.
+    ///
+    /// # Errors
+    /// As [`Client::features`].
+    pub async fn meter_drops(&self) -> Result<Vec<MeterDrops>, Error> {
+        let parts = self.gather(ToSwitch::MeterDropsRequest).await?;
+        collect(parts, |part| match part {
+            MultipartReply::MeterDrops(drops) => Some(drops),
             _ => None,
         })
     }

@@ -32,7 +32,7 @@ pub use from_switch::FromSwitch;
 pub use group::{Bucket, GroupCommand, GroupMod, GroupType};
 pub use header::{HEADER_LEN, Header, take_frame};
 pub use hello::Hello;
-pub use meter::{MeterBand, MeterCommand, MeterMod, MeterUnit};
+pub use meter::{MeterBand, MeterCommand, MeterConfig, MeterDrops, MeterMod, MeterUnit};
 pub use monitor::FlowUpdate;
 pub use multipart::MultipartReply;
 pub use packet::{PacketIn, PacketOut};

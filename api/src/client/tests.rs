@@ -60,6 +60,7 @@ fn serve_router(router: Router) -> (Client, TempDir, CancellationToken) {
 fn acme() -> TenantCreate {
     TenantCreate {
         name: "acme".parse().unwrap(),
+        limits: model::Limits::default(),
     }
 }
 

@@ -269,6 +269,7 @@ async fn a_stop_lets_the_request_under_way_end_and_takes_no_other() {
     let client = Client::new(At::Unix(path.clone()), Some(TOKEN)).unwrap();
     let request = crate::request::TenantCreate {
         name: "slow".parse().unwrap(),
+        limits: model::Limits::default(),
     };
     let making = tokio::spawn(async move { client.create::<model::Tenant>(&request).await });
     sleep(Duration::from_millis(100)).await;

@@ -91,6 +91,11 @@ pub const ROUTES: &[Route] = &[
     get("/v1/tenants", N::Tenant, "list tenants"),
     post("/v1/tenants", N::Tenant, "make a tenant"),
     get("/v1/tenants/{id}", N::Tenant, "show a tenant"),
+    patch(
+        "/v1/tenants/{id}",
+        N::Tenant,
+        "change how much each port of a tenant may take",
+    ),
     delete(
         "/v1/tenants/{id}",
         N::Tenant,

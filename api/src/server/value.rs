@@ -257,12 +257,12 @@ fn text(value: &Value) -> Result<&str, FieldCode> {
     value.as_str().ok_or(FieldCode::WrongType)
 }
 
-fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
+pub(super) fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
     text(value)?.parse().map_err(|_| FieldCode::OutOfRange)
 }
 
 /// A whole number; one beyond the bits it is read into is beyond the field's range.
-fn number<N: TryFrom<u64>>(value: &Value) -> Result<N, FieldCode> {
+pub(super) fn number<N: TryFrom<u64>>(value: &Value) -> Result<N, FieldCode> {
     let Value::Number(number) = value else {
         return Err(FieldCode::WrongType);
     };

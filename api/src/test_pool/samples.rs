@@ -6,6 +6,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
     Tenant {
         id: TenantId::generate(),
         name: name.parse().unwrap(),
+        limits: Limits::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -88,6 +89,7 @@ pub(crate) fn port(name: Option<&str>) -> PortView {
         addresses: vec!["10.0.0.5".parse().unwrap()],
         allowed: Vec::new(),
         spoof_guard: SpoofGuard::On,
+        limits: Limits::default(),
         host_id: Some(HostId::generate()),
         on_trunk: None,
         instance_id: Some(InstanceId::generate()),

@@ -272,6 +272,7 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
             addresses: Vec::new(),
             allowed: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
+            limits: model::Limits::default(),
             host_id: Some(host),
             on_trunk: None,
             instance_id: None,

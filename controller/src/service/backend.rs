@@ -7,7 +7,7 @@ use api::problem::{Code, Problem};
 use api::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    TopologyChange,
+    TenantUpdate, TopologyChange,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -80,6 +80,16 @@ impl Backend for Service {
     async fn tenant_create(&self, caller: Caller, request: TenantCreate) -> Outcome<Tenant> {
         let decide = |intent: &_| tenant::create(intent, request);
         self.writer.change(caller, "tenant_create", decide).await
+    }
+
+    async fn tenant_update(
+        &self,
+        caller: Caller,
+        id: TenantId,
+        request: TenantUpdate,
+    ) -> Outcome<Tenant> {
+        let decide = |intent: &_| tenant::update(intent, id, request);
+        self.writer.change(caller, "tenant_update", decide).await
     }
 
     async fn tenant_delete(&self, caller: Caller, id: TenantId) -> Outcome<()> {

@@ -8,14 +8,14 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{PortCreate, PortUpdate};
 use model::{
-    AddressPair, HostId, Id, Instance, MacAddr, Network, Port, PortId, SpoofGuard, TenantId,
-    Timestamp,
+    AddressPair, HostId, Id, Instance, Limits, MacAddr, Network, Port, PortId, SpoofGuard,
+    TenantId, Timestamp,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
 use super::pair::Holder;
-use super::{address, pair, sharing};
+use super::{address, limits, pair, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -47,6 +47,7 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
     port.host_id = request.host_id;
     port.allowed = request.allowed;
     port.spoof_guard = request.spoof_guard.unwrap_or_default();
+    port.limits = request.limits;
     Ok(put(port))
 }
 
@@ -69,6 +70,7 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         faults.unique_name(intent, Some(owner), Noun::Port, name);
     }
     sharing::check_guard(network, request.spoof_guard.unwrap_or_default(), faults);
+    limits::check(&request.limits, faults);
     if let Some(mac) = request.mac {
         check_mac(intent, network, mac, faults);
     }
@@ -124,9 +126,11 @@ pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcom
         addresses: addresses.of(&port.addresses, &mut faults),
         allowed: pairs.of(&port.allowed, &mut faults),
         spoof_guard: request.spoof_guard.unwrap_or(port.spoof_guard),
+        limits: request.limits.of(port.limits),
         ..Port::clone(port)
     };
     sharing::check_guard(network, changed.spoof_guard, &mut faults);
+    limits::check(&changed.limits, &mut faults);
     address::check_count(&addresses.field(), changed.addresses.len(), &mut faults);
     let fresh: &[IpAddr] = addresses.fresh();
     address::check(
@@ -239,6 +243,7 @@ fn new(
         addresses: Vec::new(),
         allowed: Vec::<AddressPair>::new(),
         spoof_guard: SpoofGuard::On,
+        limits: Limits::default(),
         host_id: None,
         on_trunk: None,
         instance_id: None,

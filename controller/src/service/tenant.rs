@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, Problem};
-use api::request::TenantCreate;
+use api::request::{TenantCreate, TenantUpdate};
 use model::{Id, Tenant, TenantId, Timestamp};
 
 use super::faults::Faults;
+use super::limits;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -15,15 +16,41 @@ use crate::writer::Draft;
 pub(super) fn create(intent: &Intent, request: TenantCreate) -> Outcome<Draft<Tenant>> {
     let mut faults = Faults::default();
     faults.unique_name(intent, None, Noun::Tenant, &request.name);
+    limits::check(&request.limits, &mut faults);
     faults.check()?;
     let tenant = Tenant {
         id: Id::generate(),
         name: request.name,
+        limits: request.limits,
         created_at: Timestamp::now(),
     };
     Ok(Draft {
         writes: vec![Write::Put(Object::Tenant(Arc::new(tenant.clone())))],
         answer: tenant,
+    })
+}
+
+pub(super) fn update(
+    intent: &Intent,
+    id: TenantId,
+    request: TenantUpdate,
+) -> Outcome<Draft<Tenant>> {
+    let tenant = intent.tenants.get(&id);
+    let tenant = tenant.ok_or_else(|| Problem::not_found("tenant", id))?;
+    let changed = Tenant {
+        limits: request.limits.of(tenant.limits),
+        ..Tenant::clone(tenant)
+    };
+    let mut faults = Faults::default();
+    limits::check(&changed.limits, &mut faults);
+    faults.check()?;
+    let mut writes = Vec::new();
+    if changed != **tenant {
+        writes.push(Write::Put(Object::Tenant(Arc::new(changed.clone()))));
+    }
+    Ok(Draft {
+        writes,
+        answer: changed,
     })
 }
 

@@ -34,6 +34,7 @@ fn caller(key: Option<&str>) -> Caller {
 async fn create(service: &Service, name: &str) -> Outcome<model::Tenant> {
     let request = TenantCreate {
         name: name.parse().unwrap(),
+        limits: model::Limits::default(),
     };
     service.tenant_create(caller(Some(name)), request).await
 }

@@ -51,6 +51,7 @@ fn wanted(ports: &[u128]) -> Wanted {
             addresses: Arc::default(),
             allowed: Arc::default(),
             spoof_guard: model::SpoofGuard::On,
+            limits: model::Limits::default(),
             hostname: None,
             on_trunk: None,
         };

@@ -14,10 +14,8 @@ use std::net::IpAddr;
 use model::MacAddr;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
-use super::registers::{FLOOD_PART, FROM, FROM_FABRIC, FROM_VIF, NETWORK, OUT_PORT};
-use super::{
-    Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, count_and_output,
-};
+use super::registers::{COPIES, FLOOD_PART, FROM, FROM_FABRIC, FROM_VIF, NETWORK, OUT_PORT};
+use super::{Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, limit_received};
 
 pub(super) const TABLE: Table = Table {
     id: 40,
@@ -149,10 +147,11 @@ fn holders_elsewhere(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
 
 /// Offers a frame to each of these; the next table keeps it from the one it came in by.
 fn offers(ways: impl IntoIterator<Item = Vec<Action>>) -> impl Iterator<Item = Action> {
-    ways.into_iter().flat_map(|way| {
-        let offer = Action::resubmit(count_and_output::TABLE.id);
+    let copies = std::iter::once(COPIES.set(1));
+    copies.chain(ways.into_iter().flat_map(|way| {
+        let offer = Action::resubmit(limit_received::TABLE.id);
         way.into_iter().chain([offer])
-    })
+    }))
 }
 
 /// To ports of other hosts. Where there are physical machines too, to any address that is not here:
@@ -172,7 +171,7 @@ fn outward(network: &NetworkView, uplink: Uplink, flows: &mut Vec<Flow>) {
 
 fn unicast(priority: u16, matching: Match, way: Vec<Action>) -> Flow {
     let flow = TABLE.flow(priority, matching).actions(way);
-    flow.goto(count_and_output::TABLE.id)
+    flow.goto(limit_received::TABLE.id)
 }
 
 /// Out by a port.

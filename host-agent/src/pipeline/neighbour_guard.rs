@@ -10,12 +10,12 @@ use openflow::protocol::{ND_ADVERT, ND_SOLICIT};
 use openflow::{Field, Flow, Match};
 
 use super::registers::NETWORK;
-use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, link_local};
+use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, limit_sent, link_local};
 
 pub(super) const TABLE: Table = Table {
     id: 12,
     name: "neighbour_guard",
-    miss: Miss::Goto(count_sent::TABLE.id),
+    miss: Miss::Goto(limit_sent::TABLE.id),
     why: "does a port announce only itself as an IPv6 neighbour, and never as a router",
     infrastructure,
     network: flows,
@@ -97,7 +97,7 @@ fn port_flows(here: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
     if addresses.is_empty() {
         return;
     }
-    let next = count_sent::TABLE.id;
+    let next = limit_sent::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for link_layer in [port.mac.octets(), NO_OPTION] {
         allow(neighbour(here, ND_SOLICIT).exact(Field::NdSll, link_layer));
@@ -134,7 +134,7 @@ fn pair_flows(here: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
         advert.exact(Field::NdTll, link_layer)
     });
     let allowed = solicits.chain(adverts);
-    flows.extend(allowed.map(|it| TABLE.flow(OWN, it).goto(count_sent::TABLE.id)));
+    flows.extend(allowed.map(|it| TABLE.flow(OWN, it).goto(limit_sent::TABLE.id)));
 }
 
 /// Any neighbour but the gateway.
@@ -153,7 +153,7 @@ fn unguarded_flows(here: &Match, network: &NetworkView, flows: &mut Vec<Flow>) {
     flows.extend(refused.into_iter().map(|it| TABLE.flow(GATEWAY, it)));
     for kind in [ND_SOLICIT, ND_ADVERT] {
         let flow = TABLE.flow(OWN, neighbour(here, kind));
-        flows.push(flow.goto(count_sent::TABLE.id));
+        flows.push(flow.goto(limit_sent::TABLE.id));
     }
 }
 

@@ -18,7 +18,16 @@ pub struct Register {
 }
 
 /// Every register in use. No two share a bit.
-pub const REGISTERS: &[Register] = &[NETWORK, OUT_PORT, FROM, FLOOD_PART];
+pub const REGISTERS: &[Register] = &[
+    NETWORK,
+    OUT_PORT,
+    FROM,
+    FLOOD_PART,
+    FLOODS_PASSED,
+    RATE_OUT_PASSED,
+    COPIES,
+    RATE_IN_PASSED,
+];
 
 /// The network of a frame, from classify on. 0: not known, and no flow matches that.
 pub const NETWORK: Register = Register {
@@ -59,6 +68,42 @@ pub const FLOOD_PART: Register = Register {
     offset: 16,
     bits: 16,
     why: "how many flows of a flood are done already",
+};
+
+/// Whether what a port sends to many is within its limit of that.
+pub const FLOODS_PASSED: Register = Register {
+    name: "FLOODS_PASSED",
+    field: Field::Reg7,
+    offset: 0,
+    bits: 1,
+    why: "1: the sender's limit of floods was asked",
+};
+
+/// Whether what a port sends is within its limit of bits.
+pub const RATE_OUT_PASSED: Register = Register {
+    name: "RATE_OUT_PASSED",
+    field: Field::Reg7,
+    offset: 1,
+    bits: 1,
+    why: "1: the sender's limit of bits was asked",
+};
+
+/// Whether a frame goes to several ports, from forward on.
+pub const COPIES: Register = Register {
+    name: "COPIES",
+    field: Field::Reg7,
+    offset: 2,
+    bits: 1,
+    why: "1: the frame goes to several ports",
+};
+
+/// Whether what a port is sent is within its limit of bits.
+pub const RATE_IN_PASSED: Register = Register {
+    name: "RATE_IN_PASSED",
+    field: Field::Reg7,
+    offset: 3,
+    bits: 1,
+    why: "1: the receiver's limit of bits was asked",
 };
 
 impl Register {

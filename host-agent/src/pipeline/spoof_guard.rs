@@ -13,7 +13,7 @@ use openflow::{Field, Flow, Match};
 
 use super::registers::NETWORK;
 use super::{
-    FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, link_local, neighbour_guard,
+    FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, limit_sent, link_local, neighbour_guard,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -88,7 +88,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 }
 
 fn ipv4_flows(own: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
-    let next = count_sent::TABLE.id;
+    let next = limit_sent::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for address in port.ipv4() {
         allow(arp(own, port.mac).exact(Field::ArpSpa, address));
@@ -123,7 +123,7 @@ fn ipv6_flows(own: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
 fn pair_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>) {
     let mut allow = |matching, next| flows.push(TABLE.flow(OWN, matching).goto(next));
     for (prefix, mac) in port.ipv4_pairs() {
-        let next = count_sent::TABLE.id;
+        let next = limit_sent::TABLE.id;
         let own = own(network, port, mac);
         let (address, mask) = (prefix.network(), prefix.netmask());
         allow(arp(&own, mac).masked(Field::ArpSpa, address, mask), next);
@@ -163,8 +163,8 @@ fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow
     }
     flows.extend(refused.into_iter().map(|it| TABLE.flow(GATEWAY, it)));
     let kinds = [
-        (ETH_ARP, count_sent::TABLE.id),
-        (ETH_IPV4, count_sent::TABLE.id),
+        (ETH_ARP, limit_sent::TABLE.id),
+        (ETH_IPV4, limit_sent::TABLE.id),
         (ETH_IPV6, neighbour_guard::TABLE.id),
     ];
     flows.extend(kinds.map(|(kind, next)| TABLE.flow(OWN, from().eth_type(kind)).goto(next)));

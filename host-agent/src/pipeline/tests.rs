@@ -21,6 +21,7 @@ fn local(port: u32, list: &[&str]) -> LocalPort {
         addresses: addresses(list),
         allowed: Arc::default(),
         spoof_guard: SpoofGuard::On,
+        limits: model::Limits::default(),
     }
 }
 

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use model::{AddressPair, MacAddr, NetworkNumber, PortId, SpoofGuard, TrafficClass, VlanId, Vni};
+use model::{
+    AddressPair, Limits, MacAddr, NetworkNumber, PortId, SpoofGuard, TrafficClass, VlanId, Vni,
+};
 use openflow::PortNo;
 
 use crate::respond::Question;
@@ -106,6 +108,8 @@ pub struct LocalPort {
     pub allowed: Arc<[AddressPair]>,
     /// Whether it may send from nothing else.
     pub spoof_guard: SpoofGuard,
+    /// How much it may take.
+    pub limits: Limits,
 }
 
 /// A port of the network on another host.

@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::pipeline::cookie::Group;
+use crate::pipeline::limits::{self, Meter};
 use crate::pipeline::{self, NetworkView};
 use crate::switch::{Applied, Switch};
 use crate::topology::Topology;
@@ -145,12 +146,12 @@ impl Networks {
     ) -> Result<usize, Error> {
         let Sight { views, ways } = sight;
         let now = Instant::now();
-        let wanted = self.wanted(switch, &views, now);
+        let (wanted, meters) = self.wanted(switch, &views, now);
         let known = std::mem::take(&mut self.known);
         let Applied {
             changed,
             mut refused,
-        } = switch.apply(wanted).await?;
+        } = switch.apply(wanted, meters).await?;
         let mut before = std::mem::take(&mut self.networks);
         let mut refused_before = std::mem::take(&mut self.refused);
         for (id, view) in views {
@@ -177,14 +178,15 @@ impl Networks {
         Ok(changed)
     }
 
-    /// The flows of every group that may have changed; none for one that has to go.
+    /// The flows of every group that may have changed, none for one that has to go; and the limits
+    /// that they use.
     fn wanted(
         &self,
         switch: &Switch,
         views: &BTreeMap<NetworkId, NetworkView>,
         now: Instant,
-    ) -> Vec<(Group, Vec<Flow>)> {
-        let mut wanted = Vec::new();
+    ) -> (Vec<(Group, Vec<Flow>)>, Vec<Meter>) {
+        let (mut wanted, mut meters) = (Vec::new(), Vec::new());
         if !self.known || self.doubted.contains(&Group::INFRASTRUCTURE) {
             wanted.push((Group::INFRASTRUCTURE, pipeline::infrastructure()));
         }
@@ -199,11 +201,12 @@ impl Networks {
                 wanted.push((group, switch.right(group, pipeline::compile(view))));
             } else if !same || self.doubted.contains(&group) {
                 wanted.push((group, pipeline::compile(view)));
+                meters.extend(limits::meters(view));
             }
         }
         let gone = switch.groups().filter(|group| !kept.contains(group));
         wanted.extend(gone.map(|group| (group, Vec::new())));
-        wanted
+        (wanted, meters)
     }
 }
 

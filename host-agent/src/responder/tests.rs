@@ -41,6 +41,7 @@ fn known() -> Known {
         addresses: ["fd00::5".parse::<IpAddr>().unwrap()].into(),
         allowed: [].into(),
         spoof_guard: model::SpoofGuard::On,
+        limits: model::Limits::default(),
         hostname: None,
         on_trunk: None,
     };

@@ -1,27 +1,53 @@
-//! Meters: made before the flows that use them, and kept.
+//! Meters: made before the flows that use them, changed where they are, and kept.
 //!
-//! There are those of each number that a port ever had, alike for every port, so that none is ever
-//! changed; and one for probes of the fabric. They
-//! are not deleted with their port: that would delete flows, and an unused meter costs nothing.
+//! Those of questions and of probes are there for each number that a port ever had and never change;
+//! those of limits are as the limits say. A meter is changed in place: whatever flows use it go on, and no
+//! other is touched. None is deleted with its port: that would delete flows, and an unused meter
+//! costs nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openflow::client::{Client, Error};
-use openflow::message::{MeterBand, MeterCommand, MeterMod, MeterUnit, ToSwitch};
+use openflow::message::{MeterBand, MeterCommand, MeterConfig, MeterMod, MeterUnit, ToSwitch};
 use openflow::{Action, Flow};
 
 use crate::pipeline::answer::rate;
+use crate::pipeline::limits::Meter;
 use crate::pipeline::probe;
 
 /// How many meters are made in one go.
 const BATCH: usize = 256;
 
-/// The meters that are there for certain.
+/// The meters that there are for certain, and those that are to be.
 #[derive(Debug, Default)]
-pub(super) struct Meters(BTreeSet<u32>);
+pub(super) struct Meters {
+    there: BTreeMap<u32, Meter>,
+    /// Of limits: what the plan says.
+    wanted: BTreeMap<u32, Meter>,
+}
 
 impl Meters {
-    /// Makes what these flows use and is not there yet.
+    /// What the switch has.
+    pub(super) fn found(&mut self, found: Vec<MeterConfig>) {
+        let meters = found.into_iter().filter_map(|it| {
+            let [band] = it.bands[..] else { return None };
+            let meter = Meter {
+                id: it.id,
+                unit: it.unit?,
+                rate: band.rate,
+                burst: band.burst,
+            };
+            Some((it.id, meter))
+        });
+        self.there = meters.collect();
+    }
+
+    /// These limits hold from now on.
+    pub(super) fn want(&mut self, meters: Vec<Meter>) {
+        self.wanted.extend(meters.into_iter().map(|it| (it.id, it)));
+    }
+
+    /// Makes what these flows use be as it is wanted, and no other.
     ///
     /// # Errors
     /// When the switch does not answer. Whether it refuses is seen when it refuses the flows.
@@ -31,24 +57,43 @@ impl Meters {
         flows: impl Iterator<Item = &'a Flow>,
     ) -> Result<(), Error> {
         let used: BTreeSet<u32> = flows.filter_map(used).collect();
-        let missing: Vec<u32> = used.difference(&self.0).copied().collect();
-        for batch in missing.chunks(BATCH) {
-            // Of these two one is refused: a meter may have outlived an agent, or not be there.
-            let commands = [MeterCommand::Modify, MeterCommand::Add];
-            let changes = batch
-                .iter()
-                .flat_map(|id| commands.map(|command| meter(command, *id)));
+        let used = used.into_iter().map(|id| self.meter(id));
+        let wrong: Vec<Meter> = used
+            .filter(|it| self.there.get(&it.id) != Some(it))
+            .collect();
+        for batch in wrong.chunks(BATCH) {
+            let changes = batch.iter().map(|it| {
+                let command = match self.there.contains_key(&it.id) {
+                    true => MeterCommand::Modify,
+                    false => MeterCommand::Add,
+                };
+                modification(command, it)
+            });
             match client.send(changes.collect()).await {
-                Ok(()) | Err(Error::Refused(_)) => self.0.extend(batch),
+                Ok(()) | Err(Error::Refused(_)) => {
+                    self.there.extend(batch.iter().map(|it| (it.id, *it)));
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    /// Somebody may have deleted some.
-    pub(super) fn forget(&mut self) {
-        self.0.clear();
+    /// The meter of this number as it is to be.
+    fn meter(&self, id: u32) -> Meter {
+        if let Some(limit) = self.wanted.get(&id) {
+            return *limit;
+        }
+        let (rate, burst) = match id {
+            probe::METER => (probe::PER_SECOND, probe::PER_SECOND),
+            _ => rate(id),
+        };
+        Meter {
+            id,
+            unit: MeterUnit::Packets,
+            rate,
+            burst,
+        }
     }
 }
 
@@ -62,15 +107,14 @@ fn used(flow: &Flow) -> Option<u32> {
         })
 }
 
-fn meter(command: MeterCommand, id: u32) -> ToSwitch {
-    let (rate, burst) = match id {
-        probe::METER => (probe::PER_SECOND, probe::PER_SECOND),
-        _ => rate(id),
-    };
+fn modification(command: MeterCommand, meter: &Meter) -> ToSwitch {
     ToSwitch::MeterMod(MeterMod {
         command,
-        id,
-        unit: MeterUnit::Packets,
-        bands: vec![MeterBand { rate, burst }],
+        id: meter.id,
+        unit: meter.unit,
+        bands: vec![MeterBand {
+            rate: meter.rate,
+            burst: meter.burst,
+        }],
     })
 }

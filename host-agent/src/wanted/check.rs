@@ -173,6 +173,7 @@ impl Wanted {
             addresses: item.addresses.clone().into(),
             allowed: item.allowed.clone().into(),
             spoof_guard: item.spoof_guard,
+            limits: item.limits,
             hostname: item.hostname.clone(),
             on_trunk: item.on_trunk,
         };

@@ -46,6 +46,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         addresses: vec![address.parse().unwrap()],
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
+        limits: model::Limits::default(),
         hostname: None,
         on_trunk: None,
     })

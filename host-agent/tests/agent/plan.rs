@@ -55,6 +55,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         addresses: vec![[10, 0, 0, n].into()],
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
+        limits: model::Limits::default(),
         hostname: None,
         on_trunk: None,
     })

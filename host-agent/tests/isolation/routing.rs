@@ -72,6 +72,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
         addresses: addresses(*member),
         allowed: Default::default(),
         spoof_guard: model::SpoofGuard::On,
+        limits: model::Limits::default(),
     };
     let remote = |member: &u8| RemotePort {
         mac: mac(n, *member).try_into().unwrap(),

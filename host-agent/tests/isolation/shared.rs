@@ -51,6 +51,7 @@ fn other_side(network: &NetworkView) -> NetworkView {
         addresses: Arc::clone(&remote.addresses),
         allowed: Arc::default(),
         spoof_guard: model::SpoofGuard::On,
+        limits: model::Limits::default(),
     });
     NetworkView {
         locals: locals.collect(),

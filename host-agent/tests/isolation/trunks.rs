@@ -35,6 +35,7 @@ fn with_trunk(mut world: World) -> World {
             addresses: addresses(MEMBER),
             allowed: Default::default(),
             spoof_guard: model::SpoofGuard::On,
+            limits: model::Limits::default(),
         });
     }
     world

@@ -57,6 +57,7 @@ impl World {
                     addresses: addresses(member),
                     allowed: Arc::default(),
                     spoof_guard: SpoofGuard::On,
+                    limits: model::Limits::default(),
                 };
                 let remote = |member| RemotePort {
                     mac: mac(member).try_into().unwrap(),

@@ -1,11 +1,12 @@
 //! `tenant-*`
 
 use api::client::{Client, ListQuery};
-use api::request::TenantCreate;
+use api::request::{TenantCreate, TenantUpdate};
 use clap::Args;
 use model::{Name, Tenant};
 
-use super::{ListArgs, Outcome, filter, object_of};
+use super::limits::LimitArgs;
+use super::{ListArgs, Outcome, filter, object_of, resolve_tenant};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column};
 
@@ -14,6 +15,17 @@ use crate::print::{Column, Listing, Output, column};
 pub(crate) struct Create {
     /// Its name, unique in the pool
     name: Name,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// What to change of a tenant; the rest stays.
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Its name, its id, or the start of its id
+    name: String,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Which tenants to list.
@@ -34,8 +46,22 @@ const COLUMNS: &[Column<Tenant>] = &[
 
 impl Create {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
-        let name = self.name.clone();
-        let tenant: Tenant = client.create(&TenantCreate { name }).await?;
+        let request = TenantCreate {
+            name: self.name.clone(),
+            limits: self.limits.limits(),
+        };
+        let tenant: Tenant = client.create(&request).await?;
+        Ok(object_of(&tenant).into())
+    }
+}
+
+impl Set {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let tenant = resolve_tenant(client, &self.name).await?;
+        let request = TenantUpdate {
+            limits: self.limits.update(),
+        };
+        let tenant: Tenant = client.update(tenant.id.uuid(), &request).await?;
         Ok(object_of(&tenant).into())
     }
 }

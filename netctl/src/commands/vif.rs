@@ -8,6 +8,7 @@ use api::resource::{HostView, PortView};
 use clap::{Args, ValueEnum};
 use model::{AddressPair, MacAddr, Name, Network, PortState, SpoofGuard, Tenant};
 
+use super::limits::LimitArgs;
 use super::{ListArgs, Maybe, Outcome, filter, id_of, object_of, optional, present};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
@@ -37,6 +38,8 @@ pub(crate) struct Create {
     /// Whether it may send from nothing else
     #[arg(long)]
     spoof_guard: Option<Guard>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// The host it will appear on, if known
     #[arg(long)]
     host: Option<String>,
@@ -71,6 +74,8 @@ pub(crate) struct Set {
     /// Whether it may send from nothing else: switching this off is an administrator's act
     #[arg(long)]
     spoof_guard: Option<Guard>,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Whether a VIF may send only from what it was given.
@@ -155,6 +160,7 @@ impl Create {
             addresses: self.address.clone(),
             allowed: self.allowed.clone(),
             spoof_guard: self.spoof_guard.map(Into::into),
+            limits: self.limits.limits(),
             host_id: host.map(Into::into),
         };
         let port: PortView = client.create(&request).await?;
@@ -178,6 +184,7 @@ impl Set {
                 remove: self.remove_allowed.clone(),
             },
             spoof_guard: self.spoof_guard.map(Into::into),
+            limits: self.limits.update(),
         };
         let port: PortView = client.update(port.port.id.uuid(), &request).await?;
         Ok(object_of(&port).into())

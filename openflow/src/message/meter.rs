@@ -1,6 +1,9 @@
-//! Changes to meters (OpenFlow 1.5.1 section 7.3.4.4).
+//! Changes to meters (OpenFlow 1.5.1 section 7.3.4.4), what meters there are and what they dropped
+//! (sections 7.3.5.13 and 7.3.5.14).
 
 use bytes::BufMut;
+
+use crate::wire::{DecodeError, Reader};
 
 /// What to do to a meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,5 +67,78 @@ impl MeterMod {
             out.put_u32(band.burst);
             out.put_bytes(0, 4);
         }
+    }
+}
+
+/// A meter as the switch has it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MeterConfig {
+    /// Its number.
+    pub id: u32,
+    /// What it counts; `None` when it is neither of the two.
+    pub unit: Option<MeterUnit>,
+    /// Its rates that drop.
+    pub bands: Vec<MeterBand>,
+}
+
+impl MeterConfig {
+    /// Takes one meter off the front of what `reader` has left.
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<MeterConfig, DecodeError> {
+        let length = usize::from(reader.clone().u16()?);
+        let mut entry = reader.part("meter", length)?;
+        entry.skip(2)?;
+        let flags = entry.u16()?;
+        let id = entry.u32()?;
+        let mut bands = Vec::new();
+        while !entry.is_empty() {
+            let mut head = entry.clone();
+            let (kind, length) = (head.u16()?, usize::from(head.u16()?));
+            let mut band = entry.part("meter band", length)?;
+            band.skip(4)?;
+            let rates = MeterBand {
+                rate: band.u32()?,
+                burst: band.u32()?,
+            };
+            bands.extend(Some(rates).filter(|_| kind == DROP));
+        }
+        let has = |unit: MeterUnit| flags & unit as u16 != 0;
+        let unit = match (has(MeterUnit::Kilobits), has(MeterUnit::Packets)) {
+            (true, false) => Some(MeterUnit::Kilobits),
+            (false, true) => Some(MeterUnit::Packets),
+            _ => None,
+        };
+        Ok(MeterConfig { id, unit, bands })
+    }
+}
+
+/// What a meter dropped since it was made or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MeterDrops {
+    /// Its number.
+    pub id: u32,
+    /// Packets, by all bands.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl MeterDrops {
+    /// Takes one meter's counts off the front of what `reader` has left.
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<MeterDrops, DecodeError> {
+        let mut head = reader.clone();
+        head.skip(4)?;
+        let length = usize::from(head.u16()?);
+        let mut entry = reader.part("meter statistics", length)?;
+        let mut drops = MeterDrops {
+            id: entry.u32()?,
+            packets: 0,
+            bytes: 0,
+        };
+        entry.skip(36)?; // length, padding, flows, what came in, age
+        while !entry.is_empty() {
+            drops.packets = drops.packets.saturating_add(entry.u64()?);
+            drops.bytes = drops.bytes.saturating_add(entry.u64()?);
+        }
+        Ok(drops)
     }
 }

@@ -11,7 +11,7 @@
 
 use bytes::BufMut;
 
-use super::{Aggregate, FlowUpdate, InstalledFlow, PortDescription};
+use super::{Aggregate, FlowUpdate, InstalledFlow, MeterConfig, MeterDrops, PortDescription};
 use crate::port::PortNo;
 use crate::wire::{DecodeError, Reader, Version};
 
@@ -19,6 +19,10 @@ use crate::wire::{DecodeError, Reader, Version};
 pub(super) const FLOWS: u16 = 1;
 /// Sums of counts.
 pub(super) const AGGREGATE: u16 = 2;
+/// What meters dropped.
+pub(super) const METER_DROPS: u16 = 9;
+/// What meters there are.
+pub(super) const METERS: u16 = 10;
 /// Port descriptions.
 const PORTS: u16 = 13;
 /// Changes to flows.
@@ -31,6 +35,10 @@ const MORE: u16 = 1;
 pub enum MultipartReply {
     /// Ports.
     Ports(Vec<PortDescription>),
+    /// Meters.
+    Meters(Vec<MeterConfig>),
+    /// What they dropped.
+    MeterDrops(Vec<MeterDrops>),
     /// Flows that are installed.
     Flows(Vec<InstalledFlow>),
     /// Their sums.
@@ -57,6 +65,8 @@ impl MultipartReply {
                 let flow = |reader: &mut Reader<'_>| InstalledFlow::decode(version, reader);
                 MultipartReply::Flows(all(reader, flow)?)
             }
+            METERS => MultipartReply::Meters(all(reader, MeterConfig::decode)?),
+            METER_DROPS => MultipartReply::MeterDrops(all(reader, MeterDrops::decode)?),
             AGGREGATE => MultipartReply::Aggregate(Aggregate::decode(version, &mut reader)?),
             FLOW_MONITOR => {
                 let update = |reader: &mut Reader<'_>| FlowUpdate::decode(version, reader);
@@ -109,4 +119,12 @@ pub(super) fn encode_ports_request(version: Version, out: &mut Vec<u8>) {
         out.put_u32(PortNo::ANY.0);
         out.put_bytes(0, 4);
     }
+}
+
+/// About all meters.
+pub(super) fn encode_meters_request(kind: u16, out: &mut Vec<u8>) {
+    const ALL: u32 = 0xffff_ffff;
+    encode_header(kind, out);
+    out.put_u32(ALL);
+    out.put_bytes(0, 4);
 }

@@ -56,6 +56,10 @@ pub enum ToSwitch {
     },
     /// Asks for all [`super::PortDescription`]s.
     PortsRequest,
+    /// Asks for all [`super::MeterConfig`]s.
+    MetersRequest,
+    /// Asks for all [`super::MeterDrops`].
+    MeterDropsRequest,
     /// Asks for [`super::InstalledFlow`]s.
     FlowsRequest(FlowFilter),
     /// Asks for their sums as one [`super::Aggregate`].
@@ -109,6 +113,8 @@ impl ToSwitch {
             ToSwitch::BundleControl(_) => kind::BUNDLE_CONTROL,
             ToSwitch::BundleAdd { .. } => kind::BUNDLE_ADD_MESSAGE,
             ToSwitch::PortsRequest
+            | ToSwitch::MetersRequest
+            | ToSwitch::MeterDropsRequest
             | ToSwitch::FlowsRequest(_)
             | ToSwitch::AggregateRequest(_)
             | ToSwitch::WatchFlows { .. } => kind::MULTIPART_REQUEST,
@@ -150,6 +156,10 @@ impl ToSwitch {
                 message.encode(version, xid, out)?;
             }
             ToSwitch::PortsRequest => multipart::encode_ports_request(version, out),
+            ToSwitch::MetersRequest => multipart::encode_meters_request(multipart::METERS, out),
+            ToSwitch::MeterDropsRequest => {
+                multipart::encode_meters_request(multipart::METER_DROPS, out);
+            }
             ToSwitch::FlowsRequest(filter) => {
                 multipart::encode_header(multipart::FLOWS, out);
                 filter.encode(version, out)?;

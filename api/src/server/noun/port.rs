@@ -11,6 +11,7 @@ use crate::request::{AddressesUpdate, AllowedUpdate, PortCreate, PortUpdate};
 use crate::resource::PortView;
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
+use crate::server::limits;
 
 const STATES: Kind = Kind::Word(&["down", "building", "active"]);
 const GUARDS: Kind = Kind::Word(&["on", "off"]);
@@ -70,6 +71,7 @@ impl Made for PortView {
         let addresses = fields.list("addresses", Port::ADDRESSES_MAX);
         let allowed = fields.list("allowed", Port::ALLOWED_MAX);
         let spoof_guard = fields.optional("spoof_guard");
+        let limits = limits::read(fields);
         let host_id = fields.optional("host_id");
         Some(PortCreate {
             network_id: network_id?,
@@ -79,6 +81,7 @@ impl Made for PortView {
             addresses,
             allowed: allowed.unwrap_or_default(),
             spoof_guard,
+            limits,
             host_id,
         })
     }
@@ -117,6 +120,7 @@ impl Changed for PortView {
                 remove: fields.list("remove_allowed", pairs).unwrap_or_default(),
             },
             spoof_guard: fields.optional("spoof_guard"),
+            limits: limits::read_update(fields),
         }
     }
 

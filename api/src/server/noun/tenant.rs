@@ -6,11 +6,12 @@ use std::sync::Arc;
 use model::Tenant;
 use uuid::Uuid;
 
-use super::{Listed, Made, Shown, field};
+use super::{Changed, Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
-use crate::request::TenantCreate;
+use crate::request::{TenantCreate, TenantUpdate};
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
+use crate::server::limits;
 
 impl Listed for Tenant {
     type Held = Arc<Self>;
@@ -35,7 +36,11 @@ impl Shown for Tenant {
 impl Made for Tenant {
     fn read(fields: &mut Fields) -> Option<TenantCreate> {
         let name = fields.required("name");
-        Some(TenantCreate { name: name? })
+        let limits = limits::read(fields);
+        Some(TenantCreate {
+            name: name?,
+            limits,
+        })
     }
 
     fn create(
@@ -52,5 +57,22 @@ impl Made for Tenant {
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.tenant_delete(caller, id.into())
+    }
+}
+
+impl Changed for Tenant {
+    fn read_update(fields: &mut Fields) -> TenantUpdate {
+        TenantUpdate {
+            limits: limits::read_update(fields),
+        }
+    }
+
+    fn update(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+        request: TenantUpdate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.tenant_update(caller, id.into(), request)
     }
 }

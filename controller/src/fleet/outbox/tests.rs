@@ -36,6 +36,7 @@ fn largest() -> [PlanItem; 2] {
         addresses: vec![address; 8],
         allowed: vec![pair; model::Port::ALLOWED_MAX],
         spoof_guard: model::SpoofGuard::Off,
+        limits: model::Limits::default(),
         hostname: Some("a".repeat(63).parse().unwrap()),
         on_trunk: None,
     };

@@ -111,6 +111,7 @@ impl Lab {
         let service = &self.service;
         let tenant = TenantCreate {
             name: name.parse().unwrap(),
+            limits: model::Limits::default(),
         };
         let tenant = service.tenant_create(caller(), tenant).await.unwrap();
         let network = NetworkCreate {
@@ -145,6 +146,7 @@ impl Lab {
             addresses: None,
             allowed: Vec::new(),
             spoof_guard: None,
+            limits: model::Limits::default(),
             host_id,
         };
         self.service.port_create(caller(), port).await.unwrap().port

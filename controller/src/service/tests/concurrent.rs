@@ -62,6 +62,7 @@ async fn a_creation_sent_many_times_under_one_key_is_done_once_even_after_a_rest
     };
     let request = || TenantCreate {
         name: "a".parse().unwrap(),
+        limits: model::Limits::default(),
     };
     let service = start(folder.path());
     let at_once = (0..16).map(|_| service.tenant_create(keyed(1), request()));

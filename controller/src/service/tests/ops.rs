@@ -241,6 +241,7 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         Op::Tenant { name: it } => {
             let request = TenantCreate {
                 name: name("t", it),
+                limits: model::Limits::default(),
             };
             tenant::create(intent, request).map(|draft| draft.writes)
         }
@@ -441,6 +442,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
                 allowed: Vec::new(),
                 spoof_guard: None,
+                limits: model::Limits::default(),
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
             port::create(intent, request).map(|draft| draft.writes)
@@ -502,6 +504,7 @@ fn decide_of_addresses(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     ..AllowedUpdate::default()
                 },
                 spoof_guard: None,
+                limits: api::request::LimitsUpdate::default(),
             };
             let port = id(intent, Noun::Port, port);
             port::update(intent, port, request).map(|draft| draft.writes)
