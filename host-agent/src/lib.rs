@@ -12,6 +12,7 @@
 //!   which port.
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
+//! * [`zones`]: which port's connections are tracked where.
 //! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
@@ -37,3 +38,4 @@ pub mod status;
 pub mod switch;
 pub mod topology;
 pub mod wanted;
+pub mod zones;

@@ -8,26 +8,38 @@
 //! What does not live here: ports (see [`crate::binding`]), comparing with what is installed (see
 //! [`crate::diff`]). The same tables for people: `docs/pipeline.md`, checked against this list.
 
+mod admit_in;
+mod admit_out;
 mod advertise;
 pub mod answer;
 mod classify;
+mod conntrack_in;
+mod conntrack_out;
 pub mod cookie;
 mod count_and_output;
 mod count_sent;
+mod egress;
 mod fabric_guard;
 mod forward;
+mod ingress;
 mod neighbour_guard;
+mod policy;
 pub mod registers;
 mod respond;
+mod rules;
 mod spoof_guard;
 #[cfg(test)]
 mod tests;
 mod view;
 
+use model::RuleId;
 use openflow::{Flow, Match};
 
 use cookie::Group;
-pub use view::{LocalPort, Mark, NetworkView, RemotePort, Uplink, link_local};
+pub use view::{
+    GroupView, LocalPort, Mark, NetworkView, Policy, RemotePort, Uplink, View, link_local,
+    speaks_as,
+};
 
 /// One question that is asked of every frame, and what follows from the answers.
 #[derive(Debug)]
@@ -64,7 +76,14 @@ pub const TABLES: &[Table] = &[
     count_sent::TABLE,
     respond::TABLE,
     advertise::TABLE,
+    conntrack_out::TABLE,
+    egress::TABLE,
+    admit_out::TABLE,
     forward::TABLE,
+    conntrack_in::TABLE,
+    ingress::TABLE,
+    rules::TABLE,
+    admit_in::TABLE,
     count_and_output::TABLE,
 ];
 
@@ -80,6 +99,22 @@ pub fn compile(network: &NetworkView) -> Vec<Flow> {
         (table.network)(network, &mut flows);
     }
     mark(flows, Group::of(network.number))
+}
+
+/// The flows of one security group, sorted by their keys.
+#[must_use]
+pub fn compile_group(group: &GroupView) -> Vec<Flow> {
+    mark(
+        rules::compile(group),
+        Group::of_security_group(group.number),
+    )
+}
+
+/// Those of a security group's flows that count what one rule lets through; the rule is logged.
+#[must_use]
+pub fn counting(group: &GroupView, rule: RuleId) -> Vec<Flow> {
+    let flows = rules::counting(group, rule);
+    mark(flows, Group::of_security_group(group.number))
 }
 
 /// The flows that belong to no network: what every table does on a miss, and what no frame of any

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 
 use model::plan::HostPlan;
 use nix::fcntl::{Flock, FlockArg};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// No plan is larger than this, in bytes; a file that is was not written by us.
-const MAX_PLAN_BYTES: u64 = 512 << 20;
+/// Nothing of ours is larger than this, in bytes; a file that is was not written by us.
+const MAX_BYTES: u64 = 512 << 20;
 
 /// Where the plan is kept. Holds the lock of the folder.
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl PlanStore {
     /// When there is one that cannot be read. Whoever starts without it starts knowing nothing.
     pub fn load(&self) -> Result<Option<HostPlan>, PlanStoreError> {
         let path = self.path();
-        match read_plan(&path) {
+        match read(&path) {
             Ok(plan) => Ok(Some(plan)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(PlanStoreError::Load { path, source }),
@@ -128,18 +130,18 @@ impl PlanStore {
     }
 }
 
-fn read_plan(path: &Path) -> io::Result<HostPlan> {
+/// A value that [`replace`] wrote.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let mut json = Vec::new();
-    File::open(path)?
-        .take(MAX_PLAN_BYTES)
-        .read_to_end(&mut json)?;
+    File::open(path)?.take(MAX_BYTES).read_to_end(&mut json)?;
     Ok(serde_json::from_slice(&json)?)
 }
 
-fn replace(path: &Path, plan: &HostPlan) -> io::Result<()> {
+/// Replaces a file by a value as JSON. Afterwards it survives a power cut; before, the old one does.
+pub(crate) fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let fresh = path.with_extension("json.new");
     let mut file = BufWriter::new(writable(&fresh)?);
-    serde_json::to_writer(&mut file, plan)?;
+    serde_json::to_writer(&mut file, value)?;
     file.flush()?;
     file.get_ref().sync_all()?;
     fs::rename(&fresh, path)?;

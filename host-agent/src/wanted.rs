@@ -5,6 +5,7 @@
 //! the other stays dark and is reported.
 
 mod check;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +18,10 @@ use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet
 use model::report::ItemFailure;
 use model::{
     DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Segment,
+    PortId, SecurityGroupId, Segment,
 };
 
-use crate::pipeline::RemotePort;
+use crate::pipeline::{GroupView, RemotePort};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// Security groups, none of which clashes with another.
+    pub security_groups: BTreeMap<SecurityGroupId, Arc<GroupView>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -102,6 +105,8 @@ pub struct WantedPort {
     pub addresses: Arc<[IpAddr]>,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The security groups it is in.
+    pub security_group_ids: Vec<SecurityGroupId>,
 }
 
 impl Wanted {
@@ -115,14 +120,26 @@ impl Wanted {
         // In the order of kinds of keys: what an item refers to comes before it.
         let mut claims = check::Claims::default();
         let mut remotes = BTreeMap::<NetworkId, Vec<RemotePort>>::new();
+        let mut groups = policy::Groups::default();
         for (key, item) in &plan.items {
             let outcome = match item {
                 PlanItem::PhysicalNetwork(item) => wanted.physical_network(item),
                 PlanItem::Network(item) => wanted.network(item, &mut claims),
-                PlanItem::Port(item) => wanted.port(item, &mut claims),
+                PlanItem::AddressGroup(item) => {
+                    groups.addresses(item);
+                    Ok(())
+                }
+                PlanItem::SecurityGroup(item) => groups.group(item),
+                PlanItem::Port(item) => {
+                    let checked = wanted.port(item, &mut claims);
+                    checked.map(|()| groups.local(item))
+                }
                 PlanItem::RemotePort(item) => {
                     let checked = wanted.remote_port(item, &mut claims);
-                    checked.map(|port| remotes.entry(item.network_id).or_default().push(port))
+                    checked.map(|port| {
+                        groups.remote(item);
+                        remotes.entry(item.network_id).or_default().push(port);
+                    })
                 }
                 PlanItem::Instance(item) => {
                     wanted.instances.push(item.clone());
@@ -141,6 +158,7 @@ impl Wanted {
         for (id, network) in &mut wanted.networks {
             network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
         }
+        wanted.security_groups = groups.views(&wanted.networks);
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {
                 network.remotes = remotes.into();

@@ -6,6 +6,7 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod address_group;
 mod encapsulation;
 mod event;
 mod handout;
@@ -20,6 +21,8 @@ mod physical_network;
 pub mod plan;
 mod port;
 pub mod report;
+mod rule;
+mod security_group;
 mod subnet;
 mod tenant;
 mod timestamp;
@@ -27,6 +30,7 @@ mod usage;
 mod vlan;
 mod vni;
 
+pub use address_group::{AddressGroup, AddressGroupId};
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use handout::{DomainName, Handout, Route};
@@ -39,6 +43,11 @@ pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
 pub use port::{Port, PortId, PortState, PortStatus};
+pub use rule::{
+    Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
+    RuleForm, RuleId,
+};
+pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tracking};
 pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;

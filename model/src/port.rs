@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
-use crate::{HostId, Id, InstanceId, MacAddr, Name, NetworkId, TenantId, Timestamp};
+use crate::{
+    HostId, Id, InstanceId, MacAddr, Name, NetworkId, SecurityGroupId, TenantId, Timestamp,
+};
 
 /// The identifier of a [`Port`]: what an interface's `external_ids:iface-id` names.
 pub type PortId = Id<Port>;
@@ -25,6 +27,9 @@ pub struct Port {
     pub mac: MacAddr,
     /// The only IP addresses it may send from, unique in the network.
     pub addresses: Vec<IpAddr>,
+    /// The security groups it is in, of its own tenant; in none, it hears and is heard by nobody.
+    #[serde(default)]
+    pub security_group_ids: Vec<SecurityGroupId>,
     /// The host it is bound to: where its interface last appeared, or will.
     pub host_id: Option<HostId>,
     /// The instance it was made with, and is deleted with.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
-use super::{Mark, Miss, NetworkView, Table, fabric_guard, nothing, spoof_guard};
+use super::{Mark, Miss, NetworkView, Table, fabric_guard, nothing, policy, spoof_guard};
 
 pub(super) const TABLE: Table = Table {
     id: 0,
@@ -32,6 +32,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             .flow(KNOWN, matching)
             .action(NETWORK.set(number))
             .action(FROM.set(FROM_VIF))
+            .action(policy::of(local))
             .goto(spoof_guard::TABLE.id);
         flows.push(flow);
     }

@@ -11,7 +11,10 @@ use std::net::IpAddr;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_VIF, NETWORK, OUT_PORT};
-use super::{Mark, Miss, NetworkView, RemotePort, Table, Uplink, count_and_output};
+use super::{
+    LocalPort, Mark, Miss, NetworkView, RemotePort, Table, Uplink, conntrack_in, count_and_output,
+    policy,
+};
 
 pub(super) const TABLE: Table = Table {
     id: 40,
@@ -46,7 +49,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let here = || NETWORK.is(network.number.get(), Match::new());
     for local in &network.locals {
         let matching = here().eth_dst(local.mac.octets());
-        flows.push(unicast(matching, via(local.port)));
+        flows.push(unicast(matching, to(local)));
     }
     if let Some(uplink) = network.uplink {
         let outbound = FROM.is(FROM_VIF, here());
@@ -58,27 +61,47 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     flood(network, flows);
 }
 
-fn unicast(matching: Match, way: Vec<Action>) -> Flow {
-    let flow = TABLE.flow(KNOWN, matching).actions(way);
-    flow.goto(count_and_output::TABLE.id)
+/// Where a frame goes: what has to be done to it, and the table that goes on with it.
+struct Way {
+    actions: Vec<Action>,
+    next: u8,
 }
 
-/// Out by a port.
-fn via(port: PortNo) -> Vec<Action> {
-    vec![OUT_PORT.set(port.0)]
+fn unicast(matching: Match, way: Way) -> Flow {
+    let flow = TABLE.flow(KNOWN, matching).actions(way.actions);
+    flow.goto(way.next)
+}
+
+/// To a port of this host, if its policy lets it.
+fn to(local: &LocalPort) -> Way {
+    Way {
+        actions: vec![OUT_PORT.set(local.port.0), policy::of(local)],
+        next: conntrack_in::TABLE.id,
+    }
+}
+
+/// Out by a patch port.
+fn via(port: PortNo) -> Way {
+    Way {
+        actions: vec![OUT_PORT.set(port.0)],
+        next: count_and_output::TABLE.id,
+    }
 }
 
 /// Out by a tunnel port, to one host.
-fn through(port: PortNo, endpoint: IpAddr) -> Vec<Action> {
+fn through(port: PortNo, endpoint: IpAddr) -> Way {
     let destination = match endpoint {
         IpAddr::V4(endpoint) => Action::set_field(Field::TunDst, endpoint),
         IpAddr::V6(endpoint) => Action::set_field(Field::TunIpv6Dst, endpoint),
     };
-    vec![destination, OUT_PORT.set(port.0)]
+    Way {
+        actions: vec![destination, OUT_PORT.set(port.0)],
+        next: count_and_output::TABLE.id,
+    }
 }
 
 /// Out to the host of a port, if there is a way.
-fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Vec<Action>> {
+fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Way> {
     match uplink.mark {
         Mark::Vlan(_) => Some(via(uplink.port)),
         Mark::Vni(_) => Some(through(uplink.port, remote.endpoint?)),
@@ -86,7 +109,7 @@ fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Vec<Action>> {
 }
 
 /// Out to everybody on other hosts: one frame to the fabric, or one to each host.
-fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
+fn abroad(network: &NetworkView) -> Vec<Way> {
     let Some(uplink) = network.uplink else {
         return Vec::new();
     };
@@ -99,19 +122,19 @@ fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
     }
 }
 
-/// Offers a frame for everybody to every port of the network; the next table keeps it from the one
-/// it came in by. The uplink comes last, because the tag or tunnel it gets stays on the frame.
+/// Offers a frame for everybody to every port of the network; later tables keep it from the one it
+/// came in by. The uplink comes last, because the tag or tunnel it gets stays on the frame.
 fn flood(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let locals = network.locals.iter().map(|local| via(local.port));
-    let ways: Vec<Vec<Action>> = locals.chain(abroad(network)).collect();
+    let locals = network.locals.iter().map(to);
+    let ways: Vec<Way> = locals.chain(abroad(network)).collect();
     let mut parts = ways.chunks(FLOOD_WAYS).zip(0..).peekable();
     while let Some((ways, part)) = parts.next() {
         let matching = NETWORK.is(network.number.get(), Match::new());
         let matching = FLOOD_PART.is(part, matching);
         let matching = matching.masked(Field::EthDst, MULTICAST, MULTICAST);
-        let offers = ways.iter().cloned().flat_map(|way| {
-            let offer = Action::resubmit(count_and_output::TABLE.id);
-            way.into_iter().chain([offer])
+        let offers = ways.iter().flat_map(|way| {
+            let offer = Action::resubmit(way.next);
+            way.actions.iter().cloned().chain([offer])
         });
         let mut flow = TABLE.flow(EVERYBODY, matching).actions(offers);
         if parts.peek().is_some() {

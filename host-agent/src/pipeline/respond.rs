@@ -18,13 +18,15 @@ use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{NETWORK, OUT_PORT};
 use super::view::Place;
-use super::{LocalPort, Miss, NetworkView, Table, advertise, answer, count_and_output, forward};
+use super::{
+    LocalPort, Miss, NetworkView, Table, advertise, answer, conntrack_out, count_and_output,
+};
 use crate::respond::Question;
 
 pub(super) const TABLE: Table = Table {
     id: 20,
     name: "respond",
-    miss: Miss::Goto(forward::TABLE.id),
+    miss: Miss::Goto(conntrack_out::TABLE.id),
     why: "can we answer here: ARP and neighbours; or the agent: DHCP and router solicitations",
     infrastructure,
     network: flows,
@@ -56,7 +58,7 @@ const NO_OPTION: [u8; 6] = [0; 6];
 /// Without the option there is no room for the answer's.
 fn infrastructure() -> Vec<Flow> {
     let bare = solicitation(Match::new()).exact(Field::NdSll, NO_OPTION);
-    vec![TABLE.flow(NEVER, bare).goto(forward::TABLE.id)]
+    vec![TABLE.flow(NEVER, bare).goto(conntrack_out::TABLE.id)]
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
@@ -80,7 +82,7 @@ fn arp_flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             .exact(Field::ArpTpa, address);
         if place == Place::Here {
             let owner = request.clone().eth_src(mac.octets());
-            flows.push(TABLE.flow(OWNER, owner).goto(forward::TABLE.id));
+            flows.push(TABLE.flow(OWNER, owner).goto(conntrack_out::TABLE.id));
         }
         flows.push(reply(request, address, mac));
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{MacAddr, VlanId};
+use model::{MacAddr, Tracking, VlanId};
 use openflow::{Action, PortNo};
 
 use super::registers::REGISTERS;
@@ -17,6 +17,11 @@ fn local(port: u32, list: &[&str]) -> LocalPort {
         port: PortNo(port),
         mac: MacAddr::local(port.into()),
         addresses: addresses(list),
+        policy: Policy {
+            zone: port.try_into().unwrap(),
+            tracking: Tracking::Stateful,
+            groups: [1.try_into().unwrap()].into(),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! What came of a pass, as it is reported, and as hypervisors read it in OVSDB. Pure.
 
 use compute::ovsdb::ObservedVif;
+use model::plan::PlanKey;
 use model::report::Vif;
 use model::{PortId, PortState};
 use ovsdb::{Condition, Mutator, Operation, Value};
@@ -15,6 +16,9 @@ use crate::wanted::Wanted;
 
 /// The state of an interface with what goes with it.
 type State = (PortState, Option<String>, Option<model::plan::Generation>);
+
+/// Why a port is not active while nobody knows better.
+const NOT_CONFIRMED: &str = "its flows are not confirmed yet";
 
 impl Reconciler {
     /// The status after a pass, but for the realized generation.
@@ -41,7 +45,7 @@ impl Reconciler {
         let failures = wanted.failures.iter().chain(&topology.failures).cloned();
         Status {
             realized: self.status.realized,
-            failures: failures.chain(self.networks.failures()).collect(),
+            failures: failures.chain(self.carried.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
         }
@@ -58,14 +62,20 @@ impl Reconciler {
         if id.is_none_or(|id| !binding.carriers.contains_key(&id)) {
             return building("Open vSwitch does not answer");
         }
-        let network = id.and_then(|id| wanted.ports.get(&id)).map(|it| it.network);
-        if let Some(reason) = network.and_then(|network| self.networks.refusal(network)) {
+        let Some(port) = id.and_then(|id| wanted.ports.get(&id)) else {
+            return building(NOT_CONFIRMED);
+        };
+        let groups = port.security_group_ids.iter();
+        let mut parts = groups.map(|id| PlanKey::SecurityGroup(*id));
+        let mut parts = std::iter::once(PlanKey::Network(port.network)).chain(&mut parts);
+        if let Some(reason) = parts.find_map(|part| self.carried.refusal(part)) {
             return building(reason);
         }
-        match network.and_then(|network| self.networks.confirmed(network)) {
+        let groups = self.carried.has_groups(&port.security_group_ids);
+        match self.carried.confirmed(port.network).filter(|_| groups) {
             Some((generation, Way::Out)) => (PortState::Active, None, Some(generation)),
             Some((_, Way::OnlyHere)) => building("its network has no way to other hosts yet"),
-            None => building("its flows are not confirmed yet"),
+            None => building(NOT_CONFIRMED),
         }
     }
 }

@@ -125,6 +125,7 @@ impl Wanted {
             mac: item.mac,
             addresses: item.addresses.clone().into(),
             hostname: item.hostname.clone(),
+            security_group_ids: item.security_group_ids.clone(),
         };
         self.ports.insert(item.id, port);
         Ok(())

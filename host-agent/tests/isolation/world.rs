@@ -1,11 +1,13 @@
 //! Networks whose ports share MAC and IP addresses, the tables compiled for them, and who is who.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::MacAddr;
+use host_agent::pipeline::{
+    self, GroupView, LocalPort, Mark, NetworkView, Policy, RemotePort, Uplink,
+};
+use model::{Direction, MacAddr, Rule, RuleForm, RuleId, Tracking};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
 use openflow::{Field, PortNo};
 use proptest::prelude::*;
@@ -47,10 +49,14 @@ impl World {
             .zip(0u16..)
             .map(|((locals, remotes, way), n)| {
                 let uplink = way.map(|way| uplink(way, n));
-                let local = |member| LocalPort {
-                    port: PortNo(numbers.next().unwrap()),
-                    mac: mac(member).try_into().unwrap(),
-                    addresses: addresses(member),
+                let mut local = |member| {
+                    let number = numbers.next().unwrap();
+                    LocalPort {
+                        port: PortNo(number),
+                        mac: mac(member).try_into().unwrap(),
+                        addresses: addresses(member),
+                        policy: open(number),
+                    }
                 };
                 let remote = |member| RemotePort {
                     mac: mac(member).try_into().unwrap(),
@@ -60,7 +66,7 @@ impl World {
                 NetworkView {
                     number: (u32::from(n) + 1).try_into().unwrap(),
                     uplink,
-                    locals: (1..=*locals).map(local).collect(),
+                    locals: (1..=*locals).map(&mut local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
                 }
@@ -99,7 +105,8 @@ impl World {
 
     pub(crate) fn tables(&self) -> Tables {
         let networks = self.networks.iter().flat_map(pipeline::compile);
-        Tables::new(pipeline::infrastructure().into_iter().chain(networks))
+        let flows = pipeline::infrastructure().into_iter().chain(networks);
+        Tables::new(flows.chain(pipeline::compile_group(&open_group())))
     }
 
     /// The network of a VIF's port.
@@ -135,6 +142,29 @@ impl World {
             .chain(TUNNELS)
             .chain([UNPLANNED, PortNo::LOCAL])
             .collect()
+    }
+}
+
+/// The policy of ports whose guards are looked at: their group lets everything through.
+fn open(number: u32) -> Policy {
+    Policy {
+        zone: number.try_into().unwrap(),
+        tracking: Tracking::Stateless,
+        groups: [open_group().number].into(),
+    }
+}
+
+fn open_group() -> GroupView {
+    let rule = |direction| Rule {
+        id: RuleId::generate(),
+        allows: RuleForm::new(direction).check().unwrap(),
+    };
+    GroupView {
+        number: 1.try_into().unwrap(),
+        tracking: Tracking::Stateless,
+        rules: vec![rule(Direction::Ingress), rule(Direction::Egress)],
+        members: BTreeMap::new(),
+        prefixes: BTreeMap::new(),
     }
 }
 
