@@ -14,7 +14,7 @@ use crate::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
     UsageQuery,
 };
-use crate::resource::{Health, HostView, InstanceView, PortView};
+use crate::resource::{Health, HostView, InstanceView, PortView, TunnelView};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -162,4 +162,7 @@ pub trait Backend: UsageBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+
+    /// Every tunnel that a host has, by host.
+    fn tunnels(&self) -> Vec<TunnelView>;
 }

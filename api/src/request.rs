@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::{
     Encapsulation, Handout, HostId, MacAddr, Name, NetworkId, NicName, PhysicalNetworkId, PortId,
-    Role, TenantId, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
+    Role, Sharing, TenantId, Timestamp, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,8 @@ pub struct PhysicalNetworkCreate {
     pub role: Role,
     /// The NIC that carries it on every host.
     pub nic: NicName,
-    /// VLAN ids for tenant networks; required unless the role is management.
+    /// VLAN ids for tenant networks: none on management, and on a public physical network only where
+    /// it carries some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlans: Option<VlanRanges>,
     /// The largest IP packet it carries, in bytes: 1280 to 9216, 1500 if absent.
@@ -45,7 +46,7 @@ pub struct NetworkCreate {
     pub tenant_id: TenantId,
     /// Its name, unique in the tenant.
     pub name: Name,
-    /// How it is carried: `vlan`, `vxlan` or `geneve`.
+    /// How it is carried: `flat`, `vlan`, `vxlan` or `geneve`.
     pub kind: NetworkKind,
     /// The physical network; if absent, the pool's only private one, or for an overlay the one
     /// with endpoints.
@@ -61,12 +62,17 @@ pub struct NetworkCreate {
     /// headers take 50 bytes over IPv4 and 70 over IPv6); if absent, that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u16>,
+    /// Who else may be on it; by default nobody.
+    #[serde(flatten)]
+    pub sharing: Sharing,
 }
 
 /// How a network is carried between hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkKind {
+    /// What has no tag on a physical network: one network of each at most.
+    Flat,
     /// An IEEE 802.1Q tag.
     Vlan,
     /// VXLAN (RFC 7348).
@@ -78,6 +84,7 @@ pub enum NetworkKind {
 impl NetworkKind {
     /// Every kind with its name.
     pub const ALL: &[(Self, &str)] = &[
+        (Self::Flat, "flat"),
         (Self::Vlan, "vlan"),
         (Self::Vxlan, "vxlan"),
         (Self::Geneve, "geneve"),
@@ -94,7 +101,7 @@ impl NetworkKind {
     #[must_use]
     pub const fn encapsulation(self) -> Option<Encapsulation> {
         match self {
-            Self::Vlan => None,
+            Self::Flat | Self::Vlan => None,
             Self::Vxlan => Some(Encapsulation::Vxlan),
             Self::Geneve => Some(Encapsulation::Geneve),
         }
@@ -130,6 +137,10 @@ pub struct SubnetCreate {
 pub struct PortCreate {
     /// The network it will be on.
     pub network_id: NetworkId,
+    /// Who will own it; if absent, the network's tenant, and on a network that is not shared no
+    /// other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
     /// Its name, unique in the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,

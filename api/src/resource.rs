@@ -1,8 +1,8 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
 use model::{
-    Event, Host, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port, PortId,
-    PortStatus, Subnet, Tenant,
+    Event, Host, HostId, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port,
+    PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,22 @@ pub struct HostView {
     pub host: Host,
     /// How it is.
     pub status: HostStatus,
+}
+
+/// A tunnel of a host, and since when it is so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelView {
+    /// Its identifier: the same as long as it leads from this host to that one.
+    pub id: Uuid,
+    /// The host that says so.
+    pub host_id: HostId,
+    /// The host at the other end, as far as it is known.
+    pub peer_host_id: Option<HostId>,
+    /// What the host says.
+    #[serde(flatten)]
+    pub tunnel: Tunnel,
+    /// Since when its state is what it is, as far as the controller knows.
+    pub since: Timestamp,
 }
 
 /// An instance, its ports and whether it runs.
@@ -118,6 +134,7 @@ resources! {
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
+    TunnelView, "tunnel", "tunnels", |it| it.id, |_| None;
     Event, "event", "events", |it| Uuid::from_u128(it.id.into()), |_| None;
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct TestPool {
     pub(crate) ports: Shelf<PortView>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
+    pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
@@ -116,6 +117,7 @@ pub(crate) fn network(name: &str, vlan: u16) -> Network {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        sharing: Sharing::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
     }
 }
@@ -180,6 +182,21 @@ pub(crate) fn host(name: &str) -> HostView {
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         status: HostStatus::default(),
+    }
+}
+
+pub(crate) fn tunnel(state: TunnelState) -> TunnelView {
+    TunnelView {
+        id: Uuid::from_u128(1),
+        host_id: HostId::generate(),
+        peer_host_id: Some(HostId::generate()),
+        tunnel: Tunnel {
+            kind: Encapsulation::Vxlan,
+            peer: [10, 254, 0, 2].into(),
+            state,
+            diagnostic: Some("Control Detection Time Expired".to_owned()),
+        },
+        since: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
 
@@ -371,5 +388,9 @@ impl Backend for TestPool {
 
     fn host(&self, id: HostId) -> Option<HostView> {
         self.hosts.one(id.uuid())
+    }
+
+    fn tunnels(&self) -> Vec<TunnelView> {
+        self.tunnels.lock().unwrap().clone()
     }
 }

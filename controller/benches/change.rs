@@ -17,7 +17,7 @@ use controller::service::Service;
 use controller::store::Store;
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use model::{NetworkId, Role};
+use model::{NetworkId, Role, Sharing};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -61,6 +61,7 @@ async fn network(service: &Service) -> NetworkId {
         vlan: None,
         vni: None,
         mtu: None,
+        sharing: Sharing::default(),
     };
     let network = service.network_create(caller(), network).await.unwrap();
     let subnet = SubnetCreate {
@@ -80,6 +81,7 @@ async fn create_ports(service: Arc<Service>, network_id: NetworkId, count: usize
     for _ in 0..count {
         let port = PortCreate {
             network_id,
+            tenant_id: None,
             name: None,
             mac: None,
             addresses: None,

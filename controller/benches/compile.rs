@@ -12,8 +12,8 @@ use controller::intent::Intent;
 use controller::object::{Key, Object, Write};
 use divan::{Bencher, black_box};
 use model::{
-    Host, HostId, Id, MacAddr, Network, NetworkId, PhysicalNetwork, Port, Role, Segment, Tenant,
-    Timestamp, VlanId,
+    Host, HostId, Id, MacAddr, Network, NetworkId, PhysicalNetwork, Port, Role, Segment, Sharing,
+    Tenant, Timestamp, VlanId,
 };
 
 fn main() {
@@ -86,6 +86,7 @@ impl Pool {
                     vlan: VlanId::try_from(number).unwrap(),
                 },
                 mtu: 1500,
+                sharing: Sharing::default(),
                 created_at: self.tenant.created_at,
             };
             self.networks.push(network.id);

@@ -15,7 +15,9 @@ use model::plan::{
     Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
     PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
 };
-use model::{DomainName, HostId, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId};
+use model::{
+    DomainName, HostId, Network, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId,
+};
 
 use crate::intent::Intent;
 use crate::object::{Key, PluggedInstance};
@@ -54,13 +56,20 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
     keys
 }
 
-/// The ports of a network that are bound to hosts other than this.
+/// The ports of a network that are bound to hosts other than this, where they may meet those here.
 fn remote_ports(
     intent: &Intent,
     network: NetworkId,
     host: HostId,
 ) -> impl Iterator<Item = PlanKey> {
-    let ports = intent.ports_of(network);
+    let meets = intent
+        .networks
+        .get(&network)
+        .is_some_and(|it| they_meet(it));
+    let ports = meets
+        .then(|| intent.ports_of(network))
+        .into_iter()
+        .flatten();
     let elsewhere = ports.filter(move |port| port.host_id.is_some_and(|it| it != host));
     elsewhere.map(|port| PlanKey::RemotePort(port.id))
 }
@@ -116,6 +125,7 @@ fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwor
         number: network.number,
         segment: network.segment,
         mtu: network.mtu,
+        sharing: network.sharing.clone(),
         subnets: intent.subnets_of(id).map(|it| subnet(it)).collect(),
     })
 }
@@ -158,6 +168,9 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         return None;
     }
     let network = intent.networks.get(&port.network_id)?;
+    if !they_meet(network) {
+        return None;
+    }
     let endpoint = intent.hosts.get(&host_id).and_then(|it| it.endpoint);
     Some(PlannedRemotePort {
         id,
@@ -167,6 +180,11 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
     })
+}
+
+/// Whether ports of the network on different hosts have anything to do with each other.
+fn they_meet(network: &Network) -> bool {
+    !network.sharing.isolated
 }
 
 fn instance(intent: &Intent, plugged: &PluggedInstance) -> PlannedInstance {

@@ -28,12 +28,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use model::plan::Generation;
 use model::report::HostReport;
-use model::{Event, EventKind, HostId, Inventory, PortId};
+use model::{Event, EventKind, HostId, Inventory, PortId, Tunnel, TunnelState};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::events::Events;
-pub(crate) use self::observed::Observed;
+pub(crate) use self::observed::{Observed, SeenHost};
 use self::outbox::{Dirty, Outbox};
 use self::suspects::Suspects;
 use crate::compile;
@@ -257,12 +257,32 @@ impl Fleet {
                 format!("interface {interface} has iface-id {iface_id:?}, which is no port");
             self.events.add(EventKind::UnknownVif, host, message);
         }
+        for tunnel in news.tunnels {
+            self.tunnel_turned(host, &tunnel);
+        }
         if news.truncated {
             let message = "the host reports more than is looked at; the rest is left out";
             self.events.add(EventKind::Remark, host, message);
         }
         self.suspects.add(news.ports);
         self.inventory_changed.notify_one();
+    }
+
+    /// A tunnel went down or came up again.
+    fn tunnel_turned(&self, host: HostId, tunnel: &Tunnel) {
+        let (kind, state) = match tunnel.state {
+            TunnelState::Up => (EventKind::TunnelUp, "up again"),
+            _ => (EventKind::TunnelDown, "down"),
+        };
+        let intent = self.intent();
+        let peer = intent.host_with_endpoint(tunnel.peer);
+        let peer = peer.map_or("a host that is gone", |host| host.name.as_str());
+        let (encapsulation, endpoint) = (tunnel.kind, tunnel.peer);
+        let reason = tunnel.diagnostic.as_deref();
+        let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+        let message =
+            format!("the {encapsulation} tunnel to {peer} ({endpoint}) is {state}{reason}");
+        self.events.add(kind, host, message);
     }
 
     fn observe<T>(&self, change: impl FnOnce(&mut Observed) -> T) -> T {

@@ -46,6 +46,7 @@ pub struct Intent {
 
     names: OrdMap<ScopedName, Uuid>,
     networks_by_tenant: OrdSet<(TenantId, NetworkId)>,
+    ports_by_tenant: OrdSet<(TenantId, PortId)>,
     instances_by_tenant: OrdSet<(TenantId, InstanceId)>,
     segments: OrdMap<Segment, NetworkId>,
     vnis: OrdMap<Vni, NetworkId>,
@@ -115,6 +116,12 @@ impl Intent {
         pairs.map(|(_, network)| *network)
     }
 
+    /// The ports of a tenant, by id, on whose networks ever.
+    pub fn ports_of_tenant(&self, tenant: TenantId) -> impl Iterator<Item = PortId> + '_ {
+        let pairs = self.ports_by_tenant.range(within(tenant));
+        pairs.map(|(_, port)| *port)
+    }
+
     /// The instances of a tenant, by id.
     pub fn instances_of(&self, tenant: TenantId) -> impl Iterator<Item = InstanceId> + '_ {
         let pairs = self.instances_by_tenant.range(within(tenant));
@@ -146,7 +153,7 @@ impl Intent {
         tagged.filter_map(|(segment, _)| segment.vlan())
     }
 
-    /// The networks that a physical network carries, tagged or as overlays.
+    /// The networks that a physical network carries, flat, tagged or as overlays.
     pub fn networks_carried(
         &self,
         physical_network_id: PhysicalNetworkId,
@@ -160,10 +167,19 @@ impl Intent {
         let overlays = Encapsulation::ALL
             .iter()
             .map(move |(it, _)| overlay(*it, Vni::MIN)..=overlay(*it, Vni::MAX));
-        std::iter::once(vlan(VlanId::MIN)..=vlan(VlanId::MAX))
+        let flat = Segment::Flat {
+            physical_network_id,
+        };
+        [flat..=flat, vlan(VlanId::MIN)..=vlan(VlanId::MAX)]
+            .into_iter()
             .chain(overlays)
             .flat_map(|range| self.segments.range(range))
             .map(|(_, network)| *network)
+    }
+
+    /// The host that has this endpoint.
+    pub fn host_with_endpoint(&self, endpoint: IpAddr) -> Option<&Arc<Host>> {
+        self.hosts.get(self.endpoints.get(&endpoint)?)
     }
 
     /// The endpoints that hosts have, in order.
@@ -341,6 +357,7 @@ impl Intent {
             }
         }
         self.ports_by_network.insert((network, port.id));
+        self.ports_by_tenant.insert((port.tenant_id, port.id));
         if let Some(host) = port.host_id {
             self.ports_by_host.insert((host, network, port.id));
             *self.hosts_by_network.entry((network, host)).or_default() += 1;
@@ -358,6 +375,7 @@ impl Intent {
             }
         }
         self.ports_by_network.remove(&(network, port.id));
+        self.ports_by_tenant.remove(&(port.tenant_id, port.id));
         if let Some(host) = port.host_id {
             self.ports_by_host.remove(&(host, network, port.id));
             let others = self.hosts_by_network.get(&(network, host)).copied();

@@ -14,6 +14,7 @@ mod network;
 mod overlay;
 mod physical_network;
 mod port;
+mod sharing;
 mod subnet;
 mod tenant;
 #[cfg(test)]

@@ -17,7 +17,11 @@ use crate::intent::Intent;
 use crate::object::{Noun, Object, Write};
 
 /// Every layout the store ever had, oldest first: each turns the one before it into itself.
-const MIGRATIONS: &[&str] = &[include_str!("store/1.sql"), include_str!("store/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("store/1.sql"),
+    include_str!("store/2.sql"),
+    include_str!("store/3.sql"),
+];
 
 /// How long to wait for another program that holds the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -21,7 +21,8 @@ use controller::change::{Change, Step};
 use controller::object::{Object, Write};
 use controller::store::Store;
 use model::{
-    Handout, MacAddr, Network, PhysicalNetwork, Port, PortId, Role, Segment, Tenant, Timestamp,
+    Handout, MacAddr, Network, PhysicalNetwork, Port, PortId, Role, Segment, Sharing, Tenant,
+    Timestamp,
 };
 use tempfile::TempDir;
 
@@ -131,12 +132,14 @@ fn network_of(tenant: &Tenant, name: &str) -> NetworkCreate {
         vlan: None,
         vni: None,
         mtu: None,
+        sharing: Sharing::default(),
     }
 }
 
 fn port_on(network: &Network) -> PortCreate {
     PortCreate {
         network_id: network.id,
+        tenant_id: None,
         name: None,
         mac: None,
         addresses: None,
@@ -326,6 +329,7 @@ fn large_store(folder: &TempDir) {
                 vlan: number.try_into().unwrap(),
             },
             mtu: 1500,
+            sharing: Sharing::default(),
             created_at: at,
         };
         let ports: Vec<Port> = (0..100).map(|index| port_of(&network, index)).collect();

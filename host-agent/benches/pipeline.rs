@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
-use host_agent::pipeline::{self, LocalPort, Mark, NetworkView, RemotePort, Uplink};
-use model::{MacAddr, VlanId};
+use host_agent::pipeline::{
+    self, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink,
+};
+use model::{MacAddr, SecurityGroupNumber, Tracking, VlanId};
 use openflow::{Flow, PortNo};
 
 fn main() {
@@ -29,6 +31,11 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
                 port: PortNo(n),
                 mac: mac(n),
                 addresses: address(n),
+                policy: Policy {
+                    zone: u16::try_from(n).unwrap_or(u16::MAX),
+                    tracking: Tracking::Stateful,
+                    groups: SecurityGroupNumber::try_from(1).into_iter().collect(),
+                },
             })
             .collect(),
         remotes: (locals + 1..=locals + remotes)
@@ -39,6 +46,8 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
             })
             .collect(),
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     }
 }
 

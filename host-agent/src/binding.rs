@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
 use model::plan::PlanKey;
-use model::{NetworkId, PortId, SecurityGroupId, Tracking};
+use model::{NetworkId, PortId, SecurityGroupId, Segment, Tracking};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
@@ -174,6 +174,8 @@ fn views(
             locals: Vec::new(),
             remotes: Arc::clone(&network.remotes),
             gateways: Arc::clone(&network.gateways),
+            outsiders: network.outsiders,
+            reach: network.reach.clone(),
         });
         view.locals.push(LocalPort {
             port: carrier.port,
@@ -217,9 +219,11 @@ fn policy(wanted: &Wanted, port: &WantedPort, zone: u16) -> Policy {
 
 fn uplink(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> Option<Uplink> {
     let port = *uplinks.get(&Exit::of(&network.segment))?;
-    let vlan = network.segment.vlan().map(Mark::Vlan);
-    let vni = network.segment.tunnel().map(|(_, vni)| Mark::Vni(vni));
-    let mark = vlan.or(vni)?;
+    let mark = match network.segment {
+        Segment::Flat { .. } => Mark::Untagged,
+        Segment::Vlan { vlan, .. } => Mark::Vlan(vlan),
+        Segment::Vxlan { vni, .. } | Segment::Geneve { vni, .. } => Mark::Vni(vni),
+    };
     Some(Uplink { port, mark })
 }
 

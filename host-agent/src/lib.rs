@@ -10,6 +10,7 @@
 //!   is to report.
 //! * [`wanted`]: a plan, checked; [`observe`]: what OVSDB says; [`binding`]: which interface carries
 //!   which port.
+//! * [`tunnels`]: whether the hosts at the other ends of tunnels are there.
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
 //! * [`zones`]: which port's connections are tracked where.
@@ -37,5 +38,6 @@ pub mod shield;
 pub mod status;
 pub mod switch;
 pub mod topology;
+pub mod tunnels;
 pub mod wanted;
 pub mod zones;

@@ -51,7 +51,18 @@ const COLUMNS: &[(&str, &[&str])] = &[
             "external_ids",
         ],
     ),
-    ("Interface", &["name", "type", "options", "ofport", "error"]),
+    (
+        "Interface",
+        &[
+            "name",
+            "type",
+            "options",
+            "ofport",
+            "error",
+            "bfd",
+            "bfd_status",
+        ],
+    ),
     (
         "sFlow",
         &[
@@ -131,6 +142,10 @@ pub struct BridgePort {
     pub kind: String,
     /// The options of its only interface: the other end of a patch, for one.
     pub options: BTreeMap<String, String>,
+    /// How its only interface asks the other end for signs of life.
+    pub bfd: BTreeMap<String, String>,
+    /// What came of asking: the interface's `bfd_status`.
+    pub bfd_status: BTreeMap<String, String>,
     /// Its number in the switch, once the switch has taken it.
     pub ofport: Option<u32>,
     /// What the switch says is wrong with it.
@@ -227,7 +242,10 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
         .next()
         .and_then(|uuid| replica.table("Interface").get(uuid));
     let interface_text = |column| interface.and_then(|row| text(row, column));
-    let options = interface.and_then(|row| row.get("options"));
+    let map = |column| {
+        let value = interface.and_then(|row| row.get(column));
+        value.map(entries).unwrap_or_default()
+    };
     let ofport = interface.and_then(|row| number(row, "ofport"));
     BridgePort {
         row: uuid,
@@ -240,7 +258,9 @@ fn port(replica: &Replica, uuid: Uuid, row: &Row) -> BridgePort {
             .flat_map(Value::integers)
             .collect(),
         kind: interface_text("type").unwrap_or_default(),
-        options: options.map(entries).unwrap_or_default(),
+        options: map("options"),
+        bfd: map("bfd"),
+        bfd_status: map("bfd_status"),
         // Negative: the switch could not take it.
         ofport: ofport
             .and_then(|port| u32::try_from(port).ok())

@@ -37,8 +37,8 @@ use openflow::{Flow, Match};
 
 use cookie::Group;
 pub use view::{
-    GroupView, LocalPort, Mark, NetworkView, Policy, RemotePort, Uplink, View, link_local,
-    speaks_as,
+    GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink, View,
+    link_local, speaks_as,
 };
 
 /// One question that is asked of every frame, and what follows from the answers.

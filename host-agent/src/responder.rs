@@ -93,6 +93,7 @@ impl Known {
             return None;
         }
         let question = Question::from_code(code)?;
+        let question = Some(question).filter(|it| network.outsiders.leave_to_agent(*it))?;
         let frame = respond(question, &packet.data, &config(port, network))?;
         Some(packet_out(network, number, frame))
     }
@@ -102,6 +103,8 @@ impl Known {
         let numbers = self.ports.keys();
         let all = numbers.filter_map(|number| {
             let (port, network) = self.port(*number)?;
+            let ours = network.outsiders.leave_to_agent(Question::RouterSolicit);
+            let port = ours.then_some(port)?;
             let frame = respond::advertise(&config(port, network))?;
             Some(packet_out(network, *number, frame))
         });

@@ -9,6 +9,8 @@ use model::plan::Generation;
 use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
 use tokio::sync::Notify;
 
+use crate::tunnels::Tunnels;
+
 /// The most failures that one report names; the first say enough.
 const MAX_FAILURES: usize = 1_000;
 
@@ -26,6 +28,8 @@ pub struct Status {
     pub vifs: BTreeMap<String, Vif>,
     /// Every instance that should run here, or cannot be stopped.
     pub instances: BTreeMap<InstanceId, InstanceReport>,
+    /// Every tunnel that this host should have.
+    pub tunnels: Tunnels,
 }
 
 impl Status {
@@ -51,6 +55,8 @@ impl Status {
             vifs_gone: gone(&self.vifs, &now.vifs),
             instances: changed(&self.instances, &now.instances),
             instances_gone: gone(&self.instances, &now.instances),
+            tunnels: changed(&self.tunnels, &now.tunnels),
+            tunnels_gone: gone(&self.tunnels, &now.tunnels),
             remarks: Vec::new(),
         }
     }

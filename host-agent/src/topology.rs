@@ -29,6 +29,7 @@ use ovsdb::{Operation, Value};
 use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 use edit::{Carries, Edit, NewBridge};
+pub use tunnel::peer_name;
 
 /// What does not follow from plan and database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet
 use model::report::ItemFailure;
 use model::{
     DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, SecurityGroupId, Segment,
+    PortId, Role, SecurityGroupId, Segment,
 };
 
-use crate::pipeline::{GroupView, RemotePort};
+use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Wanted {
     pub generation: Generation,
     /// Physical networks that may carry tenant networks.
     pub physical_networks: BTreeMap<PhysicalNetworkId, WantedPhysicalNetwork>,
+    /// The other ends of tunnels: endpoints of the hosts that share an overlay with this one.
+    pub peers: BTreeMap<Encapsulation, BTreeSet<IpAddr>>,
     /// Networks, none of which clashes with another.
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
@@ -49,6 +51,8 @@ pub struct Wanted {
 pub struct WantedPhysicalNetwork {
     /// Its name: at most 12 characters that an interface name may have.
     pub name: String,
+    /// What it is for.
+    pub role: Role,
     /// The host's NIC on it.
     pub nic: NicName,
     /// The largest IP packet it carries, in bytes.
@@ -70,8 +74,13 @@ pub struct WantedNetwork {
     pub mtu: u16,
     /// Its subnets.
     pub subnets: Vec<PlannedSubnet>,
-    /// The gateways of its subnets, but for those that are a port's own address.
+    /// The gateways of its subnets, but for those that are a port's own address or a physical
+    /// machine.
     pub gateways: Arc<[IpAddr]>,
+    /// Who else is on its segment.
+    pub outsiders: Outsiders,
+    /// Whom its ports reach.
+    pub reach: Reach,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -156,7 +165,9 @@ impl Wanted {
             wanted.failures.extend(failure);
         }
         for (id, network) in &mut wanted.networks {
-            network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            if network.outsiders == Outsiders::None {
+                network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
+            }
         }
         wanted.security_groups = groups.views(&wanted.networks);
         for (network, remotes) in remotes {
@@ -164,6 +175,19 @@ impl Wanted {
                 network.remotes = remotes.into();
             }
         }
+        wanted.peers = wanted.peers();
         wanted
+    }
+
+    /// The other ends of tunnels.
+    fn peers(&self) -> BTreeMap<Encapsulation, BTreeSet<IpAddr>> {
+        let mut peers = BTreeMap::<_, BTreeSet<IpAddr>>::new();
+        for network in self.networks.values() {
+            if let Some((encapsulation, _)) = network.segment.tunnel() {
+                let endpoints = network.remotes.iter().filter_map(|remote| remote.endpoint);
+                peers.entry(encapsulation).or_default().extend(endpoints);
+            }
+        }
+        peers
     }
 }

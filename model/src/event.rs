@@ -35,6 +35,10 @@ pub enum EventKind {
     PortBound,
     /// A host could not carry out an item of its plan.
     ItemFailed,
+    /// A host no longer hears the host at the other end of a tunnel, or is no longer heard there.
+    TunnelDown,
+    /// The two ends of a tunnel hear each other again.
+    TunnelUp,
     /// A host said something an operator should know.
     Remark,
 }

@@ -23,9 +23,11 @@ mod port;
 pub mod report;
 mod rule;
 mod security_group;
+mod sharing;
 mod subnet;
 mod tenant;
 mod timestamp;
+mod tunnel;
 mod usage;
 mod vlan;
 mod vni;
@@ -48,9 +50,11 @@ pub use rule::{
     RuleForm, RuleId,
 };
 pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tracking};
+pub use sharing::Sharing;
 pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
+pub use tunnel::{Tunnel, TunnelState};
 pub use usage::{Traffic, Usage, UsageOf};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;

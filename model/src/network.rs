@@ -5,13 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Encapsulation, Id, Invalid, Name, PhysicalNetworkId, TenantId, Timestamp, VlanId, Vni,
+    Encapsulation, Id, Invalid, Name, PhysicalNetworkId, Sharing, TenantId, Timestamp, VlanId, Vni,
 };
 
 /// The identifier of a [`Network`].
 pub type NetworkId = Id<Network>;
 
-/// A layer-2 network of one tenant.
+/// A layer-2 network of one tenant, which may share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
     /// Its identifier.
@@ -27,6 +27,9 @@ pub struct Network {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Who else may be on it.
+    #[serde(flatten)]
+    pub sharing: Sharing,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -35,6 +38,11 @@ pub struct Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Segment {
+    /// Whatever has no tag on a physical network.
+    Flat {
+        /// The physical network.
+        physical_network_id: PhysicalNetworkId,
+    },
     /// An IEEE 802.1Q tag on a physical network.
     Vlan {
         /// The physical network that carries the tag.
@@ -82,7 +90,10 @@ impl Segment {
     #[must_use]
     pub const fn physical_network_id(&self) -> PhysicalNetworkId {
         match self {
-            Self::Vlan {
+            Self::Flat {
+                physical_network_id,
+            }
+            | Self::Vlan {
                 physical_network_id,
                 ..
             }
@@ -97,22 +108,23 @@ impl Segment {
         }
     }
 
-    /// What it is called: `vlan`, `vxlan` or `geneve`.
+    /// What it is called: `flat`, `vlan`, `vxlan` or `geneve`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::Flat { .. } => "flat",
             Self::Vlan { .. } => "vlan",
             Self::Vxlan { .. } => Encapsulation::Vxlan.name(),
             Self::Geneve { .. } => Encapsulation::Geneve.name(),
         }
     }
 
-    /// Its VLAN id, unless it is an overlay.
+    /// Its VLAN id, if it has one.
     #[must_use]
     pub const fn vlan(&self) -> Option<VlanId> {
         match self {
             Self::Vlan { vlan, .. } => Some(*vlan),
-            Self::Vxlan { .. } | Self::Geneve { .. } => None,
+            Self::Flat { .. } | Self::Vxlan { .. } | Self::Geneve { .. } => None,
         }
     }
 
@@ -120,7 +132,7 @@ impl Segment {
     #[must_use]
     pub const fn tunnel(&self) -> Option<(Encapsulation, Vni)> {
         match self {
-            Self::Vlan { .. } => None,
+            Self::Flat { .. } | Self::Vlan { .. } => None,
             Self::Vxlan { vni, .. } => Some((Encapsulation::Vxlan, *vni)),
             Self::Geneve { vni, .. } => Some((Encapsulation::Geneve, *vni)),
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AddressGroupId, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
     NetworkNumber, NicName, PhysicalNetworkId, PortId, Role, Rule, SecurityGroupId,
-    SecurityGroupNumber, Segment, TenantId, Tracking, VlanRanges,
+    SecurityGroupNumber, Segment, Sharing, TenantId, Tracking, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -174,6 +174,9 @@ pub struct PlannedNetwork {
     pub segment: Segment,
     /// The largest IP packet its instances may send, in bytes.
     pub mtu: u16,
+    /// Who else may be on it.
+    #[serde(flatten)]
+    pub sharing: Sharing,
     /// Its subnets.
     #[serde(default)]
     pub subnets: Vec<PlannedSubnet>,

@@ -17,7 +17,7 @@ pub type PortId = Id<Port>;
 pub struct Port {
     /// Its identifier.
     pub id: PortId,
-    /// Who owns it: the network's tenant.
+    /// Who owns it: the network's tenant, or where that shares the network any other.
     pub tenant_id: TenantId,
     /// The network it is on.
     pub network_id: NetworkId,

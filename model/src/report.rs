@@ -1,9 +1,11 @@
 //! What a host answers: what it carries out, and what it could not.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Generation, PlanKey};
-use crate::{InstanceId, PortId, PortState};
+use crate::{Encapsulation, InstanceId, PortId, PortState, Tunnel};
 
 /// What changed on a host since its last report of this session; the first is complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,12 @@ pub struct HostReport {
     pub instances: Vec<InstanceReport>,
     /// Instances that are gone.
     pub instances_gone: Vec<InstanceId>,
+    /// Tunnels that are new or changed.
+    #[serde(default)]
+    pub tunnels: Vec<Tunnel>,
+    /// Tunnels that are gone.
+    #[serde(default)]
+    pub tunnels_gone: Vec<(Encapsulation, IpAddr)>,
     /// What an operator should know, one sentence each: drift that was healed, a refused plan.
     pub remarks: Vec<String>,
 }

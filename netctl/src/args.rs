@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, completion, event, host, lab, network, physical_network, status, subnet, tenant,
-    usage, vif, vm,
+    tunnel, usage, vif, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -72,6 +72,14 @@ pub(crate) enum Command {
     PhysicalNetworkShow(One),
     /// Delete a physical network that carries no network
     PhysicalNetworkDelete(One),
+    /// Make a flat network, which is what a physical network carries without a tag
+    FlatCreate(network::Create<network::Untagged>),
+    /// List flat networks
+    FlatList(network::List<network::Untagged>),
+    /// Show a flat network
+    FlatShow(Owned),
+    /// Delete a flat network that has no VIF, and its subnets
+    FlatDelete(Owned),
     /// Make a VLAN network of a tenant, and its subnet if one is given
     VlanCreate(network::Create<network::Tagged>),
     /// List VLAN networks
@@ -124,6 +132,8 @@ pub(crate) enum Command {
     HostList(host::List),
     /// Show a host
     HostShow(One),
+    /// List tunnels between hosts and whether their ends hear each other
+    TunnelList(tunnel::List),
     /// List the newest events
     EventList(event::List),
     /// What tenants, networks or VIFs moved

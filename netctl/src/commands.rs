@@ -9,6 +9,7 @@ pub(crate) mod physical_network;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod tunnel;
 pub(crate) mod usage;
 pub(crate) mod vif;
 pub(crate) mod vm;
@@ -66,6 +67,10 @@ impl Command {
             Self::PhysicalNetworkList(command) => command.run(client).await,
             Self::PhysicalNetworkShow(one) => show::<PhysicalNetwork>(client, one.of()).await,
             Self::PhysicalNetworkDelete(one) => delete::<PhysicalNetwork>(client, one.of()).await,
+            Self::FlatCreate(command) => command.run(client, NetworkKind::Flat).await,
+            Self::FlatList(command) => command.run(client, NetworkKind::Flat).await,
+            Self::FlatShow(one) => show::<Network>(client, one.of()).await,
+            Self::FlatDelete(one) => delete::<Network>(client, one.of()).await,
             Self::VlanCreate(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanList(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanShow(one) => show::<Network>(client, one.of()).await,
@@ -92,6 +97,7 @@ impl Command {
             Self::VmShow(one) => show::<InstanceView>(client, one.of()).await,
             Self::HostList(command) => command.run(client).await,
             Self::HostShow(one) => show::<HostView>(client, one.of()).await,
+            Self::TunnelList(command) => command.run(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Status(command) => command.run(client).await,

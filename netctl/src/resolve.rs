@@ -3,7 +3,7 @@
 use api::client::{Client, ClientError, ListQuery};
 use api::problem::Code;
 use api::resource::Resource;
-use model::{Tenant, TenantId};
+use model::{Network, Tenant, TenantId};
 use uuid::Uuid;
 
 use crate::exit::Exit;
@@ -19,6 +19,8 @@ pub(crate) enum Scope {
     Pool,
     /// Among what this tenant owns.
     Tenant(TenantId),
+    /// Among networks that tenants share.
+    Shared,
 }
 
 impl Scope {
@@ -31,10 +33,19 @@ impl Scope {
         Ok(Self::Tenant(tenant.id))
     }
 
+    /// The tenant, if it is one's own.
+    pub(crate) const fn tenant(self) -> Option<TenantId> {
+        match self {
+            Self::Tenant(id) => Some(id),
+            Self::Pool | Self::Shared => None,
+        }
+    }
+
     fn query(self) -> ListQuery {
         match self {
             Self::Pool => ListQuery::default(),
             Self::Tenant(id) => ListQuery::default().filter("tenant_id", id),
+            Self::Shared => ListQuery::default().filter("shared", true),
         }
     }
 }
@@ -62,6 +73,26 @@ pub(crate) async fn resolve<T: Resource>(
     only(all, text, scope)
 }
 
+/// The only network that `text` can mean to whoever is in that scope: one of a tenant's own, or else
+/// one that is shared.
+pub(crate) async fn resolve_network(
+    client: &Client,
+    text: &str,
+    scope: Scope,
+) -> Result<Network, Failure> {
+    let own = resolve(client, text, scope).await;
+    match (own, scope) {
+        (Err(absent), Scope::Tenant(_)) if absent.exit == Exit::NotFound => {
+            let shared = resolve(client, text, Scope::Shared).await;
+            shared.map_err(|failure| match failure.exit {
+                Exit::NotFound => absent,
+                _ => failure,
+            })
+        }
+        (own, _) => own,
+    }
+}
+
 fn could_start_an_id(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -80,7 +111,7 @@ fn only<T: Resource>(mut found: Vec<T>, text: &str, scope: Scope) -> Result<T, F
 fn absent<T: Resource>(text: &str, scope: Scope) -> Failure {
     let noun = T::NOUN;
     let whose = match scope {
-        Scope::Pool => "",
+        Scope::Pool | Scope::Shared => "",
         Scope::Tenant(_) => " of this tenant",
     };
     let says = format!("there is no {noun} {text}{whose}");

@@ -1,7 +1,7 @@
 //! Frames, honest and otherwise. Each carries a mark in its payload by which it is recognized
 //! wherever it turns up, whatever its addresses say.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::PacketBuilder;
 
@@ -16,6 +16,18 @@ pub const BROADCAST: Mac = [0xff; 6];
 pub fn udp(from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr), mark: &str) -> Vec<u8> {
     let builder = PacketBuilder::ethernet2(from.0, to.0)
         .ipv4(from.1.octets(), to.1.octets(), 64)
+        .udp(40_000, 40_001);
+    let mut frame = Vec::new();
+    let written = builder.write(&mut frame, mark.as_bytes());
+    written.unwrap_or_else(|e| panic!("{e}"));
+    frame
+}
+
+/// An IPv6 UDP datagram with `mark` as its payload.
+#[must_use]
+pub fn udp6(from: (Mac, Ipv6Addr), to: (Mac, Ipv6Addr), mark: &str) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(from.0, to.0)
+        .ipv6(from.1.octets(), to.1.octets(), 64)
         .udp(40_000, 40_001);
     let mut frame = Vec::new();
     let written = builder.write(&mut frame, mark.as_bytes());

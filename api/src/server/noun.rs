@@ -9,6 +9,7 @@ mod physical_network;
 mod port;
 mod subnet;
 mod tenant;
+mod tunnel;
 
 use std::borrow::Borrow;
 use std::future::Future;

@@ -58,6 +58,7 @@ pub(super) enum Noun {
     Port,
     Instance,
     Host,
+    Tunnel,
     Event,
     Usage,
     Inventory,
@@ -151,6 +152,11 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/v1/hosts", N::Host, "list hosts and how they are"),
     get("/v1/hosts/{id}", N::Host, "show a host"),
+    get(
+        "/v1/tunnels",
+        N::Tunnel,
+        "list tunnels between hosts and whether their ends hear each other",
+    ),
     get("/v1/events", N::Event, "list the newest events"),
     get(
         "/v1/usage",

@@ -92,7 +92,7 @@ impl FieldValue for Vni {
 }
 
 impl FieldValue for NetworkKind {
-    const EXPECTED: &'static str = "one of \"vlan\", \"vxlan\", \"geneve\"";
+    const EXPECTED: &'static str = "one of \"flat\", \"vlan\", \"vxlan\", \"geneve\"";
 
     fn read(value: &Value) -> Result<Self, FieldCode> {
         let name = text(value)?;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use api::request::{NetworkCreate, NetworkKind};
+use model::Sharing;
 use model::plan::Sampling;
 use proptest::prelude::*;
 
@@ -255,6 +256,7 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
         vlan: None,
         vni: None,
         mtu: None,
+        sharing: Sharing::default(),
     };
     let kinds = [NetworkKind::Vxlan, NetworkKind::Geneve];
     for (n, kind) in (1..COUNT).zip(kinds.into_iter().cycle()) {

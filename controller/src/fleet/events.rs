@@ -60,7 +60,7 @@ impl Events {
 impl Ring {
     fn push(&mut self, at: Timestamp, kind: EventKind, host: HostId, message: String) {
         match kind {
-            EventKind::HostConnected | EventKind::PortBound => {
+            EventKind::HostConnected | EventKind::PortBound | EventKind::TunnelUp => {
                 info!(host.id = %host, ?kind, "{message}");
             }
             _ => warn!(host.id = %host, ?kind, "{message}"),

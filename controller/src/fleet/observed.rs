@@ -1,14 +1,17 @@
 //! What the hosts last said: in memory only, for they say it again when they connect.
 
+mod tunnels;
+
 use std::net::IpAddr;
 
 use imbl::{OrdMap, OrdSet};
 use model::plan::Generation;
 use model::report::{HostReport, InstanceReport, ItemFailure, Vif};
 use model::{EventKind, HostId, HostStatus, InstanceId, InstanceStatus, Port, PortId, PortState};
-use model::{PortStatus, Timestamp};
+use model::{PortStatus, Timestamp, Tunnel};
 use uuid::Uuid;
 
+use self::tunnels::SeenTunnels;
 use super::events::shortened;
 
 /// The most interfaces, instances and failures of one host that are looked at.
@@ -32,6 +35,7 @@ pub(crate) struct SeenHost {
     pub(crate) vifs: OrdMap<String, SeenVif>,
     instances: OrdMap<InstanceId, InstanceReport>,
     failures: Vec<ItemFailure>,
+    pub(crate) tunnels: SeenTunnels,
 }
 
 /// An interface, and since when we know it so.
@@ -63,6 +67,8 @@ pub(crate) struct News {
     pub(crate) nameless: Vec<(String, String)>,
     /// Failures that were not there before.
     pub(crate) failures: Vec<String>,
+    /// Tunnels that went down or came up again.
+    pub(crate) tunnels: Vec<Tunnel>,
     /// Whether entries were left out because there are too many.
     pub(crate) truncated: bool,
 }
@@ -195,6 +201,12 @@ impl Observed {
         seen.status.realized = Some(report.realized);
         seen.absorb_failures(report.failures, &mut news);
         seen.absorb_instances(report.complete, report.instances, &report.instances_gone);
+        let said = tunnels::Said {
+            complete: report.complete,
+            tunnels: report.tunnels,
+            gone: &report.tunnels_gone,
+        };
+        tunnels::absorb(&mut seen.tunnels, said, &mut news);
         let gone = match report.complete {
             true => seen.vifs_not_in(&report.vifs),
             false => report.vifs_gone,

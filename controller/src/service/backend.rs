@@ -8,15 +8,17 @@ use api::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
     UsageQuery,
 };
-use api::resource::{Health, HostView, InstanceView, PortView};
+use api::resource::{Health, HostView, InstanceView, PortView, TunnelView};
 use model::{
-    Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
+    Encapsulation, Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
     PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 use tracing::error;
+use uuid::Uuid;
 
 use super::{Service, instance, network, physical_network, port, subnet, tenant};
-use crate::fleet::Observed;
+use crate::fleet::{Observed, SeenHost};
+use crate::intent::Intent;
 use crate::object::PluggedInstance;
 
 /// The name of the one token there is.
@@ -201,6 +203,36 @@ impl Backend for Service {
         let intent = self.writer.intent();
         Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
     }
+
+    fn tunnels(&self) -> Vec<TunnelView> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let hosts = observed.hosts();
+        let known = hosts.filter(|(host, _)| intent.hosts.contains_key(*host));
+        known
+            .flat_map(|(host, seen)| tunnel_views(&intent, *host, seen))
+            .collect()
+    }
+}
+
+/// The tunnels of a host, as it sees them.
+fn tunnel_views<'a>(
+    intent: &'a Intent,
+    host: HostId,
+    seen: &'a SeenHost,
+) -> impl Iterator<Item = TunnelView> + 'a {
+    seen.tunnels.values().map(move |it| {
+        let peer = intent.host_with_endpoint(it.tunnel.peer).map(|it| it.id);
+        let [ours, theirs] = [Some(host), peer].map(|id| id.map_or(0, |id| id.uuid().as_u128()));
+        // Both ends have one of each kind, so the two ids and the kind must not cancel out.
+        let kind = u128::from(it.tunnel.kind == Encapsulation::Geneve);
+        TunnelView {
+            id: Uuid::from_u128(ours ^ theirs.rotate_left(64) ^ kind),
+            host_id: host,
+            peer_host_id: peer,
+            tunnel: it.tunnel.clone(),
+            since: it.since,
+        }
+    })
 }
 
 fn port_view(port: &Port, observed: &Observed) -> PortView {

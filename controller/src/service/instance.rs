@@ -1,7 +1,6 @@
 //! Instances and the ports that are made with them.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use api::backend::Outcome;
@@ -9,11 +8,12 @@ use api::problem::{FieldCode, Problem};
 use api::request::InstanceCreate;
 use api::resource::InstanceView;
 use model::{
-    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, TenantId, Timestamp,
+    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, PortId, TenantId,
+    Timestamp,
 };
 
 use super::faults::Faults;
-use super::port;
+use super::{port, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, PluggedInstance, Write};
 use crate::writer::Draft;
@@ -55,7 +55,7 @@ pub(super) fn create(
     let mut writes = Vec::new();
     let mut port_ids = Vec::new();
     for network in &parts.networks {
-        let port = port::of_instance(&with_ports, network, instance.id, parts.host)?;
+        let port = port::of_instance(&with_ports, network, &instance)?;
         port_ids.push(port.id);
         let object = Object::Port(Arc::new(port));
         with_ports.put(&object);
@@ -134,7 +134,7 @@ fn networks(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> V
                 faults.add(&field, FieldCode::UnknownReference, message);
             }
             Some(network) => {
-                check_owner((&field, id), network.tenant_id, request.tenant_id, faults);
+                sharing::check_user(&field, network, request.tenant_id, faults);
                 networks.push(network.clone());
             }
         }
@@ -152,7 +152,7 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
             faults.add(&field, FieldCode::UnknownReference, message);
             continue;
         };
-        check_owner((&field, id), port.tenant_id, request.tenant_id, faults);
+        check_owner((&field, *id), port.tenant_id, request.tenant_id, faults);
         if let Some(user) = intent.instance_with(*id) {
             let message = format!(
                 "{id} is used by the instance {}; choose another",
@@ -169,9 +169,9 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
     ports
 }
 
-/// An instance joins networks and ports of its own tenant, never of another.
+/// An instance has ports of its own tenant, never of another.
 fn check_owner(
-    (field, id): (&str, impl fmt::Display),
+    (field, id): (&str, PortId),
     owner: TenantId,
     tenant: TenantId,
     faults: &mut Faults,

@@ -6,12 +6,13 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{NetworkCreate, NetworkKind};
 use model::{
-    Id, Network, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment, Timestamp, VlanId,
+    Encapsulation, Id, Network, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment,
+    Timestamp, VlanId,
 };
 
 use super::faults::Faults;
-use super::overlay;
 use super::physical_network::MTUS;
+use super::{overlay, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -21,19 +22,14 @@ pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<N
     let tenant_id = request.tenant_id;
     faults.known("tenant_id", tenant_id, intent.tenants.get(&tenant_id));
     faults.unique_name(intent, Some(tenant_id), Noun::Network, &request.name);
+    sharing::check(&request, &mut faults);
     let carrier = carrier(intent, &request, &mut faults);
     if let Some(carrier) = carrier {
         check_fit(intent, &request, carrier, &mut faults);
     }
     let carrier = faults.require(carrier)?;
     let number = next_number(intent)?;
-    let segment = match request.kind.encapsulation() {
-        None => vlan_segment(carrier, vlan(intent, &request, carrier)?),
-        Some(encapsulation) => {
-            let vni = overlay::vni(intent, request.vni, number)?;
-            Segment::overlay(encapsulation, carrier.id, vni)
-        }
-    };
+    let segment = segment(intent, &request, carrier, number)?;
     let network = Network {
         id: Id::generate(),
         tenant_id,
@@ -43,12 +39,32 @@ pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<N
         name: request.name,
         number,
         segment,
+        sharing: request.sharing,
         created_at: Timestamp::now(),
     };
     Ok(Draft {
         writes: vec![Write::Put(Object::Network(Arc::new(network.clone())))],
         answer: network,
     })
+}
+
+fn segment(
+    intent: &Intent,
+    request: &NetworkCreate,
+    carrier: &PhysicalNetwork,
+    number: NetworkNumber,
+) -> Outcome<Segment> {
+    let (id, vni) = (carrier.id, request.vni);
+    let overlay = |encapsulation| {
+        let vni = overlay::vni(intent, vni, number)?;
+        Ok(Segment::overlay(encapsulation, id, vni))
+    };
+    match request.kind {
+        NetworkKind::Flat => Ok(flat_segment(carrier)),
+        NetworkKind::Vlan => Ok(vlan_segment(carrier, vlan(intent, request, carrier)?)),
+        NetworkKind::Vxlan => overlay(Encapsulation::Vxlan),
+        NetworkKind::Geneve => overlay(Encapsulation::Geneve),
+    }
 }
 
 /// The physical network asked for, or the pool's only private one; for an overlay, the one with
@@ -99,6 +115,7 @@ fn check_fit(
         faults.add("physical_network_id", FieldCode::Inconsistent, message);
     }
     match request.kind.encapsulation() {
+        None if request.kind == NetworkKind::Flat => check_flat(intent, request, carrier, faults),
         None => check_vlan(intent, request, carrier, faults),
         Some(encapsulation) => overlay::check(intent, request, (encapsulation, carrier), faults),
     }
@@ -123,18 +140,60 @@ fn largest_mtu(kind: NetworkKind, carrier: &PhysicalNetwork) -> u16 {
     carrier.mtu.saturating_sub(headers)
 }
 
+fn check_flat(
+    intent: &Intent,
+    request: &NetworkCreate,
+    carrier: &PhysicalNetwork,
+    faults: &mut Faults,
+) {
+    check_no_vni(request, faults);
+    if let Some(vlan) = request.vlan {
+        let message = format!("got {vlan}; expected none: a flat network has no VLAN id");
+        faults.add("vlan", FieldCode::Inconsistent, message);
+    }
+    if let Some(owner) = intent.network_on(&flat_segment(carrier)) {
+        let message = format!(
+            "the network {owner} is what {} carries without a tag, which is one network; take a \
+             VLAN",
+            carrier.name
+        );
+        faults.add("physical_network_id", FieldCode::Duplicate, message);
+    }
+    if carrier.endpoints.is_some() {
+        let message = format!(
+            "on {} the hosts' endpoints speak without a tag; take a VLAN, or a physical network \
+             without endpoints",
+            carrier.name
+        );
+        faults.add("physical_network_id", FieldCode::Inconsistent, message);
+    }
+}
+
+fn check_no_vni(request: &NetworkCreate, faults: &mut Faults) {
+    if let Some(vni) = request.vni {
+        let kind = request.kind.name();
+        let message = format!("got {vni}; expected none: a network of kind {kind} has no VNI");
+        faults.add("vni", FieldCode::Inconsistent, message);
+    }
+}
+
 fn check_vlan(
     intent: &Intent,
     request: &NetworkCreate,
     carrier: &PhysicalNetwork,
     faults: &mut Faults,
 ) {
-    if let Some(vni) = request.vni {
-        let message = format!("got {vni}; expected none: a network of kind vlan has no VNI");
-        faults.add("vni", FieldCode::Inconsistent, message);
-    }
-    let (Some(vlan), Some(ranges)) = (request.vlan, &carrier.vlans) else {
-        return; // None was asked for, or the role was refused already.
+    check_no_vni(request, faults);
+    let Some(ranges) = &carrier.vlans else {
+        // Any other was refused for its role already.
+        if carrier.role == Role::Public {
+            let message = format!("{} carries no VLAN; take a flat network", carrier.name);
+            faults.add("physical_network_id", FieldCode::Inconsistent, message);
+        }
+        return;
+    };
+    let Some(vlan) = request.vlan else {
+        return;
     };
     if !ranges.contains(vlan) {
         let message = format!("got {vlan}; expected one of {ranges} on {}", carrier.name);
@@ -143,6 +202,12 @@ fn check_vlan(
     if let Some(owner) = intent.network_on(&vlan_segment(carrier, vlan)) {
         let message = format!("the network {owner} uses VLAN {vlan} on {}", carrier.name);
         faults.add("vlan", FieldCode::Duplicate, message);
+    }
+}
+
+fn flat_segment(carrier: &PhysicalNetwork) -> Segment {
+    Segment::Flat {
+        physical_network_id: carrier.id,
     }
 }
 

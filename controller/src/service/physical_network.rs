@@ -87,7 +87,7 @@ fn check_vlans(request: &PhysicalNetworkCreate, faults: &mut Faults) {
                 format!("got {vlans}; expected none: management carries no tenant network");
             faults.add("vlans", FieldCode::Inconsistent, message);
         }
-        (Role::Private | Role::Public | Role::Storage, None) => {
+        (Role::Private | Role::Storage, None) => {
             let message = "is missing; expected VLAN ids for tenant networks, such as 100-199,300";
             faults.add("vlans", FieldCode::Required, message);
         }

@@ -9,11 +9,13 @@ use api::problem::{Code, FieldCode, Problem};
 use api::request::PortCreate;
 use api::resource::PortView;
 use model::{
-    AddressRange, HostId, Id, InstanceId, MacAddr, Network, Port, PortId, PortStatus, Timestamp,
+    AddressRange, HostId, Id, Instance, MacAddr, Network, Port, PortId, PortStatus, TenantId,
+    Timestamp,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
+use super::sharing;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -32,7 +34,8 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
         faults.known("host_id", host, intent.hosts.get(&host));
     }
     let network = faults.require(network)?;
-    let mut port = new(intent, network, request.mac)?;
+    let owner = request.tenant_id.unwrap_or(network.tenant_id);
+    let mut port = new(intent, (network, owner), request.mac)?;
     port.addresses = match request.addresses {
         Some(addresses) => addresses,
         None => allocate(intent, network)?,
@@ -49,8 +52,15 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
 }
 
 fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut Faults) {
+    let owner = request.tenant_id.unwrap_or(network.tenant_id);
+    if faults
+        .known("tenant_id", owner, intent.tenants.get(&owner))
+        .is_some()
+    {
+        sharing::check_user("network_id", network, owner, faults);
+    }
     if let Some(name) = &request.name {
-        faults.unique_name(intent, Some(network.tenant_id), Noun::Port, name);
+        faults.unique_name(intent, Some(owner), Noun::Port, name);
     }
     if let Some(mac) = request.mac
         && let Some(owner) = intent.port_with_mac(network.id, mac)
@@ -58,8 +68,9 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    let gateway = MacAddr::gateway(network.number);
-    if request.mac == Some(gateway) {
+    let own = MacAddr::gateway(network.number);
+    let mut gateways = network.sharing.gateway_macs.iter().chain([&own]);
+    if let Some(gateway) = gateways.find(|mac| request.mac == Some(**mac)) {
         let message = format!("{gateway} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }
@@ -122,15 +133,19 @@ fn check_address(
     }
 }
 
-/// A port of the network, with an Ethernet address and nothing else.
-fn new(intent: &Intent, network: &Network, mac: Option<MacAddr>) -> Outcome<Port> {
+/// A port of the tenant on the network, with an Ethernet address and nothing else.
+fn new(
+    intent: &Intent,
+    (network, tenant_id): (&Network, TenantId),
+    mac: Option<MacAddr>,
+) -> Outcome<Port> {
     let mac = match mac {
         Some(mac) => mac,
         None => unused_mac(intent, network)?,
     };
     Ok(Port {
         id: Id::generate(),
-        tenant_id: network.tenant_id,
+        tenant_id,
         network_id: network.id,
         name: None,
         mac,
@@ -149,7 +164,8 @@ fn unused_mac(intent: &Intent, network: &Network) -> Outcome<MacAddr> {
         let filled = random.fill(&mut bits);
         filled.map_err(|_| Problem::new(Code::Internal, "the system gives no random bytes"))?;
         let mac = MacAddr::local(u64::from_ne_bytes(bits));
-        if intent.port_with_mac(network.id, mac).is_none() {
+        let gateways = &network.sharing.gateway_macs;
+        if intent.port_with_mac(network.id, mac).is_none() && !gateways.contains(&mac) {
             return Ok(mac);
         }
     }
@@ -174,14 +190,13 @@ fn allocate(intent: &Intent, network: &Network) -> Outcome<Vec<IpAddr>> {
 pub(super) fn of_instance(
     intent: &Intent,
     network: &Network,
-    instance: InstanceId,
-    host: HostId,
+    instance: &Instance,
 ) -> Outcome<Port> {
     Ok(Port {
         addresses: allocate(intent, network)?,
-        host_id: Some(host),
-        instance_id: Some(instance),
-        ..new(intent, network, None)?
+        host_id: Some(instance.host_id),
+        instance_id: Some(instance.id),
+        ..new(intent, (network, instance.tenant_id), None)?
     })
 }
 

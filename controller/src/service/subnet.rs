@@ -7,7 +7,7 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::SubnetCreate;
 use ipnet::IpNet;
-use model::{AddressRange, Id, NetworkId, Subnet, SubnetId, Timestamp};
+use model::{AddressRange, Id, Network, NetworkId, Subnet, SubnetId, Timestamp};
 
 use super::faults::Faults;
 use super::handout;
@@ -37,6 +37,9 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
         faults.unique_name(intent, Some(network.tenant_id), Noun::Subnet, name);
     }
     check_cidr(intent, request.network_id, request.cidr, &mut faults);
+    if let Some(network) = network {
+        check_dhcp(network, &request, &mut faults);
+    }
     let hosts = AddressRange::of_hosts(request.cidr);
     let gateway = request.gateway.unwrap_or(hosts.first);
     check_host(&mut faults, "gateway", gateway, &hosts);
@@ -65,6 +68,16 @@ pub(super) fn create(intent: &Intent, request: SubnetCreate) -> Outcome<Draft<Su
         writes: vec![Write::Put(Object::Subnet(Arc::new(subnet.clone())))],
         answer: subnet,
     })
+}
+
+/// The router of an external network advertises itself, and says where addresses come from.
+fn check_dhcp(network: &Network, request: &SubnetCreate, faults: &mut Faults) {
+    let is_v6 = matches!(request.cidr, IpNet::V6(_));
+    if network.sharing.external && is_v6 && request.handout.dhcp {
+        let message = "is true; expected false: the router of an external network advertises itself, \
+                       and its ports are told of IPv6 by it alone";
+        faults.add("dhcp", FieldCode::Inconsistent, message);
+    }
 }
 
 fn check_cidr(intent: &Intent, network: NetworkId, cidr: IpNet, faults: &mut Faults) {

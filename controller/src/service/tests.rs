@@ -3,6 +3,7 @@
 mod concurrent;
 mod ops;
 mod refused;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ fn assert_ports_sound(intent: &Intent) {
     let (mut macs, mut addresses) = (BTreeSet::new(), BTreeSet::new());
     for port in intent.ports.values() {
         let network = &intent.networks[&port.network_id];
-        assert_eq!(port.tenant_id, network.tenant_id);
+        assert!(port.tenant_id == network.tenant_id || network.sharing.shared);
         assert!(
             macs.insert((network.id, port.mac)),
             "an Ethernet address twice"

@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::observe::{Bridge, BridgePort};
+use crate::pipeline::{Outsiders, Reach};
 use crate::wanted::{WantedNetwork, WantedPort};
 
 const NETWORK: u128 = 1;
@@ -37,6 +38,8 @@ fn wanted(ports: &[u128]) -> Wanted {
         mtu: 1500,
         subnets: Vec::new(),
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     let port = |n: &u128| {
         let port = WantedPort {
@@ -44,6 +47,7 @@ fn wanted(ports: &[u128]) -> Wanted {
             mac: MacAddr::local(u64::try_from(*n).unwrap()),
             addresses: Arc::default(),
             hostname: None,
+            security_group_ids: Vec::new(),
         };
         (PortId::from(uuid(*n)), port)
     };

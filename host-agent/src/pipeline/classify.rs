@@ -41,6 +41,10 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     };
     let from = Match::new().in_port(uplink.port);
     match uplink.mark {
+        Mark::Untagged => {
+            let flow = TABLE.flow(KNOWN, from.untagged());
+            flows.push(from_fabric(flow, network));
+        }
         Mark::Vlan(vlan) => {
             let flow = TABLE.flow(KNOWN, from.vlan(vlan.get()));
             flows.push(from_fabric(flow.action(Action::PopVlan), network));

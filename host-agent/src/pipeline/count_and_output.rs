@@ -41,6 +41,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 /// Puts the network's mark on a frame.
 fn marked(mark: Mark) -> Vec<Action> {
     match mark {
+        Mark::Untagged => Vec::new(),
         Mark::Vlan(vlan) => vec![
             Action::PushVlan(ETH_VLAN),
             Action::set_field(Field::VlanVid, VLAN_PRESENT | vlan.get()),

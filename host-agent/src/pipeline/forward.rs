@@ -1,19 +1,22 @@
 //! Table `forward`: who is this for.
 //!
-//! Every address is known from the plan, so nothing is learned and nothing unknown is flooded. What
-//! came from the fabric goes to local VIFs only: the fabric has already brought it everywhere else.
+//! Every address is known from the plan, so nothing is learned and nothing unknown is flooded: only
+//! where physical machines are on a network's segment it goes out to the fabric, and never to a VIF.
+//! What came from the fabric goes to local VIFs only: the fabric has already brought it everywhere
+//! else.
 //!
 //! In an overlay each frame is sent to the endpoint of the host it is for. One for everybody is
 //! copied here, once for each host that has the network and for no other.
 
 use std::net::IpAddr;
 
+use model::MacAddr;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
-use super::registers::{FLOOD_PART, FROM, FROM_VIF, NETWORK, OUT_PORT};
+use super::registers::{FLOOD_PART, FROM, FROM_FABRIC, FROM_VIF, NETWORK, OUT_PORT};
 use super::{
-    LocalPort, Mark, Miss, NetworkView, RemotePort, Table, Uplink, conntrack_in, count_and_output,
-    policy,
+    LocalPort, Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, conntrack_in,
+    count_and_output, policy,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -28,6 +31,7 @@ pub(super) const TABLE: Table = Table {
 const NEVER: u16 = 300;
 const KNOWN: u16 = 200;
 const EVERYBODY: u16 = 100;
+const ELSEWHERE: u16 = 50;
 
 /// The addresses that no bridge may pass on (IEEE 802.1Q-2018 §8.6.3), and their mask.
 const LINK_ONLY: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0];
@@ -35,6 +39,7 @@ const LINK_ONLY_MASK: [u8; 6] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xf0];
 
 /// The bit that makes an Ethernet address mean more than one receiver.
 const MULTICAST: [u8; 6] = [1, 0, 0, 0, 0, 0];
+const UNICAST: [u8; 6] = [0; 6];
 
 /// How many ports or hosts one flow of a flood serves: a flow must fit into one OpenFlow message of
 /// 64 KiB.
@@ -46,19 +51,66 @@ fn infrastructure() -> Vec<Flow> {
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let here = || NETWORK.is(network.number.get(), Match::new());
-    for local in &network.locals {
-        let matching = here().eth_dst(local.mac.octets());
-        flows.push(unicast(matching, to(local)));
+    match &network.reach {
+        Reach::Everybody => to_everybody(network, flows),
+        Reach::Gateway(gateways) => to_gateway(network, gateways, flows),
     }
+}
+
+fn to_everybody(network: &NetworkView, flows: &mut Vec<Flow>) {
+    inward(network, &here(network), flows);
     if let Some(uplink) = network.uplink {
-        let outbound = FROM.is(FROM_VIF, here());
-        flows.extend(network.remotes.iter().filter_map(|remote| {
-            let matching = outbound.clone().eth_dst(remote.mac.octets());
-            Some(unicast(matching, towards(uplink, remote)?))
-        }));
+        outward(network, uplink, flows);
     }
-    flood(network, flows);
+    flood(
+        &here(network),
+        locals(network).chain(abroad(network)),
+        flows,
+    );
+}
+
+/// What ports send leaves for the gateway or for everybody, and comes to no other port; what comes
+/// in is the gateway's, as the table before saw to.
+fn to_gateway(network: &NetworkView, gateways: &[MacAddr], flows: &mut Vec<Flow>) {
+    let from_fabric = FROM.is(FROM_FABRIC, here(network));
+    inward(network, &from_fabric, flows);
+    flood(&from_fabric, locals(network), flows);
+    let (false, Some(uplink)) = (network.outsiders == Outsiders::None, network.uplink) else {
+        return;
+    };
+    let from_vif = FROM.is(FROM_VIF, here(network));
+    for mac in gateways {
+        let matching = from_vif.clone().eth_dst(mac.octets());
+        flows.push(unicast(KNOWN, matching, via(uplink.port)));
+    }
+    flood(&from_vif, [via(uplink.port)], flows);
+}
+
+fn here(network: &NetworkView) -> Match {
+    NETWORK.is(network.number.get(), Match::new())
+}
+
+/// To the ports of this host.
+fn inward(network: &NetworkView, from: &Match, flows: &mut Vec<Flow>) {
+    flows.extend(network.locals.iter().map(|local| {
+        let matching = from.clone().eth_dst(local.mac.octets());
+        unicast(KNOWN, matching, to(local))
+    }));
+}
+
+/// To ports of other hosts. Where there are physical machines too, to any address that is not here:
+/// who has it is for the switches of the fabric to know.
+fn outward(network: &NetworkView, uplink: Uplink, flows: &mut Vec<Flow>) {
+    let from_vif = FROM.is(FROM_VIF, here(network));
+    if network.outsiders != Outsiders::None {
+        let matching = from_vif.masked(Field::EthDst, UNICAST, MULTICAST);
+        flows.push(unicast(ELSEWHERE, matching, via(uplink.port)));
+        return;
+    }
+    flows.extend(network.remotes.iter().filter_map(|remote| {
+        let matching = from_vif.clone().eth_dst(remote.mac.octets());
+        Some(unicast(KNOWN, matching, towards(uplink, remote)?))
+    }));
 }
 
 /// Where a frame goes: what has to be done to it, and the table that goes on with it.
@@ -67,8 +119,8 @@ struct Way {
     next: u8,
 }
 
-fn unicast(matching: Match, way: Way) -> Flow {
-    let flow = TABLE.flow(KNOWN, matching).actions(way.actions);
+fn unicast(priority: u16, matching: Match, way: Way) -> Flow {
+    let flow = TABLE.flow(priority, matching).actions(way.actions);
     flow.goto(way.next)
 }
 
@@ -103,7 +155,7 @@ fn through(port: PortNo, endpoint: IpAddr) -> Way {
 /// Out to the host of a port, if there is a way.
 fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Way> {
     match uplink.mark {
-        Mark::Vlan(_) => Some(via(uplink.port)),
+        Mark::Untagged | Mark::Vlan(_) => Some(via(uplink.port)),
         Mark::Vni(_) => Some(through(uplink.port, remote.endpoint?)),
     }
 }
@@ -114,7 +166,7 @@ fn abroad(network: &NetworkView) -> Vec<Way> {
         return Vec::new();
     };
     match uplink.mark {
-        Mark::Vlan(_) => vec![via(uplink.port)],
+        Mark::Untagged | Mark::Vlan(_) => vec![via(uplink.port)],
         Mark::Vni(_) => {
             let endpoints = network.endpoints().into_iter();
             endpoints.map(|it| through(uplink.port, it)).collect()
@@ -122,15 +174,18 @@ fn abroad(network: &NetworkView) -> Vec<Way> {
     }
 }
 
-/// Offers a frame for everybody to every port of the network; later tables keep it from the one it
-/// came in by. The uplink comes last, because the tag or tunnel it gets stays on the frame.
-fn flood(network: &NetworkView, flows: &mut Vec<Flow>) {
-    let locals = network.locals.iter().map(to);
-    let ways: Vec<Way> = locals.chain(abroad(network)).collect();
+/// Out to everybody on this host.
+fn locals(network: &NetworkView) -> impl Iterator<Item = Way> {
+    network.locals.iter().map(to)
+}
+
+/// Offers a frame for everybody to these ways; later tables keep it from the one it came in by.
+/// The uplink comes last, because the tag or tunnel it gets stays on the frame.
+fn flood(from: &Match, ways: impl IntoIterator<Item = Way>, flows: &mut Vec<Flow>) {
+    let ways: Vec<Way> = ways.into_iter().collect();
     let mut parts = ways.chunks(FLOOD_WAYS).zip(0..).peekable();
     while let Some((ways, part)) = parts.next() {
-        let matching = NETWORK.is(network.number.get(), Match::new());
-        let matching = FLOOD_PART.is(part, matching);
+        let matching = FLOOD_PART.is(part, from.clone());
         let matching = matching.masked(Field::EthDst, MULTICAST, MULTICAST);
         let offers = ways.iter().flat_map(|way| {
             let offer = Action::resubmit(way.next);

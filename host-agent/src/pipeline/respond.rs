@@ -7,8 +7,10 @@
 //! no source address yet, hence names no link-layer address, and such solicitations go on
 //! (RFC 4862 §5.4.2); nor is there room in them for the one of the answer.
 //!
-//! What DHCP clients and router solicitations ask takes more than a flow: the agent answers. None of
-//! it ever goes further.
+//! What DHCP clients and router solicitations ask takes more than a flow: the agent answers, and none
+//! of it goes further. Only in an external network a physical machine may be the one to ask.
+//!
+//! Where ports reach nobody but the gateway, nobody is answered about anybody else.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -95,13 +97,16 @@ fn question_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>
         let flow = TABLE.flow(ANSWER, matching);
         flows.push(answer::ask(flow, port.port, question));
     };
-    if port.ipv4().next().is_some() {
+    let asked = |question| network.outsiders.leave_to_agent(question);
+    if port.ipv4().next().is_some() && asked(Question::Dhcpv4) {
         let dhcp = here().ipv4().udp().exact(Field::UdpSrc, DHCP_CLIENT);
         ask(dhcp.exact(Field::UdpDst, DHCP_SERVER), Question::Dhcpv4);
     }
-    if port.ipv6().next().is_some() {
+    if port.ipv6().next().is_some() && asked(Question::Dhcpv6) {
         let dhcp = here().ipv6().udp().exact(Field::UdpSrc, DHCPV6_CLIENT);
         ask(dhcp.exact(Field::UdpDst, DHCPV6_SERVER), Question::Dhcpv6);
+    }
+    if port.ipv6().next().is_some() && asked(Question::RouterSolicit) {
         let solicit = here().icmpv6().exact(Field::Icmpv6Type, ROUTER_SOLICIT);
         ask(solicit, Question::RouterSolicit);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{MacAddr, Tracking, VlanId};
 use openflow::{Action, PortNo};
 
-use super::registers::REGISTERS;
+use super::registers::{FLOOD_PART, FROM, FROM_VIF, REGISTERS};
 use super::*;
 
 fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
@@ -40,6 +40,8 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         locals,
         remotes: (1..=remotes).map(remote).collect(),
         gateways: addresses(&["10.0.0.254"]),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     }
 }
 
@@ -52,6 +54,15 @@ fn no_two_registers_share_a_bit() {
         assert_eq!(*before & register.mask(), 0, "{}", register.name);
         *before |= register.mask();
     }
+}
+
+#[test]
+fn two_registers_of_one_field_are_asked_for_together() {
+    let both = FLOOD_PART.is(3, FROM.is(FROM_VIF, Match::new()));
+    let other_way = FROM.is(FROM_VIF, FLOOD_PART.is(3, Match::new()));
+    assert_eq!(both, other_way);
+    let found = both.get(FROM.field).unwrap();
+    assert_eq!((found.value, found.mask), (0x3_0001, 0xffff_0003));
 }
 
 #[test]

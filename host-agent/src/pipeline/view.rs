@@ -59,6 +59,8 @@ pub struct GroupView {
     pub prefixes: BTreeMap<AddressGroupId, Vec<IpNet>>,
 }
 
+use crate::respond::Question;
+
 /// A network as this host's switch must know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkView {
@@ -72,6 +74,32 @@ pub struct NetworkView {
     pub remotes: Arc<[RemotePort]>,
     /// The addresses of its gateways, behind [`MacAddr::gateway`]; answered here for all of them.
     pub gateways: Arc<[IpAddr]>,
+    /// Who else is on its segment.
+    pub outsiders: Outsiders,
+    /// Whom its ports reach.
+    pub reach: Reach,
+}
+
+/// Who is on a network's segment besides the ports of the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outsiders {
+    /// Nobody.
+    #[default]
+    None,
+    /// Physical machines, the gateway among them.
+    Machines,
+    /// The same, and one of them is the DHCPv4 server.
+    DhcpServer,
+}
+
+/// Whom the ports of a network reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Each other, and whoever else is on its segment.
+    #[default]
+    Everybody,
+    /// The gateway alone. Where it is a physical machine, it speaks from these addresses.
+    Gateway(Arc<[MacAddr]>),
 }
 
 /// The way from the integration bridge to other hosts.
@@ -86,6 +114,8 @@ pub struct Uplink {
 /// What tells frames of one network from those of others between hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
+    /// None: it is what the physical network carries without a tag.
+    Untagged,
     /// A tag; the physical switches bring the frame to every host that may need it.
     Vlan(VlanId),
     /// A tunnel's key; every frame is sent to the endpoint of each host that is to have it.
@@ -135,7 +165,7 @@ impl NetworkView {
         remotes.filter_map(|remote| remote.endpoint).collect()
     }
 
-    /// Every IPv4 address of the network with the Ethernet address that answers for it.
+    /// Every IPv4 address that its ports may ask for, with the Ethernet address that answers for it.
     pub(super) fn ipv4_owners(&self) -> impl Iterator<Item = (Ipv4Addr, MacAddr, Place)> {
         let owners = self.owners();
         owners.flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)))
@@ -148,9 +178,13 @@ impl NetworkView {
     }
 
     fn owners(&self) -> impl Iterator<Item = (&[IpAddr], MacAddr, Place)> {
-        let locals = self.locals.iter();
+        let (locals, remotes) = match self.reach {
+            Reach::Everybody => (&*self.locals, &*self.remotes),
+            Reach::Gateway(_) => Default::default(),
+        };
+        let locals = locals.iter();
         let locals = locals.map(|port| (&*port.addresses, port.mac, Place::Here));
-        let remotes = self.remotes.iter();
+        let remotes = remotes.iter();
         let remotes = remotes.map(|port| (&*port.addresses, port.mac, Place::Elsewhere));
         let gateway = (
             &*self.gateways,
@@ -163,6 +197,18 @@ impl NetworkView {
     /// About how many flows it takes, to save growing the list step by step.
     pub(super) fn flow_estimate(&self) -> usize {
         8 + self.locals.len() * 17 + self.remotes.len() * 2
+    }
+}
+
+impl Outsiders {
+    /// Whether the agent answers this, and none of the machines. A router advertises itself, and
+    /// says where IPv6 addresses come from.
+    #[must_use]
+    pub const fn leave_to_agent(self, question: Question) -> bool {
+        match (self, question) {
+            (Self::None, _) | (Self::Machines, Question::Dhcpv4) => true,
+            (Self::Machines | Self::DhcpServer, _) => false,
+        }
     }
 }
 

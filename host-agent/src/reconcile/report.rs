@@ -12,6 +12,7 @@ use crate::binding::{Binding, Dark, foreign_vifs};
 use crate::observe::{ACTIVE, Observed};
 use crate::status::Status;
 use crate::topology::Topology;
+use crate::tunnels::tunnels;
 use crate::wanted::Wanted;
 
 /// The state of an interface with what goes with it.
@@ -48,6 +49,7 @@ impl Reconciler {
             failures: failures.chain(self.carried.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
+            tunnels: tunnels(observed, wanted),
         }
     }
 

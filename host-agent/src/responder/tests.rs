@@ -5,6 +5,7 @@ use openflow::{Field, Match};
 
 use super::*;
 use crate::binding::Carrier;
+use crate::pipeline::{Outsiders, Reach};
 
 const PORT: PortNo = PortNo(5);
 
@@ -28,12 +29,15 @@ fn known() -> Known {
         mtu: 1500,
         subnets: vec![subnet],
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     let port = WantedPort {
         network,
         mac: MacAddr::local(5),
         addresses: ["fd00::5".parse::<IpAddr>().unwrap()].into(),
         hostname: None,
+        security_group_ids: Vec::new(),
     };
     let wanted = Wanted {
         networks: [(network, wanted_network)].into(),

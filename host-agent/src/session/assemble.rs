@@ -154,6 +154,7 @@ mod tests {
             network_id: NetworkId::from(Uuid::from_u128(1)),
             mac: MacAddr::local(n.into()),
             addresses: Vec::new(),
+            security_group_ids: Vec::new(),
             host_id: HostId::from(Uuid::from_u128(2)),
             endpoint: None,
         })

@@ -35,7 +35,12 @@ pub(super) enum Carries<'a> {
     Only(&'a BTreeSet<i64>),
     /// Those without a tag.
     Untagged,
+    /// None.
+    Nothing,
 }
+
+/// The VLAN id that no frame may have (IEEE 802.1Q-2018 §9.6): a port must be in some VLAN.
+pub(super) const NO_VLAN: i64 = 4095;
 
 impl Carries<'_> {
     /// The columns of its row that say so.
@@ -46,6 +51,11 @@ impl Carries<'_> {
                 ("vlan_mode", "trunk".into()),
                 ("tag", Value::empty_set()),
                 ("trunks", Value::set(vlans.iter().copied())),
+            ],
+            Self::Nothing => vec![
+                ("vlan_mode", "trunk".into()),
+                ("tag", Value::empty_set()),
+                ("trunks", Value::set([NO_VLAN])),
             ],
             // VLAN 0 is what Open vSwitch calls frames without a tag.
             Self::Untagged => vec![("vlan_mode", "access".into()), ("tag", 0.into())],
@@ -60,6 +70,8 @@ pub(super) struct NewPort<'a> {
     pub(super) kind: &'a str,
     /// The interface's options: the other end of a patch, for one.
     pub(super) options: &'a [(&'a str, &'a str)],
+    /// How it asks the other end for signs of life; nothing if it does not.
+    pub(super) bfd: &'a [(&'a str, &'a str)],
     /// The VLANs it carries.
     pub(super) carries: Carries<'a>,
 }
@@ -141,6 +153,7 @@ impl Edit {
             name: new.name,
             kind: "internal",
             options: &[],
+            bfd: &[],
             carries: new.own_port,
         });
         let bridge = self.row_name();
@@ -179,6 +192,12 @@ impl Edit {
         self.push(list.mutation("ports", Mutator::Insert, port));
     }
 
+    /// Changes how an interface asks the other end for signs of life.
+    pub(super) fn set_bfd(&mut self, interface: &str, bfd: &[(&str, &str)]) {
+        let update = Operation::update("Interface").where_(Condition::equal("name", interface));
+        self.push(update.column("bfd", Value::map(bfd.iter().copied())));
+    }
+
     /// Removes a port from a bridge.
     pub(super) fn remove_port(&mut self, bridge: Uuid, port: Uuid) {
         let unlist = Operation::mutate("Bridge")
@@ -195,6 +214,9 @@ impl Edit {
             .column("type", new.kind);
         if !new.options.is_empty() {
             insert = insert.column("options", Value::map(new.options.iter().copied()));
+        }
+        if !new.bfd.is_empty() {
+            insert = insert.column("bfd", Value::map(new.bfd.iter().copied()));
         }
         self.push(insert);
         let mut insert = Operation::insert("Port")

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::PhysicalNetworkId;
 use model::plan::PlanKey;
+use model::{PhysicalNetworkId, Role, Segment};
 
 use super::Surroundings;
-use super::edit::{BridgeRow, Carries, Edit, NewBridge, NewPort};
+use super::edit::{self, BridgeRow, Carries, Edit, NewBridge, NewPort};
 use crate::observe::{Bridge, BridgePort, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted, WantedPhysicalNetwork};
+
+/// What Open vSwitch calls frames without a tag.
+const UNTAGGED: i64 = 0;
 
 /// What to do about one physical network.
 struct Draft<'a> {
@@ -55,6 +58,9 @@ pub(super) fn plan(
             vlans: vlans(wanted, *id),
         };
         let names = Names::new(network);
+        if !draft.is_needed() {
+            continue;
+        }
         kept.extend([network.nic.to_string(), names.bridge.clone()]);
         match draft.obstacle(&names) {
             Some(reason) => edit.fail(PlanKey::PhysicalNetwork(*id), reason),
@@ -75,12 +81,33 @@ pub(super) fn plan(
 fn vlans(wanted: &Wanted, id: PhysicalNetworkId) -> BTreeSet<i64> {
     let segments = wanted.networks.values().map(|network| network.segment);
     let here = segments.filter(|segment| segment.physical_network_id() == id);
-    here.filter_map(|segment| segment.vlan())
-        .map(|vlan| vlan.get().into())
-        .collect()
+    let vlans = here.filter_map(|segment| match segment {
+        Segment::Flat { .. } => Some(UNTAGGED),
+        _ => segment.vlan().map(|vlan| vlan.get().into()),
+    });
+    vlans.collect()
 }
 
 impl Draft<'_> {
+    /// A public network is touched by no host that has nothing on it.
+    fn is_needed(&self) -> bool {
+        let public = self.network.role == Role::Public;
+        !public || !self.vlans.is_empty() || self.network.endpoint.is_some()
+    }
+
+    /// Whether a network here is what has no tag: then the host itself must not be.
+    fn is_flat(&self) -> bool {
+        self.vlans.contains(&UNTAGGED)
+    }
+
+    /// What may reach the bridge's own port, and so the host.
+    fn own_port(&self) -> Carries<'_> {
+        match self.is_flat() {
+            true => Carries::Nothing,
+            false => Carries::Untagged,
+        }
+    }
+
     /// Why this cannot be done at all.
     fn obstacle(&self, names: &Names) -> Option<String> {
         let nic = self.network.nic.to_string();
@@ -105,7 +132,19 @@ impl Draft<'_> {
         patches.into_iter().find_map(foreign).or_else(|| {
             let bridge = self.observed.bridges.get(&names.bridge)?;
             let same = datapath(&bridge.datapath_type) == datapath(self.datapath_type());
-            (!same).then(|| format!("{} has another datapath type than br-int", names.bridge))
+            if !same {
+                return Some(format!(
+                    "{} has another datapath type than br-int",
+                    names.bridge
+                ));
+            }
+            let exposed = self.is_flat() && !bridge.ours && !has_vlan_of_its_own(bridge, names);
+            exposed.then(|| {
+                format!(
+                    "{} is not ours, and the host speaks on it without a tag, as a network here does",
+                    names.bridge
+                )
+            })
         })
     }
 
@@ -134,6 +173,7 @@ impl Draft<'_> {
             name: &names.inward,
             kind: "patch",
             options: &[("peer", &names.to)],
+            bfd: &[],
             carries: Carries::Only(&self.vlans),
         };
         ensure_port(there, &bridge, &inward, edit);
@@ -144,6 +184,7 @@ impl Draft<'_> {
             name: &names.to,
             kind: "patch",
             options: &[("peer", &names.inward)],
+            bfd: &[],
             carries: Carries::Anything,
         };
         let row = BridgeRow::There(integration.row);
@@ -158,7 +199,7 @@ impl Draft<'_> {
                 name: &names.bridge,
                 fail_mode: "standalone",
                 datapath_type: self.datapath_type(),
-                own_port: Carries::Untagged,
+                own_port: self.own_port(),
             }),
         };
         if let Some(bridge) = there {
@@ -170,6 +211,7 @@ impl Draft<'_> {
                 name: &nic,
                 kind: "",
                 options: &[],
+                bfd: &[],
                 carries: Carries::Anything,
             };
             edit.add_port(&row, &uplink);
@@ -185,6 +227,12 @@ impl Draft<'_> {
             return;
         };
         let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
+        if self.is_flat() {
+            if bridge.ours && !carries(port, self.own_port()) {
+                edit.update("Port", port.row, self.own_port().columns());
+            }
+            return;
+        }
         let apart = match port.tag {
             Some(0) => access,
             Some(tag) => access && !bridge.ours && !self.vlans.contains(&tag),
@@ -194,6 +242,15 @@ impl Draft<'_> {
             edit.update("Port", port.row, Carries::Untagged.columns());
         }
     }
+}
+
+/// Whether the host speaks on a bridge in some VLAN, and only there.
+fn has_vlan_of_its_own(bridge: &Bridge, names: &Names) -> bool {
+    let port = bridge.ports.get(&names.bridge);
+    port.is_none_or(|port| {
+        let access = matches!(port.vlan_mode.as_deref(), None | Some("access"));
+        access && port.tag.is_some_and(|tag| tag != UNTAGGED)
+    })
 }
 
 /// `system` may be left unsaid.
@@ -224,20 +281,34 @@ pub(super) fn ensure_port(
 }
 
 fn is_same(port: &BridgePort, new: &NewPort) -> bool {
-    let options = new.options.iter();
-    let options = options.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    port.kind == new.kind && port.options == options.collect()
+    port.kind == new.kind && port.options == map(new.options)
+}
+
+fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let entries = entries.iter();
+    let owned = entries.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    owned.collect()
 }
 
 fn correct(port: &BridgePort, new: &NewPort, edit: &mut Edit) {
-    let Carries::Only(trunks) = new.carries else {
-        return;
-    };
-    let right = port.vlan_mode.as_deref() == Some("trunk") && port.tag.is_none();
-    if right && port.trunks == *trunks {
-        return;
+    if port.bfd != map(new.bfd) {
+        edit.set_bfd(new.name, new.bfd);
     }
-    edit.update("Port", port.row, new.carries.columns());
+    if !carries(port, new.carries) {
+        edit.update("Port", port.row, new.carries.columns());
+    }
+}
+
+/// Whether a port carries just what it should. Of one that may carry anything nothing is asked.
+fn carries(port: &BridgePort, wanted: Carries) -> bool {
+    let mode = port.vlan_mode.as_deref();
+    let trunk = mode == Some("trunk") && port.tag.is_none();
+    match wanted {
+        Carries::Anything => true,
+        Carries::Only(vlans) => trunk && port.trunks == *vlans,
+        Carries::Nothing => trunk && port.trunks.iter().eq(&[edit::NO_VLAN]),
+        Carries::Untagged => mode == Some("access") && port.tag == Some(UNTAGGED),
+    }
 }
 
 /// Removes what we made and nobody wants any more.

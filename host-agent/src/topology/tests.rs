@@ -1,10 +1,14 @@
+mod public;
+mod tunnel;
+
 use model::plan::PlanKey;
-use model::{Encapsulation, NetworkId, Segment, VlanId};
+use model::{Encapsulation, NetworkId, Role, Segment, VlanId};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::*;
 use crate::observe::{BridgePort, Sflow, SflowSettings};
+use crate::pipeline::{Outsiders, Reach};
 use crate::wanted::{WantedNetwork, WantedPhysicalNetwork};
 
 const PHYSICAL: u128 = 1;
@@ -83,6 +87,7 @@ fn settled() -> Observed {
 fn wanted() -> Wanted {
     let physical = WantedPhysicalNetwork {
         name: "vm".to_owned(),
+        role: Role::Private,
         nic: "eth1".parse().unwrap(),
         mtu: 1500,
         endpoint: None,
@@ -97,6 +102,8 @@ fn wanted() -> Wanted {
         mtu: 1500,
         subnets: Vec::new(),
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     Wanted {
         physical_networks: [(uuid(PHYSICAL).into(), physical)].into(),
@@ -333,6 +340,8 @@ fn with_overlay() -> Wanted {
         mtu: 1450,
         subnets: Vec::new(),
         gateways: [].into(),
+        outsiders: Outsiders::None,
+        reach: Reach::Everybody,
     };
     wanted.networks.insert(uuid(3).into(), network);
     wanted

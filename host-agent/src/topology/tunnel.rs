@@ -1,28 +1,68 @@
-//! One tunnel port on the integration bridge for each encapsulation in use.
+//! The tunnel ports of the integration bridge: one for each encapsulation in use, by which all frames
+//! of overlays leave, and one for each peer, which tells whether the peer is there.
 //!
 //! ```text
-//!     br-int                                  br-<name>
-//!    +----------------+  UDP to an endpoint  +----------------------------+ <nic>
-//!    |    over-vxlan  o .. . . . . . . . . ..o own port: this host's       o------- switches
-//!    |    over-geneve o                      |   endpoint, untagged        |
-//!    +----------------+                      +----------------------------+
+//!     br-int                                     br-<name>
+//!    +-------------------+  UDP to an endpoint  +----------------------------+ <nic>
+//!    |       over-vxlan  o .. . . . . . . . . ..o own port: this host's       o------- switches
+//!    |       over-geneve o                      |   endpoint, untagged        |
+//!    |  vxlan-0afe0002   o .. BFD, VNI 0 . . . .o                             |
+//!    +-------------------+                      +----------------------------+
 //! ```
 //!
-//! Where a packet goes (`remote_ip`) and which network it is of (`key`) are for flows to say, so
-//! that a thousand networks and hosts take no more ports than one.
+//! Where a frame goes (`remote_ip`) and which network it is of (`key`) are for flows to say, so
+//! that a thousand networks take no more ports than one.
+//!
+//! Open vSwitch asks for signs of life (BFD, RFC 5880) only where a port has one peer: hence the
+//! others. They take VNI 0 alone, which no network has, and no flow knows them: no tenant's frame
+//! comes in or goes out by one.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use model::plan::PlanKey;
 use model::{Encapsulation, PhysicalNetworkId};
 
 use super::edit::{BridgeRow, Carries, Edit, NewPort};
-use crate::observe::{INTEGRATION_BRIDGE, Observed};
+use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 
-/// The name of the port. No patch is called so: they begin with `to-`.
+/// The name of the port that frames leave by. No patch is called so: they begin with `to-`.
 fn name(encapsulation: Encapsulation) -> String {
     format!("over-{encapsulation}")
+}
+
+/// The name of the port that tells whether a peer is there: at most 15 bytes. Endpoints are given in
+/// ascending order from one prefix, so their last 32 bits tell them apart.
+#[must_use]
+pub fn peer_name(encapsulation: Encapsulation, peer: IpAddr) -> String {
+    let bits = match peer {
+        IpAddr::V4(peer) => peer.to_bits(),
+        IpAddr::V6(peer) => {
+            let [.., a, b, c, d] = peer.octets();
+            u32::from_be_bytes([a, b, c, d])
+        }
+    };
+    format!("{encapsulation}-{bits:08x}")
+}
+
+/// Milliseconds between two signs of life; three that fail to come are a peer that is gone. Up to 128
+/// peers that is told within a second; with more they speak less often, so that all of them together
+/// cost no more.
+const fn interval_milliseconds(peers: usize) -> &'static str {
+    match peers {
+        0..=128 => "250",
+        129..=512 => "1000",
+        _ => "4000",
+    }
+}
+
+/// The tunnels of one encapsulation.
+struct Draft<'a> {
+    integration: &'a Bridge,
+    encapsulation: Encapsulation,
+    carrier: PhysicalNetworkId,
+    endpoint: String,
 }
 
 pub(super) fn plan(
@@ -38,31 +78,86 @@ pub(super) fn plan(
         let Some((carrier, endpoint)) = carrier(wanted, *encapsulation) else {
             continue;
         };
-        let name = name(*encapsulation);
-        let there = integration.ports.get(&name);
-        if there.is_some_and(|port| !port.ours) {
-            let reason = format!("{INTEGRATION_BRIDGE} has a port {name} that is not ours");
-            edit.fail(PlanKey::PhysicalNetwork(carrier), reason);
-            continue;
+        let draft = Draft {
+            integration,
+            encapsulation: *encapsulation,
+            carrier,
+            endpoint,
+        };
+        if draft.exit(kept, edit) {
+            let peers = wanted.peers.get(encapsulation);
+            draft.peers(peers.unwrap_or(&BTreeSet::new()), kept, edit);
         }
+    }
+}
+
+impl Draft<'_> {
+    /// The port that frames leave by. Gives whether there can be one.
+    fn exit(&self, kept: &mut BTreeSet<String>, edit: &mut Edit) -> bool {
+        let name = name(self.encapsulation);
         let options = [
             ("remote_ip", "flow"),
             ("key", "flow"),
-            ("local_ip", &endpoint),
+            ("local_ip", self.endpoint.as_str()),
         ];
-        let port = NewPort {
-            name: &name,
-            kind: encapsulation.name(),
-            options: &options,
-            carries: Carries::Anything,
-        };
-        let row = BridgeRow::There(integration.row);
-        super::physical::ensure_port(Some(integration), &row, &port, edit);
-        if let Some(error) = there.and_then(|port| port.error.clone()) {
-            edit.fail(PlanKey::PhysicalNetwork(carrier), error);
+        let port = self.port(&name, &options, &[]);
+        let made = self.ensure(&port, kept, edit);
+        if made {
+            edit.exit(Exit::Tunnel(self.encapsulation), name);
         }
-        edit.exit(Exit::Tunnel(*encapsulation), name.clone());
-        kept.insert(name);
+        made
+    }
+
+    /// The ports that tell whether peers are there.
+    fn peers(&self, peers: &BTreeSet<IpAddr>, kept: &mut BTreeSet<String>, edit: &mut Edit) {
+        let interval = interval_milliseconds(peers.len());
+        let bfd = [
+            ("enable", "true"),
+            ("min_tx", interval),
+            ("min_rx", interval),
+        ];
+        for peer in peers {
+            let remote = peer.to_string();
+            let options = [
+                ("remote_ip", remote.as_str()),
+                ("key", "0"),
+                ("local_ip", self.endpoint.as_str()),
+            ];
+            let name = peer_name(self.encapsulation, *peer);
+            self.ensure(&self.port(&name, &options, &bfd), kept, edit);
+        }
+    }
+
+    fn port<'a>(
+        &self,
+        name: &'a str,
+        options: &'a [(&'a str, &'a str)],
+        bfd: &'a [(&'a str, &'a str)],
+    ) -> NewPort<'a> {
+        NewPort {
+            name,
+            kind: self.encapsulation.name(),
+            options,
+            bfd,
+            carries: Carries::Anything,
+        }
+    }
+
+    /// Makes a port, or makes it right, unless its name is somebody else's. Gives whether it is ours.
+    fn ensure(&self, port: &NewPort, kept: &mut BTreeSet<String>, edit: &mut Edit) -> bool {
+        let name = port.name;
+        let there = self.integration.ports.get(name);
+        if there.is_some_and(|port| !port.ours) {
+            let reason = format!("{INTEGRATION_BRIDGE} has a port {name} that is not ours");
+            edit.fail(PlanKey::PhysicalNetwork(self.carrier), reason);
+            return false;
+        }
+        let row = BridgeRow::There(self.integration.row);
+        super::physical::ensure_port(Some(self.integration), &row, port, edit);
+        if let Some(error) = there.and_then(|port| port.error.clone()) {
+            edit.fail(PlanKey::PhysicalNetwork(self.carrier), error);
+        }
+        kept.insert(name.to_owned())
     }
 }
 

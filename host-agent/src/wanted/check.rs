@@ -10,7 +10,7 @@ use model::plan::{
 use model::{MacAddr, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment};
 
 use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
-use crate::pipeline::RemotePort;
+use crate::pipeline::{Outsiders, Reach, RemotePort};
 
 /// Why an item is not carried out.
 type Refused = String;
@@ -61,6 +61,7 @@ impl Wanted {
         }
         let wanted = WantedPhysicalNetwork {
             name: name.to_owned(),
+            role: item.role,
             nic: item.nic.clone(),
             mtu: item.mtu,
             endpoint: item.endpoint,
@@ -75,6 +76,9 @@ impl Wanted {
         claims: &mut Claims,
     ) -> Result<(), Refused> {
         self.carrier(&item.segment)?;
+        if item.sharing.external && item.segment.tunnel().is_some() {
+            return Err("it is an overlay, which no physical machine can be on".to_owned());
+        }
         if let Some(other) = claims.numbers.get(&item.number) {
             return Err(format!(
                 "its number {} is that of network {other}",
@@ -84,7 +88,8 @@ impl Wanted {
         if let Some(other) = claims.segments.get(&item.segment) {
             let mark = match (item.segment.vlan(), item.segment.tunnel()) {
                 (_, Some((_, vni))) => format!("VNI {vni}"),
-                (vlan, None) => format!("VLAN {}", vlan.map_or(0, model::VlanId::get)),
+                (Some(vlan), None) => format!("VLAN {vlan}"),
+                (None, None) => "physical network without a tag".to_owned(),
             };
             return Err(format!("its {mark} is that of network {other}"));
         }
@@ -97,6 +102,8 @@ impl Wanted {
             mtu: item.mtu,
             subnets: item.subnets.clone(),
             gateways: Arc::default(),
+            outsiders: outsiders(item),
+            reach: reach(item),
         };
         self.networks.insert(item.id, network);
         Ok(())
@@ -112,6 +119,13 @@ impl Wanted {
         if segment.tunnel().is_some() && carrier.endpoint.is_none() {
             return Err(format!(
                 "this host has no endpoint of overlays on {}",
+                carrier.name
+            ));
+        }
+        let flat = matches!(segment, Segment::Flat { .. });
+        if flat && carrier.endpoint.is_some() {
+            return Err(format!(
+                "what {} carries without a tag is the endpoints of overlays",
                 carrier.name
             ));
         }
@@ -186,6 +200,23 @@ impl Wanted {
         let addresses = addresses.iter().map(|address| (network, *address));
         claims.addresses.extend(addresses);
         Ok(())
+    }
+}
+
+fn outsiders(item: &PlannedNetwork) -> Outsiders {
+    let mut v4 = item.subnets.iter().filter(|it| it.cidr.addr().is_ipv4());
+    let ours = v4.clone().any(|subnet| subnet.handout.dhcp);
+    match item.sharing.external {
+        false => Outsiders::None,
+        true if !ours && v4.next().is_some() => Outsiders::DhcpServer,
+        true => Outsiders::Machines,
+    }
+}
+
+fn reach(item: &PlannedNetwork) -> Reach {
+    match item.sharing.isolated {
+        false => Reach::Everybody,
+        true => Reach::Gateway(item.sharing.gateway_macs.clone().into()),
     }
 }
 

@@ -1,7 +1,7 @@
 use model::plan::{
     PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort,
 };
-use model::{HostId, Role, Segment, TenantId};
+use model::{HostId, Role, Segment, Sharing, TenantId};
 use uuid::Uuid;
 
 use super::*;
@@ -32,6 +32,7 @@ fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        sharing: Sharing::default(),
         subnets: Vec::new(),
     })
 }
@@ -43,6 +44,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
         hostname: None,
+        security_group_ids: Vec::new(),
     })
 }
 
@@ -52,6 +54,7 @@ fn remote(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(mac),
         addresses: vec![address.parse().unwrap()],
+        security_group_ids: Vec::new(),
         host_id: HostId::from(uuid(99)),
         endpoint: None,
     })

@@ -4,7 +4,7 @@ use model::plan::{
     Generation, HostPlan, PlanItem, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort,
     PlannedRemotePort, Sampling,
 };
-use model::{HostId, MacAddr, Role, Segment, TenantId};
+use model::{HostId, MacAddr, Role, Segment, Sharing, TenantId};
 use uuid::Uuid;
 
 /// The physical network, carried by a NIC that the dummy switch makes up.
@@ -40,6 +40,7 @@ pub(crate) fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
             vlan: vlan.try_into().unwrap(),
         },
         mtu: 1500,
+        sharing: Sharing::default(),
         subnets: Vec::new(),
     })
 }

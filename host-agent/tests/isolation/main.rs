@@ -8,4 +8,5 @@ mod anything;
 mod frame;
 mod hidden;
 mod overlays;
+mod shared;
 mod world;

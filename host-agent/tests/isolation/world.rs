@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{
-    self, GroupView, LocalPort, Mark, NetworkView, Policy, RemotePort, Uplink,
+    self, GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink,
 };
 use model::{Direction, MacAddr, Rule, RuleForm, RuleId, Tracking};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
@@ -69,6 +69,8 @@ impl World {
                     locals: (1..=*locals).map(&mut local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
+                    outsiders: Outsiders::None,
+                    reach: Reach::Everybody,
                 }
             });
         Self {
@@ -186,14 +188,14 @@ fn uplink(way: usize, n: u16) -> Uplink {
 pub(crate) fn tag(uplink: Uplink) -> Option<u16> {
     match uplink.mark {
         Mark::Vlan(vlan) => Some(vlan.get()),
-        Mark::Vni(_) => None,
+        Mark::Untagged | Mark::Vni(_) => None,
     }
 }
 
 /// The VNI of a way out, if it has one.
 pub(crate) fn vni(uplink: Uplink) -> Option<u32> {
     match uplink.mark {
-        Mark::Vlan(_) => None,
+        Mark::Untagged | Mark::Vlan(_) => None,
         Mark::Vni(vni) => Some(vni.get()),
     }
 }

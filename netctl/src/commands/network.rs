@@ -1,5 +1,5 @@
-//! `vlan-*`, `vxlan-*` and `geneve-*`: networks of tenants. The kinds differ in what tells their
-//! frames apart between hosts, and in nothing else.
+//! `flat-*`, `vlan-*`, `vxlan-*` and `geneve-*`: networks of tenants. The kinds differ in what tells
+//! their frames apart between hosts, and in whether anything but VIFs can be on them.
 
 use std::fmt;
 
@@ -7,7 +7,9 @@ use api::client::{Client, ListQuery};
 use api::request::{NetworkCreate, NetworkKind, SubnetCreate};
 use clap::Args;
 use ipnet::IpNet;
-use model::{Handout, Name, Network, PhysicalNetwork, Subnet, Tenant, VlanId, Vni};
+use model::{
+    Handout, MacAddr, Name, Network, PhysicalNetwork, Sharing, Subnet, Tenant, VlanId, Vni,
+};
 
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::failure::Failure;
@@ -43,6 +45,9 @@ pub(crate) struct Create<M: Mark> {
     tenant: String,
     #[command(flatten)]
     mark: M,
+    /// Let VIFs of other tenants on it
+    #[arg(long)]
+    shared: bool,
     /// The largest IP packet of its instances, in bytes; if absent, what can be carried
     #[arg(long)]
     mtu: Option<u16>,
@@ -60,11 +65,54 @@ pub(crate) struct List<M: Mark> {
     /// Only those of this name
     #[arg(long)]
     name: Option<String>,
+    /// Only those that are shared, or that are not
+    #[arg(long)]
+    shared: Option<bool>,
     #[command(flatten)]
     mark: M::Filter,
     #[command(flatten)]
     list: ListArgs,
 }
+
+/// What else can be on the segment than VIFs.
+#[derive(Debug, Args)]
+pub(crate) struct OnSwitches {
+    /// The physical network that carries it; if absent, the only private one
+    #[arg(long)]
+    physical_network: Option<String>,
+    /// Physical machines are on it too, its gateway among them
+    #[arg(long)]
+    external: bool,
+    /// Its VIFs reach the gateway and nobody else on it
+    #[arg(long)]
+    isolated: bool,
+    /// What the gateway of an external, isolated network speaks from, comma-separated
+    #[arg(long, value_name = "MAC", value_delimiter = ',')]
+    gateway_mac: Vec<MacAddr>,
+}
+
+impl OnSwitches {
+    fn put_into(&self, request: NetworkCreate) -> NetworkCreate {
+        let sharing = Sharing {
+            external: self.external,
+            isolated: self.isolated,
+            gateway_macs: self.gateway_mac.clone(),
+            ..request.sharing
+        };
+        NetworkCreate { sharing, ..request }
+    }
+}
+
+/// No tag on a physical network.
+#[derive(Debug, Args)]
+pub(crate) struct Untagged {
+    #[command(flatten)]
+    on: OnSwitches,
+}
+
+/// All of them.
+#[derive(Debug, Args)]
+pub(crate) struct Every;
 
 /// A VLAN id on a physical network.
 #[derive(Debug, Args)]
@@ -72,9 +120,8 @@ pub(crate) struct Tagged {
     /// The VLAN id; if absent, the lowest free one
     #[arg(long)]
     vlan: Option<VlanId>,
-    /// The physical network that carries it; if absent, the only private one
-    #[arg(long)]
-    physical_network: Option<String>,
+    #[command(flatten)]
+    on: OnSwitches,
 }
 
 /// Networks with this VLAN id.
@@ -104,6 +151,24 @@ pub(crate) struct WithVni {
     vni: Option<Vni>,
 }
 
+impl Mark for Untagged {
+    type Filter = Every;
+
+    const COLUMN: Column<Network> = column("kind", |it, _| it.segment.kind().into());
+
+    fn carrier(&self) -> Option<&str> {
+        self.on.physical_network.as_deref()
+    }
+
+    fn put_into(&self, request: NetworkCreate) -> NetworkCreate {
+        self.on.put_into(request)
+    }
+
+    fn narrowed(query: ListQuery, _: &Every) -> ListQuery {
+        query
+    }
+}
+
 impl Mark for Tagged {
     type Filter = WithVlan;
 
@@ -113,13 +178,13 @@ impl Mark for Tagged {
     });
 
     fn carrier(&self) -> Option<&str> {
-        self.physical_network.as_deref()
+        self.on.physical_network.as_deref()
     }
 
     fn put_into(&self, request: NetworkCreate) -> NetworkCreate {
         NetworkCreate {
             vlan: self.vlan,
-            ..request
+            ..self.on.put_into(request)
         }
     }
 
@@ -164,6 +229,10 @@ impl<M: Mark> Create<M> {
             vlan: None,
             vni: None,
             mtu: self.mtu,
+            sharing: Sharing {
+                shared: self.shared,
+                ..Sharing::default()
+            },
         });
         let network: Network = client.create(&request).await?;
         match self.subnet {
@@ -207,6 +276,18 @@ async fn with_subnet(client: &Client, network: &Network, cidr: IpNet) -> Outcome
     })
 }
 
+/// What a list says of it.
+fn words(sharing: &Sharing) -> String {
+    let all = [
+        (sharing.external, "external"),
+        (sharing.shared, "shared"),
+        (sharing.isolated, "isolated"),
+    ];
+    let said = all.into_iter().filter(|(is, _)| *is);
+    let words: Vec<&str> = said.map(|(_, word)| word).collect();
+    words.join(" ")
+}
+
 impl<M: Mark> List<M> {
     const COLUMNS: &[Column<Network>] = &[
         column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
@@ -215,6 +296,7 @@ impl<M: Mark> List<M> {
         column("physical_network", |it, names| {
             names.of(it.segment.physical_network_id().uuid()).into()
         }),
+        column("sharing", |it, _| words(&it.sharing).into()),
         column("mtu", |it, _| it.mtu.to_string().into()),
         column("id", |it, _| it.id.to_string().into()),
     ];
@@ -224,6 +306,7 @@ impl<M: Mark> List<M> {
         let query = ListQuery::default().filter("kind", kind.name());
         let query = filter(query, "tenant_id", tenant.as_ref());
         let query = filter(query, "name", self.name.as_ref());
+        let query = filter(query, "shared", self.shared.as_ref());
         let query = M::narrowed(query, &self.mark);
         let networks = self.list.fetch(client, query).await?;
         let names = Names::default().with::<Tenant>(client).await?;

@@ -161,6 +161,14 @@ fn instance(running: bool) -> Value {
     })
 }
 
+fn tunnel() -> Value {
+    json!({
+        "id": VM, "host_id": HOST, "peer_host_id": CARRIER, "kind": "vxlan", "peer": "10.254.0.2",
+        "state": "down", "diagnostic": "Control Detection Time Expired",
+        "since": "2026-11-22T12:00:00Z",
+    })
+}
+
 fn usage() -> Value {
     json!({
         "of": "tenant", "id": ACME, "from": "2026-11-22T11:00:00Z", "to": "2026-11-22T12:00:00Z",
@@ -216,6 +224,7 @@ fn pool() -> Script {
             "GET /v1/instances/01920f63-0000-7000-8000-000000000010",
             (200, instance(true)),
         ),
+        ("GET /v1/tunnels", items(json!([tunnel()]))),
         ("GET /v1/events", items(json!([event]))),
         ("GET /v1/usage", items(json!([usage()]))),
     ])
@@ -249,6 +258,7 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "vm-list",
         "host-list",
         "host-show h1",
+        "tunnel-list",
         "event-list",
         "usage last=1h",
         "vlan-create web tenant=acme subnet=10.0.0.0/24",
@@ -279,7 +289,8 @@ async fn minimal_prints_ids_only() {
 async fn what_is_asked_for_reaches_the_server() {
     let server = serve(pool());
     for line in [
-        "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400",
+        "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400 shared=true external=true \
+         isolated=true gateway-mac=00:00:5e:00:01:07",
         "netctl vif-create network=web mac=fa:16:3e:00:12:34 address=10.0.0.5,10.0.0.6 host=h1",
         "netctl vif-list tenant=acme state=down sort=-created_at limit=5",
         "netctl event-list kind=unknown-vif",
@@ -290,6 +301,7 @@ async fn what_is_asked_for_reaches_the_server() {
     let asked = server.asked();
     let network = json!({
         "tenant_id": ACME, "name": "web", "kind": "vlan", "vlan": 101, "mtu": 1400,
+        "shared": true, "external": true, "isolated": true, "gateway_macs": ["00:00:5e:00:01:07"],
     });
     let port = json!({
         "network_id": WEB, "mac": "fa:16:3e:00:12:34", "addresses": ["10.0.0.5", "10.0.0.6"],

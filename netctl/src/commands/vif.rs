@@ -11,7 +11,7 @@ use model::{MacAddr, Name, Network, PortState, Tenant};
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
-use crate::resolve::{Scope, resolve};
+use crate::resolve::{Scope, resolve_network};
 
 /// Which VIF to make.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Create {
     /// The network it will be on
     #[arg(long)]
     network: String,
-    /// Whose network that is, where several tenants use the name
+    /// Who will own it: the network's tenant, or on a network that is shared any other
     #[arg(long)]
     tenant: Option<String>,
     /// Its Ethernet address; if absent, one is made up
@@ -90,10 +90,11 @@ const COLUMNS: &[Column<PortView>] = &[
 impl Create {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
-        let network: Network = resolve(client, &self.network, scope).await?;
+        let network = resolve_network(client, &self.network, scope).await?;
         let host = id_of::<HostView>(client, self.host.as_deref(), Scope::Pool).await?;
         let request = PortCreate {
             network_id: network.id,
+            tenant_id: scope.tenant(),
             name: self.name.clone(),
             mac: self.mac,
             addresses: self.address.clone(),
@@ -108,7 +109,10 @@ impl List {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
         let scope = tenant.map_or(Scope::Pool, |id| Scope::Tenant(id.into()));
-        let network = id_of::<Network>(client, self.network.as_deref(), scope).await?;
+        let network = match &self.network {
+            Some(network) => Some(resolve_network(client, network, scope).await?.id),
+            None => None,
+        };
         let host = id_of::<HostView>(client, self.host.as_deref(), Scope::Pool).await?;
         let query = filter(ListQuery::default(), "tenant_id", tenant.as_ref());
         let query = filter(query, "network_id", network.as_ref());

@@ -6,7 +6,7 @@ use api::client::{Client, ClientError, ListQuery};
 use api::request::InstanceCreate;
 use api::resource::{HostView, InstanceView, PortView};
 use clap::Args;
-use model::{Name, Network, PortState, Tenant};
+use model::{Name, PortState, Tenant};
 use tokio::time::{Instant, sleep};
 
 use super::{ListArgs, Outcome, filter, id_of, object_of};
@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
-use crate::resolve::{Scope, resolve};
+use crate::resolve::{Scope, resolve, resolve_network};
 
 /// How often to look whether an instance has come up.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -95,7 +95,7 @@ impl Start {
             port_ids: Vec::new(),
         };
         for name in &self.network {
-            let network: Network = resolve(client, name, scope).await?;
+            let network = resolve_network(client, name, scope).await?;
             request.network_ids.push(network.id);
         }
         for name in &self.vif {

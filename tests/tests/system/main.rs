@@ -7,8 +7,10 @@ mod bad_input;
 mod binding;
 mod churn;
 mod drift;
+mod fabric;
 mod isolation;
 mod overlays;
+mod public;
 mod restarts;
 
 use std::time::Duration;

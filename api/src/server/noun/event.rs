@@ -14,6 +14,8 @@ const KINDS: Kind = Kind::Word(&[
     "port-conflict",
     "port-bound",
     "item-failed",
+    "tunnel-down",
+    "tunnel-up",
     "remark",
 ]);
 
@@ -43,6 +45,8 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::PortConflict => "port-conflict",
         EventKind::PortBound => "port-bound",
         EventKind::ItemFailed => "item-failed",
+        EventKind::TunnelDown => "tunnel-down",
+        EventKind::TunnelUp => "tunnel-up",
         EventKind::Remark => "remark",
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use model::Network;
+use model::{Network, Sharing};
 use uuid::Uuid;
 
 use super::{Listed, Made, Shown, field};
@@ -23,9 +23,11 @@ impl Listed for Network {
         field("number", Kind::Number, |it| {
             Key::Number(it.number.get().into())
         }),
-        field("kind", Kind::Word(&["vlan", "vxlan", "geneve"]), |it| {
-            Key::text(it.segment.kind())
-        }),
+        field(
+            "kind",
+            Kind::Word(&["flat", "vlan", "vxlan", "geneve"]),
+            |it| Key::text(it.segment.kind()),
+        ),
         field("physical_network_id", Kind::Id, |it| {
             Key::Id(it.segment.physical_network_id().uuid())
         }),
@@ -37,6 +39,9 @@ impl Listed for Network {
                 Key::Number(vni.get().into())
             })
         }),
+        field("external", Kind::Flag, |it| Key::Flag(it.sharing.external)),
+        field("shared", Kind::Flag, |it| Key::Flag(it.sharing.shared)),
+        field("isolated", Kind::Flag, |it| Key::Flag(it.sharing.isolated)),
         field("mtu", Kind::Number, |it| Key::Number(it.mtu.into())),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
     ];
@@ -61,6 +66,7 @@ impl Made for Network {
         let vlan = fields.optional("vlan");
         let vni = fields.optional("vni");
         let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
+        let sharing = sharing(fields);
         Some(NetworkCreate {
             tenant_id: tenant_id?,
             name: name?,
@@ -69,6 +75,7 @@ impl Made for Network {
             vlan,
             vni,
             mtu,
+            sharing,
         })
     }
 
@@ -86,5 +93,18 @@ impl Made for Network {
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.network_delete(caller, id.into())
+    }
+}
+
+/// What is absent is not so.
+fn sharing(fields: &mut Fields) -> Sharing {
+    let mut is = |name| fields.optional(name).unwrap_or_default();
+    let (external, shared, isolated) = (is("external"), is("shared"), is("isolated"));
+    let gateway_macs = fields.list("gateway_macs", Sharing::GATEWAY_MACS_MAX);
+    Sharing {
+        external,
+        shared,
+        isolated,
+        gateway_macs: gateway_macs.unwrap_or_default(),
     }
 }

@@ -62,12 +62,14 @@ impl Shown for PortView {
 impl Made for PortView {
     fn read(fields: &mut Fields) -> Option<PortCreate> {
         let network_id = fields.required("network_id");
+        let tenant_id = fields.optional("tenant_id");
         let name = fields.optional("name");
         let mac = fields.optional("mac");
         let addresses = fields.list("addresses", MAX_ADDRESSES);
         let host_id = fields.optional("host_id");
         Some(PortCreate {
             network_id: network_id?,
+            tenant_id,
             name,
             mac,
             addresses,

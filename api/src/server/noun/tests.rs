@@ -428,6 +428,9 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<PortView>(&test_pool::port(None));
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
+    for (state, _) in model::TunnelState::ALL {
+        assert_fields_match_json(&test_pool::tunnel(*state));
+    }
     for kind in [
         EventKind::HostConnected,
         EventKind::HostLost,
@@ -435,6 +438,8 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::PortConflict,
         EventKind::PortBound,
         EventKind::ItemFailed,
+        EventKind::TunnelDown,
+        EventKind::TunnelUp,
         EventKind::Remark,
     ] {
         assert_fields_match_json(&test_pool::event(3, kind));

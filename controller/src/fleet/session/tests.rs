@@ -13,7 +13,7 @@ use api::backend::{Backend, Caller};
 use api::request::{
     NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
 };
-use model::{Event, EventKind, Handout, HostId, NetworkId, Port, PortId, Role};
+use model::{Event, EventKind, Handout, HostId, NetworkId, Port, PortId, Role, Sharing};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,7 @@ impl Lab {
             vlan: None,
             vni: None,
             mtu: None,
+            sharing: Sharing::default(),
         };
         let network = service.network_create(caller(), network).await.unwrap();
         let subnet = SubnetCreate {
@@ -137,6 +138,7 @@ impl Lab {
     async fn port(&self, network_id: NetworkId, host_id: Option<HostId>) -> Port {
         let port = PortCreate {
             network_id,
+            tenant_id: None,
             name: None,
             mac: None,
             addresses: None,

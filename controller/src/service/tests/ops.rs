@@ -5,7 +5,7 @@ use api::request::{
     InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
     TenantCreate,
 };
-use model::{Handout, HostId, Id, MacAddr, Role};
+use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
 use crate::intent::Intent;
@@ -246,6 +246,7 @@ fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
         vlan: None,
         vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
         mtu: None,
+        sharing: Sharing::default(),
     }
 }
 
@@ -266,6 +267,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 vlan: vlan.map(|vlan| (100 + u16::from(vlan)).try_into().unwrap()),
                 vni: None,
                 mtu: None,
+                sharing: Sharing::default(),
             };
             network::create(intent, request).map(|draft| draft.writes)
         }
@@ -295,6 +297,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         } => {
             let request = PortCreate {
                 network_id: id(intent, Noun::Network, network),
+                tenant_id: None,
                 name: it.map(|it| name("v", it)),
                 mac: mac.map(|it| MacAddr::local(it.into())),
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),

@@ -19,15 +19,15 @@ use crate::store::Store;
 use api::token::TokenDigest;
 
 /// A controller with two tenants that have a network and a subnet each.
-struct World {
-    service: Service,
+pub(super) struct World {
+    pub(super) service: Service,
     folder: tempfile::TempDir,
-    tenants: Vec<TenantId>,
+    pub(super) tenants: Vec<TenantId>,
     networks: Vec<Network>,
     subnets: Vec<Subnet>,
-    private: PhysicalNetworkId,
+    pub(super) private: PhysicalNetworkId,
     management: PhysicalNetworkId,
-    host: HostId,
+    pub(super) host: HostId,
 }
 
 pub(super) fn start(folder: &Path) -> Service {
@@ -45,23 +45,23 @@ pub(super) fn caller() -> Caller {
 }
 
 /// A request as its JSON has it.
-fn request<T: DeserializeOwned>(json: Value) -> T {
+pub(super) fn request<T: DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).unwrap()
 }
 
 /// The first object with the members of the second in their place.
-fn with(object: &Value, members: &Value) -> Value {
+pub(super) fn with(object: &Value, members: &Value) -> Value {
     let mut object = object.as_object().unwrap().clone();
     object.extend(members.as_object().unwrap().clone());
     object.into()
 }
 
-fn physical(name: &str, role: Role, vlans: Option<&str>) -> Value {
+pub(super) fn physical(name: &str, role: Role, vlans: Option<&str>) -> Value {
     json!({"name": name, "role": role, "nic": name, "vlans": vlans})
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let service = start(folder.path());
         let private = request(physical("private", Role::Private, Some("100-109")));
@@ -90,7 +90,7 @@ impl World {
         world
     }
 
-    async fn add_tenant(&mut self, name: &str) {
+    pub(super) async fn add_tenant(&mut self, name: &str) {
         let service = &self.service;
         let tenant = request(json!({"name": name}));
         let tenant = service.tenant_create(caller(), tenant).await.unwrap();
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// Asks for the object with each of these members changed, and expects just these faults.
-    async fn refuses<R: DeserializeOwned, T: Debug>(
+    pub(super) async fn refuses<R: DeserializeOwned, T: Debug>(
         &self,
         ask: impl AsyncFn(R) -> Outcome<T>,
         fitting: Value,
@@ -153,7 +153,7 @@ async fn physical_networks_that_do_not_fit_are_refused() {
     let ask = |it| world.service.physical_network_create(caller(), it);
     let cases = [
         (
-            json!({"name": "private", "nic": "private", "vlans": null}),
+            json!({"name": "private", "nic": "private", "role": "private", "vlans": null}),
             "name duplicate, vlans required, nic duplicate",
         ),
         (json!({"name": "int"}), "name out_of_range"),
