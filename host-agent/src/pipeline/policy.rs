@@ -21,9 +21,13 @@ use super::registers::{
 use super::{LocalPort, NetworkView, Table, rules};
 use model::Tracking;
 
-/// What no rule is asked about: who has which address in IPv6 (as ARP in IPv4), and who listens to
-/// which multicast address (RFC 4861 §4.3 and 4.4, RFC 3810 §5).
-const NEVER_ASKED: [u8; 6] = [130, 131, 132, 135, 136, 143];
+/// What no rule is asked about: who has which address in IPv6, as ARP in IPv4 (RFC 4861 §4.3, §4.4).
+const NEIGHBOURS: [u8; 2] = [135, 136];
+/// Nor who listens to which multicast address, where it is said to all (RFC 3810 §5).
+const LISTENERS: [u8; 4] = [130, 131, 132, 143];
+
+/// The bit that makes an Ethernet address mean more than one receiver.
+const MULTICAST: [u8; 6] = [1, 0, 0, 0, 0, 0];
 
 /// The types of ICMP that belong to connections: echo, and errors about any connection.
 const TRACKED_ICMP: [u8; 5] = [0, 3, 8, 11, 12];
@@ -59,10 +63,11 @@ pub(super) fn of(port: &LocalPort) -> Action {
 /// Looks up the connection of what belongs to one, and goes on to `ask`; what nobody is asked about
 /// goes on to `past`.
 pub(super) fn track(table: &Table, ask: u8, past: u8) -> Vec<Flow> {
-    let never = NEVER_ASKED.map(|kind| {
-        let matching = Match::new().icmpv6().exact(Field::Icmpv6Type, kind);
-        table.flow(NEVER, matching).goto(past)
-    });
+    let icmpv6 = |kind: u8| Match::new().icmpv6().exact(Field::Icmpv6Type, kind);
+    let to_all = |matching: Match| matching.masked(Field::EthDst, MULTICAST, MULTICAST);
+    let listeners = LISTENERS.map(|kind| to_all(icmpv6(kind)));
+    let never = NEIGHBOURS.map(icmpv6).into_iter().chain(listeners);
+    let never = never.map(|matching| table.flow(NEVER, matching).goto(past));
     let tracked = connections().into_iter().map(|matching| {
         let matching = TRACKED.is(1, matching);
         table.flow(TRACK, matching).action(look_up(ask))
@@ -72,7 +77,7 @@ pub(super) fn track(table: &Table, ask: u8, past: u8) -> Vec<Flow> {
         let flow = table.flow(OTHERS, matching).action(Action::CtClear);
         flow.goto(ask)
     });
-    never.into_iter().chain(tracked).chain(others).collect()
+    never.chain(tracked).chain(others).collect()
 }
 
 /// Everything that may be part of a connection.

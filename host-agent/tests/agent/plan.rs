@@ -53,6 +53,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
         hostname: None,
+        security_group_ids: Vec::new(),
     })
 }
 
@@ -62,6 +63,7 @@ pub(crate) fn remote_port(network: u128, n: u8) -> PlanItem {
         network_id: uuid(network).into(),
         mac: MacAddr::local(n.into()),
         addresses: vec![[10, 0, 0, n].into()],
+        security_group_ids: Vec::new(),
         host_id: HostId::from(uuid(0xff)),
         endpoint: None,
     })

@@ -8,5 +8,6 @@ mod anything;
 mod frame;
 mod hidden;
 mod overlays;
+mod policy;
 mod shared;
 mod world;

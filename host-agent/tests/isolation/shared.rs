@@ -14,7 +14,7 @@ use proptest::sample::select;
 use crate::anything::any_frame;
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
 use crate::world::{
-    Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, put, send, tag,
+    Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, open, put, send, tag,
 };
 
 /// What the gateways of external networks speak from: no member of any.
@@ -47,6 +47,7 @@ fn other_side(network: &NetworkView) -> NetworkView {
         port: number(n),
         mac: remote.mac,
         addresses: Arc::clone(&remote.addresses),
+        policy: open(number(n).0),
     });
     NetworkView {
         locals: locals.collect(),

@@ -108,7 +108,8 @@ impl World {
     pub(crate) fn tables(&self) -> Tables {
         let networks = self.networks.iter().flat_map(pipeline::compile);
         let flows = pipeline::infrastructure().into_iter().chain(networks);
-        Tables::new(flows.chain(pipeline::compile_group(&open_group())))
+        let groups = [Tracking::Stateless, Tracking::Stateful].map(open_group);
+        Tables::new(flows.chain(groups.iter().flat_map(pipeline::compile_group)))
     }
 
     /// The network of a VIF's port.
@@ -148,22 +149,29 @@ impl World {
 }
 
 /// The policy of ports whose guards are looked at: their group lets everything through.
-fn open(number: u32) -> Policy {
+pub(crate) fn open(number: u32) -> Policy {
+    open_to(number, Tracking::Stateless)
+}
+
+pub(crate) fn open_to(number: u32, tracking: Tracking) -> Policy {
     Policy {
         zone: number.try_into().unwrap(),
-        tracking: Tracking::Stateless,
-        groups: [open_group().number].into(),
+        tracking,
+        groups: [open_group(tracking).number].into(),
     }
 }
 
-fn open_group() -> GroupView {
+fn open_group(tracking: Tracking) -> GroupView {
     let rule = |direction| Rule {
         id: RuleId::generate(),
         allows: RuleForm::new(direction).check().unwrap(),
     };
     GroupView {
-        number: 1.try_into().unwrap(),
-        tracking: Tracking::Stateless,
+        number: match tracking {
+            Tracking::Stateless => 1.try_into().unwrap(),
+            Tracking::Stateful => 2.try_into().unwrap(),
+        },
+        tracking,
         rules: vec![rule(Direction::Ingress), rule(Direction::Egress)],
         members: BTreeMap::new(),
         prefixes: BTreeMap::new(),
