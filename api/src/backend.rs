@@ -5,14 +5,15 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::{
-    Event, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    AddressGroup, AddressGroupId, Event, HostId, InstanceId, Inventory, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, PortId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
+    Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
-    UsageQuery,
+    AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
+    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubnetCreate, TenantCreate, UsageQuery,
 };
 use crate::resource::{Health, HostView, InstanceView, PortView, TunnelView};
 
@@ -126,6 +127,54 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: SubnetId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All address groups, by id.
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>>;
+    /// One address group.
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>>;
+    /// Makes an address group.
+    fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> impl Future<Output = Outcome<AddressGroup>> + Send;
+    /// Changes the prefixes of an address group.
+    fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> impl Future<Output = Outcome<AddressGroup>> + Send;
+    /// Deletes an address group that no rule names.
+    fn address_group_delete(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All security groups, by id.
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>>;
+    /// One security group.
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>>;
+    /// Makes a security group.
+    fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> impl Future<Output = Outcome<SecurityGroup>> + Send;
+    /// Changes the rules of a security group.
+    fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> impl Future<Output = Outcome<SecurityGroup>> + Send;
+    /// Deletes a security group that no port is in and no rule names.
+    fn security_group_delete(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

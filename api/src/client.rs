@@ -22,7 +22,7 @@ pub use query::ListQuery;
 
 use crate::problem::Problem;
 use crate::request::UsageQuery;
-use crate::resource::{Creatable, Health, Page, Resource, Version};
+use crate::resource::{Changeable, Creatable, Health, Page, Resource, Version};
 use crate::tls::{self, TlsError};
 
 #[cfg(test)]
@@ -201,6 +201,17 @@ impl Client {
             .header("idempotency-key", key)
             .json(request);
         self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    /// Changes an object.
+    pub async fn update<T: Changeable>(
+        &self,
+        id: Uuid,
+        request: &T::Update,
+    ) -> Result<T, ClientError> {
+        let path = format!("{}/{id}", collection::<T>());
+        let request = self.request(Method::PATCH, &path).json(request);
+        self.parse(self.send(request, Repeat::IfUnsent).await?)
     }
 
     /// Deletes an object.

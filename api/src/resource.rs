@@ -1,15 +1,16 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
 use model::{
-    Event, Host, HostId, HostStatus, Instance, InstanceStatus, Network, PhysicalNetwork, Port,
-    PortId, PortStatus, Subnet, Tenant, Timestamp, Tunnel,
+    AddressGroup, Event, Host, HostId, HostStatus, Instance, InstanceStatus, Network,
+    PhysicalNetwork, Port, PortId, PortStatus, SecurityGroup, Subnet, Tenant, Timestamp, Tunnel,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
+    AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
+    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubnetCreate, TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -28,6 +29,12 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
 pub trait Creatable: Resource {
     /// The body of the `POST`.
     type Create: Serialize + Send + Sync;
+}
+
+/// A resource that clients may change.
+pub trait Changeable: Resource {
+    /// The body of the `PATCH`: what is absent from it stays as it is.
+    type Update: Serialize + Send + Sync;
 }
 
 /// A port and whether its frames flow.
@@ -131,6 +138,8 @@ resources! {
     PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
@@ -149,6 +158,18 @@ impl Creatable for Network {
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;
+}
+impl Creatable for AddressGroup {
+    type Create = AddressGroupCreate;
+}
+impl Changeable for AddressGroup {
+    type Update = AddressGroupUpdate;
+}
+impl Creatable for SecurityGroup {
+    type Create = SecurityGroupCreate;
+}
+impl Changeable for SecurityGroup {
+    type Update = SecurityGroupUpdate;
 }
 impl Creatable for PortView {
     type Create = PortCreate;

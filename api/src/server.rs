@@ -32,14 +32,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
-use model::{Event, Network, PhysicalNetwork, Subnet, Tenant};
+use model::{AddressGroup, Event, Network, PhysicalNetwork, SecurityGroup, Subnet, Tenant};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Access, Method, ROUTES, Route};
 
 use crate::backend::{Backend, UsageBackend};
 use crate::resource::{HostView, InstanceView, PortView, TunnelView};
-use noun::{Listed, Made, Shown};
+use noun::{Changed, Listed, Made, Shown};
 use routes::Noun;
 
 #[cfg(test)]
@@ -125,6 +125,8 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
         Noun::Network => made::<B, Network>(route),
         Noun::Subnet => made::<B, Subnet>(route),
+        Noun::AddressGroup => changed::<B, AddressGroup>(route),
+        Noun::SecurityGroup => changed::<B, SecurityGroup>(route),
         Noun::Port => made::<B, PortView>(route),
         Noun::Instance => made::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
@@ -140,6 +142,15 @@ fn made<B: Backend, T: Made>(route: &Route) -> MethodRouter<Arc<B>> {
         Method::Get => shown::<B, T>(route),
         Method::Post => routing::post(handler::create::<B, T>),
         Method::Delete => routing::delete(handler::delete::<B, T>),
+        // Nouns that can be changed go by `changed`.
+        Method::Patch => routing::any(handler::method_not_allowed),
+    }
+}
+
+fn changed<B: Backend, T: Changed>(route: &Route) -> MethodRouter<Arc<B>> {
+    match route.method {
+        Method::Patch => routing::patch(handler::update::<B, T>),
+        _ => made::<B, T>(route),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct TestPool {
     pub(crate) physical_networks: Shelf<PhysicalNetwork>,
     pub(crate) networks: Shelf<Network>,
     pub(crate) subnets: Shelf<Subnet>,
+    pub(crate) address_groups: Shelf<AddressGroup>,
+    pub(crate) security_groups: Shelf<SecurityGroup>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
@@ -76,6 +78,8 @@ impl TestPool {
             && self.physical_networks.all().is_empty()
             && self.networks.all().is_empty()
             && self.subnets.all().is_empty()
+            && self.address_groups.all().is_empty()
+            && self.security_groups.all().is_empty()
             && self.ports.all().is_empty()
             && self.instances.all().is_empty()
     }
@@ -138,6 +142,36 @@ pub(crate) fn subnet(cidr: &str) -> Subnet {
     }
 }
 
+pub(crate) fn address_group(name: &str) -> AddressGroup {
+    AddressGroup {
+        id: AddressGroupId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn security_group(name: &str) -> SecurityGroup {
+    SecurityGroup {
+        id: SecurityGroupId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        number: 1.try_into().unwrap(),
+        tracking: Tracking::Stateful,
+        rules: Vec::new(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+fn numbered(allows: Vec<Allowance>) -> Vec<Rule> {
+    let rule = |allows| Rule {
+        id: RuleId::generate(),
+        allows,
+    };
+    allows.into_iter().map(rule).collect()
+}
+
 pub(crate) fn port(name: Option<&str>) -> PortView {
     let port = Port {
         id: PortId::generate(),
@@ -146,6 +180,7 @@ pub(crate) fn port(name: Option<&str>) -> PortView {
         name: name.map(|name| name.parse().unwrap()),
         mac: MacAddr::local(7),
         addresses: vec!["10.0.0.5".parse().unwrap()],
+        security_group_ids: Vec::new(),
         host_id: Some(HostId::generate()),
         instance_id: Some(InstanceId::generate()),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
@@ -338,6 +373,84 @@ impl Backend for TestPool {
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         self.note(caller);
         self.subnets.take(id.uuid())
+    }
+
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>> {
+        self.address_groups.all_shared()
+    }
+
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>> {
+        self.address_groups.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> Outcome<AddressGroup> {
+        self.note(caller);
+        let made = AddressGroup {
+            prefixes: request.prefixes,
+            ..address_group(request.name.as_str())
+        };
+        Ok(self.address_groups.put(made))
+    }
+
+    async fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> Outcome<AddressGroup> {
+        self.note(caller);
+        let group = self.address_groups.one(id.uuid());
+        let mut group = group.ok_or_else(|| Problem::not_found("address group", id))?;
+        group.prefixes.extend(request.add_prefixes);
+        Ok(self.address_groups.put(group))
+    }
+
+    async fn address_group_delete(&self, caller: Caller, id: AddressGroupId) -> Outcome<()> {
+        self.note(caller);
+        self.address_groups.take(id.uuid())
+    }
+
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>> {
+        self.security_groups.all_shared()
+    }
+
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>> {
+        self.security_groups.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> Outcome<SecurityGroup> {
+        self.note(caller);
+        let made = SecurityGroup {
+            rules: numbered(request.rules.unwrap_or_default()),
+            ..security_group(request.name.as_str())
+        };
+        Ok(self.security_groups.put(made))
+    }
+
+    async fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> Outcome<SecurityGroup> {
+        self.note(caller);
+        let group = self.security_groups.one(id.uuid());
+        let mut group = group.ok_or_else(|| Problem::not_found("security group", id))?;
+        group.rules.extend(numbered(request.add_rules));
+        Ok(self.security_groups.put(group))
+    }
+
+    async fn security_group_delete(&self, caller: Caller, id: SecurityGroupId) -> Outcome<()> {
+        self.note(caller);
+        self.security_groups.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {

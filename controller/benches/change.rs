@@ -85,6 +85,7 @@ async fn create_ports(service: Arc<Service>, network_id: NetworkId, count: usize
             name: None,
             mac: None,
             addresses: None,
+            security_group_ids: None,
             host_id: None,
         };
         service.port_create(caller(), port).await.unwrap();

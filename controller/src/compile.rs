@@ -4,6 +4,7 @@
 //! may have altered: it looks only at what was written and at the hosts that have its networks,
 //! never at the pool.
 
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,8 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
     let mut last = None;
     for port in intent.ports_on(host) {
         keys.insert(PlanKey::Port(port.id));
+        let groups = port.security_group_ids.iter();
+        keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
         // The ports come network by network, so each network is met once.
         if last.replace(port.network_id) != Some(port.network_id) {
             keys.insert(PlanKey::Network(port.network_id));
@@ -83,6 +86,12 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
             PlanItem::PhysicalNetwork(physical_network(intent, host, network))
         }
         PlanKey::Network(id) => PlanItem::Network(network(intent, host, id)?),
+        PlanKey::AddressGroup(id) => {
+            PlanItem::AddressGroup(policy::address_group(intent, host, id)?)
+        }
+        PlanKey::SecurityGroup(id) => {
+            PlanItem::SecurityGroup(policy::security_group(intent, host, id)?)
+        }
         PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
         PlanKey::Instance(id) => {
@@ -149,6 +158,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         mac: port.mac,
         addresses: port.addresses.clone(),
         hostname: hostname(intent, port),
+        security_group_ids: port.security_group_ids.clone(),
     })
 }
 
@@ -177,6 +187,7 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         network_id: port.network_id,
         mac: port.mac,
         addresses: port.addresses.clone(),
+        security_group_ids: port.security_group_ids.clone(),
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
     })
@@ -240,6 +251,8 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Host(id) => touched.host(id),
             Key::PhysicalNetwork(id) => touched.on_every_host(PlanKey::PhysicalNetwork(id)),
             Key::Network(id) => touched.network(id),
+            Key::AddressGroup(id) => touched.address_group(id),
+            Key::SecurityGroup(id) => touched.security_group(id),
             Key::Port(id) => touched.port(id),
             Key::Instance(id) => touched.instance(id),
         }
@@ -311,6 +324,7 @@ impl Touched<'_> {
             if let Some(host) = port.host_id {
                 self.arrival_or_departure(network, host);
             }
+            self.groups_of(port);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);
             }

@@ -8,6 +8,7 @@
 //! [`service`]: crate::service
 
 mod free;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +19,14 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    AddressGroup, AddressGroupId, Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup, SecurityGroupId,
+    Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
 use self::free::FreeAddresses;
+use self::policy::Groups;
 use crate::object::{Key, Noun, Object, PluggedInstance, ScopedName, Write};
 
 /// Everything that operators and hosts asked for, as of one revision.
@@ -35,12 +38,16 @@ pub struct Intent {
     pub sampling: Option<Sampling>,
     /// The largest network number ever given: numbers are never used again.
     pub last_network_number: u32,
+    /// The same of security groups.
+    pub last_security_group_number: u32,
 
     pub(crate) tenants: OrdMap<TenantId, Arc<Tenant>>,
     pub(crate) physical_networks: OrdMap<PhysicalNetworkId, Arc<PhysicalNetwork>>,
     pub(crate) hosts: OrdMap<HostId, Arc<Host>>,
     pub(crate) networks: OrdMap<NetworkId, Arc<Network>>,
     pub(crate) subnets: OrdMap<SubnetId, Arc<Subnet>>,
+    pub(crate) address_groups: OrdMap<AddressGroupId, Arc<AddressGroup>>,
+    pub(crate) security_groups: OrdMap<SecurityGroupId, Arc<SecurityGroup>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
@@ -61,6 +68,7 @@ pub struct Intent {
     hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
     instances_by_host: OrdSet<(HostId, InstanceId)>,
     instances_by_port: OrdMap<PortId, InstanceId>,
+    groups: Groups,
 }
 
 /// Everything that can be looked up without a search.
@@ -77,6 +85,14 @@ impl Intent {
             Key::Host(id) => self.hosts.get(&id).cloned().map(Object::Host),
             Key::Network(id) => self.networks.get(&id).cloned().map(Object::Network),
             Key::Subnet(id) => self.subnets.get(&id).cloned().map(Object::Subnet),
+            Key::AddressGroup(id) => {
+                let found = self.address_groups.get(&id).cloned();
+                found.map(Object::AddressGroup)
+            }
+            Key::SecurityGroup(id) => {
+                let found = self.security_groups.get(&id).cloned();
+                found.map(Object::SecurityGroup)
+            }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
@@ -97,6 +113,14 @@ impl Intent {
                 all.map(Object::Network).collect()
             }
             Noun::Subnet => self.subnets.values().cloned().map(Object::Subnet).collect(),
+            Noun::AddressGroup => {
+                let all = self.address_groups.values().cloned();
+                all.map(Object::AddressGroup).collect()
+            }
+            Noun::SecurityGroup => {
+                let all = self.security_groups.values().cloned();
+                all.map(Object::SecurityGroup).collect()
+            }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
@@ -307,6 +331,8 @@ impl Intent {
                 self.subnets_by_network.insert((it.network_id, it.id));
                 self.subnets.insert(it.id, it);
             }
+            Object::AddressGroup(it) => self.put_address_group(it),
+            Object::SecurityGroup(it) => self.put_security_group(it),
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
         }
@@ -342,6 +368,8 @@ impl Intent {
                 self.subnets_by_network.remove(&(it.network_id, it.id));
                 self.subnets.remove(&it.id);
             }
+            Object::AddressGroup(it) => self.delete_address_group(it),
+            Object::SecurityGroup(it) => self.delete_security_group(it),
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
         }
@@ -362,6 +390,7 @@ impl Intent {
             self.ports_by_host.insert((host, network, port.id));
             *self.hosts_by_network.entry((network, host)).or_default() += 1;
         }
+        self.groups.join(&port);
         self.ports.insert(port.id, port);
     }
 
@@ -386,6 +415,7 @@ impl Intent {
                 _ => _ = self.hosts_by_network.remove(&(network, host)),
             }
         }
+        self.groups.leave(port);
         self.ports.remove(&port.id);
     }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    Host, HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId,
+    AddressGroup, AddressGroupId, Host, HostId, Instance, InstanceId, Name, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup, SecurityGroupId, Subnet,
+    SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,6 +23,10 @@ pub enum Object {
     Network(Arc<Network>),
     /// See [`Subnet`].
     Subnet(Arc<Subnet>),
+    /// See [`AddressGroup`].
+    AddressGroup(Arc<AddressGroup>),
+    /// See [`SecurityGroup`].
+    SecurityGroup(Arc<SecurityGroup>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -51,6 +56,10 @@ pub enum Key {
     Network(NetworkId),
     /// A subnet.
     Subnet(SubnetId),
+    /// An address group.
+    AddressGroup(AddressGroupId),
+    /// A security group.
+    SecurityGroup(SecurityGroupId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -70,6 +79,10 @@ pub enum Noun {
     Network,
     /// See [`Subnet`].
     Subnet,
+    /// See [`AddressGroup`].
+    AddressGroup,
+    /// See [`SecurityGroup`].
+    SecurityGroup,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -84,6 +97,8 @@ impl Noun {
         (Self::Host, "host"),
         (Self::Network, "network"),
         (Self::Subnet, "subnet"),
+        (Self::AddressGroup, "address_group"),
+        (Self::SecurityGroup, "security_group"),
         (Self::Port, "port"),
         (Self::Instance, "instance"),
     ];
@@ -126,6 +141,8 @@ impl Key {
             Self::Host(_) => Noun::Host,
             Self::Network(_) => Noun::Network,
             Self::Subnet(_) => Noun::Subnet,
+            Self::AddressGroup(_) => Noun::AddressGroup,
+            Self::SecurityGroup(_) => Noun::SecurityGroup,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -140,6 +157,8 @@ impl Key {
             Self::Host(id) => id.uuid(),
             Self::Network(id) => id.uuid(),
             Self::Subnet(id) => id.uuid(),
+            Self::AddressGroup(id) => id.uuid(),
+            Self::SecurityGroup(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -164,6 +183,8 @@ impl Object {
             Self::Host(it) => Key::Host(it.id),
             Self::Network(it) => Key::Network(it.id),
             Self::Subnet(it) => Key::Subnet(it.id),
+            Self::AddressGroup(it) => Key::AddressGroup(it.id),
+            Self::SecurityGroup(it) => Key::SecurityGroup(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -177,6 +198,8 @@ impl Object {
             Self::Host(it) => (None, Some(&it.name)),
             Self::Network(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -198,6 +221,8 @@ impl Object {
             Self::Host(it) => serde_json::to_string(it),
             Self::Network(it) => serde_json::to_string(it),
             Self::Subnet(it) => serde_json::to_string(it),
+            Self::AddressGroup(it) => serde_json::to_string(it),
+            Self::SecurityGroup(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -214,6 +239,8 @@ impl Object {
             Noun::Host => Self::Host(serde_json::from_str(text)?),
             Noun::Network => Self::Network(serde_json::from_str(text)?),
             Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
+            Noun::AddressGroup => Self::AddressGroup(serde_json::from_str(text)?),
+            Noun::SecurityGroup => Self::SecurityGroup(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

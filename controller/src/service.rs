@@ -4,6 +4,7 @@
 //! was left open, and says what to write; the writer makes it durable. [`Service`] is the
 //! [`Backend`](api::backend::Backend) of the REST API.
 
+mod address_group;
 mod backend;
 mod endpoint;
 mod faults;
@@ -14,6 +15,7 @@ mod network;
 mod overlay;
 mod physical_network;
 mod port;
+mod security_group;
 mod sharing;
 mod subnet;
 mod tenant;

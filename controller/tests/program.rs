@@ -143,6 +143,7 @@ fn port_on(network: &Network) -> PortCreate {
         name: None,
         mac: None,
         addresses: None,
+        security_group_ids: None,
         host_id: None,
     }
 }
@@ -351,6 +352,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         name: None,
         mac: MacAddr::local(index),
         addresses: vec![format!("10.0.0.{}", index + 1).parse().unwrap()],
+        security_group_ids: Vec::new(),
         host_id: None,
         instance_id: None,
         created_at: network.created_at,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::MAX_BODY_BYTES;
 use super::fields::Fields;
 use super::list::ListQuery;
-use super::noun::{Listed, Made, Shown};
+use super::noun::{Changed, Listed, Made, Shown};
 use super::respond::json;
 use super::signed::Signed;
 use crate::backend::{Backend, Outcome, UsageBackend};
@@ -108,13 +108,29 @@ pub(super) async fn create<B: Backend, T: Made>(
     Ok(response)
 }
 
+pub(super) async fn update<B: Backend, T: Changed>(
+    State(backend): State<Arc<B>>,
+    id: Result<Path<String>, PathRejection>,
+    signed: Signed,
+    body: Result<Bytes, BytesRejection>,
+) -> Outcome<Response> {
+    let id = parse_id::<T>(id)?;
+    let body = body.map_err(|rejection| bad_body(&rejection))?;
+    let mut fields = Fields::of_body(&body)?;
+    let request = T::read_update(&mut fields);
+    let request = fields.finish(Some(request))?;
+    let caller = signed.repeats();
+    let changed = finish(async move { T::update(&*backend, caller, id, request).await }).await?;
+    Ok(json(StatusCode::OK, &changed))
+}
+
 pub(super) async fn delete<B: Backend, T: Made>(
     State(backend): State<Arc<B>>,
     id: Result<Path<String>, PathRejection>,
     signed: Signed,
 ) -> Outcome<StatusCode> {
     let id = parse_id::<T>(id)?;
-    finish(async move { T::delete(&*backend, signed.deletes(), id).await }).await?;
+    finish(async move { T::delete(&*backend, signed.repeats(), id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

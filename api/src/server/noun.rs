@@ -1,12 +1,14 @@
 //! What the server must know of a noun, beyond its JSON: how to find it in the backend, what
 //! lists of it are filtered and sorted by, and how a request to make one is read.
 
+mod address_group;
 mod event;
 mod host;
 mod instance;
 mod network;
 mod physical_network;
 mod port;
+mod security_group;
 mod subnet;
 mod tenant;
 mod tunnel;
@@ -20,7 +22,7 @@ use uuid::Uuid;
 use super::fields::Fields;
 use super::key::Field;
 use crate::backend::{Backend, Caller, Outcome};
-use crate::resource::{Creatable, Resource};
+use crate::resource::{Changeable, Creatable, Resource};
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,20 @@ pub(super) trait Made: Shown + Creatable<Create: 'static> {
         caller: Caller,
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send;
+}
+
+/// A noun that clients change.
+pub(super) trait Changed: Made + Changeable<Update: 'static> {
+    /// Reads a request to change one.
+    fn read_update(fields: &mut Fields) -> Self::Update;
+
+    /// Changes one.
+    fn update(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+        request: Self::Update,
+    ) -> impl Future<Output = Outcome<Self>> + Send;
 }
 
 /// The row of a field: its name, what it holds, and where it is.

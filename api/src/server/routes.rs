@@ -21,6 +21,8 @@ pub enum Method {
     Get,
     /// Makes a new object.
     Post,
+    /// Changes an object.
+    Patch,
     /// Deletes an object.
     Delete,
 }
@@ -32,6 +34,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -55,6 +58,8 @@ pub(super) enum Noun {
     PhysicalNetwork,
     Network,
     Subnet,
+    AddressGroup,
+    SecurityGroup,
     Port,
     Instance,
     Host,
@@ -117,6 +122,52 @@ pub const ROUTES: &[Route] = &[
         "/v1/subnets/{id}",
         N::Subnet,
         "delete a subnet that no port has an address of",
+    ),
+    get(
+        "/v1/security-groups",
+        N::SecurityGroup,
+        "list security groups with their rules",
+    ),
+    post(
+        "/v1/security-groups",
+        N::SecurityGroup,
+        "make a security group, with rules",
+    ),
+    get(
+        "/v1/security-groups/{id}",
+        N::SecurityGroup,
+        "show a security group",
+    ),
+    patch(
+        "/v1/security-groups/{id}",
+        N::SecurityGroup,
+        "add rules to a security group and take others away, at one instant",
+    ),
+    delete(
+        "/v1/security-groups/{id}",
+        N::SecurityGroup,
+        "delete a security group that no port is in and no rule names",
+    ),
+    get("/v1/address-groups", N::AddressGroup, "list address groups"),
+    post(
+        "/v1/address-groups",
+        N::AddressGroup,
+        "make an address group",
+    ),
+    get(
+        "/v1/address-groups/{id}",
+        N::AddressGroup,
+        "show an address group",
+    ),
+    patch(
+        "/v1/address-groups/{id}",
+        N::AddressGroup,
+        "add prefixes to an address group and take others away",
+    ),
+    delete(
+        "/v1/address-groups/{id}",
+        N::AddressGroup,
+        "delete an address group that no rule names",
     ),
     get(
         "/v1/ports",
@@ -183,6 +234,16 @@ const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
 const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
     Route {
         method: Method::Post,
+        path,
+        access: Access::Token,
+        what,
+        noun,
+    }
+}
+
+const fn patch(path: &'static str, noun: Noun, what: &'static str) -> Route {
+    Route {
+        method: Method::Patch,
         path,
         access: Access::Token,
         what,

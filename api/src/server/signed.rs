@@ -34,8 +34,8 @@ impl Signed {
         }
     }
 
-    /// The caller of a deletion, which can be repeated as it is.
-    pub(super) fn deletes(self) -> Caller {
+    /// The caller of an update or a deletion, which needs no name to be repeated.
+    pub(super) fn repeats(self) -> Caller {
         Caller {
             actor: self.actor,
             request_id: self.request_id,

@@ -69,7 +69,7 @@ async fn every_route_of_the_list_is_there_and_no_other_method_of_its_path() {
             found.json
         );
 
-        let refused = ask(&pool, request("PATCH", &path, "{}")).await;
+        let refused = ask(&pool, request("PUT", &path, "{}")).await;
         assert_problem(&refused, 405, "method_not_allowed");
         let mut listed: Vec<&str> = ROUTES
             .iter()

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::{
-    DomainName, Id, MacAddr, Name, NicName, PhysicalNetwork, Role, Route, Timestamp, UsageOf,
-    VlanId, VlanRanges, Vni,
+    Direction, DomainName, Family, Id, MacAddr, Name, NicName, PhysicalNetwork, PortRange,
+    ProtocolName, Role, Route, Timestamp, Tracking, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -43,7 +43,41 @@ text_values! {
     Timestamp: "a time as in RFC 3339, such as \"2026-11-22T12:30:00Z\"",
     DomainName: "a domain name such as \"example.net\"",
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
+    PortRange: "a port or a range of ports, such as \"80\" or \"8000-8100\"",
+    ProtocolName: "one of \"any\", \"tcp\", \"udp\", \"icmp\", \"icmpv6\", or a number such as \"47\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
+}
+
+impl FieldValue for u8 {
+    const EXPECTED: &'static str = "a number from 0 to 255";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        number(value)
+    }
+}
+
+impl FieldValue for Direction {
+    const EXPECTED: &'static str = "one of \"ingress\", \"egress\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for Family {
+    const EXPECTED: &'static str = "one of \"ipv4\", \"ipv6\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for Tracking {
+    const EXPECTED: &'static str = "one of \"stateful\", \"stateless\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
 }
 
 impl FieldValue for bool {
@@ -144,6 +178,13 @@ impl FieldValue for BridgedName {
 
 fn text(value: &Value) -> Result<&str, FieldCode> {
     value.as_str().ok_or(FieldCode::WrongType)
+}
+
+/// One of a few words.
+fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
+    let name = text(value)?;
+    let found = all.iter().find(|(_, known)| *known == name);
+    found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
 }
 
 fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {

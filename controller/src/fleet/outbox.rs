@@ -137,6 +137,8 @@ fn parts(
 fn estimated_bytes(item: &PlanItem) -> usize {
     const FIXED: usize = 400;
     const PER_ADDRESS: usize = 48;
+    const PER_GROUP: usize = 40;
+    const PER_RULE: usize = 400;
     // A name of 64 characters, four bytes or a six-byte escape each.
     const NAME: usize = 400;
     match item {
@@ -145,8 +147,14 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             FIXED + NAME + vlans
         }
         PlanItem::Network(_) | PlanItem::Sampling(_) => FIXED,
-        PlanItem::Port(it) => FIXED + PER_ADDRESS * it.addresses.len(),
-        PlanItem::RemotePort(it) => FIXED + PER_ADDRESS * it.addresses.len(),
+        PlanItem::AddressGroup(it) => FIXED + PER_ADDRESS * it.prefixes.len(),
+        PlanItem::SecurityGroup(it) => FIXED + PER_RULE * it.rules.len(),
+        PlanItem::Port(it) => {
+            FIXED + PER_ADDRESS * it.addresses.len() + PER_GROUP * it.security_group_ids.len()
+        }
+        PlanItem::RemotePort(it) => {
+            FIXED + PER_ADDRESS * it.addresses.len() + PER_GROUP * it.security_group_ids.len()
+        }
         PlanItem::Instance(it) => {
             let addresses: usize = it
                 .interfaces

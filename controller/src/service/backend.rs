@@ -5,18 +5,22 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, SubnetCreate, TenantCreate,
-    UsageQuery,
+    AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
+    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubnetCreate, TenantCreate, UsageQuery,
 };
 use api::resource::{Health, HostView, InstanceView, PortView, TunnelView};
 use model::{
-    Encapsulation, Event, Host, HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    AddressGroup, AddressGroupId, Encapsulation, Event, Host, HostId, InstanceId, Inventory,
+    Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 use tracing::error;
 use uuid::Uuid;
 
-use super::{Service, instance, network, physical_network, port, subnet, tenant};
+use super::{
+    Service, address_group, instance, network, physical_network, port, security_group, subnet,
+    tenant,
+};
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
@@ -143,6 +147,78 @@ impl Backend for Service {
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
         let decide = |intent: &_| subnet::delete(intent, id);
         self.writer.change(caller, "subnet_delete", decide).await
+    }
+
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>> {
+        let intent = self.writer.intent();
+        intent.address_groups.values().cloned().collect()
+    }
+
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>> {
+        self.writer.intent().address_groups.get(&id).cloned()
+    }
+
+    async fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> Outcome<AddressGroup> {
+        let decide = |intent: &_| address_group::create(intent, request);
+        let verb = "address_group_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> Outcome<AddressGroup> {
+        let decide = |intent: &_| address_group::update(intent, id, &request);
+        let verb = "address_group_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn address_group_delete(&self, caller: Caller, id: AddressGroupId) -> Outcome<()> {
+        let decide = |intent: &_| address_group::delete(intent, id);
+        let verb = "address_group_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>> {
+        let intent = self.writer.intent();
+        intent.security_groups.values().cloned().collect()
+    }
+
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>> {
+        self.writer.intent().security_groups.get(&id).cloned()
+    }
+
+    async fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> Outcome<SecurityGroup> {
+        let decide = |intent: &_| security_group::create(intent, request);
+        let verb = "security_group_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> Outcome<SecurityGroup> {
+        let decide = |intent: &_| security_group::update(intent, id, request);
+        let verb = "security_group_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn security_group_delete(&self, caller: Caller, id: SecurityGroupId) -> Outcome<()> {
+        let decide = |intent: &_| security_group::delete(intent, id);
+        let verb = "security_group_delete";
+        self.writer.change(caller, verb, decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {

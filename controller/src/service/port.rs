@@ -15,7 +15,7 @@ use model::{
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
-use super::sharing;
+use super::{security_group, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -40,6 +40,9 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
         Some(addresses) => addresses,
         None => allocate(intent, network)?,
     };
+    if let Some(groups) = request.security_group_ids {
+        port.security_group_ids = groups;
+    }
     port.name = request.name;
     port.host_id = request.host_id;
     Ok(Draft {
@@ -62,6 +65,8 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
     if let Some(name) = &request.name {
         faults.unique_name(intent, Some(owner), Noun::Port, name);
     }
+    let groups = request.security_group_ids.as_deref().unwrap_or_default();
+    security_group::check_ids(intent, owner, groups, faults);
     if let Some(mac) = request.mac
         && let Some(owner) = intent.port_with_mac(network.id, mac)
     {
@@ -150,6 +155,7 @@ fn new(
         name: None,
         mac,
         addresses: Vec::new(),
+        security_group_ids: security_group::default_ids(intent, tenant_id),
         host_id: None,
         instance_id: None,
         created_at: Timestamp::now(),

@@ -76,6 +76,7 @@ fn pool() -> (Store, Intent) {
         mac: Some(1),
         last: Some(3),
         host: Some(0),
+        group: None,
     };
     let steps = [
         Op::Tenant { name: 0 },
@@ -328,6 +329,7 @@ fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
             mac: None,
             last: None,
             host: Some(0),
+            group: None,
         },
     ];
     let connection = Connection::open_in_memory().unwrap();

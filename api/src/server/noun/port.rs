@@ -12,6 +12,9 @@ use crate::resource::PortView;
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
 
+/// The most security groups that are read of one port.
+pub(super) const MAX_GROUPS: usize = 64;
+
 /// The most addresses of one port.
 const MAX_ADDRESSES: usize = 64;
 
@@ -66,6 +69,7 @@ impl Made for PortView {
         let name = fields.optional("name");
         let mac = fields.optional("mac");
         let addresses = fields.list("addresses", MAX_ADDRESSES);
+        let security_group_ids = fields.list("security_group_ids", MAX_GROUPS);
         let host_id = fields.optional("host_id");
         Some(PortCreate {
             network_id: network_id?,
@@ -73,6 +77,7 @@ impl Made for PortView {
             name,
             mac,
             addresses,
+            security_group_ids,
             host_id,
         })
     }

@@ -31,6 +31,7 @@ fn largest() -> [PlanItem; 2] {
         mac: MacAddr::local(u64::MAX),
         addresses: vec![address; 8],
         hostname: Some("a".repeat(63).parse().unwrap()),
+        security_group_ids: Vec::new(),
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]
 }

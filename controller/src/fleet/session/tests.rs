@@ -142,6 +142,7 @@ impl Lab {
             name: None,
             mac: None,
             addresses: None,
+            security_group_ids: None,
             host_id,
         };
         self.service.port_create(caller(), port).await.unwrap().port

@@ -10,7 +10,11 @@ use proptest::prelude::*;
 
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
-use crate::service::{host, instance, network, physical_network, port, subnet, tenant};
+use crate::service::{
+    address_group, host, instance, network, physical_network, port, security_group, subnet, tenant,
+};
+
+mod groups;
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -53,6 +57,26 @@ pub(crate) enum Op {
         mac: Option<u8>,
         last: Option<u8>,
         host: Option<u8>,
+        group: Option<u8>,
+    },
+    SecurityGroup {
+        tenant: u8,
+        name: u8,
+        stateless: bool,
+    },
+    AddressGroup {
+        tenant: u8,
+        name: u8,
+    },
+    /// A rule about a group, an address group or anybody, in place of the group's first.
+    Rule {
+        group: u8,
+        remote: u8,
+        sort: u8,
+    },
+    Prefix {
+        group: u8,
+        last: u8,
     },
     Instance {
         tenant: u8,
@@ -112,6 +136,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::PhysicalNetwork),
         1 => Just(Noun::Network),
         1 => Just(Noun::Subnet),
+        1 => Just(Noun::SecurityGroup),
+        1 => Just(Noun::AddressGroup),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -127,8 +153,13 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
         2 => (n(), n(), maybe())
             .prop_map(|(network, cidr, gateway)| Op::Subnet { network, cidr, gateway }),
-        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()))
-            .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
+        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()), maybe())
+            .prop_map(|(network, name, mac, last, host, group)| Op::Port { network, name, mac, last, host, group }),
+        2 => (n(), n(), any::<bool>())
+            .prop_map(|(tenant, name, stateless)| Op::SecurityGroup { tenant, name, stateless }),
+        1 => (n(), n()).prop_map(|(tenant, name)| Op::AddressGroup { tenant, name }),
+        4 => (n(), n(), 0..3u8).prop_map(|(group, remote, sort)| Op::Rule { group, remote, sort }),
+        2 => (n(), n()).prop_map(|(group, last)| Op::Prefix { group, last }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
         4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
@@ -294,6 +325,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             mac,
             last,
             host,
+            group,
         } => {
             let request = PortCreate {
                 network_id: id(intent, Noun::Network, network),
@@ -301,6 +333,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 name: it.map(|it| name("v", it)),
                 mac: mac.map(|it| MacAddr::local(it.into())),
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
+                security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
             port::create(intent, request).map(|draft| draft.writes)
@@ -326,11 +359,12 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     .iter()
                     .map(|it| id(intent, Noun::Network, *it))
                     .collect(),
+                security_group_ids: None,
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
-        _ => Ok(Vec::new()),
+        op => groups::decide(intent, &op),
     }
 }
 
@@ -340,6 +374,8 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::PhysicalNetwork(id) => physical_network::delete(intent, id),
         Key::Network(id) => network::delete(intent, id),
         Key::Subnet(id) => subnet::delete(intent, id),
+        Key::AddressGroup(id) => address_group::delete(intent, id),
+        Key::SecurityGroup(id) => security_group::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),
