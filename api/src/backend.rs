@@ -13,9 +13,10 @@ use model::{
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubnetCreate, TenantCreate, UsageQuery,
+    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
+    TenantCreate, UsageQuery,
 };
-use crate::resource::{Health, HostView, InstanceView, PortView, TunnelView};
+use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -187,8 +188,25 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         request: PortCreate,
     ) -> impl Future<Output = Outcome<PortView>> + Send;
-    /// Deletes a port that no instance uses.
+    /// Deletes a port that no instance uses and that has no sub-ports.
     fn port_delete(&self, caller: Caller, id: PortId) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All sub-ports, by their trunks' ids.
+    fn sub_ports(&self) -> Vec<SubPort>;
+    /// One sub-port, by its port's id.
+    fn sub_port(&self, id: PortId) -> Option<SubPort>;
+    /// Makes a port a sub-port of another.
+    fn sub_port_create(
+        &self,
+        caller: Caller,
+        request: SubPortCreate,
+    ) -> impl Future<Output = Outcome<SubPort>> + Send;
+    /// Takes a sub-port off its trunk. The port itself stays.
+    fn sub_port_delete(
+        &self,
+        caller: Caller,
+        id: PortId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All instances, by id.
     fn instances(&self) -> Vec<InstanceView>;

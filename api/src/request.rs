@@ -208,6 +208,17 @@ pub struct PortCreate {
     pub host_id: Option<HostId>,
 }
 
+/// `POST /v1/sub-ports`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubPortCreate {
+    /// The port whose interface will carry it, which becomes a trunk by that.
+    pub trunk_id: PortId,
+    /// The port: of the trunk's tenant, on a network that no other port of the trunk is on.
+    pub port_id: PortId,
+    /// The VLAN id that the instance has its frames under: known on this trunk only.
+    pub vlan: VlanId,
+}
+
 /// `POST /v1/instances`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceCreate {

@@ -1,8 +1,9 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
 use model::{
-    AddressGroup, Event, Host, HostId, HostStatus, Instance, InstanceStatus, Network,
-    PhysicalNetwork, Port, PortId, PortStatus, SecurityGroup, Subnet, Tenant, Timestamp, Tunnel,
+    AddressGroup, Event, Host, HostId, HostStatus, Instance, InstanceStatus, Name, Network,
+    NetworkId, PhysicalNetwork, Port, PortId, PortStatus, SecurityGroup, Subnet, Tenant, TenantId,
+    Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,8 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubnetCreate, TenantCreate,
+    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
+    TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -45,6 +47,23 @@ pub struct PortView {
     pub port: Port,
     /// What its host says of it.
     pub status: PortStatus,
+}
+
+/// A port that has no interface of its own, but a tag on that of another port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubPort {
+    /// The port.
+    pub id: PortId,
+    /// Who owns it and its trunk.
+    pub tenant_id: TenantId,
+    /// The network it is on.
+    pub network_id: NetworkId,
+    /// The port's name.
+    pub name: Option<Name>,
+    /// The port whose interface carries it.
+    pub trunk_id: PortId,
+    /// The VLAN id that the instance has its frames under.
+    pub vlan: VlanId,
 }
 
 /// A host and how it is.
@@ -141,6 +160,7 @@ resources! {
     AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
+    SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
     TunnelView, "tunnel", "tunnels", |it| it.id, |_| None;
@@ -173,6 +193,9 @@ impl Changeable for SecurityGroup {
 }
 impl Creatable for PortView {
     type Create = PortCreate;
+}
+impl Creatable for SubPort {
+    type Create = SubPortCreate;
 }
 impl Creatable for InstanceView {
     type Create = InstanceCreate;

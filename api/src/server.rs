@@ -38,7 +38,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use routes::{Access, Method, ROUTES, Route};
 
 use crate::backend::{Backend, UsageBackend};
-use crate::resource::{HostView, InstanceView, PortView, TunnelView};
+use crate::resource::{HostView, InstanceView, PortView, SubPort, TunnelView};
 use noun::{Changed, Listed, Made, Shown};
 use routes::Noun;
 
@@ -128,6 +128,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
         Noun::SecurityGroup => changed::<B, SecurityGroup>(route),
         Noun::Port => made::<B, PortView>(route),
+        Noun::SubPort => made::<B, SubPort>(route),
         Noun::Instance => made::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
         Noun::Tunnel => listed::<B, TunnelView>(),

@@ -28,6 +28,7 @@ pub(crate) struct TestPool {
     pub(crate) address_groups: Shelf<AddressGroup>,
     pub(crate) security_groups: Shelf<SecurityGroup>,
     pub(crate) ports: Shelf<PortView>,
+    pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
@@ -81,6 +82,7 @@ impl TestPool {
             && self.address_groups.all().is_empty()
             && self.security_groups.all().is_empty()
             && self.ports.all().is_empty()
+            && self.sub_ports.all().is_empty()
             && self.instances.all().is_empty()
     }
 
@@ -182,11 +184,23 @@ pub(crate) fn port(name: Option<&str>) -> PortView {
         addresses: vec!["10.0.0.5".parse().unwrap()],
         security_group_ids: Vec::new(),
         host_id: Some(HostId::generate()),
+        on_trunk: None,
         instance_id: Some(InstanceId::generate()),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     };
     let status = PortStatus::default();
     PortView { port, status }
+}
+
+pub(crate) fn sub_port(id: PortId, trunk_id: PortId, vlan: VlanId) -> SubPort {
+    SubPort {
+        id,
+        tenant_id: TenantId::generate(),
+        network_id: NetworkId::generate(),
+        name: None,
+        trunk_id,
+        vlan,
+    }
 }
 
 pub(crate) fn instance(name: &str) -> InstanceView {
@@ -471,6 +485,25 @@ impl Backend for TestPool {
     async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
         self.note(caller);
         self.ports.take(id.uuid())
+    }
+
+    fn sub_ports(&self) -> Vec<SubPort> {
+        self.sub_ports.all()
+    }
+
+    fn sub_port(&self, id: PortId) -> Option<SubPort> {
+        self.sub_ports.one(id.uuid())
+    }
+
+    async fn sub_port_create(&self, caller: Caller, request: SubPortCreate) -> Outcome<SubPort> {
+        self.note(caller);
+        let made = sub_port(request.port_id, request.trunk_id, request.vlan);
+        Ok(self.sub_ports.put(made))
+    }
+
+    async fn sub_port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
+        self.note(caller);
+        self.sub_ports.take(id.uuid())
     }
 
     fn instances(&self) -> Vec<InstanceView> {

@@ -106,7 +106,9 @@ impl Pool {
             name: None,
             mac: MacAddr::local(index as u64),
             addresses: vec![format!("10.0.0.{}", index + 2).parse().unwrap()],
+            security_group_ids: Vec::new(),
             host_id: Some(self.hosts[index % self.hosts.len()]),
+            on_trunk: None,
             instance_id: None,
             created_at: self.tenant.created_at,
         }

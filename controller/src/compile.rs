@@ -159,6 +159,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         addresses: port.addresses.clone(),
         hostname: hostname(intent, port),
         security_group_ids: port.security_group_ids.clone(),
+        on_trunk: port.on_trunk,
     })
 }
 

@@ -63,6 +63,8 @@ pub struct Intent {
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
     subnets_by_network: OrdSet<(NetworkId, SubnetId)>,
     ports_by_network: OrdSet<(NetworkId, PortId)>,
+    /// Each sub-port after its trunk.
+    sub_ports: OrdSet<(PortId, PortId)>,
     ports_by_host: OrdSet<(HostId, NetworkId, PortId)>,
     /// How many ports of the network are bound to the host: there is no entry without one.
     hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
@@ -266,6 +268,18 @@ impl Intent {
         found.filter_map(|(_, _, id)| self.ports.get(id))
     }
 
+    /// The sub-ports of a trunk, by id.
+    pub fn sub_ports_of(&self, trunk: PortId) -> impl Iterator<Item = &Arc<Port>> {
+        let pairs = self.sub_ports.range(within(trunk));
+        pairs.filter_map(|(_, id)| self.ports.get(id))
+    }
+
+    /// Every sub-port, by its trunk's id.
+    pub fn sub_ports(&self) -> impl Iterator<Item = &Arc<Port>> {
+        let pairs = self.sub_ports.iter();
+        pairs.filter_map(|(_, id)| self.ports.get(id))
+    }
+
     /// The hosts that have a port of the network.
     pub fn hosts_of(&self, network: NetworkId) -> impl Iterator<Item = HostId> + '_ {
         let pairs = self.hosts_by_network.range(within(network));
@@ -385,6 +399,9 @@ impl Intent {
             }
         }
         self.ports_by_network.insert((network, port.id));
+        if let Some(on_trunk) = port.on_trunk {
+            self.sub_ports.insert((on_trunk.trunk_id, port.id));
+        }
         self.ports_by_tenant.insert((port.tenant_id, port.id));
         if let Some(host) = port.host_id {
             self.ports_by_host.insert((host, network, port.id));
@@ -404,6 +421,9 @@ impl Intent {
             }
         }
         self.ports_by_network.remove(&(network, port.id));
+        if let Some(on_trunk) = port.on_trunk {
+            self.sub_ports.remove(&(on_trunk.trunk_id, port.id));
+        }
         self.ports_by_tenant.remove(&(port.tenant_id, port.id));
         if let Some(host) = port.host_id {
             self.ports_by_host.remove(&(host, network, port.id));

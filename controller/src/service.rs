@@ -21,6 +21,7 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trunk;
 
 use std::sync::Arc;
 

@@ -354,6 +354,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         addresses: vec![format!("10.0.0.{}", index + 1).parse().unwrap()],
         security_group_ids: Vec::new(),
         host_id: None,
+        on_trunk: None,
         instance_id: None,
         created_at: network.created_at,
     }

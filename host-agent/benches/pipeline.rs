@@ -29,6 +29,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         locals: (1..=locals)
             .map(|n| LocalPort {
                 port: PortNo(n),
+                tag: None,
                 mac: mac(n),
                 addresses: address(n),
                 policy: Policy {

@@ -68,7 +68,19 @@ pub fn bind(observed: &Observed, wanted: &Wanted, switch: &SwitchPorts) -> Bindi
             }
         }
     }
+    plug_sub_ports(wanted, &mut binding);
     binding
+}
+
+/// Sub-ports are where their trunk is.
+fn plug_sub_ports(wanted: &Wanted, binding: &mut Binding) {
+    for (trunk, sub_ports) in &wanted.sub_ports {
+        let Some(carrier) = binding.carriers.get(trunk).cloned() else {
+            continue;
+        };
+        let carried = sub_ports.iter().map(|id| (*id, carrier.clone()));
+        binding.carriers.extend(carried);
+    }
 }
 
 /// The interfaces on the integration bridge that are neither its own nor our patches.
@@ -92,8 +104,14 @@ fn carried(
     let id: PortId = iface_id
         .parse()
         .map_err(|_| refused("its iface-id is no UUID"))?;
-    if !wanted.ports.contains_key(&id) {
-        return Err(refused("the port it names is not planned on this host"));
+    match wanted.ports.get(&id) {
+        None => return Err(refused("the port it names is not planned on this host")),
+        Some(port) if port.on_trunk.is_some() => {
+            return Err(refused(
+                "the port it names is a sub-port: its trunk carries it",
+            ));
+        }
+        Some(_) => {}
     }
     if let Some(carrier) = binding.carriers.get(&id) {
         let reason = format!("{} already carries the port it names", carrier.interface);
@@ -179,6 +197,7 @@ fn views(
         });
         view.locals.push(LocalPort {
             port: carrier.port,
+            tag: port.on_trunk.map(|it| it.vlan),
             mac: port.mac,
             addresses: Arc::clone(&port.addresses),
             policy,

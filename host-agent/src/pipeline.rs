@@ -20,6 +20,7 @@ mod count_and_output;
 mod count_sent;
 mod egress;
 mod fabric_guard;
+mod fabric_senders;
 mod forward;
 mod ingress;
 mod neighbour_guard;
@@ -71,6 +72,7 @@ pub enum Miss {
 pub const TABLES: &[Table] = &[
     classify::TABLE,
     fabric_guard::TABLE,
+    fabric_senders::TABLE,
     spoof_guard::TABLE,
     neighbour_guard::TABLE,
     count_sent::TABLE,

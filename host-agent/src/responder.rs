@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use model::{MacAddr, PortId};
+use model::{MacAddr, NetworkNumber, PortId};
 use openflow::PortNo;
 use openflow::client::{Client, Error, Event, Events, Options};
 use openflow::message::{AsyncConfig, PacketIn, PacketOut, ToSwitch};
@@ -51,7 +51,8 @@ const TOLD: AsyncConfig = AsyncConfig {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     wanted: Arc<Wanted>,
-    ports: BTreeMap<PortNo, PortId>,
+    /// The ports of a trunk share their number, but no network.
+    ports: BTreeMap<(PortNo, NetworkNumber), PortId>,
 }
 
 impl Known {
@@ -59,9 +60,14 @@ impl Known {
     #[must_use]
     pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
         let carriers = binding.carriers.iter();
+        let ports = carriers.filter_map(|(id, carrier)| {
+            let network = wanted.ports.get(id)?.network;
+            let number = wanted.networks.get(&network)?.number;
+            Some(((carrier.port, number), *id))
+        });
         Self {
             wanted: Arc::clone(wanted),
-            ports: carriers.map(|(id, it)| (it.port, *id)).collect(),
+            ports: ports.collect(),
         }
     }
 
@@ -76,22 +82,20 @@ impl Known {
         });
     }
 
-    fn port(&self, number: PortNo) -> Option<(&WantedPort, &WantedNetwork)> {
-        let port = self.wanted.ports.get(self.ports.get(&number)?)?;
+    fn port(&self, id: &PortId) -> Option<(&WantedPort, &WantedNetwork)> {
+        let port = self.wanted.ports.get(id)?;
         Some((port, self.wanted.networks.get(&port.network)?))
     }
 
     /// What the switch shall send because a port asked for it.
     fn answer(&self, packet: &PacketIn) -> Option<PacketOut> {
         let number = packet.in_port()?;
-        let (port, network) = self.port(number)?;
+        // The number may by now be another port's, of another network than the flow that asks.
+        let asks = Group::from_cookie(packet.cookie)?.network()?;
+        let (port, network) = self.port(self.ports.get(&(number, asks))?)?;
         let [code] = packet.userdata[..] else {
             return None;
         };
-        // The number may by now be another port's, of another network than the flow that asks.
-        if Group::from_cookie(packet.cookie) != Some(Group::of(network.number)) {
-            return None;
-        }
         let question = Question::from_code(code)?;
         let question = Some(question).filter(|it| network.outsiders.leave_to_agent(*it))?;
         let frame = respond(question, &packet.data, &config(port, network))?;
@@ -100,9 +104,8 @@ impl Known {
 
     /// What tells every port of its router.
     fn advertisements(&self) -> Vec<PacketOut> {
-        let numbers = self.ports.keys();
-        let all = numbers.filter_map(|number| {
-            let (port, network) = self.port(*number)?;
+        let all = self.ports.iter().filter_map(|((number, _), id)| {
+            let (port, network) = self.port(id)?;
             let ours = network.outsiders.leave_to_agent(Question::RouterSolicit);
             let port = ours.then_some(port)?;
             let frame = respond::advertise(&config(port, network))?;

@@ -8,6 +8,7 @@ mod check;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,8 +18,8 @@ use ipnet::IpNet;
 use model::plan::{Generation, HostPlan, PlanItem, PlannedInstance, PlannedSubnet, Sampling};
 use model::report::ItemFailure;
 use model::{
-    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, PhysicalNetworkId,
-    PortId, Role, SecurityGroupId, Segment,
+    DomainName, Encapsulation, MacAddr, NetworkId, NetworkNumber, NicName, OnTrunk,
+    PhysicalNetworkId, PortId, Role, SecurityGroupId, Segment,
 };
 
 use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort};
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub ports: BTreeMap<PortId, WantedPort>,
     /// Security groups, none of which clashes with another.
     pub security_groups: BTreeMap<SecurityGroupId, Arc<GroupView>>,
+    /// The sub-ports of each trunk among them.
+    pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
     pub instances: Vec<PlannedInstance>,
     /// How to sample.
@@ -116,6 +119,8 @@ pub struct WantedPort {
     pub hostname: Option<DomainName>,
     /// The security groups it is in.
     pub security_group_ids: Vec<SecurityGroupId>,
+    /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
+    pub on_trunk: Option<OnTrunk>,
 }
 
 impl Wanted {
@@ -164,6 +169,7 @@ impl Wanted {
                 .map(|reason| ItemFailure { key: *key, reason });
             wanted.failures.extend(failure);
         }
+        wanted.put_sub_ports_on_trunks();
         for (id, network) in &mut wanted.networks {
             if network.outsiders == Outsiders::None {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);

@@ -139,6 +139,23 @@ impl Lab {
         }
     }
 
+    /// Starts an Open vSwitch inside an instance's namespace, as a guest might that tells VLANs apart.
+    /// It ends with the lab.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn raise_switch_in(&self, namespace: &str, name: &str) -> Result<Vswitch, Error> {
+        let switch = Vswitch {
+            state: self.state.clone(),
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            rundir: self.directory().join("guests").join(name),
+            datapath: Datapath::Netdev,
+        };
+        switch.raise().await?;
+        Ok(switch)
+    }
+
     /// The physical switch's end of the cable to a NIC of a host.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //!     h1/ovs/                      the host's switch, as above, and its bridges' sockets
 //!     h1/certificate/  h1/agent/   the agent's identity and state
 //!     h1/agent.log
+//!     guests/<name>/               the switch of a guest that has one
 //! ```
 
 use std::net::{Ipv4Addr, SocketAddrV4};

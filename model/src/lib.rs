@@ -44,7 +44,7 @@ pub use mac::MacAddr;
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
-pub use port::{Port, PortId, PortState, PortStatus};
+pub use port::{OnTrunk, Port, PortId, PortState, PortStatus};
 pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
     RuleForm, RuleId,

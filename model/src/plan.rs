@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AddressGroupId, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, NicName, PhysicalNetworkId, PortId, Role, Rule, SecurityGroupId,
+    NetworkNumber, NicName, OnTrunk, PhysicalNetworkId, PortId, Role, Rule, SecurityGroupId,
     SecurityGroupNumber, Segment, Sharing, TenantId, Tracking, VlanRanges,
 };
 
@@ -234,6 +234,9 @@ pub struct PlannedPort {
     /// nobody.
     #[serde(default)]
     pub security_group_ids: Vec<SecurityGroupId>,
+    /// The trunk whose interface carries it, in place of one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trunk: Option<OnTrunk>,
 }
 
 /// A port of a network that this host has, bound to another host.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
 use crate::{
-    HostId, Id, InstanceId, MacAddr, Name, NetworkId, SecurityGroupId, TenantId, Timestamp,
+    HostId, Id, InstanceId, MacAddr, Name, NetworkId, SecurityGroupId, TenantId, Timestamp, VlanId,
 };
 
 /// The identifier of a [`Port`]: what an interface's `external_ids:iface-id` names.
@@ -32,10 +32,24 @@ pub struct Port {
     pub security_group_ids: Vec<SecurityGroupId>,
     /// The host it is bound to: where its interface last appeared, or will.
     pub host_id: Option<HostId>,
+    /// The trunk that it is a sub-port of. It then has no interface of its own, and goes wherever
+    /// its trunk goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trunk: Option<OnTrunk>,
     /// The instance it was made with, and is deleted with.
     pub instance_id: Option<InstanceId>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// The trunk of a sub-port: a port of the same tenant whose instance tells networks apart by tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnTrunk {
+    /// The trunk.
+    pub trunk_id: PortId,
+    /// The VLAN id that the instance has the sub-port's frames under (IEEE 802.1Q). It is known on
+    /// this trunk only, and has nothing to do with the VLANs between hosts.
+    pub vlan: VlanId,
 }
 
 /// What is known of a port beyond the intent, from its host's reports.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, completion, event, host, lab, network, physical_network, status, subnet, tenant,
-    tunnel, usage, vif, vm,
+    One, Owned, address_group, completion, event, group, host, lab, network, physical_network,
+    status, subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -112,6 +112,31 @@ pub(crate) enum Command {
     SubnetShow(Owned),
     /// Delete a subnet that no VIF has an address of
     SubnetDelete(Owned),
+    /// Make a security group: who may speak with the VIFs in it
+    GroupCreate(group::Create),
+    /// List security groups
+    GroupList(group::List),
+    /// Show a security group
+    GroupShow(Owned),
+    /// Delete a security group that no VIF is in and no rule names
+    GroupDelete(Owned),
+    /// List the rules of a security group
+    GroupRuleList(group::Rules),
+    /// Let something through to the VIFs of a security group, or from them
+    #[command(visible_alias = "group-allow")]
+    GroupRuleAdd(group::Allow),
+    /// Take rules of a security group away
+    GroupRuleRemove(group::Forbid),
+    /// Make an address group: prefixes that rules name together
+    AddressGroupCreate(address_group::Create),
+    /// List address groups
+    AddressGroupList(address_group::List),
+    /// Show an address group
+    AddressGroupShow(Owned),
+    /// Add prefixes to an address group and take others away
+    AddressGroupSet(address_group::Set),
+    /// Delete an address group that no rule names
+    AddressGroupDelete(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow
@@ -120,6 +145,12 @@ pub(crate) enum Command {
     VifShow(Owned),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),
+    /// Let a VIF carry another of its tenant, under a VLAN id of the instance's own
+    VifTrunkAdd(vif_trunk::Add),
+    /// Take a VIF off the one that carries it
+    VifTrunkRemove(vif_trunk::Remove),
+    /// List VIFs that others carry, and their tags
+    VifTrunkList(vif_trunk::List),
     /// Start an instance with its VIFs, and wait until their frames flow
     VmStart(vm::Start),
     /// Stop an instance, and delete it with the VIFs made for it

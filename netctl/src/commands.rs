@@ -1,7 +1,9 @@
 //! What each command does: one file per noun, and here what they share.
 
+pub(crate) mod address_group;
 pub(crate) mod completion;
 pub(crate) mod event;
+pub(crate) mod group;
 pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod network;
@@ -12,13 +14,14 @@ pub(crate) mod tenant;
 pub(crate) mod tunnel;
 pub(crate) mod usage;
 pub(crate) mod vif;
+pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 
 use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
-use model::{Network, PhysicalNetwork, Subnet, Tenant};
+use model::{AddressGroup, Network, PhysicalNetwork, SecurityGroup, Subnet, Tenant};
 
 use crate::args::Command;
 use crate::connection::Connection;
@@ -87,10 +90,25 @@ impl Command {
             Self::SubnetList(command) => command.run(client).await,
             Self::SubnetShow(one) => show::<Subnet>(client, one.of()).await,
             Self::SubnetDelete(one) => delete::<Subnet>(client, one.of()).await,
+            Self::GroupCreate(command) => command.run(client).await,
+            Self::GroupList(command) => command.run(client).await,
+            Self::GroupShow(one) => show::<SecurityGroup>(client, one.of()).await,
+            Self::GroupDelete(one) => delete::<SecurityGroup>(client, one.of()).await,
+            Self::GroupRuleList(command) => command.run(client).await,
+            Self::GroupRuleAdd(command) => command.run(client).await,
+            Self::GroupRuleRemove(command) => command.run(client).await,
+            Self::AddressGroupCreate(command) => command.run(client).await,
+            Self::AddressGroupList(command) => command.run(client).await,
+            Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
+            Self::AddressGroupSet(command) => command.run(client).await,
+            Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
             Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
+            Self::VifTrunkAdd(command) => command.run(client).await,
+            Self::VifTrunkRemove(command) => command.run(client).await,
+            Self::VifTrunkList(command) => command.run(client).await,
             Self::VmStart(command) => command.run(client).await,
             Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
             Self::VmList(command) => command.run(client).await,

@@ -21,6 +21,7 @@ pub const COLLECTIONS: &[&str] = &[
     "networks",
     "subnets",
     "ports",
+    "sub-ports",
     "instances",
 ];
 

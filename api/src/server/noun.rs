@@ -9,6 +9,7 @@ mod network;
 mod physical_network;
 mod port;
 mod security_group;
+mod sub_port;
 mod subnet;
 mod tenant;
 mod tunnel;

@@ -61,6 +61,7 @@ pub(super) enum Noun {
     AddressGroup,
     SecurityGroup,
     Port,
+    SubPort,
     Instance,
     Host,
     Tunnel,
@@ -183,7 +184,23 @@ pub const ROUTES: &[Route] = &[
     delete(
         "/v1/ports/{id}",
         N::Port,
-        "delete a port that no instance uses",
+        "delete a port that no instance uses and that has no sub-ports",
+    ),
+    get(
+        "/v1/sub-ports",
+        N::SubPort,
+        "list the ports that trunks carry, and their tags",
+    ),
+    post(
+        "/v1/sub-ports",
+        N::SubPort,
+        "put a port on a trunk, under a tag of the instance's own",
+    ),
+    get("/v1/sub-ports/{id}", N::SubPort, "show a sub-port"),
+    delete(
+        "/v1/sub-ports/{id}",
+        N::SubPort,
+        "take a port off its trunk",
     ),
     get(
         "/v1/instances",

@@ -47,8 +47,9 @@ pub(crate) fn judge(intent: &Intent, observed: &Observed, port: PortId) -> Verdi
 /// The host that a port belongs to: the one it is on now, if it is really there; otherwise the
 /// first one that it really is on; otherwise the one that claims it.
 fn holder(intent: &Intent, port: &Port, sightings: &[Sighting]) -> Option<HostId> {
-    // Our own instances run where the intent says, whatever a host claims.
-    if intent.instance_with(port.id).is_some() {
+    // Our own instances run where the intent says, whatever a host claims; and a sub-port is where
+    // its trunk is.
+    if intent.instance_with(port.id).is_some() || port.on_trunk.is_some() {
         return port.host_id;
     }
     let at_home = |it: &&Sighting| Some(it.host) == port.host_id;

@@ -37,6 +37,11 @@ proptest! {
             run(&mut intent, op);
         }
         // In the order in which nothing is in use any more.
+        let sub_ports: Vec<_> = intent.sub_ports().map(|it| it.id).collect();
+        for id in sub_ports {
+            let off = crate::service::tests::off_trunk(&intent, id);
+            intent.apply(intent.revision, &off.unwrap().writes);
+        }
         let order = [
             Noun::Instance, Noun::Port, Noun::Subnet, Noun::Network,
             Noun::PhysicalNetwork, Noun::Tenant,

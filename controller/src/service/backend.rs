@@ -6,9 +6,10 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubnetCreate, TenantCreate, UsageQuery,
+    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
+    TenantCreate, UsageQuery,
 };
-use api::resource::{Health, HostView, InstanceView, PortView, TunnelView};
+use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 use model::{
     AddressGroup, AddressGroupId, Encapsulation, Event, Host, HostId, InstanceId, Inventory,
     Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup,
@@ -19,7 +20,7 @@ use uuid::Uuid;
 
 use super::{
     Service, address_group, instance, network, physical_network, port, security_group, subnet,
-    tenant,
+    tenant, trunk,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -224,12 +225,15 @@ impl Backend for Service {
     fn ports(&self) -> Vec<PortView> {
         let (intent, observed) = (self.writer.intent(), self.fleet.observed());
         let ports = intent.ports.values();
-        ports.map(|port| port_view(port, &observed)).collect()
+        ports
+            .map(|port| port_view(&intent, port, &observed))
+            .collect()
     }
 
     fn port(&self, id: PortId) -> Option<PortView> {
         let intent = self.writer.intent();
-        Some(port_view(intent.ports.get(&id)?, &self.fleet.observed()))
+        let port = intent.ports.get(&id)?;
+        Some(port_view(&intent, port, &self.fleet.observed()))
     }
 
     async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
@@ -240,6 +244,26 @@ impl Backend for Service {
     async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
         let decide = |intent: &_| port::delete(intent, id);
         self.writer.change(caller, "port_delete", decide).await
+    }
+
+    fn sub_ports(&self) -> Vec<SubPort> {
+        let intent = self.writer.intent();
+        let sub_ports = intent.sub_ports();
+        sub_ports.filter_map(|port| trunk::view(port)).collect()
+    }
+
+    fn sub_port(&self, id: PortId) -> Option<SubPort> {
+        trunk::view(self.writer.intent().ports.get(&id)?)
+    }
+
+    async fn sub_port_create(&self, caller: Caller, request: SubPortCreate) -> Outcome<SubPort> {
+        let decide = |intent: &_| trunk::add(intent, request);
+        self.writer.change(caller, "sub_port_create", decide).await
+    }
+
+    async fn sub_port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
+        let decide = |intent: &_| trunk::remove(intent, id);
+        self.writer.change(caller, "sub_port_delete", decide).await
     }
 
     fn instances(&self) -> Vec<InstanceView> {
@@ -311,10 +335,12 @@ fn tunnel_views<'a>(
     })
 }
 
-fn port_view(port: &Port, observed: &Observed) -> PortView {
+/// The interface of a sub-port is its trunk's, and so is what is known of it.
+fn port_view(intent: &Intent, port: &Port, observed: &Observed) -> PortView {
+    let trunk = port.on_trunk.and_then(|it| intent.ports.get(&it.trunk_id));
     PortView {
         port: port.clone(),
-        status: observed.port_status(port),
+        status: observed.port_status(trunk.map_or(port, |trunk| trunk)),
     }
 }
 

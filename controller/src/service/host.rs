@@ -48,8 +48,9 @@ pub(super) fn register(intent: &Intent, id: HostId, name: Name) -> Outcome<Draft
 /// Binds ports to the host where their interfaces appeared. What is gone meanwhile is left out.
 pub(super) fn bind(intent: &Intent, host: HostId, ports: &[PortId]) -> Outcome<Draft<()>> {
     let ports = ports.iter().filter_map(|id| intent.ports.get(id));
+    let with_sub_ports = ports.flat_map(|port| port::bound(intent, port, host));
     Ok(Draft {
-        writes: ports.map(|port| port::bound(port, host)).collect(),
+        writes: with_sub_ports.collect(),
         answer: (),
     })
 }

@@ -66,7 +66,7 @@ pub(super) fn create(
     }
     for port in &parts.ports {
         port_ids.push(port.id);
-        writes.push(port::bound(port, parts.host));
+        writes.extend(port::bound(intent, port, parts.host));
     }
     writes.push(Write::Put(Object::Instance(Arc::new(PluggedInstance {
         instance: instance.clone(),
@@ -165,6 +165,11 @@ fn ports(intent: &Intent, request: &InstanceCreate, faults: &mut Faults) -> Vec<
             );
             faults.add(&field, FieldCode::Duplicate, message);
         }
+        if let Some(on_trunk) = port.on_trunk {
+            let trunk = on_trunk.trunk_id;
+            let message = format!("{id} is a sub-port, which comes with its trunk {trunk}");
+            faults.add(&field, FieldCode::Inconsistent, message);
+        }
         if !seen.insert(id) {
             let message = format!("{id} is in the list twice; give it once");
             faults.add(&field, FieldCode::Duplicate, message);
@@ -197,10 +202,11 @@ pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
         .port_ids
         .iter()
         .filter_map(|id| intent.ports.get(id));
-    let mut writes: Vec<Write> = ports
-        .filter(made_with_it)
-        .map(|port| Write::Delete(Key::Port(port.id)))
-        .collect();
+    let mut writes = Vec::new();
+    for port in ports.filter(made_with_it) {
+        port::require_no_sub_ports(intent, port.id)?;
+        writes.push(Write::Delete(Key::Port(port.id)));
+    }
     writes.push(Write::Delete(Key::Instance(id)));
     Ok(Draft { writes, answer: () })
 }

@@ -157,6 +157,7 @@ fn new(
         addresses: Vec::new(),
         security_group_ids: security_group::default_ids(intent, tenant_id),
         host_id: None,
+        on_trunk: None,
         instance_id: None,
         created_at: Timestamp::now(),
     })
@@ -206,12 +207,29 @@ pub(super) fn of_instance(
     })
 }
 
-/// The port as it is when bound to this host.
-pub(super) fn bound(port: &Port, host: HostId) -> Write {
-    Write::Put(Object::Port(Arc::new(Port {
-        host_id: Some(host),
-        ..port.clone()
-    })))
+/// The port as it is when bound to this host, and its sub-ports with it.
+pub(super) fn bound(intent: &Intent, port: &Port, host: HostId) -> Vec<Write> {
+    let with_it = intent.sub_ports_of(port.id).map(|it| &**it);
+    let ports = std::iter::once(port).chain(with_it);
+    let bound = ports.map(|port| {
+        Write::Put(Object::Port(Arc::new(Port {
+            host_id: Some(host),
+            ..port.clone()
+        })))
+    });
+    bound.collect()
+}
+
+/// Refuses to delete a port that is a trunk.
+pub(super) fn require_no_sub_ports(intent: &Intent, id: PortId) -> Outcome<()> {
+    let Some(first) = intent.sub_ports_of(id).next() else {
+        return Ok(());
+    };
+    let detail = format!(
+        "port {id} is a trunk with the sub-port {}; remove its sub-ports first",
+        first.id
+    );
+    Err(Problem::new(Code::InUse, detail))
 }
 
 pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
@@ -225,6 +243,7 @@ pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
         );
         return Err(Problem::new(Code::InUse, detail));
     }
+    require_no_sub_ports(intent, id)?;
     Ok(Draft {
         writes: vec![Write::Delete(Key::Port(id))],
         answer: (),

@@ -23,6 +23,7 @@ use crate::writer::Draft;
 pub(crate) fn assert_sound(intent: &Intent) {
     assert_networks_sound(intent);
     assert_ports_sound(intent);
+    assert_trunks_sound(intent);
     let mut names = BTreeSet::new();
     for (noun, _) in Noun::ALL {
         for object in intent.all(*noun) {
@@ -122,12 +123,37 @@ fn assert_ports_sound(intent: &Intent) {
     }
 }
 
+fn assert_trunks_sound(intent: &Intent) {
+    let (mut tags, mut networks) = (BTreeSet::new(), BTreeSet::new());
+    for port in intent.ports.values() {
+        let Some(on_trunk) = port.on_trunk else {
+            continue;
+        };
+        let trunk = &intent.ports[&on_trunk.trunk_id];
+        assert_eq!(trunk.on_trunk, None, "a sub-port of a sub-port");
+        assert_eq!(port.tenant_id, trunk.tenant_id);
+        assert_eq!(port.host_id, trunk.host_id, "not where its trunk is");
+        assert!(tags.insert((trunk.id, on_trunk.vlan)), "a tag twice");
+        assert_ne!(port.network_id, trunk.network_id);
+        let alone = networks.insert((trunk.id, port.network_id));
+        assert!(alone, "two ports of a trunk on one network");
+        assert!(intent.instance_with(port.id).is_none());
+        assert!(intent.sub_ports_of(trunk.id).any(|it| it.id == port.id));
+    }
+    assert_eq!(intent.sub_ports().count(), tags.len());
+}
+
 /// What making a network would write.
 pub(crate) fn network_create(
     intent: &Intent,
     request: NetworkCreate,
 ) -> Outcome<Draft<model::Network>> {
     super::network::create(intent, request)
+}
+
+/// What taking a port off its trunk would write.
+pub(crate) fn off_trunk(intent: &Intent, id: model::PortId) -> Outcome<Draft<()>> {
+    super::trunk::remove(intent, id)
 }
 
 proptest! {

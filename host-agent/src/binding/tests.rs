@@ -48,6 +48,7 @@ fn wanted(ports: &[u128]) -> Wanted {
             addresses: Arc::default(),
             hostname: None,
             security_group_ids: Vec::new(),
+            on_trunk: None,
         };
         (PortId::from(uuid(*n)), port)
     };
@@ -167,4 +168,29 @@ fn a_view_has_the_plugged_ports_and_the_way_out() {
     let ports: Vec<_> = view.locals.iter().map(|local| local.port).collect();
     assert_eq!(ports, [PortNo(1), PortNo(2)]);
     assert_eq!(view.uplink.unwrap().port, PortNo(9));
+}
+
+#[test]
+fn a_sub_port_is_where_its_trunk_is_and_no_interface_of_its_own_carries_it() {
+    let mut wanted = wanted(&[10, 11]);
+    let (trunk, leg) = (PortId::from(uuid(10)), PortId::from(uuid(11)));
+    let port = wanted.ports.get_mut(&leg).unwrap();
+    port.on_trunk = Some(model::OnTrunk {
+        trunk_id: trunk,
+        vlan: VlanId::MIN,
+    });
+    wanted.sub_ports = [(trunk, vec![leg])].into();
+    let names = switch(&[(1, "a"), (2, "b")]);
+    let alone = observed(vec![vif("b", Some(&id(11)), Some(2))]);
+    let binding = bind(&alone, &wanted, &names);
+    assert!(binding.carriers.is_empty());
+    assert!(matches!(binding.dark["b"], Dark::Refused(_)));
+    let both = observed(vec![
+        vif("a", Some(&id(10)), Some(1)),
+        vif("b", Some(&id(11)), Some(2)),
+    ]);
+    let binding = bind(&both, &wanted, &names);
+    assert_eq!(binding.carriers[&leg], binding.carriers[&trunk]);
+    assert_eq!(binding.carriers[&leg].interface, "a");
+    assert!(matches!(binding.dark["b"], Dark::Refused(_)));
 }

@@ -3,6 +3,9 @@
 //! A port that is not in the plan has no flow here. That is all it takes to keep it dark: what it
 //! sends matches nothing, and nothing is ever sent to it. The same goes for a tunnel: only hosts that
 //! the plan says have the network may send frames of it, whatever VNI a packet bears.
+//!
+//! A VIF that is a trunk tells its networks apart by tags of its own. Each tag that was declared stands
+//! for one sub-port, which is a port like any other from here on; any other tag stands for nothing.
 
 use std::net::IpAddr;
 
@@ -25,11 +28,16 @@ const KNOWN: u16 = 100;
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let number = network.number.get();
     for local in &network.locals {
-        // Only wholly untagged frames: a tag of the VIF's own, even one that only says a priority,
-        // could become another network's tag further on.
-        let matching = Match::new().in_port(local.port).untagged();
-        let flow = TABLE
-            .flow(KNOWN, matching)
+        let here = Match::new().in_port(local.port);
+        let flow = match local.tag {
+            // Only wholly untagged frames: a tag of the VIF's own, even one that only says a
+            // priority, could become another network's tag further on.
+            None => TABLE.flow(KNOWN, here.untagged()),
+            Some(tag) => TABLE
+                .flow(KNOWN, here.vlan(tag.get()))
+                .action(Action::PopVlan),
+        };
+        let flow = flow
             .action(NETWORK.set(number))
             .action(FROM.set(FROM_VIF))
             .action(policy::of(local))
@@ -63,7 +71,7 @@ fn from_fabric(flow: Flow, network: &NetworkView) -> Flow {
 }
 
 /// The tunnel packets of one host.
-fn sent_by(matching: Match, endpoint: IpAddr) -> Match {
+pub(super) fn sent_by(matching: Match, endpoint: IpAddr) -> Match {
     match endpoint {
         IpAddr::V4(endpoint) => matching.exact(Field::TunSrc, endpoint),
         IpAddr::V6(endpoint) => matching.exact(Field::TunIpv6Src, endpoint),

@@ -52,6 +52,12 @@ impl Group {
         is_ours(cookie).then_some(Self(cookie & !MARK_MASK))
     }
 
+    /// The number of the network that it is, if it is one.
+    #[must_use]
+    pub fn network(self) -> Option<NetworkNumber> {
+        u32::try_from(self.0).ok()?.try_into().ok()
+    }
+
     /// The cookie of its flows.
     #[must_use]
     pub const fn cookie(self) -> u64 {

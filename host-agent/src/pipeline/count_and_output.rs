@@ -2,14 +2,16 @@
 //!
 //! One flow per port outputs to it, and so its counters are the exact measure of what the port
 //! received. It asks for the network once more: were any table before it wrong, a frame would still
-//! not reach a port of another network.
+//! not reach a port of another network. And it tells the ports of a trunk apart, which share a number
+//! in the switch but never a network.
 
+use model::VlanId;
 use openflow::matching::VLAN_PRESENT;
 use openflow::protocol::ETH_VLAN;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{NETWORK, OUT_PORT};
-use super::{Mark, Miss, NetworkView, Table, Uplink, nothing};
+use super::{LocalPort, Mark, Miss, NetworkView, Table, Uplink, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 60,
@@ -28,7 +30,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let matching = to(network, local.port);
         flows.push(not_back(&matching, local.port));
         let flow = TABLE.flow(OUT, matching);
-        flows.push(flow.action(Action::output(local.port)));
+        flows.push(flow.actions(delivered(local)));
     }
     if let Some(Uplink { port, mark }) = network.uplink {
         let matching = to(network, port);
@@ -38,14 +40,32 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     }
 }
 
+/// Out to a VIF; to a sub-port under the tag that its trunk knows it by. The tag comes off again: in
+/// a flood the frame goes on to others.
+fn delivered(local: &LocalPort) -> Vec<Action> {
+    let output = Action::output(local.port);
+    match local.tag {
+        None => vec![output],
+        Some(tag) => {
+            let mut actions = tagged(tag);
+            actions.extend([output, Action::PopVlan]);
+            actions
+        }
+    }
+}
+
+fn tagged(vlan: VlanId) -> Vec<Action> {
+    vec![
+        Action::PushVlan(ETH_VLAN),
+        Action::set_field(Field::VlanVid, VLAN_PRESENT | vlan.get()),
+    ]
+}
+
 /// Puts the network's mark on a frame.
 fn marked(mark: Mark) -> Vec<Action> {
     match mark {
         Mark::Untagged => Vec::new(),
-        Mark::Vlan(vlan) => vec![
-            Action::PushVlan(ETH_VLAN),
-            Action::set_field(Field::VlanVid, VLAN_PRESENT | vlan.get()),
-        ],
+        Mark::Vlan(vlan) => tagged(vlan),
         Mark::Vni(vni) => vec![Action::set_field(Field::TunId, u64::from(vni.get()))],
     }
 }

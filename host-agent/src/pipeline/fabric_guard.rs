@@ -5,17 +5,23 @@
 //! or, with Open vSwitch's default `vlan-limit` of 1, that tag's Ethernet type), and the protocols
 //! that physical switches speak inside a VLAN.
 //!
+//! What the guards let no VIF say, no VIF of another host has said either: an answer of a DHCP server,
+//! a router advertisement or a redirect comes from a machine that has no business in the network.
+//!
 //! Physical machines on an external network's segment are nobody's VIFs: none of them speaks as one
-//! of ours, and none gives out addresses where the agent does. Where ports reach the gateway alone,
-//! nobody else gets in, so ports on different hosts never meet, whatever the switches between pass
-//! on.
+//! of ours, and none gives out addresses where the agent does; otherwise they may be routers and
+//! servers. Where ports reach the gateway alone, nobody else gets in, so ports on different hosts
+//! never meet, whatever the switches between pass on.
 
 use model::MacAddr;
 use openflow::protocol::{ETH_ARP, ETH_IPV4, ETH_IPV6};
-use openflow::{Field, Flow, Match};
+use openflow::{Flow, Match};
 
 use super::registers::NETWORK;
-use super::{FIRST_FRAGMENT, Miss, NetworkView, Outsiders, Reach, Table, forward};
+use super::{
+    Miss, NetworkView, Outsiders, Reach, Table, fabric_senders, forward, neighbour_guard,
+    spoof_guard,
+};
 use crate::respond::Question;
 
 pub(super) const TABLE: Table = Table {
@@ -30,55 +36,53 @@ pub(super) const TABLE: Table = Table {
 const NEVER: u16 = 300;
 const GATEWAY: u16 = 250;
 const NOBODY_ELSE: u16 = 200;
-const ALLOWED: u16 = 100;
-
-const DHCP_SERVER: u16 = 67;
-const DHCP_CLIENT: u16 = 68;
-
-/// What a first fragment matches as its port when the switch does not show it.
-const HIDDEN: u16 = 0;
+const OUTSIDER: u16 = 150;
+const NO_VIF: u16 = 120;
+const VIF: u16 = 100;
 
 fn infrastructure() -> Vec<Flow> {
-    allow(ALLOWED, &Match::new()).into()
+    let of_servers = [
+        spoof_guard::dhcpv4_servers(Match::new()),
+        spoof_guard::dhcpv6_servers(Match::new()),
+    ];
+    let never = of_servers.into_iter().flatten();
+    let never = never.chain(neighbour_guard::never());
+    let never = never.map(|matching| TABLE.flow(NO_VIF, matching));
+    let allowed = allow(VIF, &Match::new(), fabric_senders::TABLE.id);
+    never.chain(allowed).collect()
 }
 
 /// What VIFs understand.
-fn allow(priority: u16, matching: &Match) -> [Flow; 3] {
+fn allow(priority: u16, matching: &Match, next: u8) -> [Flow; 3] {
     [ETH_ARP, ETH_IPV4, ETH_IPV6].map(|eth_type| {
         let matching = matching.clone().untagged().eth_type(eth_type);
-        TABLE.flow(priority, matching).goto(forward::TABLE.id)
+        TABLE.flow(priority, matching).goto(next)
     })
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let here = NETWORK.is(network.number.get(), Match::new());
+    let next = forward::TABLE.id;
     if network.outsiders != Outsiders::None {
         let locals = network.locals.iter();
         let as_ours = locals.map(|local| from(&here, local.mac));
         flows.extend(as_ours.map(|matching| TABLE.flow(NEVER, matching)));
         if network.outsiders.leave_to_agent(Question::Dhcpv4) {
-            flows.extend(dhcp_server(&here).map(|matching| TABLE.flow(NEVER, matching)));
+            let servers = spoof_guard::dhcpv4_servers(here.clone());
+            flows.extend(servers.map(|matching| TABLE.flow(NEVER, matching)));
         }
     }
-    if let Reach::Gateway(addresses) = &network.reach {
-        let gateways = addresses.iter().map(|mac| from(&here, *mac));
-        flows.extend(gateways.flat_map(|matching| allow(GATEWAY, &matching)));
-        flows.push(TABLE.flow(NOBODY_ELSE, here));
+    match (&network.reach, network.outsiders) {
+        (Reach::Gateway(addresses), _) => {
+            let gateways = addresses.iter().map(|mac| from(&here, *mac));
+            flows.extend(gateways.flat_map(|matching| allow(GATEWAY, &matching, next)));
+            flows.push(TABLE.flow(NOBODY_ELSE, here));
+        }
+        (Reach::Everybody, Outsiders::None) => {}
+        (Reach::Everybody, _) => flows.extend(allow(OUTSIDER, &here, next)),
     }
 }
 
 fn from(here: &Match, mac: MacAddr) -> Match {
     here.clone().eth_src(mac.octets())
-}
-
-/// Clients look at the port that an answer is sent to, and most at no other, so either one betrays a
-/// server.
-fn dhcp_server(here: &Match) -> [Match; 3] {
-    let udp = here.clone().ipv4().udp();
-    let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
-    [
-        udp.clone().exact(Field::UdpSrc, DHCP_SERVER),
-        udp.exact(Field::UdpDst, DHCP_CLIENT),
-        unseen.exact(Field::UdpSrc, HIDDEN),
-    ]
 }

@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 use openflow::protocol::{ND_ADVERT, ND_SOLICIT};
 use openflow::{Field, Flow, Match};
 
+use super::registers::NETWORK;
 use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent};
 
 pub(super) const TABLE: Table = Table {
@@ -41,11 +42,15 @@ const NO_OPTION: [u8; 6] = [0; 6];
 
 fn infrastructure() -> Vec<Flow> {
     let others = [ND_SOLICIT, ND_ADVERT].map(|kind| TABLE.flow(FOREIGN, icmpv6(kind)));
-    let never = [icmpv6(ROUTER_ADVERT), icmpv6(REDIRECT), malformed()]
-        .into_iter()
-        .chain(out_of_sight());
-    let never = never.map(|matching| TABLE.flow(NEVER, matching));
+    let never = never().map(|matching| TABLE.flow(NEVER, matching));
     never.chain(others).collect()
+}
+
+/// What no VIF may say, whoever it is: that there is a router, and what hides what it says.
+pub(super) fn never() -> impl Iterator<Item = Match> {
+    [icmpv6(ROUTER_ADVERT), icmpv6(REDIRECT), malformed()]
+        .into_iter()
+        .chain(out_of_sight())
 }
 
 fn icmpv6(kind: u8) -> Match {
@@ -72,28 +77,30 @@ fn out_of_sight() -> impl Iterator<Item = Match> {
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for port in &network.locals {
-        port_flows(port, flows);
+        port_flows(network, port, flows);
     }
 }
 
-fn port_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn port_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>) {
     let addresses: Vec<_> = port.ipv6().collect();
     if addresses.is_empty() {
         return;
     }
+    let here = NETWORK.is(network.number.get(), Match::new());
+    let here = here.in_port(port.port);
     let next = count_sent::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for link_layer in [port.mac.octets(), NO_OPTION] {
-        allow(neighbour(port, ND_SOLICIT).exact(Field::NdSll, link_layer));
+        allow(neighbour(&here, ND_SOLICIT).exact(Field::NdSll, link_layer));
         for address in &addresses {
-            let advert = neighbour(port, ND_ADVERT).exact(Field::NdTarget, *address);
+            let advert = neighbour(&here, ND_ADVERT).exact(Field::NdTarget, *address);
             allow(advert.exact(Field::NdTll, link_layer));
         }
     }
 }
 
-fn neighbour(port: &LocalPort, kind: u8) -> Match {
-    let matching = Match::new().in_port(port.port).icmpv6();
+fn neighbour(here: &Match, kind: u8) -> Match {
+    let matching = here.clone().icmpv6();
     matching
         .exact(Field::Icmpv6Type, kind)
         .exact(Field::Icmpv6Code, 0u8)

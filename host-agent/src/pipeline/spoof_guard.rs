@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use openflow::protocol::ND_SOLICIT;
 use openflow::{Field, Flow, Match};
 
+use super::registers::NETWORK;
 use super::{FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, count_sent, neighbour_guard};
 
 pub(super) const TABLE: Table = Table {
@@ -32,43 +33,55 @@ const DHCPV6_CLIENT: u16 = 546;
 /// What a first fragment matches as its port when the switch does not show it.
 const HIDDEN: u16 = 0;
 
-/// No VIF is a DHCP server, whatever its address. Clients look at the port that an answer is sent
-/// to, and most at no other, so either one betrays a server.
 fn infrastructure() -> Vec<Flow> {
-    let families = [
-        (Match::new().ipv4().udp(), DHCP_SERVER, DHCP_CLIENT),
-        (Match::new().ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT),
-    ];
-    let never = families.into_iter().flat_map(|(udp, server, client)| {
-        let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
-        [
-            udp.clone().exact(Field::UdpSrc, server),
-            udp.exact(Field::UdpDst, client),
-            unseen.exact(Field::UdpSrc, HIDDEN),
-        ]
-    });
+    let servers = [dhcpv4_servers(Match::new()), dhcpv6_servers(Match::new())];
+    // Behind the tag that names a sub-port there may be no other.
+    let never = servers.into_iter().flatten().chain([Match::new().tagged()]);
     never.map(|matching| TABLE.flow(NEVER, matching)).collect()
+}
+
+/// What servers of DHCP send. No VIF is one, whatever its address.
+pub(super) fn dhcpv4_servers(matching: Match) -> [Match; 3] {
+    servers(matching.ipv4().udp(), DHCP_SERVER, DHCP_CLIENT)
+}
+
+/// The same for DHCPv6.
+pub(super) fn dhcpv6_servers(matching: Match) -> [Match; 3] {
+    servers(matching.ipv6().udp(), DHCPV6_SERVER, DHCPV6_CLIENT)
+}
+
+/// Clients look at the port that an answer is sent to, and most at no other, so either one betrays a
+/// server.
+fn servers(udp: Match, server: u16, client: u16) -> [Match; 3] {
+    let unseen = udp.clone().exact(Field::IpFrag, FIRST_FRAGMENT);
+    [
+        udp.clone().exact(Field::UdpSrc, server),
+        udp.exact(Field::UdpDst, client),
+        unseen.exact(Field::UdpSrc, HIDDEN),
+    ]
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for port in &network.locals {
-        ipv4_flows(port, flows);
-        ipv6_flows(port, flows);
+        let own = own(network, port);
+        ipv4_flows(&own, port, flows);
+        ipv6_flows(&own, port, flows);
     }
 }
 
-fn ipv4_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn ipv4_flows(own: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
     let next = count_sent::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for address in port.ipv4() {
-        allow(arp(port).exact(Field::ArpSpa, address));
-        allow(own(port).ipv4().ipv4_src(address, 32));
+        allow(arp(own, port).exact(Field::ArpSpa, address));
+        allow(own.clone().ipv4().ipv4_src(address, 32));
     }
     if port.ipv4().next().is_some() {
         // A client without an address yet asks whether one is taken (RFC 5227), and for a lease.
-        let probe = arp(port).exact(Field::ArpSpa, Ipv4Addr::UNSPECIFIED);
+        let probe = arp(own, port).exact(Field::ArpSpa, Ipv4Addr::UNSPECIFIED);
         allow(probe.exact(Field::ArpOp, ARP_REQUEST));
-        let lease = own(port)
+        let lease = own
+            .clone()
             .ipv4()
             .udp()
             .ipv4_src(Ipv4Addr::UNSPECIFIED, 32)
@@ -79,14 +92,15 @@ fn ipv4_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
 }
 
 /// Neighbour discovery is looked into by the next table; here only its source is checked.
-fn ipv6_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
+fn ipv6_flows(own: &Match, port: &LocalPort, flows: &mut Vec<Flow>) {
     let next = neighbour_guard::TABLE.id;
     let mut allow = |matching| flows.push(TABLE.flow(OWN, matching).goto(next));
     for address in port.ipv6() {
-        allow(own(port).ipv6().ipv6_src(address, 128));
+        allow(own.clone().ipv6().ipv6_src(address, 128));
         // Duplicate address detection (RFC 4862 §5.4.2): who does not speak as anybody yet may
         // ask for an address of its own.
-        let detection = own(port)
+        let detection = own
+            .clone()
             .icmpv6()
             .exact(Field::Icmpv6Type, ND_SOLICIT)
             .exact(Field::Icmpv6Code, 0u8)
@@ -95,10 +109,13 @@ fn ipv6_flows(port: &LocalPort, flows: &mut Vec<Flow>) {
     }
 }
 
-fn own(port: &LocalPort) -> Match {
-    Match::new().in_port(port.port).eth_src(port.mac.octets())
+/// From the port and its Ethernet address. The network is asked for because a trunk's ports share
+/// their number in the switch.
+fn own(network: &NetworkView, port: &LocalPort) -> Match {
+    let here = NETWORK.is(network.number.get(), Match::new());
+    here.in_port(port.port).eth_src(port.mac.octets())
 }
 
-fn arp(port: &LocalPort) -> Match {
-    own(port).arp().exact(Field::ArpSha, port.mac.octets())
+fn arp(own: &Match, port: &LocalPort) -> Match {
+    own.clone().arp().exact(Field::ArpSha, port.mac.octets())
 }

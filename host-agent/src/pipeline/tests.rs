@@ -15,6 +15,7 @@ fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
 fn local(port: u32, list: &[&str]) -> LocalPort {
     LocalPort {
         port: PortNo(port),
+        tag: None,
         mac: MacAddr::local(port.into()),
         addresses: addresses(list),
         policy: Policy {
@@ -115,13 +116,13 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 100);
+    assert_eq!(infrastructure().len(), 120);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 16);
     let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
     assert_eq!(count(both, 0) - empty, 16 + 14);
-    assert_eq!(count(Vec::new(), 5) - empty, 5 * 2);
+    assert_eq!(count(Vec::new(), 5) - empty, 5 * 3);
 }
 
 /// The same network as an overlay, its remote ports spread over that many hosts.
@@ -146,6 +147,6 @@ fn an_overlay_takes_a_flow_for_each_host_beside_those_for_each_port() {
     let gateway = 1;
     // No way in without another host: one flow less than for a VLAN.
     assert_eq!(count(0, 1), 3 + gateway - 1);
-    assert_eq!(count(1, 1), 3 + gateway + 1 + 2);
-    assert_eq!(count(6, 3), 3 + gateway + 3 + 6 * 2);
+    assert_eq!(count(1, 1), 3 + gateway + 1 + 3);
+    assert_eq!(count(6, 3), 3 + gateway + 3 + 6 * 3);
 }

@@ -125,8 +125,11 @@ pub enum Mark {
 /// A port of the network whose interface is in this host's switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPort {
-    /// Its number in the switch.
+    /// The number of its interface in the switch. No other port of the network has it, but a trunk's
+    /// ports share theirs.
     pub port: PortNo,
+    /// The tag that tells its frames from others on its interface, if it is a sub-port of a trunk.
+    pub tag: Option<VlanId>,
     /// The only Ethernet address it may send from.
     pub mac: MacAddr,
     /// The only IP addresses it may send from.
@@ -196,7 +199,7 @@ impl NetworkView {
 
     /// About how many flows it takes, to save growing the list step by step.
     pub(super) fn flow_estimate(&self) -> usize {
-        8 + self.locals.len() * 17 + self.remotes.len() * 2
+        8 + self.locals.len() * 17 + self.remotes.len() * 3
     }
 }
 

@@ -1,5 +1,7 @@
 //! What came of a pass, as it is reported, and as hypervisors read it in OVSDB. Pure.
 
+use std::iter;
+
 use compute::ovsdb::ObservedVif;
 use model::plan::PlanKey;
 use model::report::Vif;
@@ -17,9 +19,6 @@ use crate::wanted::Wanted;
 
 /// The state of an interface with what goes with it.
 type State = (PortState, Option<String>, Option<model::plan::Generation>);
-
-/// Why a port is not active while nobody knows better.
-const NOT_CONFIRMED: &str = "its flows are not confirmed yet";
 
 impl Reconciler {
     /// The status after a pass, but for the realized generation.
@@ -60,25 +59,33 @@ impl Reconciler {
             Some(Dark::NotYet(reason)) => return building(reason),
             None => {}
         }
-        let id = port_id(vif);
-        if id.is_none_or(|id| !binding.carriers.contains_key(&id)) {
+        let id = port_id(vif).filter(|id| binding.carriers.contains_key(id));
+        let Some(id) = id else {
             return building("Open vSwitch does not answer");
-        }
-        let Some(port) = id.and_then(|id| wanted.ports.get(&id)) else {
-            return building(NOT_CONFIRMED);
         };
-        let groups = port.security_group_ids.iter();
-        let mut parts = groups.map(|id| PlanKey::SecurityGroup(*id));
-        let mut parts = std::iter::once(PlanKey::Network(port.network)).chain(&mut parts);
-        if let Some(reason) = parts.find_map(|part| self.carried.refusal(part)) {
-            return building(reason);
+        // A trunk is active with all of its sub-ports.
+        let sub_ports = wanted.sub_ports.get(&id).into_iter().flatten();
+        let ports = iter::once(&id)
+            .chain(sub_ports)
+            .filter_map(|id| wanted.ports.get(id));
+        let mut newest = None;
+        for port in ports {
+            let groups = &port.security_group_ids;
+            let parts = groups.iter().map(|id| PlanKey::SecurityGroup(*id));
+            let mut parts = parts.chain([PlanKey::Network(port.network)]);
+            if let Some(reason) = parts.find_map(|part| self.carried.refusal(part)) {
+                return building(reason);
+            }
+            let confirmed = self.carried.confirmed(port.network);
+            match confirmed.filter(|_| self.carried.has_groups(groups)) {
+                Some((generation, Way::Out)) => newest = newest.max(Some(generation)),
+                Some((_, Way::OnlyHere)) => {
+                    return building("its network has no way to other hosts yet");
+                }
+                None => return building("its flows are not confirmed yet"),
+            }
         }
-        let groups = self.carried.has_groups(&port.security_group_ids);
-        match self.carried.confirmed(port.network).filter(|_| groups) {
-            Some((generation, Way::Out)) => (PortState::Active, None, Some(generation)),
-            Some((_, Way::OnlyHere)) => building("its network has no way to other hosts yet"),
-            None => building(NOT_CONFIRMED),
-        }
+        (PortState::Active, None, newest)
     }
 }
 

@@ -38,6 +38,7 @@ fn known() -> Known {
         addresses: ["fd00::5".parse::<IpAddr>().unwrap()].into(),
         hostname: None,
         security_group_ids: Vec::new(),
+        on_trunk: None,
     };
     let wanted = Wanted {
         networks: [(network, wanted_network)].into(),

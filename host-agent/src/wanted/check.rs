@@ -140,6 +140,7 @@ impl Wanted {
             addresses: item.addresses.clone().into(),
             hostname: item.hostname.clone(),
             security_group_ids: item.security_group_ids.clone(),
+            on_trunk: item.on_trunk,
         };
         self.ports.insert(item.id, port);
         Ok(())

@@ -45,6 +45,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         addresses: vec![address.parse().unwrap()],
         hostname: None,
         security_group_ids: Vec::new(),
+        on_trunk: None,
     })
 }
 
@@ -187,4 +188,49 @@ fn a_host_without_an_endpoint_carries_no_overlay() {
     }
     let wanted = wanted(&[physical, overlay(2, 1, 4096), network(3, 2, 100)]);
     assert_eq!(failed(&wanted), [PlanKey::Network(uuid(2).into())]);
+}
+
+fn sub_port(id: u128, network: u128, trunk: u128, vlan: u16) -> PlanItem {
+    let PlanItem::Port(mut item) = port(id, network, 7, "10.0.0.1") else {
+        unreachable!()
+    };
+    item.on_trunk = Some(OnTrunk {
+        trunk_id: uuid(trunk).into(),
+        vlan: vlan.try_into().unwrap(),
+    });
+    PlanItem::Port(item)
+}
+
+#[test]
+fn a_sub_port_that_its_trunk_cannot_carry_is_not_carried_out() {
+    let networks = (2..9).map(|n| {
+        network(
+            n,
+            u32::try_from(n).unwrap(),
+            100 + u16::try_from(n).unwrap(),
+        )
+    });
+    let mut items = vec![
+        physical(1, "vm", Role::Private),
+        port(10, 2, 7, "10.0.0.1"),
+        sub_port(11, 3, 10, 5),
+        // The tag of another, no trunk, a trunk that is a sub-port, and the trunk's own network.
+        sub_port(12, 4, 10, 5),
+        sub_port(13, 5, 99, 5),
+        sub_port(14, 6, 11, 5),
+        PlanItem::Port(PlannedPort {
+            mac: MacAddr::local(8),
+            addresses: Vec::new(),
+            ..match sub_port(15, 2, 10, 6) {
+                PlanItem::Port(item) => item,
+                _ => unreachable!(),
+            }
+        }),
+    ];
+    items.extend(networks);
+    let wanted = wanted(&items);
+    let refused = [12, 13, 14, 15].map(|id| PlanKey::Port(uuid(id).into()));
+    assert_eq!(failed(&wanted), refused);
+    let trunk = PortId::from(uuid(10));
+    assert_eq!(wanted.sub_ports[&trunk], [PortId::from(uuid(11))]);
 }

@@ -54,6 +54,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         addresses: vec![[10, 0, 0, n].into()],
         hostname: None,
         security_group_ids: Vec::new(),
+        on_trunk: None,
     })
 }
 

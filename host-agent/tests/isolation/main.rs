@@ -5,9 +5,12 @@
 
 mod allowed;
 mod anything;
+mod fabric;
 mod frame;
 mod hidden;
+mod order;
 mod overlays;
 mod policy;
 mod shared;
+mod trunks;
 mod world;

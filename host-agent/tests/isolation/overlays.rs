@@ -123,7 +123,8 @@ fn only_hosts_that_have_the_network_may_send_its_frames() {
     let world = World::new(&[(1, 2, Some(2)), (1, 0, Some(3)), (2, 1, Some(2))]);
     let tables = world.tables();
     let arrive = |port, vni, source| {
-        let outputs = put(&tables, from_tunnel(port, vni, source, &broadcast(9)));
+        let member = if source == endpoint(2) { 2 } else { 3 };
+        let outputs = put(&tables, from_tunnel(port, vni, source, &broadcast(member)));
         outputs.len()
     };
     let [first, lonely, third] = [0, 1, 2].map(|n| vni(world.networks[n].uplink.unwrap()).unwrap());

@@ -113,6 +113,7 @@ impl Scene {
             mac: mac(member),
             addresses: vec![v4(address).into(), v6(address).into()],
             hostname: None,
+            on_trunk: None,
             security_group_ids: self.ids(member),
         })
     }

@@ -45,6 +45,7 @@ fn other_side(network: &NetworkView) -> NetworkView {
     let remotes = network.remotes.iter().enumerate();
     let locals = remotes.map(|(n, remote)| LocalPort {
         port: number(n),
+        tag: None,
         mac: remote.mac,
         addresses: Arc::clone(&remote.addresses),
         policy: open(number(n).0),

@@ -53,6 +53,7 @@ impl World {
                     let number = numbers.next().unwrap();
                     LocalPort {
                         port: PortNo(number),
+                        tag: None,
                         mac: mac(member).try_into().unwrap(),
                         addresses: addresses(member),
                         policy: open(number),
@@ -282,6 +283,6 @@ pub(crate) fn ipv6(member: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, member.into())
 }
 
-fn addresses(member: u8) -> Arc<[IpAddr]> {
+pub(crate) fn addresses(member: u8) -> Arc<[IpAddr]> {
     [ipv4(member).into(), ipv6(member).into()].into()
 }

@@ -19,6 +19,7 @@ const WEB: &str = "01920f5f-0000-7000-8000-00000000000c";
 const CARRIER: &str = "01920f60-0000-7000-8000-00000000000d";
 const HOST: &str = "01920f61-0000-7000-8000-00000000000e";
 const PORT: &str = "01920f62-0000-7000-8000-00000000000f";
+const LEG: &str = "01920f64-0000-7000-8000-000000000011";
 const VM: &str = "01920f63-0000-7000-8000-000000000010";
 
 /// What a request is answered with: by its method and path, without the query.
@@ -153,6 +154,13 @@ fn port(state: &str) -> Value {
     })
 }
 
+fn sub_port() -> Value {
+    json!({
+        "id": LEG, "tenant_id": ACME, "network_id": WEB, "name": "leg", "trunk_id": PORT,
+        "vlan": 10,
+    })
+}
+
 fn instance(running: bool) -> Value {
     json!({
         "id": VM, "tenant_id": ACME, "name": "web1", "host_id": HOST, "driver": "netns",
@@ -218,6 +226,12 @@ fn pool() -> Script {
             "GET /v1/ports/01920f62-0000-7000-8000-00000000000f",
             (200, port("active")),
         ),
+        ("GET /v1/sub-ports", items(json!([sub_port()]))),
+        ("POST /v1/sub-ports", (201, sub_port())),
+        (
+            "DELETE /v1/sub-ports/01920f64-0000-7000-8000-000000000011",
+            (204, Value::Null),
+        ),
         ("GET /v1/instances", items(json!([instance(true)]))),
         ("POST /v1/instances", (201, instance(false))),
         (
@@ -255,6 +269,9 @@ async fn results_look_as_in_the_golden_files_in_every_form() {
         "subnet-list",
         "vif-list",
         "vif-show 01920f62",
+        "vif-trunk-add vif=01920f62 subport=01920f62 vlan=10",
+        "vif-trunk-list",
+        "vif-trunk-remove subport=leg",
         "vm-list",
         "host-list",
         "host-show h1",

@@ -8,7 +8,7 @@ use api::resource::{HostView, PortView};
 use clap::{Args, ValueEnum};
 use model::{MacAddr, Name, Network, PortState, Tenant};
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
+use super::{ListArgs, Outcome, filter, group, id_of, object_of};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
 use crate::resolve::{Scope, resolve_network};
@@ -30,6 +30,9 @@ pub(crate) struct Create {
     /// Its addresses, comma-separated; if absent, one of every subnet of the network
     #[arg(long, value_delimiter = ',')]
     address: Option<Vec<IpAddr>>,
+    /// The security groups it is in, comma-separated; if absent, its tenant's default group
+    #[arg(long, value_delimiter = ',')]
+    groups: Option<Vec<String>>,
     /// The host it will appear on, if known
     #[arg(long)]
     host: Option<String>,
@@ -92,12 +95,15 @@ impl Create {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
         let network = resolve_network(client, &self.network, scope).await?;
         let host = id_of::<HostView>(client, self.host.as_deref(), Scope::Pool).await?;
+        let owner = scope.tenant().unwrap_or(network.tenant_id);
+        let groups = group::ids_of(client, self.groups.as_ref(), Scope::Tenant(owner)).await?;
         let request = PortCreate {
             network_id: network.id,
             tenant_id: scope.tenant(),
             name: self.name.clone(),
             mac: self.mac,
             addresses: self.address.clone(),
+            security_group_ids: groups,
             host_id: host.map(Into::into),
         };
         let port: PortView = client.create(&request).await?;

@@ -12,6 +12,7 @@ mod isolation;
 mod overlays;
 mod public;
 mod restarts;
+mod trunks;
 
 use std::time::Duration;
 

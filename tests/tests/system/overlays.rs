@@ -54,25 +54,28 @@ fn underlay_mac(pool: &Pool, host: usize) -> Mac {
     mac.octets()
 }
 
-/// A broadcast of a stranger, wrapped for each tenant's tunnel.
-fn wrapped_for_everybody() -> [(u16, Vec<u8>); 2] {
-    let stranger = (A_STRANGER, Ipv4Addr::new(10, 0, 0, 99));
-    let inner = frame::udp(stranger, (BROADCAST, Ipv4Addr::BROADCAST), FORGED);
+/// A broadcast, wrapped for each tenant's tunnel, of somebody there.
+fn wrapped_for_everybody(senders: [Mac; 2]) -> [(u16, Vec<u8>); 2] {
+    let [first, second] = senders.map(|sender| {
+        let sender = (sender, Ipv4Addr::new(10, 0, 0, 99));
+        frame::udp(sender, (BROADCAST, Ipv4Addr::BROADCAST), FORGED)
+    });
     [
-        frame::in_vxlan(VNIS[0], &inner),
-        frame::in_geneve(VNIS[1], &inner),
+        frame::in_vxlan(VNIS[0], &first),
+        frame::in_geneve(VNIS[1], &second),
     ]
 }
 
-/// How many instances a frame of the stranger came out at while `act` ran.
-fn unwrapped_at(scene: &TwoTenants, act: impl FnOnce()) -> usize {
+/// How many instances a frame of one of these came out at, unwrapped, while `act` ran.
+fn unwrapped_at(scene: &TwoTenants, senders: [Mac; 2], act: impl FnOnce()) -> usize {
     let sniffers: Vec<_> = scene.instances().map(Instance::sniff).collect();
     act();
     let caught = sniffers.into_iter().map(Sniffer::stop);
-    let of_stranger = |it: &Vec<u8>| frame::source(it) == Some(A_STRANGER);
-    caught
-        .filter(|frames| frames.iter().any(of_stranger))
-        .count()
+    let is_theirs = |it: &Vec<u8>| {
+        let source = frame::source(it);
+        frame::carries(it, FORGED) && senders.iter().any(|sender| source == Some(*sender))
+    };
+    caught.filter(|frames| frames.iter().any(is_theirs)).count()
 }
 
 #[test]
@@ -135,11 +138,12 @@ fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
             .iter()
             .flat_map(|(mac, address)| [(*mac, *address), (BROADCAST, *address)])
             .flat_map(|to| {
-                wrapped_for_everybody()
+                wrapped_for_everybody([A_STRANGER; 2])
                     .map(|(port, payload)| frame::datagram(me, to, port, &payload))
             })
             .collect();
-        let reached = unwrapped_at(scene, || (0..3).for_each(|_| from.send_frames(&forged)));
+        let send = || (0..3).for_each(|_| from.send_frames(&forged));
+        let reached = unwrapped_at(scene, [A_STRANGER; 2], send);
         assert_eq!(reached, 0, "{} got into a tunnel", from.name);
     }
 }
@@ -165,12 +169,12 @@ fn nothing_tagged_reaches_the_hosts_own_port(
 
 fn what_a_host_without_the_network_wraps_stays_wrapped(scene: &TwoTenants) {
     let target = endpoint(&scene.pool, 1);
-    let send_from = |host: usize| {
+    let send_from = |host: usize, senders| {
         let own = endpoint(&scene.pool, host);
         let namespace = scene.pool.host(host).namespace().to_owned();
         namespace::inside(&namespace, || {
             let socket = UdpSocket::bind((own, 0)).unwrap();
-            for (port, payload) in wrapped_for_everybody() {
+            for (port, payload) in wrapped_for_everybody(senders) {
                 for _ in 0..3 {
                     socket.send_to(&payload, (target, port)).unwrap();
                     thread::sleep(Duration::from_millis(50));
@@ -178,10 +182,27 @@ fn what_a_host_without_the_network_wraps_stays_wrapped(scene: &TwoTenants) {
             }
         });
     };
-    // The second host has both networks: were it to lie, it would be believed.
-    let believed = unwrapped_at(scene, || send_from(2));
-    assert_eq!(believed, 2, "the test's own packets are not understood");
-    assert_eq!(unwrapped_at(scene, || send_from(3)), 0);
+    // The second host has both networks, and speaks for its own ports and no others.
+    let [acme, globex] = &scene.tenants;
+    let tried = |host, ports: [&Instance; 2]| {
+        let macs = ports.map(|it| it.mac);
+        unwrapped_at(scene, macs, || send_from(host, macs))
+    };
+    let at_second = [&acme.instances[1], &globex.instances[1]];
+    let at_first = [&acme.instances[0], &globex.instances[0]];
+    let understood = tried(2, at_second);
+    assert_eq!(understood, 2, "the test's own packets are not understood");
+    assert_eq!(
+        tried(2, at_first),
+        0,
+        "a host's own ports came from another"
+    );
+    assert_eq!(tried(3, at_second), 0);
+    let strangers = [A_STRANGER; 2];
+    for host in [2, 3] {
+        let reached = unwrapped_at(scene, strangers, || send_from(host, strangers));
+        assert_eq!(reached, 0, "a stranger on the {host}th host");
+    }
 }
 
 fn a_broadcast_goes_to_hosts_that_have_the_network_and_to_no_other(scene: &TwoTenants) {

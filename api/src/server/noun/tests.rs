@@ -7,7 +7,7 @@ use model::{EventKind, Network, PhysicalNetwork, Subnet, Tenant};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::{HostView, InstanceView, PortView};
+use crate::resource::{HostView, InstanceView, PortView, SubPort};
 use crate::server::tests::{ask, request};
 use crate::test_pool::{self, TestPool};
 
@@ -123,6 +123,15 @@ fn creations() -> Vec<Creation> {
                 ("mac", Optional, Kind::Mac),
                 ("addresses", Optional, Kind::Addresses),
                 ("host_id", Optional, Kind::Id),
+            ],
+        },
+        Creation {
+            path: "/v1/sub-ports",
+            valid: json!({ "trunk_id": ID, "port_id": OTHER_ID, "vlan": 10 }),
+            fields: &[
+                ("trunk_id", Required, Kind::Id),
+                ("port_id", Required, Kind::Id),
+                ("vlan", Required, Kind::Vlan),
             ],
         },
         Creation {
@@ -426,6 +435,9 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Subnet>(&test_pool::subnet("10.0.0.0/24"));
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));
+    let ids = [model::Id::generate(), model::Id::generate()];
+    let sub_port = test_pool::sub_port(ids[0], ids[1], model::VlanId::MIN);
+    assert_fields_match_json::<SubPort>(&sub_port);
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
     for (state, _) in model::TunnelState::ALL {

@@ -32,6 +32,7 @@ fn largest() -> [PlanItem; 2] {
         addresses: vec![address; 8],
         hostname: Some("a".repeat(63).parse().unwrap()),
         security_group_ids: Vec::new(),
+        on_trunk: None,
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]
 }

@@ -2,8 +2,8 @@
 
 use api::backend::Outcome;
 use api::request::{
-    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubnetCreate,
-    TenantCreate,
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubPortCreate,
+    SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
@@ -12,8 +12,8 @@ use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
     address_group, host, instance, network, physical_network, port, security_group, subnet, tenant,
+    trunk,
 };
-
 mod groups;
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
@@ -84,6 +84,14 @@ pub(crate) enum Op {
         host: u8,
         networks: Vec<u8>,
         ports: Vec<u8>,
+    },
+    SubPort {
+        trunk: u8,
+        port: u8,
+        vlan: u8,
+    },
+    OffTrunk {
+        port: u8,
     },
     Bind {
         port: u8,
@@ -162,6 +170,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (n(), n()).prop_map(|(group, last)| Op::Prefix { group, last }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
+        6 => (n(), n(), 1..4u8)
+            .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
+        1 => n().prop_map(|port| Op::OffTrunk { port }),
         4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
@@ -244,7 +255,10 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         Op::Bind { port, host } => {
             let port = id(intent, Noun::Port, port);
             let host = id(intent, Noun::Host, host);
-            if intent.instance_with(port).is_some() || !intent.hosts.contains_key(&host) {
+            let follows = |port: &model::Port| port.on_trunk.is_some();
+            let elsewhere = intent.instance_with(port).is_some()
+                || intent.ports.get(&port).is_some_and(|it| follows(it));
+            if elsewhere || !intent.hosts.contains_key(&host) {
                 return Ok(Vec::new());
             }
             host::bind(intent, host, &[port]).map(|draft| draft.writes)
@@ -363,6 +377,17 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
+        }
+        Op::SubPort { trunk, port, vlan } => {
+            let request = SubPortCreate {
+                trunk_id: id(intent, Noun::Port, trunk),
+                port_id: id(intent, Noun::Port, port),
+                vlan: u16::from(vlan).try_into().unwrap(),
+            };
+            trunk::add(intent, request).map(|draft| draft.writes)
+        }
+        Op::OffTrunk { port } => {
+            trunk::remove(intent, id(intent, Noun::Port, port)).map(|draft| draft.writes)
         }
         op => groups::decide(intent, &op),
     }

@@ -1,5 +1,7 @@
 //! Requests that do not fit the pool: each fault is named, all at once, and nothing is changed.
 
+mod trunks;
+
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
