@@ -1,10 +1,11 @@
 //! `group-*`: security groups and their rules.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use api::client::{Client, ListQuery};
 use api::request::{SecurityGroupCreate, SecurityGroupUpdate};
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use model::{
     AddressGroup, Allowance, Direction, Family, Name, PortRange, ProtocolName, Remote, Rule,
@@ -266,8 +267,9 @@ async fn name_remote(
         let group: AddressGroup = resolve(client, name, scope).await?;
         form.remote_address_group_id = Some(group.id);
     } else {
-        let prefix = text.parse().or_else(|_| text.parse().map(IpNet::from));
-        form.remote_cidr = Some(prefix.map_err(|_: std::net::AddrParseError| {
+        let address = |_| text.parse::<IpAddr>().map(IpNet::from);
+        let prefix = text.parse::<IpNet>().or_else(address);
+        form.remote_cidr = Some(prefix.map_err(|_| {
             let says = format!(
                 "{text:?} is not who may be at the other end; expected a prefix such as \
                  10.0.0.0/8, group:NAME or addresses:NAME"
