@@ -10,6 +10,7 @@ mod drift;
 mod fabric;
 mod isolation;
 mod overlays;
+mod policy;
 mod public;
 mod restarts;
 mod trunks;
