@@ -11,16 +11,20 @@
 //!     | -- Report (complete) -----------------------> |
 //!     | <-- Plan (keyed difference) ----------------- |  whenever something changes
 //!     | -- Report (what changed) -------------------> |
+//!     | -- Usage (what ports moved) ----------------> |  again and again, until it is
+//!     | <-- UsageTaken ------------------------------ |  durable in the ledger
 //!     | <-- Ping / Ping ----------------------------> |  each side, when it has been silent
 //! ```
 //!
 //! Either side closes a session that was silent for three heartbeats. The controller sends at most
 //! one difference that the agent has not reported as held.
 
+use std::num::NonZeroU32;
+
 use bytes::{Bytes, BytesMut};
-use model::HostId;
 use model::plan::{Generation, PlanChange};
 use model::report::HostReport;
+use model::{HostId, UsageBatch, UsageTaken};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
@@ -57,6 +61,8 @@ pub enum FromAgent {
         /// Why, as a sentence.
         reason: String,
     },
+    /// What its ports moved. It is sent again in every session until it is taken.
+    Usage(UsageBatch),
     /// Still here.
     Ping,
 }
@@ -71,6 +77,9 @@ pub enum FromController {
         host_id: HostId,
         /// Seconds of silence after which a side must say something.
         heartbeat_seconds: u64,
+        /// Seconds of one interval of the usage ledger; none while this controller keeps none.
+        #[serde(default)]
+        usage_interval_seconds: Option<NonZeroU32>,
     },
     /// The session cannot be; it ends after this.
     Goodbye {
@@ -79,6 +88,8 @@ pub enum FromController {
     },
     /// A plan, a difference, or a part of one.
     Plan(PlanChange),
+    /// A batch of usage is durable.
+    UsageTaken(UsageTaken),
     /// Still here.
     Ping,
 }

@@ -23,12 +23,14 @@ mod tenant;
 pub(crate) mod tests;
 mod trunk;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use api::backend::{Caller, Outcome};
-use flow_collector::Collector;
+use flow_collector::{Collector, LedgerError};
 use model::plan::Sampling;
-use model::{Host, PortId};
+use model::{Host, HostId, PortId, UsageBatch, UsageTaken};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
@@ -80,6 +82,22 @@ impl Service {
             collector: Some(collector),
             ..self
         }
+    }
+
+    /// How long an interval of the usage ledger is, if there is one here.
+    pub(crate) fn usage_interval_seconds(&self) -> Option<NonZeroU32> {
+        let collector = self.collector.as_ref();
+        collector.map(|collector| collector.interval_seconds())
+    }
+
+    /// Puts what a host reports of its ports into the ledger; none when that could not be done.
+    pub(crate) async fn usage_take(&self, host: HostId, batch: UsageBatch) -> Option<UsageTaken> {
+        let taken = self.collector.as_ref()?.account(host, batch).await;
+        let failed = |error: &LedgerError| {
+            let error = error as &dyn std::error::Error;
+            warn!(host.id = %host, error, "could not take the usage of a host");
+        };
+        taken.inspect_err(failed).ok()
     }
 
     /// The hosts.

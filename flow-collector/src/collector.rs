@@ -4,6 +4,8 @@
 //! UDP socket --listen--> queue (bounded) --worker: attribute, tally--> batches --ledger thread--> SQLite
 //!                                            ^                                                      |
 //!                                        inventory                              report: its own connection
+//!
+//! agents --session, in the controller--> account: checked, acknowledged when durable --ledger thread--^
 //! ```
 
 use std::io;
@@ -14,12 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::request::UsageQuery;
-use model::{Inventory, Timestamp, Usage};
+use model::{HostId, Inventory, Timestamp, Usage, UsageBatch, UsageTaken};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::account;
+use crate::ledger::{Desk, Ledger, LedgerError};
 use crate::listen::{self, QUEUE};
 use crate::report::{self, Range};
 use crate::statistics::{Counts, Statistics};
@@ -68,6 +72,9 @@ pub struct Collector {
     socket: Arc<UdpSocket>,
     counts: Arc<Counts>,
     ledger: PathBuf,
+    interval_seconds: NonZeroU32,
+    desk: Desk,
+    learning: AbortOnDropHandle<()>,
     flush: mpsc::Sender<oneshot::Sender<()>>,
     worker: JoinHandle<Result<(), LedgerError>>,
 }
@@ -97,6 +104,8 @@ impl Collector {
             .unwrap_or(Err(LedgerError::Gone))
             .map_err(StartError::Ledger)?;
 
+        let desk = ledger.desk();
+        let learning = tokio::spawn(account::learn(desk.clone(), inventory.clone()));
         let counts = Arc::<Counts>::default();
         let (to_worker, queue) = mpsc::channel(QUEUE);
         let (flush, requests) = mpsc::channel(1);
@@ -113,6 +122,9 @@ impl Collector {
             socket,
             counts,
             ledger: config.ledger,
+            interval_seconds: config.interval_seconds,
+            desk,
+            learning: AbortOnDropHandle::new(learning),
             flush,
             worker: tokio::spawn(worker.run(queue, requests, listener)),
         })
@@ -137,6 +149,26 @@ impl Collector {
         report.await.unwrap_or(Err(LedgerError::Gone))
     }
 
+    /// Puts what a host reports of its ports into the ledger. The host must be who it says: its
+    /// ports, and no other's, are what it may report of. When this answers, it is durable.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be written.
+    pub async fn account(
+        &self,
+        host: HostId,
+        batch: UsageBatch,
+    ) -> Result<UsageTaken, LedgerError> {
+        account::take(&self.desk, host, batch).await
+    }
+
+    /// How long an interval of the ledger is, in seconds.
+    #[must_use]
+    pub const fn interval_seconds(&self) -> NonZeroU32 {
+        self.interval_seconds
+    }
+
     /// What it saw and what it could not use, since it started.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
@@ -151,6 +183,9 @@ impl Collector {
     ///
     /// When the ledger does not answer.
     pub async fn stop(self) -> Result<(), LedgerError> {
+        self.learning.abort();
+        let _aborted = self.learning.await;
+        drop(self.desk);
         drop(self.flush);
         self.worker.await.unwrap_or(Err(LedgerError::Gone))
     }

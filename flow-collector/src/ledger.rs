@@ -24,11 +24,13 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::tally::{Batch, Entry, InterfaceId, Reading, Resume};
-pub(crate) use rows::Source;
+pub(crate) use rows::{Source, amount, bytes, id};
+#[cfg(test)]
+pub(crate) use schema::open as open_to_write;
 pub(crate) use schema::open_to_read;
 
-/// So many batches may wait for the disk; while they do, amounts gather in the tally.
-const WAITING: usize = 4;
+/// So much may wait for the disk; while it does, amounts gather in the tally and at the hosts.
+const WAITING: usize = 64;
 
 /// Why the ledger could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +69,25 @@ pub enum LedgerError {
 /// The way to the ledger's thread.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    sender: mpsc::Sender<Write>,
+    sender: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
+}
+
+/// What the ledger's thread is asked to do. What waits together shares a transaction.
+enum Job {
+    Write(Write),
+    Run(Work),
+}
+
+/// Work within the transaction; gives what is to be done once it is durable, or not.
+type Work = Box<dyn FnOnce(&Connection) -> Told + Send>;
+type Told = Box<dyn FnOnce(Durable) + Send>;
+
+/// Whether a transaction is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durable {
+    Yes,
+    No,
 }
 
 /// A batch, and who waits for it to be durable. If it could not be written, they hear nothing.
@@ -79,7 +98,50 @@ struct Write {
 }
 
 /// A place in the queue of a ledger.
-pub(crate) struct Place(mpsc::OwnedPermit<Write>);
+pub(crate) struct Place(mpsc::OwnedPermit<Job>);
+
+/// Where others have something written. The ledger is open for as long as there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk(mpsc::Sender<Job>);
+
+impl Desk {
+    /// Does the work in the ledger's thread, all of it or nothing; answers when it is durable.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (tell, told) = oneshot::channel();
+        let work: Work = Box::new(move |connection| {
+            let outcome = whole(connection, work).map_err(LedgerError::Write);
+            Box::new(move |durable| {
+                let outcome = match durable {
+                    Durable::Yes => outcome,
+                    Durable::No => Err(LedgerError::Gone),
+                };
+                // Who waited may have given up.
+                let _ = tell.send(outcome);
+            })
+        });
+        let sent = self.0.send(Job::Run(work)).await;
+        sent.map_err(|_| LedgerError::Gone)?;
+        told.await.unwrap_or(Err(LedgerError::Gone))
+    }
+}
+
+/// All of the work or nothing, within a transaction that others share.
+fn whole<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.execute_batch("SAVEPOINT work")?;
+    let outcome = work(connection);
+    let end = match outcome {
+        Ok(_) => "RELEASE work",
+        Err(_) => "ROLLBACK TO work; RELEASE work",
+    };
+    connection.execute_batch(end)?;
+    outcome
+}
 
 impl Ledger {
     /// Opens the ledger, which is made if it is not there, and tells where to go on.
@@ -98,6 +160,11 @@ impl Ledger {
             .map_err(|_| LedgerError::Gone)?;
         info!(ledger = %path.display(), "keeping the usage ledger {}", path.display());
         Ok((Self { sender, thread }, resume))
+    }
+
+    /// Where others have something written.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk(self.sender.clone())
     }
 
     /// A place in the queue, if it is not full.
@@ -130,7 +197,7 @@ impl Ledger {
 impl Place {
     /// Has the batch written, and then tells those who wait for it.
     pub(crate) fn write(self, batch: Batch, waiting: Vec<oneshot::Sender<()>>) {
-        self.0.send(Write { batch, waiting });
+        self.0.send(Job::Write(Write { batch, waiting }));
     }
 }
 
@@ -170,19 +237,51 @@ impl Pending {
     }
 }
 
-fn write_all(connection: &mut Connection, mut receiver: mpsc::Receiver<Write>) {
+fn write_all(connection: &mut Connection, mut receiver: mpsc::Receiver<Job>) {
     let mut pending = Pending::default();
-    while let Some(write) = receiver.blocking_recv() {
-        pending.add(write.batch);
-        let written = rows::write(connection, pending.entries.values(), &pending.readings);
-        if let Err(error) = written {
-            error!(%error, "could not write the usage ledger; it will be tried again");
+    while let Some(first) = receiver.blocking_recv() {
+        let waiting = std::iter::from_fn(|| receiver.try_recv().ok());
+        let (mut writes, mut works) = (Vec::new(), Vec::new());
+        for job in std::iter::once(first).chain(waiting.take(WAITING)) {
+            match job {
+                Job::Write(write) => {
+                    pending.add(write.batch);
+                    writes.extend(write.waiting);
+                }
+                Job::Run(work) => works.push(work),
+            }
+        }
+        let (durable, told) = transact(connection, &pending, works);
+        for told in told {
+            told(durable);
+        }
+        if durable == Durable::No {
             continue;
         }
         pending = Pending::default();
-        for done in write.waiting {
+        for done in writes {
             // Who waited may have given up.
             let _ = done.send(());
+        }
+    }
+}
+
+fn transact(
+    connection: &mut Connection,
+    pending: &Pending,
+    works: Vec<Work>,
+) -> (Durable, Vec<Told>) {
+    let mut told = Vec::new();
+    let written = connection.transaction().and_then(|transaction| {
+        rows::write(&transaction, pending.entries.values(), &pending.readings)?;
+        told = works.into_iter().map(|work| work(&transaction)).collect();
+        transaction.commit()
+    });
+    match written {
+        Ok(()) => (Durable::Yes, told),
+        Err(error) => {
+            error!(%error, "could not write the usage ledger; it will be tried again");
+            (Durable::No, told)
         }
     }
 }

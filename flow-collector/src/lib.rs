@@ -7,15 +7,18 @@
 //! * [`attribute`]: source address and ifIndex -> port, network, tenant, by the inventory;
 //! * [`tally`]: samples -> amounts, by two meters; says where frames are counted, and when in whose
 //!   favour it errs;
+//! * `account`: what hosts report of their ports by the pipeline's counters, the figure that is
+//!   billed: checked, and into the ledger;
 //! * `ledger`: amounts and the counter readings they include, durable together, in SQLite;
 //! * `report`: sums over a time range;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
 //! * [`program`]: what that program has besides: the inventory fetched from the controller, and a
 //!   REST server of its own.
 //!
-//! What does not live here: the wire format (crate `sflow`), who is whose (the controller's
-//! inventory), and prices.
+//! What does not live here: the wire format (crate `sflow`), and who is whose (the controller's
+//! inventory).
 
+mod account;
 pub mod attribute;
 mod collector;
 mod ledger;

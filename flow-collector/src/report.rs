@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use api::request::UsageQuery;
-use model::{Timestamp, Traffic, Usage, UsageOf};
+use model::{BothWays, ClassUsage, Timestamp, Traffic, TrafficClass, Usage, UsageOf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 use time::OffsetDateTime;
@@ -53,31 +53,79 @@ pub(crate) fn usage(
 }
 
 fn sum(connection: &Connection, query: &UsageQuery, range: Range) -> rusqlite::Result<Vec<Usage>> {
-    let (sql, values) = statement(query, range);
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let mut usage: BTreeMap<Uuid, Usage> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let id = Uuid::from_bytes(row.get(0)?);
-        let usage = usage
-            .entry(id)
-            .or_insert_with(|| nothing(query.by, id, range));
-        add(usage, row)?;
+    for (table, add) in TABLES {
+        let (sql, values) = statement(table, query, range);
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            let id = Uuid::from_bytes(row.get(0)?);
+            let usage = usage
+                .entry(id)
+                .or_insert_with(|| nothing(query.by, id, range));
+            add(usage, row.get(1)?, sums(row)?);
+        }
     }
     Ok(usage.into_values().collect())
 }
 
+/// A table of the ledger: its name, what tells its rows apart, and the amounts that are summed.
+struct Table {
+    name: &'static str,
+    kind: &'static str,
+    amounts: [&'static str; 5],
+}
+
+/// How the sums of a kind of row are shown.
+type Add = fn(&mut Usage, i64, [u64; 5]);
+
+/// The tables that usage is summed from.
+const TABLES: [(Table, Add); 2] = [
+    (
+        Table {
+            name: "account",
+            kind: "class",
+            amounts: amounts("0"),
+        },
+        add_account,
+    ),
+    (
+        Table {
+            name: "usage",
+            kind: "source",
+            amounts: amounts("samples"),
+        },
+        add_meter,
+    ),
+];
+
+/// The columns that are summed.
+const fn amounts(last: &'static str) -> [&'static str; 5] {
+    [
+        "sent_bytes",
+        "sent_packets",
+        "received_bytes",
+        "received_packets",
+        last,
+    ]
+}
+
 /// Sums in halves: a sum of 63-bit amounts, which a lying host can cause, would not fit otherwise,
 /// and fail the whole report.
-fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
+fn statement(table: Table, query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
+    let Table {
+        name,
+        kind,
+        amounts,
+    } = table;
     let column = match query.by {
         UsageOf::Tenant => "tenant",
         UsageOf::Network => "network",
         UsageOf::Port => "port",
     };
-    let sums = AMOUNTS.map(|amount| format!("sum({amount} >> 32), sum({amount} & 0xffffffff)"));
+    let sums = amounts.map(|amount| format!("sum({amount} >> 32), sum({amount} & 0xffffffff)"));
     let mut sql = format!(
-        "SELECT {column}, source, {} FROM usage
+        "SELECT {column}, {kind}, {} FROM {name}
          WHERE interval_start >= ? AND interval_start < ?",
         sums.join(", ")
     );
@@ -96,18 +144,9 @@ fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
             values.push(Value::from(id.as_bytes().to_vec()));
         }
     }
-    sql += &format!(" GROUP BY {column}, source");
+    sql += &format!(" GROUP BY {column}, {kind}");
     (sql, values)
 }
-
-/// The columns that are summed, in the order in which [`add`] reads them.
-const AMOUNTS: [&str; 5] = [
-    "sent_bytes",
-    "sent_packets",
-    "received_bytes",
-    "received_packets",
-    "samples",
-];
 
 fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
     Usage {
@@ -117,39 +156,74 @@ fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
         to: range.to,
         sent: Traffic::default(),
         received: Traffic::default(),
+        classes: Vec::new(),
+        interface_sent: Traffic::default(),
+        interface_received: Traffic::default(),
         sent_estimate: Traffic::default(),
         samples: 0,
     }
 }
 
-fn add(usage: &mut Usage, row: &Row<'_>) -> rusqlite::Result<()> {
-    let mut sums = [0; AMOUNTS.len()];
+fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
+    let mut sums = [0; 5];
     for (number, sum) in sums.iter_mut().enumerate() {
         let high: i64 = row.get(2 + 2 * number)?;
         let low: i64 = row.get(3 + 2 * number)?;
         let whole = (i128::from(high) << 32) + i128::from(low);
         *sum = u64::try_from(whole).unwrap_or(u64::MAX);
     }
+    Ok(sums)
+}
+
+fn both_ways(sums: [u64; 5]) -> BothWays {
     let [
         sent_bytes,
         sent_packets,
         received_bytes,
         received_packets,
-        samples,
+        _,
     ] = sums;
-    let sent = Traffic {
-        bytes: sent_bytes,
-        packets: sent_packets,
-    };
-    if row.get::<_, i64>(1)? == Source::Samples as i64 {
-        usage.sent_estimate = sent;
-        usage.samples = samples;
-        return Ok(());
+    BothWays {
+        sent: Traffic {
+            bytes: sent_bytes,
+            packets: sent_packets,
+        },
+        received: Traffic {
+            bytes: received_bytes,
+            packets: received_packets,
+        },
     }
-    usage.sent = sent;
-    usage.received = Traffic {
-        bytes: received_bytes,
-        packets: received_packets,
+}
+
+fn add_account(usage: &mut Usage, class: i64, sums: [u64; 5]) {
+    let class = u8::try_from(class).ok().and_then(TrafficClass::from_code);
+    let Some(class) = class else {
+        return;
     };
-    Ok(())
+    let BothWays { sent, received } = both_ways(sums);
+    usage.sent = plus(usage.sent, sent);
+    usage.received = plus(usage.received, received);
+    usage.classes.push(ClassUsage {
+        class,
+        sent,
+        received,
+    });
+}
+
+fn add_meter(usage: &mut Usage, source: i64, sums: [u64; 5]) {
+    let BothWays { sent, received } = both_ways(sums);
+    if source == Source::Samples as i64 {
+        usage.sent_estimate = sent;
+        usage.samples = sums[4];
+    } else {
+        usage.interface_sent = sent;
+        usage.interface_received = received;
+    }
+}
+
+fn plus(a: Traffic, b: Traffic) -> Traffic {
+    Traffic {
+        bytes: a.bytes.saturating_add(b.bytes),
+        packets: a.packets.saturating_add(b.packets),
+    }
 }

@@ -124,7 +124,7 @@ async fn counters_that_arrive_are_usage_at_once_and_of_their_tenant_alone() {
     let usage = running.usage(UsageOf::Tenant).await;
     assert_eq!(usage.len(), 1);
     assert_eq!(usage[0].id, ours.tenant_id.uuid());
-    assert_eq!(usage[0].sent.bytes, 50_000_000);
+    assert_eq!(usage[0].interface_sent.bytes, 50_000_000);
     assert_eq!(
         (usage[0].sent_estimate.bytes, usage[0].samples),
         (96_000, 1)
@@ -165,7 +165,10 @@ async fn a_new_inventory_counts_from_the_next_datagram() {
         .send(&datagram(2, 1000, &[counters(7, sent(1500))]))
         .unwrap();
     running.wait_for(|it| it.counter_samples == 1).await;
-    assert_eq!(running.usage_of(&vif).await.unwrap().sent.bytes, 1500);
+    assert_eq!(
+        running.usage_of(&vif).await.unwrap().interface_sent.bytes,
+        1500
+    );
     running.collector.stop().await.unwrap();
 }
 
@@ -179,14 +182,14 @@ async fn a_stopped_collector_has_written_what_had_come_and_goes_on_from_there() 
     running.wait_for(|it| it.counter_samples == 1).await;
     let running = running.restart().await;
     let usage = running.usage_of(&vif).await.unwrap();
-    assert_eq!((usage.sent.bytes, usage.samples), (1000, 1));
+    assert_eq!((usage.interface_sent.bytes, usage.samples), (1000, 1));
 
     let agent = sender("127.0.0.2", running.address());
     let samples = [counters(7, sent(1800)), flow(7, 64, 100)];
     agent.send(&datagram(2, 1000, &samples)).unwrap();
     running.wait_for(|it| it.counter_samples == 1).await;
     let usage = running.usage_of(&vif).await.unwrap();
-    assert_eq!((usage.sent.bytes, usage.samples), (1800, 2));
+    assert_eq!((usage.interface_sent.bytes, usage.samples), (1800, 2));
     running.collector.stop().await.unwrap();
 }
 
@@ -218,7 +221,10 @@ async fn a_collector_that_is_dropped_still_writes_what_it_has() {
         folder,
         inventory,
     };
-    assert_eq!(running.usage_of(&vif).await.unwrap().sent.bytes, 1000);
+    assert_eq!(
+        running.usage_of(&vif).await.unwrap().interface_sent.bytes,
+        1000
+    );
     running.collector.stop().await.unwrap();
 }
 
@@ -324,9 +330,13 @@ async fn captures_of_real_switches_give_the_amounts_they_hold() {
             let usage = running.usage_of(vif).await.unwrap();
             let first = truth.first.unwrap_or_default();
             let name = capture.display();
-            assert_eq!(usage.sent.bytes, truth.last.0 - first.0, "{name}: {vif:?}");
             assert_eq!(
-                usage.received.bytes,
+                usage.interface_sent.bytes,
+                truth.last.0 - first.0,
+                "{name}: {vif:?}"
+            );
+            assert_eq!(
+                usage.interface_received.bytes,
                 truth.last.1 - first.1,
                 "{name}: {vif:?}"
             );

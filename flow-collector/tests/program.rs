@@ -183,7 +183,7 @@ fn everything() -> UsageQuery {
 }
 
 fn sent(usage: &[Usage]) -> u64 {
-    usage.iter().map(|usage| usage.sent.bytes).sum()
+    usage.iter().map(|usage| usage.interface_sent.bytes).sum()
 }
 
 fn report(sequence: u32, bytes: u64) -> Vec<u8> {

@@ -9,7 +9,7 @@ use host_agent::diff::{Changes, diff};
 use host_agent::pipeline::{
     self, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink,
 };
-use model::{MacAddr, SecurityGroupNumber, Tracking, VlanId};
+use model::{MacAddr, PortId, SecurityGroupNumber, Tracking, VlanId};
 use openflow::{Flow, PortNo};
 
 fn main() {
@@ -28,6 +28,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         }),
         locals: (1..=locals)
             .map(|n| LocalPort {
+                id: PortId::generate(),
                 port: PortNo(n),
                 tag: None,
                 mac: mac(n),

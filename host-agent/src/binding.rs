@@ -196,6 +196,7 @@ fn views(
             reach: network.reach.clone(),
         });
         view.locals.push(LocalPort {
+            id: *id,
             port: carrier.port,
             tag: port.on_trunk.map(|it| it.vlan),
             mac: port.mac,

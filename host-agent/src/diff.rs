@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use openflow::Flow;
+use openflow::flow::FlowFlags;
 use openflow::message::FlowMod;
 
 use crate::pipeline::cookie::MARK_MASK;
@@ -63,10 +64,17 @@ pub fn diff(installed: &[Flow], wanted: &[Flow], changes: &mut Changes) {
             Ordering::Less => changes.remove.extend(old.next().cloned()),
             Ordering::Greater => changes.add.extend(new.next().cloned()),
             Ordering::Equal => {
-                let (old, new) = (old.next(), new.next());
-                changes
-                    .add
-                    .extend(new.filter(|new| Some(*new) != old).cloned());
+                let (Some(old), Some(new)) = (old.next(), new.next()) else {
+                    return;
+                };
+                if old == new {
+                    continue;
+                }
+                // A flow that another takes the place of says nothing of what it counted.
+                if old.flags.contains(FlowFlags::SEND_FLOW_REMOVED) {
+                    changes.remove.push(old.clone());
+                }
+                changes.add.push(new.clone());
             }
         }
     }
@@ -100,6 +108,14 @@ mod tests {
         let changes = between(&[flow(1, 2), flow(2, 1)], &[flow(1, 2), flow(2, 3)]);
         assert_eq!(changes.add, [flow(2, 3)]);
         assert!(changes.remove.is_empty());
+    }
+
+    #[test]
+    fn a_flow_that_counts_is_removed_before_another_takes_its_place() {
+        let counting = flow(1, 2).flags(FlowFlags::SEND_FLOW_REMOVED);
+        let changes = between(std::slice::from_ref(&counting), &[flow(1, 3)]);
+        assert_eq!(changes.remove, [counting]);
+        assert_eq!(changes.add, [flow(1, 3)]);
     }
 
     #[test]

@@ -18,11 +18,13 @@
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
+//! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
 //! `openflow`), and any decision that concerns more than this host (the controller).
 
+pub mod accounting;
 pub mod binding;
 pub mod diff;
 pub mod instances;

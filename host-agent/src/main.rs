@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use compute::netns::Netns;
+use host_agent::accounting::Accounting;
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
@@ -66,6 +67,9 @@ async fn main() -> anyhow::Result<()> {
     let (status_sender, mut status) = watch::channel(None);
     let (known_sender, known) = watch::channel(Arc::default());
 
+    let (mut accounting, usage) =
+        Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
+    accounting.armed().await;
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
     let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone()));
@@ -95,6 +99,7 @@ async fn main() -> anyhow::Result<()> {
         plan,
         status,
         remarks,
+        usage,
     };
     let mut conversing = tokio::spawn(session.run(controller));
     ready();
@@ -102,6 +107,7 @@ async fn main() -> anyhow::Result<()> {
         ended = &mut shielding => ended.context("the shield's task failed"),
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
+        ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut responding => ended.context("the task that answers ports failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),

@@ -18,6 +18,7 @@ mod conntrack_out;
 pub mod cookie;
 mod count_and_output;
 mod count_sent;
+pub mod counting;
 mod egress;
 mod fabric_guard;
 mod fabric_senders;

@@ -3,6 +3,7 @@
 //! ```text
 //!   <state-dir>/lock        held while an agent runs: two would undo each other's work
 //!   <state-dir>/plan.json   the newest plan that took effect, whole
+//!   <state-dir>/usage.json  the meters of this host, see [`crate::accounting`]
 //! ```
 
 use std::fs::{self, File, OpenOptions};

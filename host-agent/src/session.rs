@@ -5,6 +5,7 @@
 //!                                                                            |
 //!     plan parts -> Assembler -> disk -> published ---> the reconcile task    |
 //!     status of the reconcile task ---> complete report, then differences <---+
+//!     usage of the accounting task ---> each batch until it is taken <--------+
 //! ```
 //!
 //! A session that ends takes nothing with it: the agent works from the plan on disk, and the next
@@ -31,6 +32,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::codec::Framed;
 use tracing::{debug, info, warn};
 
+use crate::accounting::{Said, Usage};
 use crate::plan_store::{PlanStore, PlanStoreError};
 use crate::status::{Remarks, Status};
 use assemble::{Assembled, Assembler};
@@ -159,6 +161,8 @@ pub struct Session {
     pub status: StatusReceiver,
     /// What else to report.
     pub remarks: Remarks,
+    /// What ports moved.
+    pub usage: Usage,
 }
 
 impl Session {
@@ -202,7 +206,7 @@ impl Session {
         })
         .await?;
         wire.heartbeat = match timeout(CONNECT_TIMEOUT, wire.receive()).await {
-            Ok(message) => welcomed(message?)?,
+            Ok(message) => self.welcomed(message?)?,
             Err(_) => return Err(Error::Silent(CONNECT_TIMEOUT)),
         };
         info!("the controller welcomed us");
@@ -210,18 +214,20 @@ impl Session {
         let mut reported = None;
         // A status from before this session is news to this controller.
         self.status.mark_changed();
+        self.usage.batch.mark_changed();
         loop {
             let silence = wire.heartbeat * 3;
             let (speak_at, give_up_at) = (wire.sent_at + wire.heartbeat, wire.heard_at + silence);
             tokio::select! {
                 message = wire.receive() => {
-                    let Some(part) = plan_part(message?)? else { continue };
+                    let Some(part) = self.plan_part(message?)? else { continue };
                     self.take(&mut wire, &mut assembler, part).await?;
                     // The plan is held now: say so before it is carried out.
                     self.report(&mut wire, &mut reported).await?;
                 }
                 Ok(()) = self.status.changed() => self.report(&mut wire, &mut reported).await?,
                 () = self.remarks.arrived() => self.report(&mut wire, &mut reported).await?,
+                Ok(()) = self.usage.batch.changed() => self.tell_usage(&mut wire).await?,
                 () = sleep_until(speak_at) => wire.send(FromAgent::Ping).await?,
                 () = sleep_until(give_up_at) => return Err(Error::Silent(silence)),
             }
@@ -294,29 +300,58 @@ impl Session {
         *reported = Some(now);
         Ok(())
     }
-}
 
-/// The interval between signs of life that the controller asks for.
-fn welcomed(message: FromController) -> Result<Duration, Error> {
-    match message {
-        FromController::Welcome {
-            heartbeat_seconds, ..
-        } => {
-            let (min, max) = HEARTBEAT_SECONDS.into_inner();
-            Ok(Duration::from_secs(heartbeat_seconds.clamp(min, max)))
+    /// Tells what ports moved, if it is not all in the ledger.
+    async fn tell_usage<S>(&mut self, wire: &mut Wire<S>) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let batch = self.usage.batch.borrow_and_update().clone();
+        match batch {
+            Some(batch) => wire.send(FromAgent::Usage((*batch).clone())).await,
+            None => Ok(()),
         }
-        FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
-        FromController::Plan(_) | FromController::Ping => Err(Error::OutOfTurn),
     }
-}
 
-/// What the controller says once it has welcomed us: parts of plans, or that it is still there.
-fn plan_part(message: FromController) -> Result<Option<PlanChange>, Error> {
-    match message {
-        FromController::Plan(part) => Ok(Some(part)),
-        FromController::Ping => Ok(None),
-        FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
-        FromController::Welcome { .. } => Err(Error::OutOfTurn),
+    /// The interval between signs of life that the controller asks for.
+    fn welcomed(&self, message: FromController) -> Result<Duration, Error> {
+        match message {
+            FromController::Welcome {
+                heartbeat_seconds,
+                usage_interval_seconds,
+                ..
+            } => {
+                if let Some(seconds) = usage_interval_seconds {
+                    self.accounting_hears(Said::Interval(seconds));
+                }
+                let (min, max) = HEARTBEAT_SECONDS.into_inner();
+                Ok(Duration::from_secs(heartbeat_seconds.clamp(min, max)))
+            }
+            FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
+            FromController::Plan(_) | FromController::UsageTaken(_) | FromController::Ping => {
+                Err(Error::OutOfTurn)
+            }
+        }
+    }
+
+    /// What the controller says once it has welcomed us: parts of plans, what is in the ledger, or
+    /// that it is still there.
+    fn plan_part(&self, message: FromController) -> Result<Option<PlanChange>, Error> {
+        match message {
+            FromController::Plan(part) => Ok(Some(part)),
+            FromController::UsageTaken(taken) => {
+                self.accounting_hears(Said::Taken(taken));
+                Ok(None)
+            }
+            FromController::Ping => Ok(None),
+            FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
+            FromController::Welcome { .. } => Err(Error::OutOfTurn),
+        }
+    }
+
+    /// Should the task be too busy to hear it, it offers the same again, and is told again.
+    fn accounting_hears(&self, said: Said) {
+        let _busy = self.usage.said.try_send(said);
     }
 }
 

@@ -6,6 +6,7 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod accounting;
 mod address_group;
 mod encapsulation;
 mod event;
@@ -32,6 +33,7 @@ mod usage;
 mod vlan;
 mod vni;
 
+pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken};
 pub use address_group::{AddressGroup, AddressGroupId};
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
@@ -55,7 +57,7 @@ pub use subnet::{AddressRange, Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use tunnel::{Tunnel, TunnelState};
-pub use usage::{Traffic, Usage, UsageOf};
+pub use usage::{ClassUsage, Traffic, Usage, UsageOf};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Timestamp;
+use crate::{Timestamp, TrafficClass};
 
 /// What one tenant, network or port moved over a time range.
 ///
@@ -18,14 +18,31 @@ pub struct Usage {
     pub from: Timestamp,
     /// The end of the range, excluded.
     pub to: Timestamp,
-    /// Frames that instances sent, by the interface counters.
+    /// Frames that instances sent, all classes together, by the pipeline: the figure to bill.
     pub sent: Traffic,
-    /// Frames that instances received, by the interface counters.
+    /// Frames that instances received, likewise.
     pub received: Traffic,
-    /// Frames that instances sent, as estimated from flow samples: the second meter.
+    /// The same by class.
+    pub classes: Vec<ClassUsage>,
+    /// Frames that instances sent, by the interface counters: the second meter.
+    pub interface_sent: Traffic,
+    /// Frames that instances received, by the interface counters.
+    pub interface_received: Traffic,
+    /// Frames that instances sent, as estimated from flow samples: the third meter.
     pub sent_estimate: Traffic,
     /// How many samples the estimate rests on.
     pub samples: u64,
+}
+
+/// What was moved of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassUsage {
+    /// Which class.
+    pub class: TrafficClass,
+    /// Frames that instances sent.
+    pub sent: Traffic,
+    /// Frames that instances received.
+    pub received: Traffic,
 }
 
 /// An amount of frames. Bytes count from the Ethernet header on, without FCS.

@@ -346,7 +346,7 @@ fn usage(scene: &TwoTenants) -> Verdict {
         counted_now >= 2 * BYTES
     });
     // The last reading may still be under way when the first is complete.
-    std::thread::sleep(Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_secs(5));
     counted_now = counted(scene, mover.name).saturating_sub(before);
     let idle_counted = counted(scene, idle.name).saturating_sub(idle_before);
     let idle_moved = truth(idle) - idle_truth_before;

@@ -6,6 +6,7 @@
 //! * [`frame`] makes frames, also those that no honest instance sends; [`Sniffer`] catches them.
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
 pub mod checks;
@@ -18,6 +19,7 @@ mod pool;
 mod rest;
 mod sniffer;
 pub mod tenants;
+pub mod truth;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};

@@ -14,8 +14,8 @@ use std::time::Duration;
 use api::session::{ControllerCodec, FromAgent, FromController, PROTOCOL, SessionError};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use model::EventKind;
 use model::plan::{Generation, PlanChange};
+use model::{EventKind, UsageTaken};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -104,6 +104,18 @@ struct Heard {
     refusals: u32,
 }
 
+/// The reading loop's end of it, and what became of the host's usage.
+struct Hearing {
+    heard: watch::Sender<Heard>,
+    usage: watch::Sender<Option<UsageTaken>>,
+}
+
+/// The sending loop's end.
+struct News {
+    heard: watch::Receiver<Heard>,
+    usage: watch::Receiver<Option<UsageTaken>>,
+}
+
 impl Session {
     /// Speaks with the host until the session ends. It is a stranger no more once it is welcome.
     async fn run<S: AsyncRead + AsyncWrite + Unpin, T>(self, stream: S, stranger: T) {
@@ -121,6 +133,12 @@ impl Session {
         let message = format!("host {name} connected from {}", self.address);
         self.event(EventKind::HostConnected, message);
         let (heard, news) = watch::channel(Heard::default());
+        let (usage, answers) = watch::channel(None);
+        let heard = Hearing { heard, usage };
+        let news = News {
+            heard: news,
+            usage: answers,
+        };
         let reason = tokio::select! {
             ended = self.listen(&mut stream, &opened, heard) => ended,
             ended = self.speak(&mut sink, &opened, news) => ended,
@@ -168,6 +186,7 @@ impl Session {
         let welcome = FromController::Welcome {
             host_id: self.host.id,
             heartbeat_seconds: self.timing.heartbeat.as_secs(),
+            usage_interval_seconds: self.service.usage_interval_seconds(),
         };
         self.send(sink, welcome).await?;
         Ok(agent_version)
@@ -189,15 +208,23 @@ impl Session {
         &self,
         stream: &mut Stream<S>,
         opened: &Opened,
-        heard: watch::Sender<Heard>,
+        hearing: Hearing,
     ) -> Result<std::convert::Infallible, Ended> {
         let host = self.host.id;
+        let heard = hearing.heard;
         let silence = self.timing.heartbeat * SILENT_HEARTBEATS;
         loop {
             let message = timeout(silence, stream.next()).await;
             match message.map_err(|_| Ended::Silent)?.ok_or(Ended::Closed)?? {
                 FromAgent::Hello { .. } => return Err(Ended::HelloAgain),
                 FromAgent::Ping => self.fleet().heard(host),
+                FromAgent::Usage(batch) => {
+                    self.fleet().heard(host);
+                    // Not taken is not answered: the host offers it again.
+                    if let Some(taken) = self.service.usage_take(host, batch).await {
+                        hearing.usage.send_replace(Some(taken));
+                    }
+                }
                 FromAgent::Report(report) => {
                     let held = report.held;
                     self.fleet().report(host, report);
@@ -227,11 +254,16 @@ impl Session {
         &self,
         sink: &mut Sink<S>,
         opened: &Opened,
-        mut heard: watch::Receiver<Heard>,
+        news: News,
     ) -> Result<std::convert::Infallible, Ended> {
+        let News {
+            mut heard,
+            mut usage,
+        } = news;
         let mut sent: Option<Sent> = None;
         let mut sent_at = Instant::now();
         let mut refusals = 0;
+        let mut told = None;
         loop {
             let now = *heard.borrow_and_update();
             let under_way = sent.as_ref().map(|sent| sent.generation);
@@ -249,11 +281,31 @@ impl Session {
                 tokio::select! {
                     () = opened.wake.notified() => {}
                     _ = heard.changed() => {}
+                    Ok(()) = usage.changed() => {}
                 }
             };
             if timeout(self.timing.heartbeat, news).await.is_err() {
                 self.send(sink, FromController::Ping).await?;
             }
+            self.tell_taken(sink, &usage, &mut told).await?;
+        }
+    }
+
+    /// Tells the host what of its usage is in the ledger, if that is news.
+    async fn tell_taken<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        sink: &mut Sink<S>,
+        usage: &watch::Receiver<Option<UsageTaken>>,
+        told: &mut Option<UsageTaken>,
+    ) -> Result<(), Ended> {
+        let taken = usage.borrow().clone();
+        if taken == *told {
+            return Ok(());
+        }
+        told.clone_from(&taken);
+        match taken {
+            Some(taken) => self.send(sink, FromController::UsageTaken(taken)).await,
+            None => Ok(()),
         }
     }
 

@@ -19,20 +19,19 @@ pub(crate) enum Source {
     Samples = 2,
 }
 
-/// Writes it all, or nothing.
+/// Writes it all.
 pub(super) fn write<'e>(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     entries: impl Iterator<Item = &'e Entry>,
     readings: &FxHashMap<InterfaceId, Reading>,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
     for entry in entries {
-        write_entry(&transaction, entry)?;
+        write_entry(transaction, entry)?;
     }
     for (interface, reading) in readings {
-        write_reading(&transaction, *interface, reading)?;
+        write_reading(transaction, *interface, reading)?;
     }
-    transaction.commit()
+    Ok(())
 }
 
 /// A port whose counters were read gets a row even when nothing moved: silence is not absence.
@@ -195,7 +194,7 @@ pub(crate) fn bytes<T>(id: Id<T>) -> [u8; 16] {
     *id.uuid().as_bytes()
 }
 
-fn id<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<Id<T>> {
+pub(crate) fn id<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<Id<T>> {
     row.get(at).map(|bytes| Uuid::from_bytes(bytes).into())
 }
 
@@ -207,7 +206,7 @@ fn traffic(row: &Row<'_>, at: usize) -> rusqlite::Result<Traffic> {
 }
 
 /// `SQLite` has 63 bits for an amount, and no link moves that much in an interval.
-fn amount(amount: u64) -> i64 {
+pub(crate) fn amount(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::LedgerError;
 
 /// Each brings the file from one form to the next. Never change one that was released: add one.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     -- What a port moved on a host in an interval, by one source. Ids are the 16 bytes of a UUID.
     CREATE TABLE usage (
         interval_start   INTEGER NOT NULL, -- seconds since 1970
@@ -45,10 +46,49 @@ const STEPS: &[&str] = &["
     CREATE TABLE begun (
         at INTEGER NOT NULL -- milliseconds since 1970
     ) STRICT;
-"];
+",
+    "
+    -- What a port moved of one class in an interval on a host, by the pipeline: what is billed.
+    -- The totals are the host's meter at its last reading of the interval; a meter begins at zero
+    -- with its epoch.
+    CREATE TABLE account (
+        tenant                 BLOB    NOT NULL,
+        interval_start         INTEGER NOT NULL, -- seconds since 1970
+        host                   BLOB    NOT NULL,
+        port                   BLOB    NOT NULL,
+        class                  INTEGER NOT NULL, -- 1: tenant-internal; 2: pool-internal; 3: public
+        epoch                  BLOB    NOT NULL,
+        interval_seconds       INTEGER NOT NULL,
+        network                BLOB    NOT NULL,
+        sent_bytes             INTEGER NOT NULL,
+        sent_packets           INTEGER NOT NULL,
+        received_bytes         INTEGER NOT NULL,
+        received_packets       INTEGER NOT NULL,
+        sent_bytes_total       INTEGER NOT NULL,
+        sent_packets_total     INTEGER NOT NULL,
+        received_bytes_total   INTEGER NOT NULL,
+        received_packets_total INTEGER NOT NULL,
+        read_at                INTEGER NOT NULL, -- milliseconds since 1970, by the host
+        unread_seconds         INTEGER NOT NULL, -- at the end of which counters were lost unread
+        PRIMARY KEY (tenant, interval_start, host, port, class, epoch)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX account_by_time ON account (interval_start);
+
+    -- Which port was on which host: of these alone a host may report. Without an end it still is.
+    CREATE TABLE assignment (
+        host    BLOB    NOT NULL,
+        port    BLOB    NOT NULL,
+        network BLOB    NOT NULL,
+        tenant  BLOB    NOT NULL,
+        since   INTEGER NOT NULL, -- milliseconds since 1970
+        until   INTEGER,          -- milliseconds since 1970
+        PRIMARY KEY (host, port)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens the file to write, in the newest form.
-pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
+pub(crate) fn open(path: &Path) -> Result<Connection, LedgerError> {
     let mut connection = Connection::open(path).map_err(LedgerError::Read)?;
     prepare(&mut connection)?;
     Ok(connection)

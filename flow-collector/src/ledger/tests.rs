@@ -137,7 +137,13 @@ async fn writing_an_entry_twice_changes_nothing_and_newer_amounts_replace_older(
     .await;
     let usage = sums(&path, &query(UsageOf::Port));
     assert_eq!(usage.len(), 1);
-    assert_eq!((usage[0].sent.bytes, usage[0].received.bytes), (1500, 2000));
+    assert_eq!(
+        (
+            usage[0].interface_sent.bytes,
+            usage[0].interface_received.bytes
+        ),
+        (1500, 2000)
+    );
     assert_eq!((usage[0].sent_estimate.bytes, usage[0].samples), (3000, 4));
 }
 
@@ -154,8 +160,8 @@ async fn usage_is_summed_by_what_was_asked_for_and_of_whom() {
     let by_tenant = sums(&path, &query(UsageOf::Tenant));
     let of = |id| by_tenant.iter().find(|usage| usage.id == id).unwrap();
     assert_eq!(by_tenant.len(), 2);
-    assert_eq!(of(first.tenant.uuid()).sent.bytes, 1010);
-    assert_eq!(of(stranger.tenant.uuid()).sent.bytes, 7);
+    assert_eq!(of(first.tenant.uuid()).interface_sent.bytes, 1010);
+    assert_eq!(of(stranger.tenant.uuid()).interface_sent.bytes, 7);
 
     let theirs = UsageQuery {
         tenant_id: Some(first.tenant),
@@ -179,7 +185,10 @@ async fn ranges_that_adjoin_add_up() {
             ..query(UsageOf::Port)
         };
         let usage = sums(&path, &query);
-        usage.iter().map(|usage| usage.sent.bytes).sum::<u64>()
+        usage
+            .iter()
+            .map(|usage| usage.interface_sent.bytes)
+            .sum::<u64>()
     };
     assert_eq!((sent(0, 900), sent(900, 1200)), (1000, 10));
     assert_eq!((sent(0, 750), sent(750, 1200)), (1000, 10));
@@ -197,7 +206,10 @@ async fn amounts_beyond_all_reason_break_no_report() {
     let honest = entry(600, 1000);
     write(&path, vec![entries(&[lies[0], lies[1], honest])]).await;
     let usage = sums(&path, &query(UsageOf::Tenant));
-    let sent: Vec<_> = usage.iter().map(|usage| usage.sent.bytes).collect();
+    let sent: Vec<_> = usage
+        .iter()
+        .map(|usage| usage.interface_sent.bytes)
+        .collect();
     assert!(sent.contains(&1000) && sent.contains(&(u64::MAX - 1)));
 }
 
@@ -241,7 +253,10 @@ async fn a_batch_that_cannot_be_written_is_written_with_the_next() {
     place.write(entries(&[entry(600, 10)]), Vec::new());
     ledger.close().await.unwrap();
     let usage = sums(&path, &query(UsageOf::Port));
-    let mut sent: Vec<_> = usage.iter().map(|usage| usage.sent.bytes).collect();
+    let mut sent: Vec<_> = usage
+        .iter()
+        .map(|usage| usage.interface_sent.bytes)
+        .collect();
     sent.sort_unstable();
     assert_eq!(sent, [10, 1000]);
 }

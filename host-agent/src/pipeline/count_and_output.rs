@@ -10,6 +10,7 @@ use openflow::matching::VLAN_PRESENT;
 use openflow::protocol::ETH_VLAN;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
+use super::counting::{Counted, Direction};
 use super::registers::{NETWORK, OUT_PORT};
 use super::{LocalPort, Mark, Miss, NetworkView, Table, Uplink, nothing};
 
@@ -30,7 +31,12 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let matching = to(network, local.port);
         flows.push(not_back(&matching, local.port));
         let flow = TABLE.flow(OUT, matching);
-        flows.push(flow.actions(delivered(local)));
+        let counted = Counted {
+            port: local.id,
+            direction: Direction::Received,
+            class: network.class(),
+        };
+        flows.push(counted.by(flow.actions(delivered(local))));
     }
     if let Some(Uplink { port, mark }) = network.uplink {
         let matching = to(network, port);

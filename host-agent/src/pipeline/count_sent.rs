@@ -5,6 +5,7 @@
 
 use openflow::{Flow, Match};
 
+use super::counting::{Counted, Direction};
 use super::registers::NETWORK;
 use super::{Miss, NetworkView, Table, nothing, respond};
 
@@ -23,6 +24,11 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     flows.extend(network.locals.iter().map(|local| {
         let matching = NETWORK.is(network.number.get(), Match::new());
         let flow = TABLE.flow(COUNTED, matching.in_port(local.port));
-        flow.goto(respond::TABLE.id)
+        let counted = Counted {
+            port: local.id,
+            direction: Direction::Sent,
+            class: network.class(),
+        };
+        counted.by(flow.goto(respond::TABLE.id))
     }));
 }

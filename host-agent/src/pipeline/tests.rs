@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{MacAddr, Tracking, VlanId};
+use model::{MacAddr, PortId, Tracking, VlanId};
 use openflow::{Action, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_VIF, REGISTERS};
@@ -14,6 +14,7 @@ fn addresses(list: &[&str]) -> Arc<[IpAddr]> {
 
 fn local(port: u32, list: &[&str]) -> LocalPort {
     LocalPort {
+        id: PortId::generate(),
         port: PortNo(port),
         tag: None,
         mac: MacAddr::local(port.into()),

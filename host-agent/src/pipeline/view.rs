@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use model::{
-    AddressGroupId, MacAddr, NetworkNumber, Rule, SecurityGroupId, SecurityGroupNumber, Tracking,
-    VlanId, Vni,
+    AddressGroupId, MacAddr, NetworkNumber, PortId, Rule, SecurityGroupId, SecurityGroupNumber,
+    Tracking, TrafficClass, VlanId, Vni,
 };
 use openflow::{Flow, PortNo};
 
@@ -125,6 +125,8 @@ pub enum Mark {
 /// A port of the network whose interface is in this host's switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPort {
+    /// Which port it is.
+    pub id: PortId,
     /// The number of its interface in the switch. No other port of the network has it, but a trunk's
     /// ports share theirs.
     pub port: PortNo,
@@ -162,6 +164,14 @@ pub struct RemotePort {
 }
 
 impl NetworkView {
+    /// What the bill calls its frames: where physical machines are on the segment, it is the outside.
+    pub(super) fn class(&self) -> TrafficClass {
+        match self.outsiders {
+            Outsiders::None => TrafficClass::TenantInternal,
+            Outsiders::Machines | Outsiders::DhcpServer => TrafficClass::Public,
+        }
+    }
+
     /// Every endpoint of another host that has the network, once.
     pub(super) fn endpoints(&self) -> BTreeSet<IpAddr> {
         let remotes = self.remotes.iter();

@@ -1,8 +1,11 @@
+use std::num::NonZeroU32;
+
 use api::session::ControllerCodec;
-use model::HostId;
 use model::report::HostReport;
+use model::{HostId, UsageBatch, UsageTaken};
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
@@ -13,6 +16,8 @@ struct Scripted {
     status: watch::Sender<Option<Arc<Status>>>,
     plan: watch::Receiver<Option<Arc<HostPlan>>>,
     remarks: Remarks,
+    usage: watch::Sender<Option<Arc<UsageBatch>>>,
+    heard: mpsc::Receiver<Said>,
     folder: TempDir,
 }
 
@@ -24,11 +29,17 @@ impl Scripted {
         let plan = PlanSender::new(held.map(Arc::new));
         let plan_receiver = plan.subscribe();
         let remarks = Remarks::default();
+        let (usage, usage_receiver) = watch::channel(None);
+        let (said, heard) = mpsc::channel(8);
         let mut session = Session {
             store: Arc::new(PlanStore::open(folder.path()).unwrap()),
             plan,
             status: status_receiver,
             remarks: remarks.clone(),
+            usage: Usage {
+                batch: usage_receiver,
+                said,
+            },
         };
         tokio::spawn(async move { session.converse(theirs).await });
         Self {
@@ -36,6 +47,8 @@ impl Scripted {
             status,
             plan: plan_receiver,
             remarks,
+            usage,
+            heard,
             folder,
         }
     }
@@ -66,6 +79,7 @@ impl Scripted {
         self.say(FromController::Welcome {
             host_id: HostId::from(Uuid::nil()),
             heartbeat_seconds: 1,
+            usage_interval_seconds: NonZeroU32::new(60),
         })
         .await;
         held
@@ -177,4 +191,42 @@ async fn a_remark_is_told_at_once() {
     controller.remarks.push("a flow was restored".to_owned());
     let report = controller.hear_report().await;
     assert_eq!(report.remarks, ["a flow was restored"]);
+}
+
+fn batch(number: u64) -> Arc<UsageBatch> {
+    Arc::new(UsageBatch {
+        epoch: Uuid::nil(),
+        number,
+        records: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn usage_is_told_in_every_session_until_it_is_taken() {
+    let mut controller = Scripted::start(None);
+    controller.usage.send_replace(Some(batch(4)));
+    controller.welcome().await;
+    let Some(Said::Interval(seconds)) = controller.heard.recv().await else {
+        panic!("the length of intervals was not passed on");
+    };
+    assert_eq!(seconds.get(), 60);
+    let told = loop {
+        match controller.hear().await {
+            FromAgent::Usage(batch) => break batch,
+            FromAgent::Ping | FromAgent::Report(_) => {}
+            other => panic!("{other:?} instead of usage"),
+        }
+    };
+    assert_eq!(told, *batch(4));
+    let taken = UsageTaken {
+        number: 4,
+        refused: vec![0],
+    };
+    controller
+        .say(FromController::UsageTaken(taken.clone()))
+        .await;
+    let Some(Said::Taken(heard)) = controller.heard.recv().await else {
+        panic!("what was taken was not passed on");
+    };
+    assert_eq!(heard, taken);
 }

@@ -141,6 +141,7 @@ async fn converse(
     let welcome = FromController::Welcome {
         host_id: HostId::from(uuid::Uuid::nil()),
         heartbeat_seconds: 5,
+        usage_interval_seconds: None,
     };
     wire.send(welcome).await.ok()?;
     plan.mark_changed();
@@ -187,6 +188,6 @@ fn note(message: FromAgent, heard: &watch::Sender<Heard>) {
                 .extend(vifs.map(|vif| (vif.interface.clone(), vif)));
         }
         FromAgent::Refuse { generation, .. } => heard.refused.push(generation),
-        FromAgent::Hello { .. } | FromAgent::Ping => {}
+        FromAgent::Hello { .. } | FromAgent::Usage(_) | FromAgent::Ping => {}
     });
 }

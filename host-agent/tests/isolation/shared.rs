@@ -44,6 +44,7 @@ fn other_side(network: &NetworkView) -> NetworkView {
     let number = |n: usize| PortNo(300 + u32::try_from(n).unwrap());
     let remotes = network.remotes.iter().enumerate();
     let locals = remotes.map(|(n, remote)| LocalPort {
+        id: model::PortId::generate(),
         port: number(n),
         tag: None,
         mac: remote.mac,

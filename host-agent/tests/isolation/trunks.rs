@@ -28,6 +28,7 @@ fn with_trunk(mut world: World) -> World {
     let trunk = trunk_of(&world);
     for (n, network) in world.networks.iter_mut().enumerate().skip(1) {
         network.locals.push(LocalPort {
+            id: model::PortId::generate(),
             port: trunk,
             tag: Some(VlanId::try_from(inner_tag(n)).unwrap()),
             mac: mac(MEMBER).try_into().unwrap(),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use host_agent::pipeline::{
     self, GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink,
 };
-use model::{Direction, MacAddr, Rule, RuleForm, RuleId, Tracking};
+use model::{Direction, MacAddr, PortId, Rule, RuleForm, RuleId, Tracking};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
-use openflow::{Field, PortNo};
+use openflow::{Field, Flow, PortNo};
 use proptest::prelude::*;
 
 use crate::frame::{Frame, Mac};
@@ -52,6 +52,7 @@ impl World {
                 let mut local = |member| {
                     let number = numbers.next().unwrap();
                     LocalPort {
+                        id: PortId::generate(),
                         port: PortNo(number),
                         tag: None,
                         mac: mac(member).try_into().unwrap(),
@@ -106,11 +107,17 @@ impl World {
         })
     }
 
-    pub(crate) fn tables(&self) -> Tables {
+    pub(crate) fn flows(&self) -> Vec<Flow> {
         let networks = self.networks.iter().flat_map(pipeline::compile);
         let flows = pipeline::infrastructure().into_iter().chain(networks);
         let groups = [Tracking::Stateless, Tracking::Stateful].map(open_group);
-        Tables::new(flows.chain(groups.iter().flat_map(pipeline::compile_group)))
+        flows
+            .chain(groups.iter().flat_map(pipeline::compile_group))
+            .collect()
+    }
+
+    pub(crate) fn tables(&self) -> Tables {
+        Tables::new(self.flows())
     }
 
     /// The network of a VIF's port.

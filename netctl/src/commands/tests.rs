@@ -182,6 +182,13 @@ fn usage() -> Value {
         "of": "tenant", "id": ACME, "from": "2026-11-22T11:00:00Z", "to": "2026-11-22T12:00:00Z",
         "sent": { "bytes": 52_428_800, "packets": 36_000 },
         "received": { "bytes": 1024, "packets": 10 },
+        "classes": [{
+            "class": "public",
+            "sent": { "bytes": 52_428_800, "packets": 36_000 },
+            "received": { "bytes": 1024, "packets": 10 },
+        }],
+        "interface_sent": { "bytes": 52_430_000, "packets": 36_001 },
+        "interface_received": { "bytes": 1024, "packets": 10 },
         "sent_estimate": { "bytes": 52_000_000, "packets": 35_840 }, "samples": 560,
     })
 }

@@ -65,6 +65,12 @@ const COLUMNS: &[Column<model::Usage>] = &[
     column("received_packets", |it, _| {
         it.received.packets.to_string().into()
     }),
+    column("interface_sent_bytes", |it, _| {
+        Cell::Bytes(it.interface_sent.bytes)
+    }),
+    column("interface_received_bytes", |it, _| {
+        Cell::Bytes(it.interface_received.bytes)
+    }),
     column("sent_estimate_bytes", |it, _| {
         Cell::Bytes(it.sent_estimate.bytes)
     }),

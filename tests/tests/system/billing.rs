@@ -1,0 +1,205 @@
+//! What is billed is what the switches counted, to the byte, whatever dies in between.
+
+use std::time::Duration;
+
+use lab::Signal;
+use tests::frame::{self, BROADCAST};
+use tests::truth::{ByPort, Moved};
+use tests::{Instance, Pool, eventually};
+
+use crate::{PATIENCE, two_tenants};
+
+/// Flow counters follow the frames within a second or so.
+const COUNTERS_LAG: Duration = Duration::from_secs(2);
+
+/// What all switches show, summed by port.
+fn counted(pool: &Pool, hosts: usize) -> ByPort {
+    let mut sums = ByPort::new();
+    for host in 1..=hosts {
+        for (port, moved) in pool.counted_by_switch(host) {
+            let sum = sums.entry(port).or_default();
+            *sum = *sum + moved;
+        }
+    }
+    sums
+}
+
+/// Waits until the ledger has just what the switches show now, and `before` besides.
+fn billed_exactly(pool: &Pool, hosts: usize, before: &ByPort) -> ByPort {
+    let mut figures = (ByPort::new(), ByPort::new());
+    let mut equal = || {
+        let mut truth = counted(pool, hosts);
+        for (port, moved) in before {
+            let sum = truth.entry(port.clone()).or_default();
+            *sum = *sum + *moved;
+        }
+        truth.retain(|_, moved| *moved != Moved::default());
+        figures = (pool.billed(), truth);
+        figures.0.retain(|_, moved| *moved != Moved::default());
+        figures.0 == figures.1
+    };
+    let start = std::time::Instant::now();
+    while !equal() {
+        assert!(
+            start.elapsed() < 2 * PATIENCE,
+            "billed and true: {figures:#?}"
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    figures.0
+}
+
+/// Small and large frames, one by one and in bursts, to one and to everybody, to nobody, and TCP.
+fn move_something(from: &Instance, to: &Instance) {
+    let me = (from.mac, from.address);
+    let everybody = (BROADCAST, std::net::Ipv4Addr::BROADCAST);
+    let nobody = (
+        [0xfa, 0, 0x5e, 0, 0x53, 9],
+        std::net::Ipv4Addr::new(10, 0, 0, 99),
+    );
+    let large = "x".repeat(1400);
+    let mut frames = Vec::new();
+    for _ in 0..200 {
+        frames.push(frame::udp(me, (to.mac, to.address), "short"));
+        frames.push(frame::udp(me, (to.mac, to.address), &large));
+    }
+    for _ in 0..20 {
+        frames.push(frame::udp(me, everybody, "everybody"));
+        frames.push(frame::udp(me, nobody, "nobody"));
+        // A liar's frames are dropped before they are counted.
+        frames.push(frame::udp(
+            (nobody.0, from.address),
+            (to.mac, to.address),
+            "lie",
+        ));
+    }
+    from.send_frames(&frames);
+    for bytes in [1, 1_000, 2_000_000] {
+        assert_eq!(from.tcp_send(to, bytes), bytes);
+    }
+}
+
+#[test]
+fn every_byte_that_the_switches_counted_is_billed_to_its_port_and_class() {
+    let scene = two_tenants(2);
+    let [acme, globex] = &scene.tenants;
+    move_something(&acme.instances[0], &acme.instances[1]);
+    move_something(&globex.instances[1], &globex.instances[0]);
+    let billed = billed_exactly(&scene.pool, 2, &ByPort::new());
+    let sender = billed[&acme.instances[0].port_id];
+    assert!(sender.sent_bytes > 2_000_000 && sender.sent_packets > 440);
+
+    let tenants = scene.pool.json("usage by=tenant last=1d");
+    for row in tenants.as_array().unwrap() {
+        let classes = row["classes"].as_array().unwrap();
+        assert_eq!(classes.len(), 1);
+        assert_eq!(classes[0]["class"], "tenant-internal");
+        assert_eq!(classes[0]["sent"], row["sent"]);
+        assert_eq!(classes[0]["received"], row["received"]);
+    }
+}
+
+#[test]
+fn neither_a_killed_agent_nor_a_killed_controller_nor_an_unplugged_port_costs_a_byte() {
+    let scene = two_tenants(2);
+    let pool = &scene.pool;
+    let [one, two] = &scene.tenants[0].instances;
+    move_something(one, two);
+
+    // Both die, and the data plane goes on.
+    let host = pool.host(1);
+    let agent = host.agent().unwrap();
+    let controller = pool.lab().controller().unwrap();
+    pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
+    move_something(one, two);
+    pool.wait(controller.process().kill(Signal::SIGKILL))
+        .unwrap();
+    move_something(two, one);
+    pool.wait(agent.start()).unwrap();
+    move_something(one, two);
+    pool.wait(controller.process().start()).unwrap();
+    billed_exactly(pool, 2, &ByPort::new());
+
+    // Somebody deletes all flows that count, in the middle of it, and others come in their place.
+    std::thread::sleep(COUNTERS_LAG);
+    move_something(one, two);
+    std::thread::sleep(COUNTERS_LAG);
+    let before = counted(pool, 2);
+    let elsewhere: ByPort = pool.counted_by_switch(2);
+    let flows = pool.flows(1);
+    for table in ["table=16", "table=60"] {
+        let delete = ["-O", "OpenFlow15", "del-flows", "br-int", table];
+        pool.wait(host.vswitch().ovs_ofctl(&delete)).unwrap();
+    }
+    eventually("the flows are back", PATIENCE, || pool.flows(1) == flows);
+    let mut gone = before;
+    gone.retain(|port, _| !elsewhere.contains_key(port));
+    move_something(one, two);
+    let billed = billed_exactly(pool, 2, &gone);
+
+    // The instance ends: its last counts go with its flows.
+    let last = billed[&one.port_id];
+    pool.must("vm-stop acme-1 tenant=acme");
+    std::thread::sleep(COUNTERS_LAG);
+    let after = pool.billed()[&one.port_id];
+    assert!(after.sent_bytes >= last.sent_bytes && after.sent_bytes < last.sent_bytes + 10_000);
+}
+
+#[test]
+fn a_killed_switch_costs_only_what_nobody_had_read_and_it_is_said() {
+    let scene = two_tenants(2);
+    let pool = &scene.pool;
+    let [one, two] = &scene.tenants[0].instances;
+    move_something(one, two);
+    billed_exactly(pool, 2, &ByPort::new());
+    // Read once more after the last frame: what is lost with the switch is nothing then.
+    std::thread::sleep(2 * COUNTERS_LAG);
+    let before = billed_exactly(pool, 2, &ByPort::new());
+    let elsewhere = pool.counted_by_switch(2);
+
+    let vswitchd = pool.host(1).vswitch().vswitchd();
+    let flows = pool.flows(1);
+    pool.wait(vswitchd.kill(Signal::SIGKILL)).unwrap();
+    pool.wait(vswitchd.start()).unwrap();
+    eventually("the flows are back", PATIENCE, || pool.flows(1) == flows);
+    eventually("they reach each other", PATIENCE, || one.reaches(two));
+    move_something(one, two);
+    let mut gone = before;
+    gone.retain(|port, _| !elsewhere.contains_key(port));
+    billed_exactly(pool, 2, &gone);
+
+    eventually("it is said", PATIENCE, || {
+        let events = pool.must("event-list");
+        events.contains("the switch lost the counters of")
+    });
+}
+
+#[test]
+fn a_port_that_moves_to_another_host_is_billed_on_both_and_nothing_twice() {
+    let pool = Pool::up(&tests::PoolSpec::real(2));
+    pool.must("physical-network-create name=private role=private nic=eth1 vlans=100-199");
+    pool.must("tenant-create name=acme");
+    pool.must("vlan-create tenant=acme name=web subnet=10.0.0.0/24");
+    let port = |name: &str| pool.json(&format!("vif-create tenant=acme network=web name={name}"));
+    let (mover, stayer) = (port("mover"), port("stayer"));
+    let stays = pool.plug(2, &stayer, "stay");
+    let here = pool.plug(1, &mover, "mova");
+    eventually("they reach each other", PATIENCE, || {
+        here.instance.reaches(&stays.instance)
+    });
+    move_something(&here.instance, &stays.instance);
+    billed_exactly(&pool, 2, &ByPort::new());
+    std::thread::sleep(COUNTERS_LAG);
+    let before = pool.counted_by_switch(1);
+    pool.unplug(&here);
+    eventually("it is dark here", PATIENCE, || {
+        pool.counted_by_switch(1).is_empty()
+    });
+
+    let there = pool.plug(2, &mover, "movb");
+    eventually("they reach each other", PATIENCE, || {
+        there.instance.reaches(&stays.instance)
+    });
+    move_something(&there.instance, &stays.instance);
+    billed_exactly(&pool, 2, &before);
+}
