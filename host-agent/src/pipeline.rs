@@ -34,7 +34,6 @@ mod spoof_guard;
 mod tests;
 mod view;
 
-use model::RuleId;
 use openflow::{Flow, Match};
 
 use cookie::Group;
@@ -111,13 +110,6 @@ pub fn compile_group(group: &GroupView) -> Vec<Flow> {
         rules::compile(group),
         Group::of_security_group(group.number),
     )
-}
-
-/// Those of a security group's flows that count what one rule lets through; the rule is logged.
-#[must_use]
-pub fn counting(group: &GroupView, rule: RuleId) -> Vec<Flow> {
-    let flows = rules::counting(group, rule);
-    mark(flows, Group::of_security_group(group.number))
 }
 
 /// The flows that belong to no network: what every table does on a miss, and what no frame of any

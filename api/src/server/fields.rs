@@ -77,15 +77,6 @@ impl Fields {
         self.read(name, &value)
     }
 
-    /// A field that may be absent, or `null`, which takes away what there was.
-    pub(super) fn removable<T: FieldValue>(&mut self, name: &'static str) -> Option<Option<T>> {
-        self.asked.push(name);
-        match self.rest.remove(name)? {
-            Value::Null => Some(None),
-            value => self.read(name, &value).map(Some),
-        }
-    }
-
     /// A list of at most `max` values; `None` if absent.
     pub(super) fn list<T: FieldValue>(&mut self, name: &'static str, max: usize) -> Option<Vec<T>> {
         let value = self.take(name)?;

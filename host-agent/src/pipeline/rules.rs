@@ -20,7 +20,7 @@ mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Direction, Family, Remote, Rule, RuleId};
+use model::{Direction, Family, Remote, Rule};
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{ALLOWED, ASKED, ASKED_EGRESS, ASKED_INGRESS, GROUP};
@@ -49,17 +49,6 @@ pub(super) fn compile(group: &GroupView) -> Vec<Flow> {
     for rule in &group.rules {
         compiling.rule(rule);
     }
-    compiling.flows()
-}
-
-/// The flows of a rule that is counted by itself: those whose packets it let through.
-pub(super) fn counting(group: &GroupView, rule: RuleId) -> Vec<Flow> {
-    let mut compiling = Compiling::new(group);
-    for rule in group.rules.iter().filter(|it| it.id == rule) {
-        compiling.rule(rule);
-    }
-    // What is only part of a conjunction counts nothing.
-    compiling.clauses.clear();
     compiling.flows()
 }
 

@@ -45,7 +45,7 @@ impl Scene {
             .must(&format!("group-allow web tenant=acme {rule}"));
         let after = self.rules();
         let fresh = after.into_iter().find(|id| !before.contains(id));
-        fresh.expect("there is a new rule")
+        fresh.unwrap()
     }
 
     fn forbid(&self, rule: &str) {
