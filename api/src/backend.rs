@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use model::{
     AddressGroup, AddressGroupId, Event, HostId, InstanceId, Inventory, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, PortId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
-    Tenant, TenantId, Usage,
+    PhysicalNetwork, PhysicalNetworkId, PortId, Router, RouterId, SecurityGroup, SecurityGroupId,
+    Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
-    TenantCreate, UsageQuery,
+    PortCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, TenantCreate, UsageQuery,
 };
 use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 
@@ -176,6 +176,23 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: SecurityGroupId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All routers, by id.
+    fn routers(&self) -> Vec<Arc<Router>>;
+    /// One router.
+    fn router(&self, id: RouterId) -> Option<Arc<Router>>;
+    /// Makes a router between networks of a tenant.
+    fn router_create(
+        &self,
+        caller: Caller,
+        request: RouterCreate,
+    ) -> impl Future<Output = Outcome<Router>> + Send;
+    /// Deletes a router; its networks stay.
+    fn router_delete(
+        &self,
+        caller: Caller,
+        id: RouterId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

@@ -109,6 +109,18 @@ impl NetworkKind {
     }
 }
 
+/// `POST /v1/routers`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouterCreate {
+    /// Who will own it.
+    pub tenant_id: TenantId,
+    /// Its name, unique in the tenant.
+    pub name: Name,
+    /// The tenant's networks that it joins, whose subnets do not overlap.
+    #[serde(default)]
+    pub network_ids: Vec<NetworkId>,
+}
+
 /// `POST /v1/subnets`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubnetCreate {

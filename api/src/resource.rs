@@ -2,8 +2,8 @@
 
 use model::{
     AddressGroup, Event, Host, HostId, HostStatus, Instance, InstanceStatus, Name, Network,
-    NetworkId, PhysicalNetwork, Port, PortId, PortStatus, SecurityGroup, Subnet, Tenant, TenantId,
-    Timestamp, Tunnel, VlanId,
+    NetworkId, PhysicalNetwork, Port, PortId, PortStatus, Router, SecurityGroup, Subnet, Tenant,
+    TenantId, Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
-    TenantCreate,
+    PortCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -156,6 +156,7 @@ resources! {
     Tenant, "tenant", "tenants", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    Router, "router", "routers", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
@@ -175,6 +176,9 @@ impl Creatable for PhysicalNetwork {
 }
 impl Creatable for Network {
     type Create = NetworkCreate;
+}
+impl Creatable for Router {
+    type Create = RouterCreate;
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;

@@ -124,6 +124,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Tenant => made::<B, Tenant>(route),
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
         Noun::Network => made::<B, Network>(route),
+        Noun::Router => made::<B, model::Router>(route),
         Noun::Subnet => made::<B, Subnet>(route),
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
         Noun::SecurityGroup => changed::<B, SecurityGroup>(route),

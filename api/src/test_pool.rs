@@ -27,6 +27,7 @@ pub(crate) struct TestPool {
     pub(crate) subnets: Shelf<Subnet>,
     pub(crate) address_groups: Shelf<AddressGroup>,
     pub(crate) security_groups: Shelf<SecurityGroup>,
+    pub(crate) routers: Shelf<Router>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,
@@ -125,6 +126,16 @@ pub(crate) fn network(name: &str, vlan: u16) -> Network {
         mtu: 1500,
         sharing: Sharing::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
+    }
+}
+
+pub(crate) fn router(name: &str) -> Router {
+    Router {
+        id: RouterId::generate(),
+        tenant_id: TenantId::generate(),
+        name: name.parse().unwrap(),
+        network_ids: vec![NetworkId::generate()],
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
 
@@ -465,6 +476,28 @@ impl Backend for TestPool {
     async fn security_group_delete(&self, caller: Caller, id: SecurityGroupId) -> Outcome<()> {
         self.note(caller);
         self.security_groups.take(id.uuid())
+    }
+
+    fn routers(&self) -> Vec<Arc<Router>> {
+        self.routers.all_shared()
+    }
+
+    fn router(&self, id: RouterId) -> Option<Arc<Router>> {
+        self.routers.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
+        self.note(caller);
+        Ok(self.routers.put(Router {
+            tenant_id: request.tenant_id,
+            network_ids: request.network_ids,
+            ..router(request.name.as_str())
+        }))
+    }
+
+    async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
+        self.note(caller);
+        self.routers.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {

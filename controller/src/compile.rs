@@ -14,10 +14,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::plan::{
     Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
-    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedSubnet,
+    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedRouter, PlannedSubnet,
 };
 use model::{
-    DomainName, HostId, Network, NetworkId, PhysicalNetwork, Port, PortId, Subnet, SubnetId,
+    DomainName, HostId, MacAddr, Network, NetworkId, PhysicalNetwork, Port, PortId, RouterId,
+    Subnet, SubnetId,
 };
 
 use crate::intent::Intent;
@@ -43,16 +44,20 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
         .map(|id| PlanKey::PhysicalNetwork(*id))
         .collect();
     keys.extend(intent.sampling.iter().map(|_| PlanKey::Sampling));
-    let mut last = None;
+    let mut networks = BTreeSet::new();
     for port in intent.ports_on(host) {
         keys.insert(PlanKey::Port(port.id));
         let groups = port.security_group_ids.iter();
         keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
-        // The ports come network by network, so each network is met once.
-        if last.replace(port.network_id) != Some(port.network_id) {
-            keys.insert(PlanKey::Network(port.network_id));
-            keys.extend(remote_ports(intent, port.network_id, host));
+        if !networks.contains(&port.network_id) {
+            networks.extend(intent.joined_to(port.network_id));
         }
+    }
+    for network in networks {
+        keys.insert(PlanKey::Network(network));
+        keys.extend(remote_ports(intent, network, host));
+        let router = intent.router_of(network);
+        keys.extend(router.map(|it| PlanKey::Router(it.id)));
     }
     let instances = intent.instances_on(host);
     keys.extend(instances.map(|it| PlanKey::Instance(it.instance.id)));
@@ -94,6 +99,7 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
         }
         PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
+        PlanKey::Router(id) => PlanItem::Router(router(intent, host, id)?),
         PlanKey::Instance(id) => {
             let plugged = intent.instances.get(&id)?;
             let here = plugged.instance.host_id == host;
@@ -124,7 +130,7 @@ fn physical_network(
 }
 
 fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwork> {
-    if !intent.is_on(id, host) {
+    if !has(intent, id, host) {
         return None;
     }
     let network = intent.networks.get(&id)?;
@@ -175,7 +181,7 @@ fn hostname(intent: &Intent, port: &Port) -> Option<DomainName> {
 fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemotePort> {
     let port = intent.ports.get(&id)?;
     let host_id = port.host_id.filter(|elsewhere| *elsewhere != host)?;
-    if !intent.is_on(port.network_id, host) {
+    if !has(intent, port.network_id, host) {
         return None;
     }
     let network = intent.networks.get(&port.network_id)?;
@@ -191,6 +197,36 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         security_group_ids: port.security_group_ids.clone(),
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
+    })
+}
+
+/// Whether a host needs a network: for a port of it, or of one that a router joins to it, because
+/// routing is done where the sender is.
+fn has(intent: &Intent, network: NetworkId, host: HostId) -> bool {
+    let networks = intent.joined_to(network);
+    networks.into_iter().any(|it| intent.is_on(it, host))
+}
+
+/// The hosts that need a network.
+fn hosts_with(intent: &Intent, network: NetworkId) -> BTreeSet<HostId> {
+    let networks = intent.joined_to(network);
+    let hosts = networks.into_iter().flat_map(|it| intent.hosts_of(it));
+    hosts.collect()
+}
+
+fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> {
+    let router = intent.routers.get(&id)?;
+    let hosts = hosts_with(intent, *router.network_ids.first()?);
+    if !hosts.contains(&host) {
+        return None;
+    }
+    let others = hosts.iter().filter(|it| **it != host);
+    let endpoints = others.filter_map(|it| intent.hosts.get(it)?.endpoint);
+    Some(PlannedRouter {
+        id,
+        network_ids: router.network_ids.clone(),
+        mac: MacAddr::router(host),
+        endpoints: endpoints.collect(),
     })
 }
 
@@ -254,6 +290,7 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Network(id) => touched.network(id),
             Key::AddressGroup(id) => touched.address_group(id),
             Key::SecurityGroup(id) => touched.security_group(id),
+            Key::Router(id) => touched.router(id),
             Key::Port(id) => touched.port(id),
             Key::Instance(id) => touched.instance(id),
         }
@@ -285,16 +322,48 @@ impl Touched<'_> {
         let items = physical_networks.map(|it| (id, PlanKey::PhysicalNetwork(*it)));
         self.items.extend(items);
         for port in self.after.ports_on(id) {
-            let hosts = self.after.hosts_of(port.network_id);
-            let items = hosts.map(|host| (host, PlanKey::RemotePort(port.id)));
-            self.items.extend(items);
+            let router = self.after.router_of(port.network_id);
+            let router = router.map(|it| PlanKey::Router(it.id));
+            for host in hosts_with(self.after, port.network_id) {
+                self.items.insert((host, PlanKey::RemotePort(port.id)));
+                self.items.extend(router.map(|key| (host, key)));
+            }
         }
     }
 
-    /// The hosts that have a port of the network, or had.
+    /// The hosts that need the network, or needed it.
     fn hosts(&self, network: NetworkId) -> BTreeSet<HostId> {
-        let before = self.before.hosts_of(network);
-        before.chain(self.after.hosts_of(network)).collect()
+        let mut hosts = hosts_with(self.before, network);
+        hosts.extend(hosts_with(self.after, network));
+        hosts
+    }
+
+    /// What it joins comes to every host that has any of it, or goes.
+    fn router(&mut self, id: RouterId) {
+        let versions = [self.before.routers.get(&id), self.after.routers.get(&id)];
+        let networks: BTreeSet<NetworkId> = versions
+            .into_iter()
+            .flatten()
+            .flat_map(|router| &router.network_ids)
+            .copied()
+            .collect();
+        let hosts = networks.iter().flat_map(|network| self.hosts(*network));
+        let hosts: BTreeSet<HostId> = hosts.collect();
+        for host in hosts {
+            self.items.insert((host, PlanKey::Router(id)));
+            for network in &networks {
+                self.whole(*network, host);
+            }
+        }
+    }
+
+    /// All that a host is told of a network.
+    fn whole(&mut self, network: NetworkId, host: HostId) {
+        self.items.insert((host, PlanKey::Network(network)));
+        for intent in [self.before, self.after] {
+            let remote = remote_ports(intent, network, host);
+            self.items.extend(remote.map(|key| (host, key)));
+        }
     }
 
     fn network(&mut self, id: NetworkId) {
@@ -335,16 +404,22 @@ impl Touched<'_> {
     /// With its first port of a network a host needs all of the network; without one, nothing.
     fn arrival_or_departure(&mut self, network: NetworkId, host: HostId) {
         let (was, is) = (
-            self.before.is_on(network, host),
-            self.after.is_on(network, host),
+            has(self.before, network, host),
+            has(self.after, network, host),
         );
         if was == is || !self.moved.insert((host, network)) {
             return;
         }
-        self.items.insert((host, PlanKey::Network(network)));
         for intent in [self.before, self.after] {
-            let remote = remote_ports(intent, network, host);
-            self.items.extend(remote.map(|key| (host, key)));
+            for joined in intent.joined_to(network) {
+                self.whole(joined, host);
+            }
+            // Other hosts know of a router where it is.
+            if let Some(router) = intent.router_of(network) {
+                let hosts = self.hosts(network).into_iter();
+                let items = hosts.map(|it| (it, PlanKey::Router(router.id)));
+                self.items.extend(items);
+            }
         }
     }
 

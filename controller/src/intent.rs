@@ -20,8 +20,8 @@ use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
     AddressGroup, AddressGroupId, Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup, SecurityGroupId,
-    Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
@@ -48,11 +48,14 @@ pub struct Intent {
     pub(crate) subnets: OrdMap<SubnetId, Arc<Subnet>>,
     pub(crate) address_groups: OrdMap<AddressGroupId, Arc<AddressGroup>>,
     pub(crate) security_groups: OrdMap<SecurityGroupId, Arc<SecurityGroup>>,
+    pub(crate) routers: OrdMap<RouterId, Arc<Router>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
     names: OrdMap<ScopedName, Uuid>,
     networks_by_tenant: OrdSet<(TenantId, NetworkId)>,
+    routers_by_tenant: OrdSet<(TenantId, RouterId)>,
+    routers_by_network: OrdMap<NetworkId, RouterId>,
     ports_by_tenant: OrdSet<(TenantId, PortId)>,
     instances_by_tenant: OrdSet<(TenantId, InstanceId)>,
     segments: OrdMap<Segment, NetworkId>,
@@ -95,6 +98,7 @@ impl Intent {
                 let found = self.security_groups.get(&id).cloned();
                 found.map(Object::SecurityGroup)
             }
+            Key::Router(id) => self.routers.get(&id).cloned().map(Object::Router),
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
@@ -123,6 +127,7 @@ impl Intent {
                 let all = self.security_groups.values().cloned();
                 all.map(Object::SecurityGroup).collect()
             }
+            Noun::Router => self.routers.values().cloned().map(Object::Router).collect(),
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
@@ -140,6 +145,27 @@ impl Intent {
     pub fn networks_of(&self, tenant: TenantId) -> impl Iterator<Item = NetworkId> + '_ {
         let pairs = self.networks_by_tenant.range(within(tenant));
         pairs.map(|(_, network)| *network)
+    }
+
+    /// The routers of a tenant, by id.
+    pub fn routers_of(&self, tenant: TenantId) -> impl Iterator<Item = RouterId> + '_ {
+        let pairs = self.routers_by_tenant.range(within(tenant));
+        pairs.map(|(_, router)| *router)
+    }
+
+    /// The router that joins a network.
+    #[must_use]
+    pub fn router_of(&self, network: NetworkId) -> Option<&Arc<Router>> {
+        self.routers.get(self.routers_by_network.get(&network)?)
+    }
+
+    /// The network and all that a router joins to it.
+    #[must_use]
+    pub fn joined_to(&self, network: NetworkId) -> Vec<NetworkId> {
+        match self.router_of(network) {
+            Some(router) => router.network_ids.clone(),
+            None => vec![network],
+        }
     }
 
     /// The ports of a tenant, by id, on whose networks ever.
@@ -347,6 +373,7 @@ impl Intent {
             }
             Object::AddressGroup(it) => self.put_address_group(it),
             Object::SecurityGroup(it) => self.put_security_group(it),
+            Object::Router(it) => self.put_router(it),
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
         }
@@ -384,9 +411,26 @@ impl Intent {
             }
             Object::AddressGroup(it) => self.delete_address_group(it),
             Object::SecurityGroup(it) => self.delete_security_group(it),
+            Object::Router(it) => self.delete_router(it),
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
         }
+    }
+
+    fn put_router(&mut self, it: Arc<Router>) {
+        self.routers_by_tenant.insert((it.tenant_id, it.id));
+        for network in &it.network_ids {
+            self.routers_by_network.insert(*network, it.id);
+        }
+        self.routers.insert(it.id, it);
+    }
+
+    fn delete_router(&mut self, it: &Router) {
+        self.routers_by_tenant.remove(&(it.tenant_id, it.id));
+        for network in &it.network_ids {
+            self.routers_by_network.remove(network);
+        }
+        self.routers.remove(&it.id);
     }
 
     fn put_port(&mut self, port: Arc<Port>) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::{
     AddressGroup, AddressGroupId, Host, HostId, Instance, InstanceId, Name, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup, SecurityGroupId, Subnet,
-    SubnetId, Tenant, TenantId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +27,8 @@ pub enum Object {
     AddressGroup(Arc<AddressGroup>),
     /// See [`SecurityGroup`].
     SecurityGroup(Arc<SecurityGroup>),
+    /// See [`Router`].
+    Router(Arc<Router>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -60,6 +62,8 @@ pub enum Key {
     AddressGroup(AddressGroupId),
     /// A security group.
     SecurityGroup(SecurityGroupId),
+    /// A router.
+    Router(RouterId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -83,6 +87,8 @@ pub enum Noun {
     AddressGroup,
     /// See [`SecurityGroup`].
     SecurityGroup,
+    /// See [`Router`].
+    Router,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -99,6 +105,7 @@ impl Noun {
         (Self::Subnet, "subnet"),
         (Self::AddressGroup, "address_group"),
         (Self::SecurityGroup, "security_group"),
+        (Self::Router, "router"),
         (Self::Port, "port"),
         (Self::Instance, "instance"),
     ];
@@ -143,6 +150,7 @@ impl Key {
             Self::Subnet(_) => Noun::Subnet,
             Self::AddressGroup(_) => Noun::AddressGroup,
             Self::SecurityGroup(_) => Noun::SecurityGroup,
+            Self::Router(_) => Noun::Router,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -159,6 +167,7 @@ impl Key {
             Self::Subnet(id) => id.uuid(),
             Self::AddressGroup(id) => id.uuid(),
             Self::SecurityGroup(id) => id.uuid(),
+            Self::Router(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -185,6 +194,7 @@ impl Object {
             Self::Subnet(it) => Key::Subnet(it.id),
             Self::AddressGroup(it) => Key::AddressGroup(it.id),
             Self::SecurityGroup(it) => Key::SecurityGroup(it.id),
+            Self::Router(it) => Key::Router(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -200,6 +210,7 @@ impl Object {
             Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -223,6 +234,7 @@ impl Object {
             Self::Subnet(it) => serde_json::to_string(it),
             Self::AddressGroup(it) => serde_json::to_string(it),
             Self::SecurityGroup(it) => serde_json::to_string(it),
+            Self::Router(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -241,6 +253,7 @@ impl Object {
             Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
             Noun::AddressGroup => Self::AddressGroup(serde_json::from_str(text)?),
             Noun::SecurityGroup => Self::SecurityGroup(serde_json::from_str(text)?),
+            Noun::Router => Self::Router(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

@@ -15,6 +15,7 @@ mod network;
 mod overlay;
 mod physical_network;
 mod port;
+mod router;
 mod security_group;
 mod sharing;
 mod subnet;

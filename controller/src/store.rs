@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/2.sql"),
     include_str!("store/3.sql"),
     include_str!("store/4.sql"),
+    include_str!("store/5.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.

@@ -50,6 +50,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         gateways: [IpAddr::V4(Ipv4Addr::new(10, 255, 255, 254))].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     }
 }
 

@@ -14,7 +14,7 @@ use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
-use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort};
+use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;
@@ -186,15 +186,8 @@ fn views(
         let Some(policy) = zones.get(id).map(|zone| policy(wanted, port, *zone)) else {
             continue;
         };
-        let view = views.entry(port.network).or_insert_with(|| NetworkView {
-            number: network.number,
-            uplink: uplink(network, uplinks),
-            locals: Vec::new(),
-            remotes: Arc::clone(&network.remotes),
-            gateways: Arc::clone(&network.gateways),
-            outsiders: network.outsiders,
-            reach: network.reach.clone(),
-        });
+        let view = views.entry(port.network);
+        let view = view.or_insert_with(|| without_ports(network, uplinks));
         view.locals.push(LocalPort {
             id: *id,
             port: carrier.port,
@@ -203,6 +196,9 @@ fn views(
             addresses: Arc::clone(&port.addresses),
             policy,
         });
+    }
+    for router in &wanted.routers {
+        add_joined(router, wanted, uplinks, &mut views);
     }
     for view in views.values_mut() {
         view.locals.sort_unstable_by_key(|local| local.port);
@@ -234,6 +230,37 @@ fn policy(wanted: &Wanted, port: &WantedPort, zone: u16) -> Policy {
         zone,
         tracking,
         groups: groups.map(|group| group.number).collect(),
+    }
+}
+
+/// A router that any of these networks has here needs all that it joins.
+fn add_joined(
+    router: &WantedRouter,
+    wanted: &Wanted,
+    uplinks: &BTreeMap<Exit, PortNo>,
+    views: &mut BTreeMap<NetworkId, NetworkView>,
+) {
+    if !router.networks.iter().any(|id| views.contains_key(id)) {
+        return;
+    }
+    for id in &router.networks {
+        if let Some(network) = wanted.networks.get(id) {
+            let view = views.entry(*id);
+            view.or_insert_with(|| without_ports(network, uplinks));
+        }
+    }
+}
+
+fn without_ports(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> NetworkView {
+    NetworkView {
+        number: network.number,
+        uplink: uplink(network, uplinks),
+        locals: Vec::new(),
+        remotes: Arc::clone(&network.remotes),
+        gateways: Arc::clone(&network.gateways),
+        outsiders: network.outsiders,
+        reach: network.reach.clone(),
+        routing: network.routing.clone(),
     }
 }
 

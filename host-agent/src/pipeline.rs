@@ -25,21 +25,24 @@ mod fabric_senders;
 mod forward;
 mod ingress;
 mod neighbour_guard;
+mod next_hop;
 mod policy;
 pub mod registers;
 mod respond;
+mod route;
 mod rules;
 mod spoof_guard;
 #[cfg(test)]
 mod tests;
+mod undeliverable;
 mod view;
 
 use openflow::{Flow, Match};
 
 use cookie::Group;
 pub use view::{
-    GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink, View,
-    link_local, speaks_as,
+    GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing, Uplink,
+    View, link_local, speaks_as,
 };
 
 /// One question that is asked of every frame, and what follows from the answers.
@@ -81,6 +84,9 @@ pub const TABLES: &[Table] = &[
     conntrack_out::TABLE,
     egress::TABLE,
     admit_out::TABLE,
+    route::TABLE,
+    next_hop::TABLE,
+    undeliverable::TABLE,
     forward::TABLE,
     conntrack_in::TABLE,
     ingress::TABLE,

@@ -24,6 +24,7 @@ mod options;
 mod router_advert;
 #[cfg(test)]
 pub(crate) mod tests;
+mod undeliverable;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -47,11 +48,18 @@ pub enum Question {
     Dhcpv6,
     /// A router solicitation.
     RouterSolicit,
+    /// A packet that a router cannot pass on.
+    Undeliverable,
 }
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 3] = [Self::Dhcpv4, Self::Dhcpv6, Self::RouterSolicit];
+    pub const ALL: [Self; 4] = [
+        Self::Dhcpv4,
+        Self::Dhcpv6,
+        Self::RouterSolicit,
+        Self::Undeliverable,
+    ];
 
     /// The byte that stands for it in the user data of a packet-in.
     #[must_use]
@@ -60,6 +68,7 @@ impl Question {
             Self::Dhcpv4 => 4,
             Self::Dhcpv6 => 6,
             Self::RouterSolicit => 133,
+            Self::Undeliverable => 1,
         }
     }
 
@@ -94,6 +103,7 @@ pub fn respond(question: Question, frame: &[u8], port: &PortConfig<'_>) -> Optio
         Question::Dhcpv4 => dhcpv4::respond(frame, port),
         Question::Dhcpv6 => dhcpv6::respond(frame, port),
         Question::RouterSolicit => router_advert::respond(frame, port),
+        Question::Undeliverable => undeliverable::respond(frame, port),
     }
 }
 

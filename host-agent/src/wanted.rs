@@ -6,6 +6,7 @@
 
 mod check;
 mod policy;
+mod router;
 #[cfg(test)]
 mod tests;
 mod trunk;
@@ -22,7 +23,7 @@ use model::{
     PhysicalNetworkId, PortId, Role, SecurityGroupId, Segment,
 };
 
-use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort};
+use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort, Routing};
 
 /// A plan as the agent carries it out.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub struct Wanted {
     pub ports: BTreeMap<PortId, WantedPort>,
     /// Security groups, none of which clashes with another.
     pub security_groups: BTreeMap<SecurityGroupId, Arc<GroupView>>,
+    /// Routers: the networks that each joins, which are in no other.
+    pub routers: Vec<WantedRouter>,
     /// The sub-ports of each trunk among them.
     pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
@@ -84,6 +87,19 @@ pub struct WantedNetwork {
     pub outsiders: Outsiders,
     /// Whom its ports reach.
     pub reach: Reach,
+    /// How its packets get to other networks, if a router joins it to some.
+    pub routing: Option<Routing>,
+}
+
+/// A router, whose networks are all carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedRouter {
+    /// The networks it joins.
+    pub networks: Vec<NetworkId>,
+    /// Where what this host routed comes from on its way to other hosts.
+    pub mac: MacAddr,
+    /// Where other hosts that have it are reached.
+    pub endpoints: Arc<[IpAddr]>,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -155,6 +171,7 @@ impl Wanted {
                         remotes.entry(item.network_id).or_default().push(port);
                     })
                 }
+                PlanItem::Router(item) => wanted.router(item),
                 PlanItem::Instance(item) => {
                     wanted.instances.push(item.clone());
                     Ok(())
@@ -175,7 +192,8 @@ impl Wanted {
                 network.gateways = claims.unclaimed_gateways(*id, &network.subnets);
             }
         }
-        wanted.security_groups = groups.views(&wanted.networks);
+        wanted.security_groups = groups.views(&wanted);
+        wanted.join();
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {
                 network.remotes = remotes.into();

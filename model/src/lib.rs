@@ -22,6 +22,7 @@ mod physical_network;
 pub mod plan;
 mod port;
 pub mod report;
+mod router;
 mod rule;
 mod security_group;
 mod sharing;
@@ -47,6 +48,7 @@ pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
 pub use port::{OnTrunk, Port, PortId, PortState, PortStatus};
+pub use router::{Router, RouterId};
 pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
     RuleForm, RuleId,

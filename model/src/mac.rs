@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, NetworkNumber};
+use crate::{HostId, Invalid, NetworkNumber};
 
 /// The Ethernet address of one VIF: unicast, never zero (IEEE 802-2014 §8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +34,25 @@ impl MacAddr {
     pub const fn gateway(network: NetworkNumber) -> Self {
         let [a, b, c, d] = network.get().to_be_bytes();
         Self([0x0a, 0xbd, a, b, c, d])
+    }
+
+    /// What the addresses of [`router`](Self::router) begin with.
+    pub const ROUTERS: [u8; 2] = [0x0a, 0xbe];
+
+    /// The address by which a host sends what it routed to other hosts. Were it the gateway's,
+    /// which is on every host, the switches between would find it at ever changing ports.
+    #[must_use]
+    pub const fn router(host: HostId) -> Self {
+        let [.., a, b, c, d] = host.uuid().into_bytes();
+        let [first, second] = Self::ROUTERS;
+        Self([first, second, a, b, c, d])
+    }
+
+    /// Whether it could be a host's [`router`](Self::router).
+    #[must_use]
+    pub const fn is_a_routers(self) -> bool {
+        let [first, second, ..] = self.0;
+        first == Self::ROUTERS[0] && second == Self::ROUTERS[1]
     }
 }
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AddressGroupId, DomainName, Driver, Handout, HostId, InstanceId, MacAddr, Name, NetworkId,
-    NetworkNumber, NicName, OnTrunk, PhysicalNetworkId, PortId, Role, Rule, SecurityGroupId,
-    SecurityGroupNumber, Segment, Sharing, TenantId, Tracking, VlanRanges,
+    NetworkNumber, NicName, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Rule,
+    SecurityGroupId, SecurityGroupNumber, Segment, Sharing, TenantId, Tracking, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -71,7 +71,7 @@ impl From<HostPlan> for PlanOnDisk {
 pub enum PlanKey {
     /// A physical network this host is on.
     PhysicalNetwork(PhysicalNetworkId),
-    /// A tenant network that has a port on this host.
+    /// A tenant network that has a port on this host, or that a router joins to one that has.
     Network(NetworkId),
     /// An address group that rules of such a security group name.
     AddressGroup(AddressGroupId),
@@ -81,6 +81,8 @@ pub enum PlanKey {
     Port(PortId),
     /// A port of such a network, bound to another host.
     RemotePort(PortId),
+    /// A router that joins such networks.
+    Router(RouterId),
     /// An instance this host must run.
     Instance(InstanceId),
     /// How this host samples its traffic.
@@ -96,6 +98,7 @@ impl fmt::Display for PlanKey {
             Self::SecurityGroup(id) => write!(f, "security group {id}"),
             Self::Port(id) => write!(f, "port {id}"),
             Self::RemotePort(id) => write!(f, "remote port {id}"),
+            Self::Router(id) => write!(f, "router {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
         }
@@ -118,6 +121,8 @@ pub enum PlanItem {
     Port(PlannedPort),
     /// See [`PlanKey::RemotePort`].
     RemotePort(PlannedRemotePort),
+    /// See [`PlanKey::Router`].
+    Router(PlannedRouter),
     /// See [`PlanKey::Instance`].
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
@@ -135,6 +140,7 @@ impl PlanItem {
             Self::SecurityGroup(item) => PlanKey::SecurityGroup(item.id),
             Self::Port(item) => PlanKey::Port(item.id),
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
+            Self::Router(item) => PlanKey::Router(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
         }
@@ -258,6 +264,20 @@ pub struct PlannedRemotePort {
     /// Where that host is reached, when the network is an overlay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<IpAddr>,
+}
+
+/// A router as one host has it: the gateway of each of its networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRouter {
+    /// Its identifier.
+    pub id: RouterId,
+    /// The networks it joins.
+    pub network_ids: Vec<NetworkId>,
+    /// Where what this host routed comes from on its way to other hosts.
+    pub mac: MacAddr,
+    /// Where the other hosts that have it are reached, when they have an endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<IpAddr>,
 }
 
 /// An instance that this host must run.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, address_group, completion, event, group, host, lab, network, physical_network,
-    status, subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
+    router, status, subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -137,6 +137,14 @@ pub(crate) enum Command {
     AddressGroupSet(address_group::Set),
     /// Delete an address group that no rule names
     AddressGroupDelete(Owned),
+    /// Make a router between networks of a tenant
+    RouterCreate(router::Create),
+    /// List routers
+    RouterList(router::List),
+    /// Show a router
+    RouterShow(Owned),
+    /// Delete a router; its networks stay
+    RouterDelete(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow

@@ -8,6 +8,7 @@ pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod network;
 pub(crate) mod physical_network;
+pub(crate) mod router;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
@@ -21,7 +22,7 @@ use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
-use model::{AddressGroup, Network, PhysicalNetwork, SecurityGroup, Subnet, Tenant};
+use model::{AddressGroup, Network, PhysicalNetwork, Router, SecurityGroup, Subnet, Tenant};
 
 use crate::args::Command;
 use crate::connection::Connection;
@@ -102,6 +103,10 @@ impl Command {
             Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
             Self::AddressGroupSet(command) => command.run(client).await,
             Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
+            Self::RouterCreate(command) => command.run(client).await,
+            Self::RouterList(command) => command.run(client).await,
+            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
+            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,

@@ -20,6 +20,7 @@ pub const COLLECTIONS: &[&str] = &[
     "physical-networks",
     "networks",
     "subnets",
+    "routers",
     "ports",
     "sub-ports",
     "instances",

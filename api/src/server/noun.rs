@@ -8,6 +8,7 @@ mod instance;
 mod network;
 mod physical_network;
 mod port;
+mod router;
 mod security_group;
 mod sub_port;
 mod subnet;

@@ -59,6 +59,7 @@ pub(super) enum Noun {
     Network,
     Subnet,
     AddressGroup,
+    Router,
     SecurityGroup,
     Port,
     SubPort,
@@ -123,6 +124,18 @@ pub const ROUTES: &[Route] = &[
         "/v1/subnets/{id}",
         N::Subnet,
         "delete a subnet that no port has an address of",
+    ),
+    get("/v1/routers", N::Router, "list routers"),
+    post(
+        "/v1/routers",
+        N::Router,
+        "make a router between networks of a tenant",
+    ),
+    get("/v1/routers/{id}", N::Router, "show a router"),
+    delete(
+        "/v1/routers/{id}",
+        N::Router,
+        "delete a router; its networks stay",
     ),
     get(
         "/v1/security-groups",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
 use model::HostId;
-use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
+use model::plan::{Generation, PlanChange, PlanItem, PlanKey, PlannedSubnet};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -146,9 +146,16 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             let vlans = it.vlans.as_ref().map_or(0, |vlans| vlans.to_string().len());
             FIXED + NAME + vlans
         }
-        PlanItem::Network(_) | PlanItem::Sampling(_) => FIXED,
+        PlanItem::Sampling(_) => FIXED,
         PlanItem::AddressGroup(it) => FIXED + PER_ADDRESS * it.prefixes.len(),
         PlanItem::SecurityGroup(it) => FIXED + PER_RULE * it.rules.len(),
+        PlanItem::Network(it) => {
+            let told = |it: &PlannedSubnet| it.handout.dns.len() + 2 * it.handout.routes.len();
+            let addresses: usize = it.subnets.iter().map(told).sum();
+            let addresses = addresses + it.sharing.gateway_macs.len();
+            FIXED + FIXED * it.subnets.len() + PER_ADDRESS * addresses
+        }
+        PlanItem::Router(it) => FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len()),
         PlanItem::Port(it) => {
             FIXED + PER_ADDRESS * it.addresses.len() + PER_GROUP * it.security_group_ids.len()
         }

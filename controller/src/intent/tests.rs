@@ -43,7 +43,7 @@ proptest! {
             intent.apply(intent.revision, &off.unwrap().writes);
         }
         let order = [
-            Noun::Instance, Noun::Port, Noun::Subnet, Noun::Network,
+            Noun::Instance, Noun::Router, Noun::Port, Noun::Subnet, Noun::Network,
             Noun::PhysicalNetwork, Noun::Tenant,
         ];
         for noun in order {

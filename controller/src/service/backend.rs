@@ -6,21 +6,21 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
-    TenantCreate, UsageQuery,
+    PortCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, TenantCreate, UsageQuery,
 };
 use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 use model::{
     AddressGroup, AddressGroupId, Encapsulation, Event, Host, HostId, InstanceId, Inventory,
-    Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 use tracing::error;
 use uuid::Uuid;
 
 use super::{
-    Service, address_group, instance, network, physical_network, port, security_group, subnet,
-    tenant, trunk,
+    Service, address_group, instance, network, physical_network, port, router, security_group,
+    subnet, tenant, trunk,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -220,6 +220,24 @@ impl Backend for Service {
         let decide = |intent: &_| security_group::delete(intent, id);
         let verb = "security_group_delete";
         self.writer.change(caller, verb, decide).await
+    }
+
+    fn routers(&self) -> Vec<Arc<Router>> {
+        self.writer.intent().routers.values().cloned().collect()
+    }
+
+    fn router(&self, id: RouterId) -> Option<Arc<Router>> {
+        self.writer.intent().routers.get(&id).cloned()
+    }
+
+    async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
+        let decide = |intent: &_| router::create(intent, request);
+        self.writer.change(caller, "router_create", decide).await
+    }
+
+    async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
+        let decide = |intent: &_| router::delete(intent, id);
+        self.writer.change(caller, "router_delete", decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {

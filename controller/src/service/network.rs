@@ -258,6 +258,10 @@ pub(super) fn delete(intent: &Intent, id: NetworkId) -> Outcome<Draft<()>> {
         let detail = format!("network {id} still has {ports} ports; delete them first");
         return Err(Problem::new(Code::InUse, detail));
     }
+    if let Some(router) = intent.router_of(id) {
+        let detail = format!("router {} joins network {id}; delete it first", router.id);
+        return Err(Problem::new(Code::InUse, detail));
+    }
     let subnets = intent.subnets_of(id);
     let mut writes: Vec<Write> = subnets
         .map(|subnet| Write::Delete(Key::Subnet(subnet.id)))

@@ -79,6 +79,10 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         let message = format!("{gateway} is kept for the network's gateway; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }
+    if let Some(mac) = request.mac.filter(|mac| mac.is_a_routers()) {
+        let message = format!("{mac} is one that hosts route with; choose another");
+        faults.add("mac", FieldCode::Inconsistent, message);
+    }
     let addresses = request.addresses.as_deref().unwrap_or_default();
     if addresses.len() > ADDRESSES_MAX {
         let message = format!(

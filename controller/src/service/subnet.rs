@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use model::{AddressRange, Id, Network, NetworkId, Subnet, SubnetId, Timestamp};
 
 use super::faults::Faults;
-use super::handout;
+use super::{handout, router};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -93,6 +93,14 @@ fn check_cidr(intent: &Intent, network: NetworkId, cidr: IpNet, faults: &mut Fau
     if let Some((prefix, why)) = reserved {
         let message = format!("{cidr} overlaps {prefix}, which is {why}; choose another prefix");
         faults.add("cidr", FieldCode::OutOfRange, message);
+    }
+    let siblings = intent.joined_to(network).into_iter();
+    let siblings = siblings.filter(|it| *it != network);
+    if let Some(other) = router::overlapping(intent, cidr, siblings) {
+        let message = format!(
+            "{cidr} overlaps {other} of a network on the same router; choose another prefix"
+        );
+        faults.add("cidr", FieldCode::Inconsistent, message);
     }
     let mut others = intent.subnets_of(network);
     if let Some(other) = others.find(|other| overlap(other.cidr, cidr)) {

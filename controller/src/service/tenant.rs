@@ -39,10 +39,11 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     let networks = intent.networks_of(id).count();
     let instances = intent.instances_of(id).count();
     let ports = intent.ports_of_tenant(id).count();
-    if networks + instances + ports > 0 {
+    let routers = intent.routers_of(id).count();
+    if networks + instances + ports + routers > 0 {
         let detail = format!(
-            "tenant {id} still owns {networks} networks, {instances} instances and {ports} ports; \
-             delete them first"
+            "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports and \
+             {routers} routers; delete them first"
         );
         return Err(Problem::new(Code::InUse, detail));
     }

@@ -3,6 +3,7 @@
 mod concurrent;
 mod ops;
 mod refused;
+mod routers;
 mod shared;
 
 use std::collections::BTreeSet;

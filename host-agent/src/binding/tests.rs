@@ -40,6 +40,7 @@ fn wanted(ports: &[u128]) -> Wanted {
         gateways: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     let port = |n: &u128| {
         let port = WantedPort {

@@ -2,7 +2,7 @@
 
 use openflow::Flow;
 
-use super::{Miss, Table, forward, policy, same_for_all};
+use super::{Miss, Table, policy, route, same_for_all};
 
 pub(super) const TABLE: Table = Table {
     id: 31,
@@ -14,5 +14,5 @@ pub(super) const TABLE: Table = Table {
 };
 
 fn infrastructure() -> Vec<Flow> {
-    policy::admit(&TABLE, forward::TABLE.id)
+    policy::admit(&TABLE, route::TABLE.id)
 }

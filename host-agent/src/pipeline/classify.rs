@@ -57,7 +57,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             let flow = TABLE.flow(KNOWN, from.vlan(vlan.get()));
             flows.push(from_fabric(flow.action(Action::PopVlan), network));
         }
-        Mark::Vni(vni) => flows.extend(network.endpoints().into_iter().map(|endpoint| {
+        Mark::Vni(vni) => flows.extend(network.senders().into_iter().map(|endpoint| {
             let matching = sent_by(from.clone().tun_id(vni.get().into()), endpoint);
             from_fabric(TABLE.flow(KNOWN, matching), network)
         })),

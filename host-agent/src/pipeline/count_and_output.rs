@@ -5,14 +5,14 @@
 //! not reach a port of another network. And it tells the ports of a trunk apart, which share a number
 //! in the switch but never a network.
 
-use model::VlanId;
+use model::{MacAddr, VlanId};
 use openflow::matching::VLAN_PRESENT;
 use openflow::protocol::ETH_VLAN;
 use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::counting::{Counted, Direction};
 use super::registers::{NETWORK, OUT_PORT};
-use super::{LocalPort, Mark, Miss, NetworkView, Table, Uplink, nothing};
+use super::{LocalPort, Mark, Miss, NetworkView, Routing, Table, Uplink, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 60,
@@ -24,6 +24,7 @@ pub(super) const TABLE: Table = Table {
 };
 
 const BACK: u16 = 200;
+const ROUTED: u16 = 150;
 const OUT: u16 = 100;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
@@ -41,9 +42,20 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     if let Some(Uplink { port, mark }) = network.uplink {
         let matching = to(network, port);
         flows.push(not_back(&matching, port));
-        let flow = TABLE.flow(OUT, matching).actions(marked(mark));
-        flows.push(flow.action(Action::output(port)));
+        let out = |flow: Flow| flow.actions(marked(mark)).action(Action::output(port));
+        if let Some(routing) = &network.routing {
+            flows.push(out(routed(network, routing, &matching)));
+        }
+        flows.push(out(TABLE.flow(OUT, matching)));
     }
+}
+
+/// What this host routed does not leave it in the name of the gateway, which is on every host.
+fn routed(network: &NetworkView, routing: &Routing, matching: &Match) -> Flow {
+    let gateway = MacAddr::gateway(network.number);
+    let matching = matching.clone().eth_src(gateway.octets());
+    let mac = Action::set_field(Field::EthSrc, routing.mac.octets());
+    TABLE.flow(ROUTED, matching).action(mac)
 }
 
 /// Out to a VIF; to a sub-port under the tag that its trunk knows it by. The tag comes off again: in

@@ -5,13 +5,18 @@
 //! VLAN by a wrong or hostile switch, and is not heard. In an overlay the sender must be on the host
 //! that the plan says, too.
 //!
+//! Where a router joins the network to others, what it is sent by hosts that route comes in too, and
+//! is the gateway's again from here on.
+//!
 //! Physical machines that share the segment are unknown to the plan: where they are wanted, the table
 //! before has seen to them.
 //!
 //! In a VLAN only the address counts: a port that is being moved speaks from its new host before
 //! every other host has heard of it, and the physical switches tell no host from another anyway.
 
-use openflow::{Flow, Match};
+use model::MacAddr;
+use openflow::protocol::{ETH_IPV4, ETH_IPV6};
+use openflow::{Action, Field, Flow, Match};
 
 use super::classify::sent_by;
 use super::registers::NETWORK;
@@ -32,6 +37,9 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let (Some(uplink), Outsiders::None) = (network.uplink, network.outsiders) else {
         return;
     };
+    if network.routing.is_some() {
+        flows.extend(routed(network));
+    }
     flows.extend(network.remotes.iter().filter_map(|remote| {
         let matching = NETWORK.is(network.number.get(), Match::new());
         let matching = matching.eth_src(remote.mac.octets());
@@ -41,4 +49,20 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         };
         Some(TABLE.flow(KNOWN, matching).goto(forward::TABLE.id))
     }));
+}
+
+/// Hosts alone have such addresses: no guard lets a VIF speak from one, and no port is given one.
+fn routed(network: &NetworkView) -> [Flow; 2] {
+    let [first, second] = MacAddr::ROUTERS;
+    let routers = [first, second, 0, 0, 0, 0];
+    let gateway = MacAddr::gateway(network.number).octets();
+    [ETH_IPV4, ETH_IPV6].map(|eth_type| {
+        let matching = NETWORK
+            .is(network.number.get(), Match::new())
+            .eth_type(eth_type)
+            .masked(Field::EthSrc, routers, [0xff, 0xff, 0, 0, 0, 0]);
+        let flow = TABLE.flow(KNOWN, matching);
+        flow.action(Action::set_field(Field::EthSrc, gateway))
+            .goto(forward::TABLE.id)
+    })
 }

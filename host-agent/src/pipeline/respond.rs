@@ -22,6 +22,7 @@ use super::registers::{NETWORK, OUT_PORT};
 use super::view::Place;
 use super::{
     LocalPort, Miss, NetworkView, Table, advertise, answer, conntrack_out, count_and_output,
+    forward,
 };
 use crate::respond::Question;
 
@@ -60,7 +61,7 @@ const NO_OPTION: [u8; 6] = [0; 6];
 /// Without the option there is no room for the answer's.
 fn infrastructure() -> Vec<Flow> {
     let bare = solicitation(Match::new()).exact(Field::NdSll, NO_OPTION);
-    vec![TABLE.flow(NEVER, bare).goto(conntrack_out::TABLE.id)]
+    vec![TABLE.flow(NEVER, bare).goto(forward::TABLE.id)]
 }
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
@@ -84,7 +85,7 @@ fn arp_flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             .exact(Field::ArpTpa, address);
         if place == Place::Here {
             let owner = request.clone().eth_src(mac.octets());
-            flows.push(TABLE.flow(OWNER, owner).goto(conntrack_out::TABLE.id));
+            flows.push(TABLE.flow(OWNER, owner).goto(forward::TABLE.id));
         }
         flows.push(reply(request, address, mac));
     }
@@ -149,7 +150,11 @@ fn reply(request: Match, address: Ipv4Addr, mac: MacAddr) -> Flow {
 
 /// To where it came from. The port it came in by is forgotten, or the switch would refuse to send it
 /// there; so the answer is counted like anything the VIF receives.
-fn back(flow: Flow) -> Flow {
-    flow.action(Action::copy(Field::InPort, OUT_PORT.field))
-        .action(Action::set_field(Field::InPort16, NO_PORT))
+pub(super) fn back(flow: Flow) -> Flow {
+    forgotten(flow.action(Action::copy(Field::InPort, OUT_PORT.field)))
+}
+
+/// Came in by no port, as far as sending it back is concerned.
+pub(super) fn forgotten(flow: Flow) -> Flow {
+    flow.action(Action::set_field(Field::InPort16, NO_PORT))
 }

@@ -44,6 +44,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         gateways: addresses(&["10.0.0.254"]),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     }
 }
 
@@ -117,13 +118,37 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 120);
+    assert_eq!(infrastructure().len(), 123);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 16);
     let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
     assert_eq!(count(both, 0) - empty, 16 + 14);
     assert_eq!(count(Vec::new(), 5) - empty, 5 * 3);
+}
+
+#[test]
+fn a_router_takes_as_many_flows_as_documented() {
+    let both = |port| local(port, &["10.0.0.1", "2001:db8::1"]);
+    let count = |locals: Vec<LocalPort>, remotes, routed| {
+        let mut view = network(locals, remotes);
+        let routes = [("10.0.0.0/24", 7), ("10.1.0.0/24", 8)];
+        let routes = routes.map(|(cidr, n)| (cidr.parse().unwrap(), n.try_into().unwrap()));
+        view.routing = Some(Routing {
+            mac: MacAddr::local(9),
+            addresses: addresses(&["10.0.0.254", "10.1.0.254"]),
+            routes: routes.into(),
+            endpoints: Arc::default(),
+        });
+        view.routing = view.routing.filter(|_| routed);
+        compile(&view).len()
+    };
+    let more = |locals: &[LocalPort], remotes| {
+        count(locals.to_vec(), remotes, true) - count(locals.to_vec(), remotes, false)
+    };
+    assert_eq!(more(&[], 0), 9 + 2 * 2 + 2);
+    assert_eq!(more(&[both(1)], 0) - more(&[], 0), 1 + 2);
+    assert_eq!(more(&[], 5) - more(&[], 0), 5);
 }
 
 /// The same network as an overlay, its remote ports spread over that many hosts.

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use super::cookie::Group;
+use crate::respond::Question;
 use ipnet::IpNet;
 use model::{
     AddressGroupId, MacAddr, NetworkNumber, PortId, Rule, SecurityGroupId, SecurityGroupNumber,
     Tracking, TrafficClass, VlanId, Vni,
 };
 use openflow::{Flow, PortNo};
-
-use super::cookie::Group;
 
 /// What is compiled together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,6 @@ pub struct GroupView {
     pub prefixes: BTreeMap<AddressGroupId, Vec<IpNet>>,
 }
 
-use crate::respond::Question;
-
 /// A network as this host's switch must know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkView {
@@ -78,6 +76,21 @@ pub struct NetworkView {
     pub outsiders: Outsiders,
     /// Whom its ports reach.
     pub reach: Reach,
+    /// How its packets get to other networks, if a router joins it to some.
+    pub routing: Option<Routing>,
+}
+
+/// A router, as one of its networks has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Where what this host routed comes from on its way to other hosts.
+    pub mac: MacAddr,
+    /// The router's addresses in all of its networks.
+    pub addresses: Arc<[IpAddr]>,
+    /// Which network each prefix is.
+    pub routes: Arc<[(IpNet, NetworkNumber)]>,
+    /// Where other hosts that route are reached.
+    pub endpoints: Arc<[IpAddr]>,
 }
 
 /// Who is on a network's segment besides the ports of the plan.
@@ -176,6 +189,13 @@ impl NetworkView {
     pub(super) fn endpoints(&self) -> BTreeSet<IpAddr> {
         let remotes = self.remotes.iter();
         remotes.filter_map(|remote| remote.endpoint).collect()
+    }
+
+    /// Every endpoint that frames of the network may come from: those, and hosts that route to it.
+    pub(super) fn senders(&self) -> BTreeSet<IpAddr> {
+        let routing = self.routing.iter();
+        let routers = routing.flat_map(|it| it.endpoints.iter().copied());
+        self.endpoints().into_iter().chain(routers).collect()
     }
 
     /// Every IPv4 address that its ports may ask for, with the Ethernet address that answers for it.

@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use model::MacAddr;
-use openflow::protocol::{ETH_IPV4, ETH_IPV6, IP_ICMPV6, IP_UDP};
+use openflow::protocol::{ETH_IPV4, ETH_IPV6, IP_ICMP, IP_ICMPV6, IP_UDP};
 
 /// Every station of an Ethernet.
 pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
@@ -16,6 +16,8 @@ const ON_LINK: u8 = 255;
 const HOPS: u8 = 64;
 /// "More fragments" and the fragment's offset.
 const FRAGMENT: u16 = 0x3fff;
+/// The fragment's offset alone.
+const OFFSET: u16 = 0x1fff;
 
 /// Where a frame comes from and goes to on the Ethernet.
 #[derive(Clone, Copy)]
@@ -43,6 +45,67 @@ fn packet(frame: &[u8], sender: MacAddr, eth_type: u16) -> Option<&[u8]> {
     let (header, packet) = frame.split_first_chunk::<14>()?;
     let is_from_sender = header[6..12] == sender.octets();
     (is_from_sender && header[12..] == eth_type.to_be_bytes()).then_some(packet)
+}
+
+/// A message of ICMP, with its addresses.
+pub(super) struct Icmp {
+    pub(super) source: Ipv4Addr,
+    pub(super) destination: Ipv4Addr,
+    pub(super) message: Vec<u8>,
+}
+
+/// An IP packet of any kind.
+pub(super) struct Packet<'a, A> {
+    pub(super) source: A,
+    pub(super) destination: A,
+    pub(super) ttl: u8,
+    pub(super) protocol: u8,
+    /// Whether it is the first fragment, or all of it.
+    pub(super) is_first: bool,
+    /// What follows its header.
+    pub(super) payload: &'a [u8],
+    /// All of it, without what pads the frame.
+    pub(super) whole: &'a [u8],
+}
+
+/// The IPv4 packet in a frame that `sender` sent.
+pub(super) fn ipv4_packet(frame: &[u8], sender: MacAddr) -> Option<Packet<'_, Ipv4Addr>> {
+    let packet = packet(frame, sender, ETH_IPV4)?;
+    let header = packet.first_chunk::<20>()?;
+    let header_bytes = usize::from(header[0] & 0xf) * 4;
+    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    let whole = packet.get(..total)?;
+    if header[0] >> 4 != 4 || header_bytes < 20 {
+        return None;
+    }
+    Some(Packet {
+        source: [header[12], header[13], header[14], header[15]].into(),
+        destination: [header[16], header[17], header[18], header[19]].into(),
+        ttl: header[8],
+        protocol: header[9],
+        is_first: u16::from_be_bytes([header[6], header[7]]) & OFFSET == 0,
+        payload: whole.get(header_bytes..)?,
+        whole,
+    })
+}
+
+/// The same for IPv6; its extension headers count as what it carries.
+pub(super) fn ipv6_packet(frame: &[u8], sender: MacAddr) -> Option<Packet<'_, Ipv6Addr>> {
+    let packet = packet(frame, sender, ETH_IPV6)?;
+    let header = packet.first_chunk::<40>()?;
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let whole = packet.get(..length + 40)?;
+    let address = |at: usize| Some(Ipv6Addr::from(*header.get(at..)?.first_chunk::<16>()?));
+    (header[0] >> 4 == 6).then_some(())?;
+    Some(Packet {
+        source: address(8)?,
+        destination: address(24)?,
+        ttl: header[7],
+        protocol: header[6],
+        is_first: true,
+        payload: &whole[40..],
+        whole,
+    })
 }
 
 /// The UDP message over IPv4 in a frame that `sender` sent.
@@ -110,12 +173,30 @@ fn udp(segment: &[u8]) -> Option<([u16; 2], &[u8])> {
 pub(super) fn with_ipv4(ethernet: Ethernet, message: &Udp<Ipv4Addr, Vec<u8>>) -> Option<Vec<u8>> {
     let ends = [message.source.0, message.destination.0].map(|it| it.octets());
     let segment = segment(message, &ends.concat())?;
-    let total = u16::try_from(segment.len() + 20).ok()?.to_be_bytes();
-    let mut header = vec![0x45, 0, total[0], total[1], 0, 0, 0, 0, HOPS, IP_UDP, 0, 0];
+    let header = ipv4_header(ends, segment.len(), IP_UDP)?;
+    Some([head(ethernet, ETH_IPV4), header, segment].concat())
+}
+
+/// The frame that carries a message of ICMP, whose checksum is still zero; `None` when it is too
+/// long for one.
+pub(super) fn with_icmp(ethernet: Ethernet, carried: &Icmp) -> Option<Vec<u8>> {
+    let ends = [carried.source, carried.destination].map(|it| it.octets());
+    let mut message = carried.message.clone();
+    let sum = checksum(&[&message]).to_be_bytes();
+    message.get_mut(2..4)?.copy_from_slice(&sum);
+    let header = ipv4_header(ends, message.len(), IP_ICMP)?;
+    Some([head(ethernet, ETH_IPV4), header, message].concat())
+}
+
+fn ipv4_header(ends: [[u8; 4]; 2], length: usize, protocol: u8) -> Option<Vec<u8>> {
+    let total = u16::try_from(length + 20).ok()?.to_be_bytes();
+    let mut header = vec![
+        0x45, 0, total[0], total[1], 0, 0, 0, 0, HOPS, protocol, 0, 0,
+    ];
     header.extend(ends.concat());
     let sum = checksum(&[&header]).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
-    Some([head(ethernet, ETH_IPV4), header, segment].concat())
+    Some(header)
 }
 
 /// The frame that carries a UDP message over IPv6; `None` when it is too long for one.

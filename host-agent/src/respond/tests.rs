@@ -1,6 +1,7 @@
 //! Requests as dhcproto writes them, answers as it and etherparse read them, and anything at all.
 
 mod hostile;
+mod undeliverable;
 mod v4;
 mod v6;
 

@@ -31,6 +31,7 @@ fn known() -> Known {
         gateways: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     let port = WantedPort {
         network,

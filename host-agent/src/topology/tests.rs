@@ -104,6 +104,7 @@ fn wanted() -> Wanted {
         gateways: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     Wanted {
         physical_networks: [(uuid(PHYSICAL).into(), physical)].into(),
@@ -342,6 +343,7 @@ fn with_overlay() -> Wanted {
         gateways: [].into(),
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
+        routing: None,
     };
     wanted.networks.insert(uuid(3).into(), network);
     wanted

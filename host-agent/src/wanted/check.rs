@@ -13,7 +13,7 @@ use super::{Wanted, WantedNetwork, WantedPhysicalNetwork, WantedPort};
 use crate::pipeline::{Outsiders, Reach, RemotePort};
 
 /// Why an item is not carried out.
-type Refused = String;
+pub(super) type Refused = String;
 
 /// What items before this one hold, and no other may.
 #[derive(Default)]
@@ -104,6 +104,7 @@ impl Wanted {
             gateways: Arc::default(),
             outsiders: outsiders(item),
             reach: reach(item),
+            routing: None,
         };
         self.networks.insert(item.id, network);
         Ok(())

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use model::plan::{PlannedAddressGroup, PlannedPort, PlannedRemotePort, PlannedSecurityGroup};
-use model::{AddressGroupId, MacAddr, NetworkId, Remote, SecurityGroupId, SecurityGroupNumber};
+use model::{
+    AddressGroupId, MacAddr, NetworkId, NetworkNumber, Remote, SecurityGroupId, SecurityGroupNumber,
+};
 
-use super::WantedNetwork;
+use super::Wanted;
 use crate::pipeline::{GroupView, speaks_as};
 
 /// What items before this one say of groups.
@@ -67,19 +69,12 @@ impl Groups {
     }
 
     /// The groups as the pipeline needs to know them.
-    pub(super) fn views(
-        self,
-        networks: &BTreeMap<NetworkId, WantedNetwork>,
-    ) -> BTreeMap<SecurityGroupId, Arc<GroupView>> {
-        let view = |group| Arc::new(self.view(group, networks));
+    pub(super) fn views(self, wanted: &Wanted) -> BTreeMap<SecurityGroupId, Arc<GroupView>> {
+        let view = |group| Arc::new(self.view(group, wanted));
         self.groups.iter().map(|(id, it)| (*id, view(it))).collect()
     }
 
-    fn view(
-        &self,
-        group: &PlannedSecurityGroup,
-        networks: &BTreeMap<NetworkId, WantedNetwork>,
-    ) -> GroupView {
+    fn view(&self, group: &PlannedSecurityGroup, wanted: &Wanted) -> GroupView {
         let mut view = GroupView {
             number: group.number,
             tracking: group.tracking,
@@ -91,7 +86,7 @@ impl Groups {
             match rule.allows.remote {
                 Remote::Any | Remote::Prefix(_) => {}
                 Remote::Group(remote) => {
-                    let members = || self.members_of(remote, group.id, networks);
+                    let members = || self.members_of(remote, group.id, wanted);
                     view.members.entry(remote).or_insert_with(members);
                 }
                 Remote::AddressGroup(remote) => {
@@ -103,19 +98,28 @@ impl Groups {
         view
     }
 
-    /// Who is in `remote`, of those that ports of `group` on this host can meet.
+    /// Who is in `remote`, of those that ports of `group` on this host can meet: in their own networks,
+    /// and in those that a router joins to them.
     fn members_of(
         &self,
         remote: SecurityGroupId,
         group: SecurityGroupId,
-        networks: &BTreeMap<NetworkId, WantedNetwork>,
-    ) -> Vec<(model::NetworkNumber, IpAddr)> {
+        wanted: &Wanted,
+    ) -> Vec<(NetworkNumber, IpAddr)> {
         let here = self.here.get(&group).into_iter().flatten();
-        let known = here.filter_map(|id| Some((*id, networks.get(id)?.number)));
+        let known = here.filter_map(|id| Some((*id, wanted.networks.get(id)?.number)));
         let members = known.flat_map(|(id, number)| {
-            let members = self.members.get(&(remote, id)).into_iter().flatten();
-            members.map(move |address| (number, *address))
+            let members = joined_to(id, wanted).into_iter();
+            let members = members.filter_map(move |id| self.members.get(&(remote, id)));
+            members.flatten().map(move |address| (number, *address))
         });
         members.collect()
     }
+}
+
+/// A network with those that a router joins to it.
+fn joined_to(network: NetworkId, wanted: &Wanted) -> Vec<NetworkId> {
+    let mut routers = wanted.routers.iter();
+    let router = routers.find(|router| router.networks.contains(&network));
+    router.map_or_else(|| vec![network], |router| router.networks.clone())
 }

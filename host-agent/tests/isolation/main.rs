@@ -11,6 +11,7 @@ mod hidden;
 mod order;
 mod overlays;
 mod policy;
+mod routing;
 mod shared;
 mod trunks;
 mod world;

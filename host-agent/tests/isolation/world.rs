@@ -73,6 +73,7 @@ impl World {
                     gateways: addresses(GATEWAY),
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
+                    routing: None,
                 }
             });
         Self {
@@ -110,10 +111,7 @@ impl World {
     pub(crate) fn flows(&self) -> Vec<Flow> {
         let networks = self.networks.iter().flat_map(pipeline::compile);
         let flows = pipeline::infrastructure().into_iter().chain(networks);
-        let groups = [Tracking::Stateless, Tracking::Stateful].map(open_group);
-        flows
-            .chain(groups.iter().flat_map(pipeline::compile_group))
-            .collect()
+        flows.chain(open_groups()).collect()
     }
 
     pub(crate) fn tables(&self) -> Tables {
@@ -167,6 +165,12 @@ pub(crate) fn open_to(number: u32, tracking: Tracking) -> Policy {
         tracking,
         groups: [open_group(tracking).number].into(),
     }
+}
+
+/// The flows of the groups that let everything through.
+pub(crate) fn open_groups() -> Vec<Flow> {
+    let groups = [Tracking::Stateless, Tracking::Stateful].map(open_group);
+    groups.iter().flat_map(pipeline::compile_group).collect()
 }
 
 fn open_group(tracking: Tracking) -> GroupView {

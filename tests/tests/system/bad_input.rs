@@ -9,6 +9,8 @@ struct Pool {
     physical: Value,
     network: Value,
     subnet: Value,
+    trunk: Value,
+    sub_port: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -21,12 +23,20 @@ async fn pool(rest: &Rest) -> Pool {
     let subnet = rest.create("subnets", subnet).await;
     let port = json!({"network_id": network["id"], "name": "one", "mac": "fa:16:3e:00:00:01"});
     // It is given 10.0.0.2, the first address after the gateway's.
-    rest.create("ports", port).await;
+    let trunk = rest.create("ports", port).await;
+    let other = json!({"tenant_id": tenant["id"], "name": "lan", "kind": "vlan", "vlan": 102});
+    let other = rest.create("networks", other).await;
+    let sub_port = json!({"network_id": other["id"]});
+    let sub_port = rest.create("ports", sub_port).await;
+    let router = json!({"tenant_id": tenant["id"], "name": "first"});
+    rest.create("routers", router).await;
     Pool {
         tenant,
         physical,
         network,
         subnet,
+        trunk,
+        sub_port,
     }
 }
 
@@ -55,13 +65,19 @@ fn good(pool: &Pool, collection: &str) -> Value {
             json!({"name": "other", "role": "private", "nic": "eth2", "vlans": "300-310", "mtu": 1500})
         }
         "networks" => json!({"tenant_id": pool.tenant["id"], "name": "db", "kind": "vlan",
-            "physical_network_id": pool.physical["id"], "vlan": 101, "mtu": 1500}),
+            "physical_network_id": pool.physical["id"], "vlan": 101, "mtu": 1500, "external": false,
+            "shared": false, "isolated": false, "gateway_macs": []}),
         "subnets" => {
             json!({"network_id": pool.network["id"], "name": "more", "cidr": "10.1.0.0/24",
             "gateway": "10.1.0.1", "pool_first": "10.1.0.10", "pool_last": "10.1.0.20"})
         }
         "ports" => json!({"network_id": pool.network["id"], "name": "two",
             "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"]}),
+        "sub-ports" => {
+            json!({"trunk_id": pool.trunk["id"], "port_id": pool.sub_port["id"], "vlan": 7})
+        }
+        "routers" => json!({"tenant_id": pool.tenant["id"], "name": "r",
+            "network_ids": [pool.network["id"]]}),
         _ => {
             json!({"tenant_id": pool.tenant["id"], "name": "vm", "network_ids": [pool.network["id"]]})
         }
@@ -106,6 +122,12 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("subnets", "gateway", r#""fd00::1""#, "out_of_range"),
     ("subnets", "pool_first", r#""10.2.0.1""#, "out_of_range"),
     ("subnets", "pool_last", r#""10.1.0.9""#, "inconsistent"),
+    ("networks", "gateway_macs", r#"["ff:ff:ff:ff:ff:ff"]"#, "out_of_range"),
+    ("routers", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("routers", "name", r#""first""#, "duplicate"),
+    ("routers", "network_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
+    ("ports", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("sub-ports", "vlan", "4095", "out_of_range"),
     ("ports", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("ports", "name", r#""one""#, "duplicate"),
     ("ports", "mac", r#""fa:16:3e:00:00:01""#, "duplicate"),

@@ -14,6 +14,7 @@ mod overlays;
 mod policy;
 mod public;
 mod restarts;
+mod routing;
 mod trunks;
 
 use std::time::Duration;

@@ -432,6 +432,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Tenant>(&test_pool::tenant("a"));
     assert_fields_match_json::<PhysicalNetwork>(&test_pool::physical_network("a"));
     assert_fields_match_json::<Network>(&test_pool::network("a", 7));
+    assert_fields_match_json::<model::Router>(&test_pool::router("a"));
     assert_fields_match_json::<Subnet>(&test_pool::subnet("10.0.0.0/24"));
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));

@@ -2,8 +2,8 @@
 
 use api::backend::Outcome;
 use api::request::{
-    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, SubPortCreate,
-    SubnetCreate, TenantCreate,
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, RouterCreate,
+    SubPortCreate, SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
@@ -11,9 +11,10 @@ use proptest::prelude::*;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    address_group, host, instance, network, physical_network, port, security_group, subnet, tenant,
-    trunk,
+    address_group, host, instance, network, physical_network, port, router, security_group, subnet,
+    tenant, trunk,
 };
+
 mod groups;
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
@@ -85,6 +86,11 @@ pub(crate) enum Op {
         networks: Vec<u8>,
         ports: Vec<u8>,
     },
+    Router {
+        tenant: u8,
+        name: u8,
+        networks: Vec<u8>,
+    },
     SubPort {
         trunk: u8,
         port: u8,
@@ -146,6 +152,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::Subnet),
         1 => Just(Noun::SecurityGroup),
         1 => Just(Noun::AddressGroup),
+        1 => Just(Noun::Router),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -170,6 +177,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (n(), n()).prop_map(|(group, last)| Op::Prefix { group, last }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
+        3 => (n(), n(), some())
+            .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -378,6 +387,21 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
+        Op::Router {
+            tenant,
+            name: it,
+            networks,
+        } => {
+            let request = RouterCreate {
+                tenant_id: id(intent, Noun::Tenant, tenant),
+                name: name("r", it),
+                network_ids: networks
+                    .iter()
+                    .map(|it| id(intent, Noun::Network, *it))
+                    .collect(),
+            };
+            router::create(intent, request).map(|draft| draft.writes)
+        }
         Op::SubPort { trunk, port, vlan } => {
             let request = SubPortCreate {
                 trunk_id: id(intent, Noun::Port, trunk),
@@ -401,6 +425,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::Subnet(id) => subnet::delete(intent, id),
         Key::AddressGroup(id) => address_group::delete(intent, id),
         Key::SecurityGroup(id) => security_group::delete(intent, id),
+        Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),

@@ -1,0 +1,46 @@
+//! Table `next_hop`: who in this network has the address that a routed packet is for.
+//!
+//! Its flows belong to the network that the packet was moved to, so that a port that comes or goes
+//! there changes no other network's flows.
+
+use std::net::IpAddr;
+
+use model::MacAddr;
+use openflow::{Action, Field, Flow, Match};
+
+use super::registers::NETWORK;
+use super::{Miss, NetworkView, Table, forward, nothing};
+
+pub(super) const TABLE: Table = Table {
+    id: 34,
+    name: "next_hop",
+    miss: Miss::Drop,
+    why: "who in this network has the address that a routed packet is for",
+    infrastructure: nothing,
+    network: flows,
+};
+
+const KNOWN: u16 = 100;
+
+fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
+    if network.routing.is_none() {
+        return;
+    }
+    let locals = network.locals.iter().map(|it| (it.mac, &it.addresses));
+    let remotes = network.remotes.iter().map(|it| (it.mac, &it.addresses));
+    for (mac, addresses) in locals.chain(remotes) {
+        let addresses = addresses.iter();
+        flows.extend(addresses.map(|address| resolved(network, *address, mac)));
+    }
+}
+
+fn resolved(network: &NetworkView, address: IpAddr, mac: MacAddr) -> Flow {
+    let here = NETWORK.is(network.number.get(), Match::new());
+    let matching = match address {
+        IpAddr::V4(address) => here.ipv4().ipv4_dst(address, 32),
+        IpAddr::V6(address) => here.ipv6().ipv6_dst(address, 128),
+    };
+    let flow = TABLE.flow(KNOWN, matching);
+    flow.action(Action::set_field(Field::EthDst, mac.octets()))
+        .goto(forward::TABLE.id)
+}

@@ -1,0 +1,68 @@
+//! Which networks each router joins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use model::plan::PlannedRouter;
+use model::{NetworkId, NetworkNumber};
+
+use super::check::Refused;
+use super::{Wanted, WantedRouter};
+use crate::pipeline::{Outsiders, Reach, Routing};
+
+impl Wanted {
+    /// A router is carried out with all of its networks, or not at all.
+    pub(super) fn router(&mut self, item: &PlannedRouter) -> Result<(), Refused> {
+        for id in &item.network_ids {
+            let network = self.networks.get(id);
+            let network =
+                network.ok_or_else(|| format!("its network {id} is not carried out here"))?;
+            if network.outsiders != Outsiders::None || network.reach != Reach::Everybody {
+                return Err(format!("its network {id} is not its tenant's alone"));
+            }
+            if self.routers.iter().any(|it| it.networks.contains(id)) {
+                return Err(format!("another router joins its network {id}"));
+            }
+        }
+        self.routers.push(WantedRouter {
+            networks: item.network_ids.clone(),
+            mac: item.mac,
+            endpoints: item.endpoints.clone().into(),
+        });
+        Ok(())
+    }
+
+    /// Tells the networks of each router of each other.
+    pub(super) fn join(&mut self) {
+        for router in std::mem::take(&mut self.routers) {
+            let routing = self.routing(&router);
+            for id in &router.networks {
+                if let Some(network) = self.networks.get_mut(id) {
+                    network.routing = Some(routing.clone());
+                }
+            }
+            self.routers.push(router);
+        }
+    }
+
+    /// Of two networks with one prefix, which no honest plan has, the first has it.
+    fn routing(&self, router: &WantedRouter) -> Routing {
+        let mut addresses = BTreeSet::<IpAddr>::new();
+        let mut routes = BTreeMap::<IpNet, NetworkNumber>::new();
+        let networks = router.networks.iter();
+        for network in networks.filter_map(|id: &NetworkId| self.networks.get(id)) {
+            addresses.extend(network.gateways.iter());
+            for subnet in &network.subnets {
+                routes.entry(subnet.cidr).or_insert(network.number);
+            }
+        }
+        Routing {
+            mac: router.mac,
+            addresses: addresses.into_iter().collect(),
+            routes: routes.into_iter().collect(),
+            endpoints: Arc::clone(&router.endpoints),
+        }
+    }
+}
