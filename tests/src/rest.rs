@@ -21,6 +21,8 @@ pub const COLLECTIONS: &[&str] = &[
     "networks",
     "subnets",
     "routers",
+    "security-groups",
+    "address-groups",
     "ports",
     "sub-ports",
     "instances",
