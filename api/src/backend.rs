@@ -4,6 +4,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use model::billing::{
+    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+};
 use model::{
     AddressGroup, AddressGroupId, Event, HostId, InstanceId, Inventory, Network, NetworkId,
     PhysicalNetwork, PhysicalNetworkId, PortId, Router, RouterId, SecurityGroup, SecurityGroupId,
@@ -13,8 +16,8 @@ use model::{
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
-    SubnetCreate, TenantCreate, UsageQuery,
+    PortCreate, RatePlanCreate, RecordQuery, RouterCreate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, TenantCreate, TenantPeriod, UsageQuery,
 };
 use crate::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
 
@@ -41,15 +44,55 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// The usage ledger: what was moved, and what is to be paid for it.
+pub trait Ledger: Send + Sync + 'static {
+    /// What was moved.
+    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// The records that a bill rests on, oldest first.
+    fn records(
+        &self,
+        query: RecordQuery,
+    ) -> impl Future<Output = Outcome<Vec<LedgerRecord>>> + Send;
+    /// What a tenant owes for a period.
+    fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
+    /// Seals a period that is over; again gives the seal that there is.
+    fn seal(&self, request: TenantPeriod) -> impl Future<Output = Outcome<Seal>> + Send;
+    /// All seals, by tenant and number.
+    fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
+    /// Recomputes everything that is sealed.
+    fn verify(&self) -> impl Future<Output = Outcome<Verification>> + Send;
+    /// All rate plans, by name.
+    fn rate_plans(&self) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
+    /// Makes a rate plan; the same again gives the one that there is.
+    fn rate_plan_create(
+        &self,
+        request: RatePlanCreate,
+    ) -> impl Future<Output = Outcome<RatePlan>> + Send;
+    /// Deletes a rate plan that was never a tenant's.
+    fn rate_plan_delete(&self, id: RatePlanId) -> impl Future<Output = Outcome<()>> + Send;
+    /// Whose plan is which, from when on.
+    fn rate_plan_assignments(
+        &self,
+    ) -> impl Future<Output = Outcome<Vec<RatePlanAssignment>>> + Send;
+    /// Makes a plan a tenant's from a period on.
+    fn rate_plan_assign(
+        &self,
+        request: RatePlanAssignment,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+}
+
 /// What every server answers, the controller and the collector's own program alike.
 pub trait UsageBackend: Send + Sync + 'static {
+    /// The ledger it asks.
+    type Ledger: Ledger;
+
     /// The name of the bearer of this token, if it is valid. Takes the same time either way.
     fn authenticate(&self, token: &str) -> Option<String>;
 
     /// Whether what it serves is well.
     fn health(&self) -> Health;
-    /// What was moved.
-    fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// The ledger, if it is kept here.
+    fn ledger(&self) -> Outcome<&Self::Ledger>;
 }
 
 /// Reads never wait: they are answered from memory. A change is answered when it is durable.

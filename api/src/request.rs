@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::billing::{Period, RateTerms};
 use model::{
     Allowance, Encapsulation, Handout, HostId, MacAddr, Name, NetworkId, NicName,
     PhysicalNetworkId, PortId, Role, RuleId, SecurityGroupId, Sharing, TenantId, Timestamp,
@@ -272,4 +273,34 @@ pub struct UsageQuery {
     /// Only this port's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_id: Option<PortId>,
+}
+
+/// A period of a tenant: `GET /v1/bills`, `POST /v1/seals`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantPeriod {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Which month.
+    pub period: Period,
+}
+
+/// `GET /v1/usage-records`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordQuery {
+    /// Whose, and of when.
+    pub of: TenantPeriod,
+    /// How many to leave out.
+    pub offset: u32,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// `POST /v1/rate-plans`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RatePlanCreate {
+    /// Its name, unique in the pool.
+    pub name: Name,
+    /// The prices.
+    #[serde(flatten)]
+    pub terms: RateTerms,
 }

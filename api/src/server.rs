@@ -13,6 +13,7 @@
 //! Where to go next: [`ROUTES`] is what there is, `noun` one file per noun; [`crate::serve`] puts
 //! the router on sockets.
 
+mod billing;
 mod cursor;
 mod fields;
 mod guard;
@@ -56,7 +57,7 @@ pub fn router(backend: Arc<impl Backend>) -> Router {
     router_within(PATIENCE, backend)
 }
 
-/// The part of it that answers for usage: `/v1/health`, `/v1/version` and `/v1/usage`.
+/// The part of it that answers for usage: health, version, and all of the ledger.
 pub fn usage_router<B: UsageBackend>(backend: Arc<B>) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, route| {
         match usage_endpoint::<B>(route) {
@@ -113,6 +114,12 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         Noun::Health => Some(routing::get(handler::health::<B>)),
         Noun::Version => Some(routing::get(handler::version)),
         Noun::Usage => Some(routing::get(handler::usage::<B>)),
+        Noun::UsageRecord
+        | Noun::Bill
+        | Noun::RatePlan
+        | Noun::RatePlanAssignment
+        | Noun::Seal
+        | Noun::Verification => Some(billing::endpoint::<B>(route)),
         _ => None,
     }
 }
@@ -135,6 +142,12 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Tunnel => listed::<B, TunnelView>(),
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
+        Noun::UsageRecord
+        | Noun::Bill
+        | Noun::RatePlan
+        | Noun::RatePlanAssignment
+        | Noun::Seal
+        | Noun::Verification => billing::endpoint::<B>(route),
         Noun::Inventory => routing::get(handler::inventory::<B>),
     }
 }

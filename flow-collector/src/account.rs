@@ -2,18 +2,23 @@
 //!
 //! A host may report of a port that is on it, or was until just before; anything else is refused, and
 //! offered again by the host for a while, for the inventory may be behind. Whose port it is, is never
-//! the host's word but the inventory's. Records are absolute: the same one again changes nothing.
+//! the host's word but the inventory's. Records are absolute: the same one again changes nothing. What
+//! comes for a sealed period is an adjustment in the open one.
 
 mod assignment;
 
 use std::sync::Arc;
 
-use model::{HostId, Inventory, Timestamp, UsageBatch, UsageRecord, UsageTaken};
+use model::{
+    HostId, Inventory, NetworkId, TenantId, Timestamp, UsageBatch, UsageRecord, UsageTaken,
+};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use tokio::sync::watch;
 use tracing::error;
+use uuid::Uuid;
 
-use crate::ledger::{Desk, LedgerError, amount, bytes};
+use crate::ledger::{Desk, LedgerError, amount, bytes, id};
+use crate::seal;
 use assignment::Assignments;
 
 /// How far a host's clock may be before ours, in seconds.
@@ -68,7 +73,15 @@ fn write(
             false => None,
         };
         match owner {
-            Some(owner) => write_record(connection, host, batch, record, &owner)?,
+            Some(owner) => {
+                let told = Told {
+                    host,
+                    epoch: batch.epoch,
+                    owner,
+                    record,
+                };
+                write_record(connection, &told)?;
+            }
             None => refused.push(index),
         }
     }
@@ -92,8 +105,8 @@ fn is_possible(record: &UsageRecord, now: Timestamp) -> bool {
 
 /// Whose port it is.
 struct Owner {
-    network: [u8; 16],
-    tenant: [u8; 16],
+    network: NetworkId,
+    tenant: TenantId,
 }
 
 /// Whose port it is, if it was on this host when the interval began.
@@ -111,49 +124,149 @@ fn owner(
     let values = params![bytes(host), bytes(record.port_id), started];
     let owner = statement.query_row(values, |row| {
         Ok(Owner {
-            network: row.get(0)?,
-            tenant: row.get(1)?,
+            network: id(row, 0)?,
+            tenant: id(row, 1)?,
         })
     });
     owner.optional()
 }
 
-fn write_record(
-    connection: &Connection,
+/// A record and all that is known of where it comes from.
+struct Told<'a> {
     host: HostId,
-    batch: &UsageBatch,
-    record: &UsageRecord,
-    owner: &Owner,
-) -> rusqlite::Result<()> {
+    epoch: Uuid,
+    owner: Owner,
+    record: &'a UsageRecord,
+}
+
+/// Amounts, in the order of the columns; in an adjustment they may be below zero.
+type Amounts = [i64; 4];
+
+fn write_record(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<()> {
+    let moved = &told.record.moved;
+    let amounts = [
+        moved.sent.bytes,
+        moved.sent.packets,
+        moved.received.bytes,
+        moved.received.packets,
+    ];
+    let amounts = amounts.map(amount);
+    let sealed = seal::sealed(connection, told.owner.tenant)?;
+    if told.record.interval_start >= sealed.until {
+        return insert(connection, "account", told, amounts, 0);
+    }
+    // What is sealed stays as it is; what it lacks is booked in the period that is open.
+    let known = known(connection, told, sealed.until)?;
+    let here = known.booked_here;
+    let missing = std::array::from_fn(|n| amounts[n] - known.elsewhere[n]);
+    match missing == here {
+        true => Ok(()),
+        false => insert(connection, "adjustment", told, missing, sealed.until),
+    }
+}
+
+/// What the ledger has of a record already.
+struct Known {
+    /// Under seals.
+    elsewhere: Amounts,
+    /// As an adjustment in the open period.
+    booked_here: Amounts,
+}
+
+fn known(connection: &Connection, told: &Told<'_>, open: i64) -> rusqlite::Result<Known> {
     let mut statement = connection.prepare_cached(
-        "INSERT OR REPLACE INTO account VALUES (
+        "SELECT booked, sent_bytes, sent_packets, received_bytes, received_packets
+         FROM (SELECT * FROM account UNION ALL SELECT * FROM adjustment)
+         WHERE tenant = ? AND interval_start = ? AND host = ? AND port = ? AND class = ?
+             AND epoch = ?",
+    )?;
+    let Told {
+        host,
+        epoch,
+        owner,
+        record,
+    } = told;
+    let mut rows = statement.query(params![
+        bytes(owner.tenant),
+        record.interval_start,
+        bytes(*host),
+        bytes(record.port_id),
+        record.class.code(),
+        epoch.as_bytes(),
+    ])?;
+    let mut known = Known {
+        elsewhere: [0; 4],
+        booked_here: [0; 4],
+    };
+    while let Some(row) = rows.next()? {
+        let sum = match row.get::<_, i64>(0)? == open {
+            true => &mut known.booked_here,
+            false => &mut known.elsewhere,
+        };
+        for (number, sum) in sum.iter_mut().enumerate() {
+            *sum = sum.saturating_add(row.get(number + 1)?);
+        }
+    }
+    Ok(known)
+}
+
+fn insert(
+    connection: &Connection,
+    table: &str,
+    told: &Told<'_>,
+    amounts: Amounts,
+    booked: i64,
+) -> rusqlite::Result<()> {
+    let Told {
+        host,
+        epoch,
+        owner,
+        record,
+    } = told;
+    let mut statement = connection.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO {table} VALUES (
             :tenant, :interval_start, :host, :port, :class, :epoch, :interval_seconds, :network,
             :sent_bytes, :sent_packets, :received_bytes, :received_packets,
             :sent_bytes_total, :sent_packets_total,
-            :received_bytes_total, :received_packets_total, :read_at, :unread_seconds)",
-    )?;
-    let (moved, total) = (&record.moved, &record.total);
+            :received_bytes_total, :received_packets_total,
+            :read_at, :unread_seconds, :booked, NULL)"
+    ))?;
+    let total = &record.total;
     statement.execute(named_params! {
-        ":tenant": owner.tenant,
+        ":tenant": bytes(owner.tenant),
         ":interval_start": record.interval_start,
-        ":host": bytes(host),
+        ":host": bytes(*host),
         ":port": bytes(record.port_id),
         ":class": record.class.code(),
-        ":epoch": batch.epoch.as_bytes(),
+        ":epoch": epoch.as_bytes(),
         ":interval_seconds": record.interval_seconds,
-        ":network": owner.network,
-        ":sent_bytes": amount(moved.sent.bytes),
-        ":sent_packets": amount(moved.sent.packets),
-        ":received_bytes": amount(moved.received.bytes),
-        ":received_packets": amount(moved.received.packets),
+        ":network": bytes(owner.network),
+        ":sent_bytes": amounts[0],
+        ":sent_packets": amounts[1],
+        ":received_bytes": amounts[2],
+        ":received_packets": amounts[3],
         ":sent_bytes_total": amount(total.sent.bytes),
         ":sent_packets_total": amount(total.sent.packets),
         ":received_bytes_total": amount(total.received.bytes),
         ":received_packets_total": amount(total.received.packets),
         ":read_at": record.read_at.unix_milliseconds(),
         ":unread_seconds": record.unread_seconds,
+        ":booked": booked,
     })?;
     Ok(())
+}
+
+/// For tests of what comes after.
+#[cfg(test)]
+pub(crate) fn learn_once(connection: &Connection, inventory: &Inventory) {
+    let changed = Assignments::default().follow(inventory, Timestamp::from_unix_seconds(0));
+    assignment::save(connection, &changed).unwrap();
+}
+
+/// For tests of what comes after.
+#[cfg(test)]
+pub(crate) fn write_once(connection: &Connection, host: HostId, batch: &UsageBatch) -> UsageTaken {
+    write(connection, host, batch, Timestamp::now()).unwrap()
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //! agents --session, in the controller--> account: checked, acknowledged when durable --ledger thread--^
 //! ```
 
+mod answers;
+
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -15,8 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::request::UsageQuery;
-use model::{HostId, Inventory, Timestamp, Usage, UsageBatch, UsageTaken};
+use model::{HostId, Inventory, Timestamp, UsageBatch, UsageTaken};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -25,7 +26,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::account;
 use crate::ledger::{Desk, Ledger, LedgerError};
 use crate::listen::{self, QUEUE};
-use crate::report::{self, Range};
 use crate::statistics::{Counts, Statistics};
 use crate::worker::Worker;
 
@@ -134,19 +134,6 @@ impl Collector {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// What was moved, sorted by id: all that came until now is durable and included.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be written or read.
-    pub async fn usage(&self, query: UsageQuery) -> Result<Vec<Usage>, LedgerError> {
-        self.flush().await?;
-        let range = Range::of(&query, Timestamp::now());
-        let path = self.ledger.clone();
-        let report = tokio::task::spawn_blocking(move || report::usage(&path, &query, range));
-        report.await.unwrap_or(Err(LedgerError::Gone))
     }
 
     /// Puts what a host reports of its ports into the ledger. The host must be who it says: its

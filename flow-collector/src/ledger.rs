@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::tally::{Batch, Entry, InterfaceId, Reading, Resume};
-pub(crate) use rows::{Source, amount, bytes, id};
+pub(crate) use rows::{Source, amount, bytes, counted, id};
 #[cfg(test)]
 pub(crate) use schema::open as open_to_write;
 pub(crate) use schema::open_to_read;

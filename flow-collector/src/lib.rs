@@ -10,7 +10,9 @@
 //! * `account`: what hosts report of their ports by the pipeline's counters, the figure that is
 //!   billed: checked, and into the ledger;
 //! * `ledger`: amounts and the counter readings they include, durable together, in SQLite;
+//! * `seal`: periods whose records do not change any more, under a chain of hashes;
 //! * `report`: sums over a time range;
+//! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
 //! * [`program`]: what that program has besides: the inventory fetched from the controller, and a
 //!   REST server of its own.
@@ -20,11 +22,13 @@
 
 mod account;
 pub mod attribute;
+mod billing;
 mod collector;
 mod ledger;
 mod listen;
 pub mod program;
 mod report;
+mod seal;
 mod statistics;
 pub mod tally;
 mod worker;

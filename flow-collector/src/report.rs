@@ -4,7 +4,6 @@
 //! whole. The open interval is included.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use api::request::UsageQuery;
 use model::{BothWays, ClassUsage, Timestamp, Traffic, TrafficClass, Usage, UsageOf};
@@ -13,7 +12,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ledger::{LedgerError, Source, open_to_read};
+use crate::ledger::Source;
 
 /// A time range: the start is included, the end is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,17 +41,12 @@ fn start_of_month(now: Timestamp) -> Timestamp {
     Timestamp::from_unix_seconds(start.unix_timestamp())
 }
 
-/// Answers the query from the ledger at `path`, sorted by id. Blocks.
+/// Answers the query, sorted by id.
 pub(crate) fn usage(
-    path: &Path,
+    connection: &Connection,
     query: &UsageQuery,
     range: Range,
-) -> Result<Vec<Usage>, LedgerError> {
-    let connection = open_to_read(path)?;
-    sum(&connection, query, range).map_err(LedgerError::Read)
-}
-
-fn sum(connection: &Connection, query: &UsageQuery, range: Range) -> rusqlite::Result<Vec<Usage>> {
+) -> rusqlite::Result<Vec<Usage>> {
     let mut usage: BTreeMap<Uuid, Usage> = BTreeMap::new();
     for (table, add) in TABLES {
         let (sql, values) = statement(table, query, range);
@@ -83,7 +77,7 @@ type Add = fn(&mut Usage, i64, [u64; 5]);
 const TABLES: [(Table, Add); 2] = [
     (
         Table {
-            name: "account",
+            name: "(SELECT * FROM account UNION ALL SELECT * FROM adjustment)",
             kind: "class",
             amounts: amounts("0"),
         },
@@ -170,7 +164,7 @@ fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
         let high: i64 = row.get(2 + 2 * number)?;
         let low: i64 = row.get(3 + 2 * number)?;
         let whole = (i128::from(high) << 32) + i128::from(low);
-        *sum = u64::try_from(whole).unwrap_or(u64::MAX);
+        *sum = u64::try_from(whole.max(0)).unwrap_or(u64::MAX);
     }
     Ok(sums)
 }

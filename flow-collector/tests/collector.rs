@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Counters, counters, datagram, flow, host, inventory, vif};
+use api::backend::Ledger;
 use api::request::UsageQuery;
 use flow_collector::{Collector, Config, Statistics};
 use model::{Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf};

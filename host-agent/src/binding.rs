@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
 use model::plan::PlanKey;
-use model::{NetworkId, PortId, SecurityGroupId, Segment, Tracking};
+use model::{NetworkId, NetworkNumber, PortId, SecurityGroupId, Segment, Tracking};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
+use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
@@ -36,8 +37,64 @@ pub struct Binding {
 pub struct Carrier {
     /// Its name.
     pub interface: String,
+    /// Its number in the host's kernel.
+    pub ifindex: Option<u32>,
     /// Its number in the switch.
     pub port: PortNo,
+}
+
+/// The interface that carries each port already, by the agent's own word: its name and its number in
+/// the host's kernel, which is another one when it is made anew.
+pub type Incumbents = BTreeMap<PortId, (String, Option<u32>)>;
+
+/// What an interface is to be trusted for, beyond what it says of itself in OVSDB.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust<'a> {
+    /// What is kept from the host's own stack. Nothing else is let in anew.
+    pub cover: &'a Cover,
+    /// Who carries a port already goes on carrying it.
+    pub incumbents: &'a Incumbents,
+}
+
+impl Trust<'_> {
+    fn is_incumbent(&self, id: PortId, vif: &ObservedVif) -> bool {
+        let incumbent = self.incumbents.get(&id);
+        incumbent.is_some_and(|(name, ifindex)| *name == vif.interface && *ifindex == vif.ifindex)
+    }
+}
+
+impl Binding {
+    /// Who carries each port by this binding.
+    #[must_use]
+    pub fn incumbents(&self) -> Incumbents {
+        let carriers = self.carriers.iter();
+        carriers
+            .map(|(id, it)| (*id, (it.interface.clone(), it.ifindex)))
+            .collect()
+    }
+}
+
+/// Who carries each port by the flows that an agent left in the switch. `plugged` says whether they
+/// let a port send on a network.
+#[must_use]
+pub fn incumbents(
+    observed: &Observed,
+    wanted: &Wanted,
+    plugged: impl Fn(NetworkNumber, PortNo) -> bool,
+) -> Incumbents {
+    let carried = foreign_vifs(observed).filter_map(|vif| {
+        let id = port_id(vif)?;
+        let network = wanted.networks.get(&wanted.ports.get(&id)?.network)?;
+        let port = PortNo(vif.ofport?);
+        let identity = (vif.interface.clone(), vif.ifindex);
+        plugged(network.number, port).then_some((id, identity))
+    });
+    carried.collect()
+}
+
+/// The port that an interface names, if that is a UUID.
+pub(crate) fn port_id(vif: &ObservedVif) -> Option<PortId> {
+    vif.iface_id.as_deref()?.parse().ok()
 }
 
 /// Why an interface is dark.
@@ -51,17 +108,34 @@ pub enum Dark {
 
 /// Finds the interface that carries each port.
 #[must_use]
-pub fn bind(observed: &Observed, wanted: &Wanted, switch: &SwitchPorts) -> Binding {
+pub fn bind(
+    observed: &Observed,
+    wanted: &Wanted,
+    switch: &SwitchPorts,
+    trust: &Trust<'_>,
+) -> Binding {
     let mut binding = Binding::default();
     let mut candidates: Vec<&ObservedVif> = foreign_vifs(observed).collect();
     // Of two interfaces that name one port, the one that works goes on working.
-    candidates.sort_by_key(|vif| (vif.active.is_none(), vif.interface.as_str()));
+    let is_newcomer =
+        |vif: &ObservedVif| !port_id(vif).is_some_and(|id| trust.is_incumbent(id, vif));
+    candidates.sort_by_key(|vif| (is_newcomer(vif), vif.interface.as_str()));
     for vif in candidates {
         let name = vif.interface.clone();
-        match carried(vif, wanted, switch, &binding) {
+        let found = carried(vif, wanted, switch, &binding).and_then(|found| {
+            if is_newcomer(vif) {
+                trust.cover.check(vif).map_err(Dark::NotYet)?;
+            }
+            Ok(found)
+        });
+        match found {
             Ok((id, port)) => {
-                let interface = name;
-                binding.carriers.insert(id, Carrier { interface, port });
+                let carrier = Carrier {
+                    interface: name,
+                    ifindex: vif.ifindex,
+                    port,
+                };
+                binding.carriers.insert(id, carrier);
             }
             Err(reason) => {
                 binding.dark.insert(name, reason);

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use futures::TryStreamExt;
+use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
@@ -52,21 +53,25 @@ pub async fn switch_on(name: &str) -> io::Result<()> {
     .await
 }
 
-/// Puts a link into a group (`ip link set … group`) unless it is there. One that is gone needs none.
+/// Puts the link with this name and number into a group (`ip link set … group`) unless it is there.
 ///
 /// # Errors
-/// When the kernel refuses.
-pub async fn ensure_group(name: &str, group: u32) -> io::Result<()> {
-    let grouped = with_link(name, async |handle, link| {
-        if link.attributes.contains(&LinkAttribute::Group(group)) {
+/// [`io::ErrorKind::NotFound`] when there is none, or under this number another; or the kernel
+/// refuses.
+pub async fn ensure_group(name: &str, number: u32, group: u32) -> io::Result<()> {
+    let mut found = true;
+    with_link(name, async |handle, link| {
+        found = link.header.index == number;
+        if !found || link.attributes.contains(&LinkAttribute::Group(group)) {
             return Ok(());
         }
-        let grouped = LinkUnspec::new_with_index(link.header.index).link_group(group);
+        let grouped = LinkUnspec::new_with_index(number).link_group(group);
         handle.link().set(grouped.build()).execute().await
-    });
-    match grouped.await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        outcome => outcome,
+    })
+    .await?;
+    match found {
+        true => Ok(()),
+        false => Err(io::ErrorKind::NotFound.into()),
     }
 }
 
@@ -80,13 +85,26 @@ async fn with_link(
     let outcome = async {
         let links = handle.link().get().match_name(name.to_owned()).execute();
         let mut links = std::pin::pin!(links);
-        let link = links.try_next().await.ok().flatten();
+        let link = links.try_next().await.map_err(io_error)?;
         let link = link.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        act(handle, link).await.map_err(io::Error::other)
+        act(handle, link).await.map_err(io_error)
     };
     let outcome = outcome.await;
     connection.abort();
     outcome
+}
+
+/// The kernel's own answer where there is one: it alone says that there is no such link.
+fn io_error(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(answer) => match answer.to_io() {
+            error if error.raw_os_error() == Some(Errno::ENODEV as i32) => {
+                io::Error::new(io::ErrorKind::NotFound, error)
+            }
+            error => error,
+        },
+        error => io::Error::other(error),
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +119,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_that_does_not_exist_cannot_be_switched_on() {
-        assert!(switch_on("no-such-link").await.is_err());
+        let error = switch_on("no-such-link").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_could_not_be_looked_up_is_not_taken_for_one_that_is_not_there() {
+        // No link has a name so long, and the kernel says so in place of looking.
+        let error = switch_on(&"x".repeat(500)).await.unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_link_under_another_number_is_not_there() {
+        let error = ensure_group("lo", 4_000_000, 0).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -15,7 +15,7 @@ use host_agent::plan_store::PlanStore;
 use host_agent::reconcile::{Channels, Reconciler, Settings};
 use host_agent::responder;
 use host_agent::session::{Controller, Session};
-use host_agent::shield;
+use host_agent::shield::{self, Cover, Nics};
 use host_agent::status::Remarks;
 use model::plan::HostPlan;
 use ovsdb::{Client, Endpoint, Options};
@@ -72,13 +72,20 @@ async fn main() -> anyhow::Result<()> {
     accounting.armed().await;
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
-    let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone()));
+    let (cover_sender, cover) = watch::channel(Cover::default());
+    let nics = Nics {
+        plan: plan.subscribe(),
+        controller: arguments.controller,
+    };
+    let shield = shield::run(monitor.clone(), nics, remarks.clone(), cover_sender);
+    let mut shielding = tokio::spawn(shield);
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
         status: status_sender,
         remarks: remarks.clone(),
         known: known_sender,
+        cover,
     };
     let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
     let reconciler = Reconciler::new(arguments.settings(), channels, ovsdb.clone(), monitor);

@@ -37,7 +37,7 @@ mod tests;
 mod undeliverable;
 mod view;
 
-use openflow::{Flow, Match};
+use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
 pub use view::{
@@ -116,6 +116,14 @@ pub fn compile_group(group: &GroupView) -> Vec<Flow> {
         rules::compile(group),
         Group::of_security_group(group.number),
     )
+}
+
+/// Whether these flows of one network let a port of this host send.
+#[must_use]
+pub fn is_plugged(flows: &[Flow], port: PortNo) -> bool {
+    let sent_by = |flow: &Flow| flow.matching.exact_value(Field::InPort);
+    let mut counting = flows.iter().filter(|it| it.table == count_sent::TABLE.id);
+    counting.any(|flow| sent_by(flow) == Some(port.0.into()))
 }
 
 /// The flows that belong to no network: what every table does on a miss, and what no frame of any

@@ -29,11 +29,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::binding::{self, Binding, SwitchPorts};
+use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
 use crate::instances::Found;
 use crate::links;
 use crate::observe::{DATABASE, Observed};
+use crate::pipeline;
+use crate::pipeline::cookie::Group;
 use crate::responder::Known;
+use crate::shield::Cover;
 use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
@@ -70,6 +73,8 @@ pub struct Channels {
     pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
     /// What runs here.
     pub instances: watch::Receiver<Found>,
+    /// What is kept from the host's own stack.
+    pub cover: watch::Receiver<Cover>,
     /// What came of the last pass.
     pub status: watch::Sender<Option<Arc<Status>>>,
     /// What else an operator should know.
@@ -91,6 +96,8 @@ pub struct Reconciler {
     carried: Carried,
     zones: Zones,
     underlay: Underlay,
+    /// Who carried each port when flows were last confirmed; not known before the first time.
+    incumbents: Option<Incumbents>,
     status: Status,
     /// When everything is looked at again.
     resync_at: Instant,
@@ -127,6 +134,7 @@ impl Reconciler {
             wanted: None,
             carried: Carried::default(),
             underlay: Underlay::default(),
+            incumbents: None,
             status: Status::default(),
             resync_at: Instant::now(),
         }
@@ -236,7 +244,11 @@ impl Reconciler {
         let operations = std::mem::take(&mut safety.operations);
         let outcome = self.transact(operations).await;
         let nothing = Wanted::default();
-        let binding = binding::bind(observed, &nothing, &SwitchPorts::default());
+        let trust = Trust {
+            cover: &Cover::default(),
+            incumbents: &Incumbents::new(),
+        };
+        let binding = binding::bind(observed, &nothing, &SwitchPorts::default(), &trust);
         let status = self.describe(observed, &nothing, &safety, &binding);
         self.publish(status);
         outcome
@@ -289,7 +301,21 @@ impl Reconciler {
             return (Binding::default(), Outcome::Done);
         };
         let drift = switch.look_if_tampered().await;
-        let binding = binding::bind(observed, wanted, switch.ports());
+        let incumbents = self.incumbents.get_or_insert_with(|| {
+            // The agent before this one left its word in the switch.
+            binding::incumbents(observed, wanted, |network, port| {
+                pipeline::is_plugged(switch.installed(Group::of(network)), port)
+            })
+        });
+        let binding = {
+            let cover = &self.channels.cover.borrow_and_update();
+            binding::bind(
+                observed,
+                wanted,
+                switch.ports(),
+                &Trust { cover, incumbents },
+            )
+        };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
         let plugged = binding.carriers.keys().copied();
         let planned = |port| wanted.ports.contains_key(&port);
@@ -310,6 +336,7 @@ impl Reconciler {
         };
         let applied = self.carried.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
+            self.incumbents = Some(binding.incumbents());
             Known::new(wanted, &binding).publish(&self.channels.known);
         }
         match applied {
@@ -377,6 +404,7 @@ impl Reconciler {
             changed = self.monitor.changed() => return changed,
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
+            Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };
         self.take_event(event);

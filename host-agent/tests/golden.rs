@@ -34,6 +34,7 @@ fn compile(case: &Case) -> Vec<Flow> {
     let carriers = case.ports.iter().map(|(id, port)| {
         let carrier = Carrier {
             interface: format!("vif{port}"),
+            ifindex: None,
             port: PortNo(*port),
         };
         (*id, carrier)

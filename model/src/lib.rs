@@ -3,11 +3,14 @@
 //! Values are checked when they are made: whoever holds a [`VlanId`] or a [`Name`] need not check
 //! it again. Nothing here does I/O, waits, or knows a wire format beyond its own JSON form.
 //!
+//! [`billing`] is what a tenant is charged for.
+//!
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
 mod accounting;
 mod address_group;
+pub mod billing;
 mod encapsulation;
 mod event;
 mod handout;

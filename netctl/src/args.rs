@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, completion, event, group, host, lab, network, physical_network,
-    router, status, subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
+    One, Owned, address_group, bill, completion, event, group, host, lab, network,
+    physical_network, rate_plan, router, status, subnet, tenant, tunnel, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -177,6 +177,26 @@ pub(crate) enum Command {
     EventList(event::List),
     /// What tenants, networks or VIFs moved
     Usage(usage::Usage),
+    /// Show what a tenant owes for a month
+    Bill(bill::Make),
+    /// Show the ledger's records that a bill rests on, with the meters as they were read
+    BillExplain(bill::Explain),
+    /// Seal a month of a tenant that is over: its records do not change any more
+    LedgerSeal(bill::SealPeriod),
+    /// List the months that are sealed
+    SealList,
+    /// Recompute everything that is sealed, and name the first record that does not fit
+    LedgerVerify,
+    /// Make a rate plan: a price list
+    RatePlanCreate(rate_plan::Create),
+    /// List rate plans
+    RatePlanList,
+    /// Delete a rate plan that was never a tenant's
+    RatePlanDelete(rate_plan::Delete),
+    /// Make a rate plan a tenant's from a month on
+    RatePlanAssign(rate_plan::Assign),
+    /// List whose rate plan is which, from when on
+    RatePlanAssignments,
     /// Whether the server answers, its version, and whether the pool is well
     Status(status::Status),
     /// Build a data centre on this machine, for trying Bulkhead out

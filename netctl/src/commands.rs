@@ -1,6 +1,7 @@
 //! What each command does: one file per noun, and here what they share.
 
 pub(crate) mod address_group;
+pub(crate) mod bill;
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod group;
@@ -8,6 +9,7 @@ pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod network;
 pub(crate) mod physical_network;
+pub(crate) mod rate_plan;
 pub(crate) mod router;
 pub(crate) mod status;
 pub(crate) mod subnet;
@@ -123,6 +125,16 @@ impl Command {
             Self::TunnelList(command) => command.run(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
+            Self::Bill(command) => command.run(client).await,
+            Self::BillExplain(command) => command.run(client).await,
+            Self::LedgerSeal(command) => command.run(client).await,
+            Self::SealList => bill::seals(client).await,
+            Self::LedgerVerify => bill::verify(client).await,
+            Self::RatePlanCreate(command) => command.run(client).await,
+            Self::RatePlanList => rate_plan::list(client).await,
+            Self::RatePlanDelete(command) => command.run(client).await,
+            Self::RatePlanAssign(command) => command.run(client).await,
+            Self::RatePlanAssignments => rate_plan::assignments(client).await,
             Self::Status(command) => command.run(client).await,
             // These need no server; `run` has done them.
             Self::LabUp(_) | Self::LabDown(_) | Self::LabStatus(_) | Self::Completion(_) => {
@@ -210,6 +222,11 @@ async fn id_of<T: Resource>(
     };
     let object: T = resolve(client, name, scope).await?;
     Ok(Some(object.id()))
+}
+
+/// The tenant that was named.
+async fn resolve_tenant(client: &Client, name: &str) -> Result<Tenant, Failure> {
+    resolve(client, name, Scope::Pool).await
 }
 
 async fn show<T: Resource>(client: &Client, (name, tenant): Named<'_>) -> Outcome {

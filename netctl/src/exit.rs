@@ -37,7 +37,7 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::NoToken, "there is no valid token"),
     (
         Exit::NotSo,
-        "what was asked or waited for is not so (status, vm-start, lab-status)",
+        "what was asked or waited for is not so (status, vm-start, lab-status, ledger-verify)",
     ),
     (
         Exit::Local,

@@ -47,6 +47,35 @@ pub fn datagram(from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr), port: u16, payload: 
     frame
 }
 
+/// An ICMP echo request (RFC 792) with `mark` as its payload.
+#[must_use]
+pub fn echo(from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr), mark: &str) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(from.0, to.0)
+        .ipv4(from.1.octets(), to.1.octets(), 64)
+        .icmpv4_echo_request(1, 1);
+    let mut frame = Vec::new();
+    let written = builder.write(&mut frame, mark.as_bytes());
+    written.unwrap_or_else(|e| panic!("{e}"));
+    frame
+}
+
+/// An ICMPv6 echo request (RFC 4443 §4.1) to all nodes from the link-local address of a MAC.
+#[must_use]
+pub fn echo_v6(from: Mac, to: Mac, mark: &str) -> Vec<u8> {
+    let [a, b, c, d, e, f] = from;
+    let mut link_local = [0; 16];
+    link_local[..2].copy_from_slice(&[0xfe, 0x80]);
+    link_local[8..].copy_from_slice(&[a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+    let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    let builder = PacketBuilder::ethernet2(from, to)
+        .ipv6(link_local, all_nodes.octets(), 1)
+        .icmpv6_echo_request(1, 1);
+    let mut frame = Vec::new();
+    let written = builder.write(&mut frame, mark.as_bytes());
+    written.unwrap_or_else(|e| panic!("{e}"));
+    frame
+}
+
 /// A tunnel's UDP port, and a frame wrapped for it: VXLAN (RFC 7348 §5).
 #[must_use]
 pub fn in_vxlan(vni: u32, frame: &[u8]) -> (u16, Vec<u8>) {

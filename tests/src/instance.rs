@@ -107,8 +107,13 @@ impl Instance {
 
     /// Puts frames on the wire exactly as they are.
     pub fn send_frames(&self, frames: &[Vec<u8>]) {
+        self.send_frames_by("eth0", frames);
+    }
+
+    /// The same by another link of its namespace.
+    pub fn send_frames_by(&self, link: &str, frames: &[Vec<u8>]) {
         namespace::inside(&self.namespace, || {
-            let Channel::Ethernet(mut sender, _) = sniffer::channel("eth0") else {
+            let Channel::Ethernet(mut sender, _) = sniffer::channel(link) else {
                 panic!("no Ethernet channel");
             };
             for frame in frames {

@@ -6,6 +6,7 @@
 //! * [`frame`] makes frames, also those that no honest instance sends; [`Sniffer`] catches them.
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
@@ -13,6 +14,7 @@ pub mod checks;
 mod controller;
 pub mod frame;
 mod instance;
+pub mod management;
 pub mod namespace;
 mod plug;
 mod pool;

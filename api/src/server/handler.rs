@@ -19,7 +19,7 @@ use super::list::ListQuery;
 use super::noun::{Changed, Listed, Made, Shown};
 use super::respond::json;
 use super::signed::Signed;
-use crate::backend::{Backend, Outcome, UsageBackend};
+use crate::backend::{Backend, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
 use crate::request::UsageQuery;
 use crate::resource::{Page, Resource, Version};
@@ -46,7 +46,8 @@ pub(super) async fn usage<B: UsageBackend>(
 ) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let query = read_usage_query(&mut fields);
-    let items = backend.usage(fields.finish(Some(query))?).await?;
+    let query = fields.finish(Some(query))?;
+    let items = backend.ledger()?.usage(query).await?;
     let next_cursor = None;
     Ok(json(StatusCode::OK, &Page { items, next_cursor }))
 }
@@ -151,7 +152,7 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 }
 
 /// Sees a change through, even if its client hangs up.
-async fn finish<T: Send + 'static>(
+pub(super) async fn finish<T: Send + 'static>(
     change: impl Future<Output = Outcome<T>> + Send + 'static,
 ) -> Outcome<T> {
     match tokio::spawn(change.in_current_span()).await {
@@ -170,7 +171,7 @@ fn parse_id<T: Resource>(id: Result<Path<String>, PathRejection>) -> Outcome<Uui
     id.ok_or_else(|| Problem::not_found(T::NOUN, format!("{text:?}: an id is a UUID")))
 }
 
-fn bad_body(rejection: &BytesRejection) -> Problem {
+pub(super) fn bad_body(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let detail = format!("the body must be at most {MAX_BODY_BYTES} bytes");
         return Problem::new(Code::TooLarge, detail);

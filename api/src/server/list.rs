@@ -196,7 +196,7 @@ fn bad_cursor() -> Problem {
 }
 
 /// A parameter as it stands.
-struct Text(String);
+pub(super) struct Text(pub(super) String);
 
 impl FieldValue for Text {
     const EXPECTED: &'static str = "a text";

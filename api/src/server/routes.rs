@@ -68,6 +68,12 @@ pub(super) enum Noun {
     Tunnel,
     Event,
     Usage,
+    UsageRecord,
+    Bill,
+    RatePlan,
+    RatePlanAssignment,
+    Seal,
+    Verification,
     Inventory,
 }
 
@@ -243,6 +249,40 @@ pub const ROUTES: &[Route] = &[
         "/v1/usage",
         N::Usage,
         "what was moved, by tenant, network or port",
+    ),
+    get(
+        "/v1/usage-records",
+        N::UsageRecord,
+        "the records that a tenant's bill for a period rests on",
+    ),
+    get("/v1/bills", N::Bill, "what a tenant owes for a period"),
+    get("/v1/rate-plans", N::RatePlan, "list rate plans"),
+    post("/v1/rate-plans", N::RatePlan, "make a rate plan"),
+    delete(
+        "/v1/rate-plans/{id}",
+        N::RatePlan,
+        "delete a rate plan that was never a tenant's",
+    ),
+    get(
+        "/v1/rate-plan-assignments",
+        N::RatePlanAssignment,
+        "whose rate plan is which, from when on",
+    ),
+    post(
+        "/v1/rate-plan-assignments",
+        N::RatePlanAssignment,
+        "make a rate plan a tenant's from a period on",
+    ),
+    get("/v1/seals", N::Seal, "list the periods that are sealed"),
+    post(
+        "/v1/seals",
+        N::Seal,
+        "seal a period of a tenant that is over",
+    ),
+    get(
+        "/v1/verification",
+        N::Verification,
+        "recompute everything that is sealed",
     ),
     get(
         "/v1/inventory",

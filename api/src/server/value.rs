@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::{
     Direction, DomainName, Family, Id, MacAddr, Name, NicName, PhysicalNetwork, PortRange,
     ProtocolName, Role, Route, Timestamp, Tracking, UsageOf, VlanId, VlanRanges, Vni,
@@ -45,15 +46,10 @@ text_values! {
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
     PortRange: "a port or a range of ports, such as \"80\" or \"8000-8100\"",
     ProtocolName: "one of \"any\", \"tcp\", \"udp\", \"icmp\", \"icmpv6\", or a number such as \"47\"",
+    Period: "a month such as \"2026-11\"",
+    Zone: "a time zone such as \"UTC\" or \"Europe/Berlin\"",
+    Currency: "a currency of three capital letters such as \"EUR\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
-}
-
-impl FieldValue for u8 {
-    const EXPECTED: &'static str = "a number from 0 to 255";
-
-    fn read(value: &Value) -> Result<Self, FieldCode> {
-        number(value)
-    }
 }
 
 impl FieldValue for Direction {
@@ -145,6 +141,44 @@ impl FieldValue for UsageOf {
             "port" => Ok(Self::Port),
             _ => Err(FieldCode::OutOfRange),
         }
+    }
+}
+
+impl FieldValue for u8 {
+    const EXPECTED: &'static str = "a number from 0 to 255";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        number(value)
+    }
+}
+
+impl FieldValue for TransferPrice {
+    const EXPECTED: &'static str =
+        "a price such as \"public:both:1000:0=0.05,10000=0.03\", or the same as an object";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        text_or_object(value)
+    }
+}
+
+impl FieldValue for PercentilePrice {
+    const EXPECTED: &'static str =
+        "a price such as \"public:max:100:50.00:0.80\", or the same as an object";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        text_or_object(value)
+    }
+}
+
+/// A value that may be written down as a text or as its parts.
+fn text_or_object<T>(value: &Value) -> Result<T, FieldCode>
+where
+    T: std::str::FromStr + serde::de::DeserializeOwned,
+{
+    match value {
+        Value::String(_) => parse(value),
+        Value::Object(_) => T::deserialize(value).map_err(|_| FieldCode::OutOfRange),
+        _ => Err(FieldCode::WrongType),
     }
 }
 

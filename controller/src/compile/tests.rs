@@ -296,3 +296,58 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
     assert_eq!(vnis.first(), Some(&4096));
     assert_eq!(vnis.last(), Some(&(4096 + 9_999)));
 }
+
+#[test]
+fn a_router_brings_all_it_joins_to_every_host_that_has_any_of_it_and_takes_it_away_again() {
+    let (mut intent, hosts) = pool();
+    let apart = plans(&intent);
+    let ids: Vec<NetworkId> = intent.networks.keys().copied().collect();
+    let lonely = ids
+        .iter()
+        .find(|id| intent.hosts_of(**id).count() == 1)
+        .unwrap();
+    let networks = ids
+        .iter()
+        .zip(0u8..)
+        .filter(|(id, index)| *id == lonely || *index == 0);
+    let op = Op::Router {
+        tenant: 0,
+        name: 0,
+        networks: networks.map(|(_, index)| index).collect(),
+    };
+    let before = intent.clone();
+    let written = run(&mut intent, &op);
+    let joined = plans(&intent);
+    let touched_items = touched(&before, &intent, &written);
+    let only = intent.ports_of(*lonely).next().unwrap().id;
+    let key_of_router = PlanKey::Router(intent.routers.get_min().unwrap().0);
+    for host in &hosts {
+        let plan = &joined[host];
+        assert!(plan.items.contains_key(&PlanKey::Network(*lonely)));
+        let own = intent.is_on(*lonely, *host);
+        let key = match own {
+            true => PlanKey::Port(only),
+            false => PlanKey::RemotePort(only),
+        };
+        assert!(plan.items.contains_key(&key));
+        let PlanItem::Router(router) = &plan.items[&key_of_router] else {
+            panic!("no router");
+        };
+        assert_eq!(router.mac, MacAddr::router(*host));
+        assert_eq!(router.network_ids.len(), 2);
+        let differing = plan
+            .items
+            .iter()
+            .filter(|(key, item)| apart[host].items.get(key) != Some(item));
+        for (key, _) in differing {
+            assert!(touched_items.contains(&(*host, *key)), "{key}");
+        }
+    }
+    let op = Op::Delete {
+        noun: crate::object::Noun::Router,
+        index: 0,
+    };
+    run(&mut intent, &op);
+    let items = |plans: Plans| -> Vec<_> { plans.into_values().map(|it| it.items).collect() };
+    assert_eq!(items(plans(&intent)), items(apart));
+}

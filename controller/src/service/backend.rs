@@ -7,15 +7,15 @@ use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
     PortCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
-    SubnetCreate, TenantCreate, UsageQuery,
+    SubnetCreate, TenantCreate,
 };
 use api::resource::{Health, HostView, InstanceView, PortView, SubPort, TunnelView};
+use flow_collector::Collector;
 use model::{
     AddressGroup, AddressGroupId, Encapsulation, Event, Host, HostId, InstanceId, Inventory,
     Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Router, RouterId,
-    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
 };
-use tracing::error;
 use uuid::Uuid;
 
 use super::{
@@ -30,6 +30,8 @@ use crate::object::PluggedInstance;
 const ADMIN: &str = "admin";
 
 impl UsageBackend for Service {
+    type Ledger = Collector;
+
     fn authenticate(&self, token: &str) -> Option<String> {
         self.token.matches(token).then(|| ADMIN.to_owned())
     }
@@ -46,17 +48,10 @@ impl UsageBackend for Service {
         }
     }
 
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        let Some(collector) = &self.collector else {
+    fn ledger(&self) -> Outcome<&Collector> {
+        let collector = self.collector.as_deref();
+        collector.ok_or_else(|| {
             let detail = "the collector runs on its own and keeps the usage; ask it";
-            return Err(Problem::new(Code::StoreUnavailable, detail));
-        };
-        collector.usage(query).await.map_err(|error| {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "could not report usage"
-            );
-            let detail = "the usage ledger does not answer; see the controller's log";
             Problem::new(Code::StoreUnavailable, detail)
         })
     }

@@ -210,6 +210,6 @@ pub(crate) fn amount(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
-fn counted(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+pub(crate) fn counted(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(at).map(i64::unsigned_abs)
 }

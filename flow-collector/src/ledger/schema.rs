@@ -85,6 +85,66 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (host, port)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- SHA-256 over the chain before and all that the record says; none before it is sealed.
+    ALTER TABLE account ADD COLUMN booked INTEGER NOT NULL DEFAULT 0; -- of use in `adjustment` only
+    ALTER TABLE account ADD COLUMN chain BLOB;
+
+    -- What came for an interval that was sealed already: what it says more, or less, than the records
+    -- before it. It is billed in the period that begins at `booked`.
+    CREATE TABLE adjustment (
+        tenant                 BLOB    NOT NULL,
+        interval_start         INTEGER NOT NULL,
+        host                   BLOB    NOT NULL,
+        port                   BLOB    NOT NULL,
+        class                  INTEGER NOT NULL,
+        epoch                  BLOB    NOT NULL,
+        interval_seconds       INTEGER NOT NULL,
+        network                BLOB    NOT NULL,
+        sent_bytes             INTEGER NOT NULL,
+        sent_packets           INTEGER NOT NULL,
+        received_bytes         INTEGER NOT NULL,
+        received_packets       INTEGER NOT NULL,
+        sent_bytes_total       INTEGER NOT NULL,
+        sent_packets_total     INTEGER NOT NULL,
+        received_bytes_total   INTEGER NOT NULL,
+        received_packets_total INTEGER NOT NULL,
+        read_at                INTEGER NOT NULL,
+        unread_seconds         INTEGER NOT NULL,
+        booked                 INTEGER NOT NULL, -- seconds since 1970
+        chain                  BLOB,
+        PRIMARY KEY (tenant, interval_start, host, port, class, epoch, booked)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Periods whose records do not change any more.
+    CREATE TABLE seal (
+        tenant    BLOB    NOT NULL,
+        number    INTEGER NOT NULL, -- from 1 on
+        period    TEXT    NOT NULL, -- a month: 2026-11
+        starts    INTEGER NOT NULL, -- seconds since 1970
+        ends      INTEGER NOT NULL, -- seconds since 1970, excluded
+        sealed_at INTEGER NOT NULL, -- seconds since 1970
+        records   INTEGER NOT NULL,
+        hash      BLOB    NOT NULL, -- the chain of the last record
+        PRIMARY KEY (tenant, number),
+        UNIQUE (tenant, period)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE rate_plan (
+        id         BLOB    NOT NULL PRIMARY KEY,
+        name       TEXT    NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL, -- seconds since 1970
+        terms      TEXT    NOT NULL  -- JSON
+    ) STRICT, WITHOUT ROWID;
+
+    -- From a period on a plan is a tenant's, until the next one is.
+    CREATE TABLE rate_plan_assignment (
+        tenant    BLOB NOT NULL,
+        starts    TEXT NOT NULL, -- a month: 2026-11
+        rate_plan BLOB NOT NULL REFERENCES rate_plan,
+        PRIMARY KEY (tenant, starts)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens the file to write, in the newest form.

@@ -71,7 +71,7 @@ fn entries(entries: &[Entry]) -> Batch {
 
 fn sums(path: &Path, query: &UsageQuery) -> Vec<Usage> {
     let range = Range::of(query, Timestamp::from_unix_seconds(100_000));
-    report::usage(path, query, range).unwrap()
+    report::usage(&open_to_read(path).unwrap(), query, range).unwrap()
 }
 
 fn query(by: UsageOf) -> UsageQuery {

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use api::backend::{Outcome, UsageBackend};
-use api::problem::{Code, Problem};
-use api::request::UsageQuery;
 use api::resource::Health;
 use api::token::TokenDigest;
 use axum::Router;
-use model::{Inventory, Usage};
+use model::Inventory;
 use tokio::sync::watch;
-use tracing::error;
 
 use crate::Collector;
 
@@ -37,6 +34,8 @@ pub fn router(
 }
 
 impl UsageBackend for Server {
+    type Ledger = Collector;
+
     fn authenticate(&self, token: &str) -> Option<String> {
         self.token.matches(token).then(|| ADMIN.to_owned())
     }
@@ -54,14 +53,7 @@ impl UsageBackend for Server {
         }
     }
 
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.collector.usage(query).await.map_err(|error| {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "could not report usage"
-            );
-            let detail = "the usage ledger does not answer; see the collector's log";
-            Problem::new(Code::StoreUnavailable, detail)
-        })
+    fn ledger(&self) -> Outcome<&Collector> {
+        Ok(&self.collector)
     }
 }

@@ -88,10 +88,19 @@ fn id(n: u128) -> String {
     uuid(n).to_string()
 }
 
+/// Without anything known from before.
+fn bind_alone(observed: &Observed, wanted: &Wanted, switch: &SwitchPorts) -> Binding {
+    let trust = Trust {
+        cover: &Cover::default(),
+        incumbents: &Incumbents::new(),
+    };
+    bind(observed, wanted, switch, &trust)
+}
+
 #[test]
 fn an_interface_that_names_a_planned_port_carries_it() {
     let observed = observed(vec![vif("vif1", Some(&id(10)), Some(1))]);
-    let binding = bind(&observed, &wanted(&[10]), &switch(&[(1, "vif1")]));
+    let binding = bind_alone(&observed, &wanted(&[10]), &switch(&[(1, "vif1")]));
     let carrier = &binding.carriers[&PortId::from(uuid(10))];
     assert_eq!(
         (carrier.interface.as_str(), carrier.port),
@@ -108,7 +117,7 @@ fn an_interface_with_no_or_a_wrong_or_an_unknown_port_is_dark() {
         vif("c", Some(&id(11)), Some(3)),
     ]);
     let names = switch(&[(1, "a"), (2, "b"), (3, "c")]);
-    let binding = bind(&observed, &wanted(&[10]), &names);
+    let binding = bind_alone(&observed, &wanted(&[10]), &names);
     assert!(binding.carriers.is_empty());
     let refused = |dark: &Dark| matches!(dark, Dark::Refused(_));
     assert_eq!(binding.dark.len(), 3);
@@ -119,24 +128,70 @@ fn an_interface_with_no_or_a_wrong_or_an_unknown_port_is_dark() {
 fn a_number_that_the_switch_has_given_to_another_interface_is_not_believed() {
     let observed = observed(vec![vif("vif1", Some(&id(10)), Some(1))]);
     for names in [switch(&[(1, "vif2")]), switch(&[])] {
-        let binding = bind(&observed, &wanted(&[10]), &names);
+        let binding = bind_alone(&observed, &wanted(&[10]), &names);
         assert!(binding.carriers.is_empty());
         assert!(matches!(binding.dark["vif1"], Dark::NotYet(_)));
     }
 }
 
 #[test]
-fn of_two_interfaces_with_one_port_the_active_one_keeps_it() {
-    let newer = vif("a", Some(&id(10)), Some(1));
-    let older = ObservedVif {
+fn of_two_interfaces_with_one_port_the_one_that_carried_it_last_keeps_it() {
+    let port = PortId::from(uuid(10));
+    // Whoever can write OVSDB can write the mark: it says nothing.
+    let marked = ObservedVif {
         active: Some(3),
-        ..vif("b", Some(&id(10)), Some(2))
+        ..vif("a", Some(&id(10)), Some(1))
     };
+    let observed = observed(vec![marked, vif("b", Some(&id(10)), Some(2))]);
     let names = switch(&[(1, "a"), (2, "b")]);
-    let observed = observed(vec![newer, older]);
-    let binding = bind(&observed, &wanted(&[10]), &names);
-    assert_eq!(binding.carriers[&PortId::from(uuid(10))].interface, "b");
-    assert!(matches!(&binding.dark["a"], Dark::Refused(reason) if reason.contains('b')));
+    let carrier = |incumbents: &Incumbents| {
+        let cover = &Cover::default();
+        let trust = Trust { cover, incumbents };
+        let binding = bind(&observed, &wanted(&[10]), &names, &trust);
+        assert_eq!(binding.dark.len(), 1);
+        binding.carriers[&port].interface.clone()
+    };
+    let held_by = |name: &str, ifindex| Incumbents::from([(port, (name.to_owned(), ifindex))]);
+    assert_eq!(carrier(&held_by("b", None)), "b");
+    assert_eq!(carrier(&held_by("a", None)), "a");
+    assert_eq!(carrier(&Incumbents::new()), "a", "by name");
+    assert_eq!(carrier(&held_by("b", Some(7))), "a", "b was made anew");
+}
+
+#[test]
+fn who_carried_a_port_is_read_from_the_flows_of_the_agent_before() {
+    let observed = observed(vec![
+        vif("a", Some(&id(10)), Some(1)),
+        vif("b", Some(&id(10)), Some(2)),
+        vif("c", None, Some(2)),
+    ]);
+    let plugged = |network: NetworkNumber, port| network.get() == 7 && port == PortNo(2);
+    let found = incumbents(&observed, &wanted(&[10]), plugged);
+    let expected = (PortId::from(uuid(10)), ("b".to_owned(), None));
+    assert_eq!(found, [expected].into());
+}
+
+#[test]
+fn a_link_that_is_not_shielded_stays_dark_unless_it_carried_its_port_already() {
+    let link = ObservedVif {
+        ifindex: Some(7),
+        ..vif("a", Some(&id(10)), Some(1))
+    };
+    let observed = observed(vec![link]);
+    let names = switch(&[(1, "a")]);
+    let bind = |incumbents: &Incumbents| {
+        let cover = &Cover::default();
+        let trust = Trust { cover, incumbents };
+        bind(&observed, &wanted(&[10]), &names, &trust)
+    };
+    let binding = bind(&Incumbents::new());
+    assert!(binding.carriers.is_empty());
+    assert!(matches!(binding.dark["a"], Dark::NotYet(_)));
+    let port = PortId::from(uuid(10));
+    let incumbents = Incumbents::from([(port, ("a".to_owned(), Some(7)))]);
+    assert_eq!(bind(&incumbents).incumbents(), incumbents);
+    let anew = Incumbents::from([(port, ("a".to_owned(), Some(6)))]);
+    assert!(bind(&anew).carriers.is_empty());
 }
 
 #[test]
@@ -145,7 +200,7 @@ fn our_own_ports_are_no_vifs() {
         vif("br-int", None, Some(65534)),
         vif("to-vm", None, Some(9)),
     ]);
-    let binding = bind(&observed, &wanted(&[]), &switch(&[]));
+    let binding = bind_alone(&observed, &wanted(&[]), &switch(&[]));
     assert_eq!(binding, Binding::default());
 }
 
@@ -157,7 +212,7 @@ fn a_view_has_the_plugged_ports_and_the_way_out() {
     ];
     let (observed, wanted) = (observed(vifs), wanted(&[10, 11, 12]));
     let names = switch(&[(1, "a"), (2, "b"), (9, "to-vm")]);
-    let binding = bind(&observed, &wanted, &names);
+    let binding = bind_alone(&observed, &wanted, &names);
     let exits = [(Exit::Patch(uuid(PHYSICAL).into()), "to-vm".to_owned())].into();
     let views = views(
         &wanted,
@@ -183,14 +238,14 @@ fn a_sub_port_is_where_its_trunk_is_and_no_interface_of_its_own_carries_it() {
     wanted.sub_ports = [(trunk, vec![leg])].into();
     let names = switch(&[(1, "a"), (2, "b")]);
     let alone = observed(vec![vif("b", Some(&id(11)), Some(2))]);
-    let binding = bind(&alone, &wanted, &names);
+    let binding = bind_alone(&alone, &wanted, &names);
     assert!(binding.carriers.is_empty());
     assert!(matches!(binding.dark["b"], Dark::Refused(_)));
     let both = observed(vec![
         vif("a", Some(&id(10)), Some(1)),
         vif("b", Some(&id(11)), Some(2)),
     ]);
-    let binding = bind(&both, &wanted, &names);
+    let binding = bind_alone(&both, &wanted, &names);
     assert_eq!(binding.carriers[&leg], binding.carriers[&trunk]);
     assert_eq!(binding.carriers[&leg].interface, "a");
     assert!(matches!(binding.dark["b"], Dark::Refused(_)));

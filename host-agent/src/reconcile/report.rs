@@ -3,14 +3,14 @@
 use std::iter;
 
 use compute::ovsdb::ObservedVif;
+use model::PortState;
 use model::plan::PlanKey;
 use model::report::Vif;
-use model::{PortId, PortState};
 use ovsdb::{Condition, Mutator, Operation, Value};
 
 use super::Reconciler;
 use super::flows::Way;
-use crate::binding::{Binding, Dark, foreign_vifs};
+use crate::binding::{Binding, Dark, foreign_vifs, port_id};
 use crate::observe::{ACTIVE, Observed};
 use crate::status::Status;
 use crate::topology::Topology;
@@ -87,10 +87,6 @@ impl Reconciler {
         }
         (PortState::Active, None, newest)
     }
-}
-
-fn port_id(vif: &ObservedVif) -> Option<PortId> {
-    vif.iface_id.as_deref()?.parse().ok()
 }
 
 /// Tells hypervisors which interfaces became active, and which are no longer. One that stays active

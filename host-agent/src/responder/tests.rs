@@ -48,6 +48,7 @@ fn known() -> Known {
     };
     let carrier = Carrier {
         interface: "vif5".to_owned(),
+        ifindex: None,
         port: PORT,
     };
     let binding = Binding {

@@ -69,8 +69,9 @@ impl Host {
         );
         let remote = format!("--remote=p{}", ovsdb(folder.path()));
         let server = spawn("ovsdb-server", folder.path(), &[path(&database), &remote]);
+        let socket = folder.path().join("db.sock");
         until("ovsdb-server listens", || {
-            folder.path().join("db.sock").exists()
+            std::os::unix::net::UnixStream::connect(&socket).is_ok()
         });
         let mut host = Self {
             controller,

@@ -138,6 +138,7 @@ impl Scene {
             let carrier = Carrier {
                 interface: format!("vif{member}"),
                 port: PortNo(member.into()),
+                ifindex: None,
             };
             (uuid(3, member).into(), carrier)
         });

@@ -316,6 +316,7 @@ async fn what_is_asked_for_reaches_the_server() {
         "netctl vlan-create name=web tenant=acme vlan=101 mtu=1400 shared=true external=true \
          isolated=true gateway-mac=00:00:5e:00:01:07",
         "netctl vif-create network=web mac=fa:16:3e:00:12:34 address=10.0.0.5,10.0.0.6 host=h1",
+        "netctl router-create r tenant=acme network=web",
         "netctl vif-list tenant=acme state=down sort=-created_at limit=5",
         "netctl event-list kind=unknown-vif",
         "netctl usage by=vif tenant=acme from=2026-11-01 to=2026-12-01",
@@ -331,7 +332,12 @@ async fn what_is_asked_for_reaches_the_server() {
         "network_id": WEB, "mac": "fa:16:3e:00:12:34", "addresses": ["10.0.0.5", "10.0.0.6"],
         "host_id": HOST,
     });
-    for (path, expected) in [("POST /v1/networks ", network), ("POST /v1/ports ", port)] {
+    let router = json!({ "tenant_id": ACME, "name": "r", "network_ids": [WEB] });
+    for (path, expected) in [
+        ("POST /v1/networks ", network),
+        ("POST /v1/ports ", port),
+        ("POST /v1/routers ", router),
+    ] {
         let body = asked
             .iter()
             .find_map(|line| line.strip_prefix(path))

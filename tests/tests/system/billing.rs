@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lab::Signal;
+use serde_json::Value;
 use tests::frame::{self, BROADCAST};
 use tests::truth::{ByPort, Moved};
 use tests::{Instance, Pool, eventually};
@@ -97,6 +98,69 @@ fn every_byte_that_the_switches_counted_is_billed_to_its_port_and_class() {
         assert_eq!(classes[0]["sent"], row["sent"]);
         assert_eq!(classes[0]["received"], row["received"]);
     }
+}
+
+/// What a tenant's bill says it moved, and what the records that it rests on add up to.
+fn on_the_bill(pool: &Pool, tenant: &str, period: &str) -> (u64, u64) {
+    let bill = pool.json(&format!("bill tenant={tenant} period={period}"));
+    let records = pool.json(&format!("bill-explain tenant={tenant} period={period}"));
+    let bytes = |of: &Value| {
+        let ways = [&of["sent"]["bytes"], &of["received"]["bytes"]];
+        ways.iter().filter_map(|way| way.as_u64()).sum::<u64>()
+    };
+    let classes = bill["classes"].as_array().unwrap();
+    let records = records.as_array().unwrap();
+    (
+        classes.iter().map(bytes).sum(),
+        records.iter().map(|record| bytes(&record["moved"])).sum(),
+    )
+}
+
+#[test]
+fn a_bill_charges_what_the_switches_counted_however_often_the_ledgers_keeper_is_killed() {
+    let scene = two_tenants(2);
+    let pool = &scene.pool;
+    let period = &model::Timestamp::now().to_string()[..7];
+    let price = "transfer=tenant-internal:both:0:0=1000000000";
+    pool.must(&format!(
+        "rate-plan-create name=standard currency=EUR {price}"
+    ));
+    pool.must(&format!(
+        "rate-plan-assign name=standard tenant=acme from={period}"
+    ));
+    let [one, two] = &scene.tenants[0].instances;
+    let controller = pool.lab().controller().unwrap();
+    for _ in 0..4 {
+        move_something(one, two);
+        pool.wait(controller.process().kill(Signal::SIGKILL))
+            .unwrap();
+        pool.wait(controller.process().start()).unwrap();
+    }
+    let billed = billed_exactly(pool, 2, &ByPort::new());
+    let truth: u64 = [one, two]
+        .iter()
+        .map(|it| billed[&it.port_id].sent_bytes + billed[&it.port_id].received_bytes)
+        .sum();
+    assert_eq!(on_the_bill(pool, "acme", period), (truth, truth));
+    // At a unit of money a byte, the total is the number of bytes.
+    let bill = pool.json(&format!("bill tenant=acme period={period}"));
+    assert_eq!(bill["total"], format!("{truth}.00"));
+
+    let page = tempfile::NamedTempFile::new().unwrap();
+    let path = page.path().display();
+    pool.must(&format!("bill tenant=globex period={period} html={path}"));
+    let page = std::fs::read_to_string(page.path()).unwrap();
+    assert!(page.contains("globex") && page.contains("</svg>"));
+    let refused = pool.netctl(&format!("ledger-seal tenant=acme period={period}"));
+    assert!(refused.unwrap_err().contains("is not over before"));
+    let refused = pool.netctl("ledger-seal tenant=acme period=2020-01");
+    assert!(
+        refused
+            .unwrap_err()
+            .contains("there is no record in 2020-01")
+    );
+    let verified = pool.must("ledger-verify");
+    assert!(verified.contains("0 seals over 0 records fit"));
 }
 
 #[test]

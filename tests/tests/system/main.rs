@@ -11,6 +11,7 @@ mod drift;
 mod fabric;
 mod isolation;
 mod overlays;
+mod peers;
 mod policy;
 mod public;
 mod restarts;

@@ -1,0 +1,188 @@
+//! What is done at the routes of the ledger beyond usage: rate plans, bills, seals, records.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
+use model::billing::{Currency, RatePlanAssignment, RateTerms, Zone};
+
+use super::fields::Fields;
+use super::handler::{bad_body, finish};
+use super::list::Text;
+use super::respond::json;
+use super::routes::{Method, Noun, Route};
+use crate::backend::{Ledger, Outcome, UsageBackend};
+use crate::problem::{FieldCode, Problem};
+use crate::request::{RatePlanCreate, RecordQuery, TenantPeriod};
+use crate::resource::Page;
+
+/// The most records on a page.
+const MAX_RECORDS: u32 = 1000;
+/// The most prices in one request.
+const MAX_PRICES: usize = 64;
+
+/// What is done at a route of the ledger.
+pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
+    match (route.noun, route.method) {
+        (Noun::Bill, _) => routing::get(bill::<B>),
+        (Noun::UsageRecord, _) => routing::get(records::<B>),
+        (Noun::Verification, _) => routing::get(verification::<B>),
+        (Noun::Seal, Method::Post) => routing::post(seal::<B>),
+        (Noun::Seal, _) => routing::get(seals::<B>),
+        (Noun::RatePlanAssignment, Method::Post) => routing::post(assign::<B>),
+        (Noun::RatePlanAssignment, _) => routing::get(assignments::<B>),
+        (_, Method::Post) => routing::post(rate_plan_create::<B>),
+        (_, Method::Delete) => routing::delete(rate_plan_delete::<B>),
+        (_, Method::Get | Method::Patch) => routing::get(rate_plans::<B>),
+    }
+}
+
+/// A body, or why there is none.
+type Body = Result<Bytes, BytesRejection>;
+
+async fn bill<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let query = read_tenant_period(&mut fields);
+    let bill = backend.ledger()?.bill(fields.finish(query)?).await?;
+    Ok(json(StatusCode::OK, &bill))
+}
+
+async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let of = read_tenant_period(&mut fields);
+    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
+    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let query = of.map(|of| RecordQuery { of, offset, limit });
+    let items = backend.ledger()?.records(fields.finish(query)?).await?;
+    let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
+    let next_cursor = full.then(|| offset.saturating_add(limit).to_string());
+    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+}
+
+async fn verification<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
+    Ok(json(StatusCode::OK, &backend.ledger()?.verify().await?))
+}
+
+async fn seals<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
+    page(backend.ledger()?.seals().await?)
+}
+
+async fn seal<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> Outcome<Response> {
+    let mut fields = body_fields(body)?;
+    let request = read_tenant_period(&mut fields);
+    let request = fields.finish(request)?;
+    let seal = finish(async move { backend.ledger()?.seal(request).await }).await?;
+    Ok(json(StatusCode::CREATED, &seal))
+}
+
+async fn rate_plans<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
+    page(backend.ledger()?.rate_plans().await?)
+}
+
+async fn rate_plan_create<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    body: Body,
+) -> Outcome<Response> {
+    let mut fields = body_fields(body)?;
+    let request = read_rate_plan(&mut fields);
+    let request = fields.finish(request)?;
+    let made = finish(async move { backend.ledger()?.rate_plan_create(request).await }).await?;
+    Ok(json(StatusCode::CREATED, &made))
+}
+
+async fn rate_plan_delete<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Outcome<StatusCode> {
+    let text = id.map_or(String::new(), |Path(text)| text);
+    let id = text.parse();
+    let id =
+        id.map_err(|_| Problem::not_found("rate plan", format!("{text:?}: an id is a UUID")))?;
+    finish(async move { backend.ledger()?.rate_plan_delete(id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn assignments<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
+    page(backend.ledger()?.rate_plan_assignments().await?)
+}
+
+async fn assign<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> Outcome<Response> {
+    let mut fields = body_fields(body)?;
+    let (tenant_id, rate_plan_id) = (
+        fields.required("tenant_id"),
+        fields.required("rate_plan_id"),
+    );
+    let from = fields.required("from");
+    let read = || {
+        Some(RatePlanAssignment {
+            tenant_id: tenant_id?,
+            rate_plan_id: rate_plan_id?,
+            from: from?,
+        })
+    };
+    let request = fields.finish(read())?;
+    let made = request.clone();
+    finish(async move { backend.ledger()?.rate_plan_assign(request).await }).await?;
+    Ok(json(StatusCode::CREATED, &made))
+}
+
+fn body_fields(body: Body) -> Outcome<Fields> {
+    let body = body.map_err(|rejection| bad_body(&rejection))?;
+    Fields::of_body(&body)
+}
+
+fn page<T: serde::Serialize>(items: Vec<T>) -> Outcome<Response> {
+    let next_cursor = None;
+    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+}
+
+fn read_tenant_period(fields: &mut Fields) -> Option<TenantPeriod> {
+    let (tenant_id, period) = (fields.required("tenant_id"), fields.required("period"));
+    Some(TenantPeriod {
+        tenant_id: tenant_id?,
+        period: period?,
+    })
+}
+
+fn read_rate_plan(fields: &mut Fields) -> Option<RatePlanCreate> {
+    let name = fields.required("name");
+    let currency: Option<Currency> = fields.required("currency");
+    let decimals = fields.optional::<u8>("decimals");
+    let timezone = fields.optional::<Zone>("timezone");
+    let transfer = fields.list("transfer", MAX_PRICES);
+    let percentile = fields.optional("percentile");
+    let terms = RateTerms {
+        currency: currency?,
+        decimals: decimals.unwrap_or(2).into(),
+        timezone: timezone.unwrap_or_default(),
+        transfer: transfer.unwrap_or_default(),
+        percentile,
+    };
+    if let Err(invalid) = terms.check() {
+        let message = format!("expected {invalid}");
+        fields.refuse("transfer", FieldCode::OutOfRange, message);
+    }
+    Some(RatePlanCreate { name: name?, terms })
+}
+
+/// A parameter that is a number, or what it is when it is absent.
+fn number(
+    fields: &mut Fields,
+    name: &'static str,
+    allowed: std::ops::RangeInclusive<u32>,
+    absent: u32,
+) -> u32 {
+    let Some(Text(text)) = fields.optional(name) else {
+        return absent;
+    };
+    let number = text.parse().ok().filter(|it| allowed.contains(it));
+    number.unwrap_or_else(|| {
+        let (least, most) = (allowed.start(), allowed.end());
+        fields.refuse_value(name, &text, &format!("a number from {least} to {most}"));
+        absent
+    })
+}

@@ -1,0 +1,125 @@
+use model::billing::{RatePlanAssignment, RateTerms};
+
+use super::*;
+use crate::seal::tests::Bench;
+
+/// The first second of 2026-11 in Berlin and in UTC.
+const BERLIN: i64 = 1_793_487_600;
+const UTC: i64 = 1_793_491_200;
+
+fn terms(timezone: &str, price: &str) -> RateTerms {
+    RateTerms {
+        currency: "EUR".parse().unwrap(),
+        decimals: 2,
+        timezone: timezone.parse().unwrap(),
+        transfer: vec![price.parse().unwrap()],
+        percentile: None,
+    }
+}
+
+fn assign(bench: &Bench, name: &str, terms: &RateTerms, from: &str) -> Result<(), Problem> {
+    let name = name.to_owned().try_into().unwrap();
+    let now = Timestamp::from_unix_seconds(UTC);
+    let plan = plans::create(&bench.connection, &name, terms, now).unwrap()?;
+    let assignment = RatePlanAssignment {
+        tenant_id: bench.tenant,
+        rate_plan_id: plan.id,
+        from: from.parse().unwrap(),
+    };
+    plans::assign(&bench.connection, &assignment).unwrap()
+}
+
+#[test]
+fn a_bill_is_rated_by_the_plan_of_its_period() {
+    let bench = Bench::new();
+    for at in [UTC - 300, UTC] {
+        bench.tell(0, at, 2_000_000_000);
+    }
+    assert_eq!(bench.bill("2026-11").total, Decimal::ZERO);
+    assign(
+        &bench,
+        "old",
+        &terms("UTC", "public:sent:1:0=0.10"),
+        "2026-01",
+    )
+    .unwrap();
+    assign(
+        &bench,
+        "new",
+        &terms("UTC", "public:sent:0:0=1.00"),
+        "2026-11",
+    )
+    .unwrap();
+    assert_eq!(bench.bill("2026-10").total.to_string(), "0.10");
+    assert_eq!(bench.bill("2026-11").total.to_string(), "2.00");
+}
+
+#[test]
+fn a_month_is_that_of_the_plans_zone() {
+    let bench = Bench::new();
+    bench.tell(0, BERLIN, 7);
+    assert_eq!(bench.bill("2026-11").classes, []);
+    assign(
+        &bench,
+        "de",
+        &terms("Europe/Berlin", "public:sent:1:0=1"),
+        "2026-01",
+    )
+    .unwrap();
+    let bill = bench.bill("2026-11");
+    assert_eq!(bill.from.unix_seconds(), BERLIN);
+    assert_eq!(bill.classes[0].sent.bytes, 7);
+    assert_eq!(bench.bill("2026-10").classes, []);
+    assert_eq!(bench.bill("2026-10").slots, 745 * 12);
+}
+
+#[test]
+fn a_bill_leads_to_its_records() {
+    let bench = Bench::new();
+    for n in 0..5 {
+        bench.tell(0, UTC + n * 300, 10);
+        bench.tell(1, UTC + n * 300, 3);
+    }
+    let bill = bench.bill("2026-11");
+    assert_eq!((bill.classes[0].sent.bytes, bill.ports.len()), (65, 2));
+    let span = span_of(&bench.connection, bench.tenant, "2026-11".parse().unwrap()).unwrap();
+    let page = |from| records(&bench.connection, bench.tenant, span, (from, 4)).unwrap();
+    let all: Vec<_> = [page(0), page(4), page(8)].concat();
+    assert_eq!(all.len(), 10);
+    let sum: u64 = all.iter().map(|record| record.moved.sent.bytes).sum();
+    assert_eq!(sum, 65);
+}
+
+#[test]
+fn a_plan_is_unique_by_name_and_stays_while_it_is_somebodys() {
+    let bench = Bench::new();
+    let price = terms("UTC", "public:sent:1:0=0.10");
+    assign(&bench, "standard", &price, "2026-01").unwrap();
+    assign(&bench, "standard", &price, "2026-02").unwrap();
+    let other = terms("UTC", "public:sent:2:0=0.10");
+    assert!(assign(&bench, "standard", &other, "2026-01").is_err());
+    let plan = plans::all(&bench.connection).unwrap().remove(0);
+    assert!(plans::delete(&bench.connection, plan.id).unwrap().is_err());
+    assert_eq!(plans::assignments(&bench.connection).unwrap().len(), 2);
+}
+
+#[test]
+fn the_plan_of_a_sealed_period_cannot_be_changed() {
+    let bench = Bench::new();
+    bench.tell(0, UTC - 300, 2);
+    bench.seal("2026-10").unwrap();
+    let refused = assign(
+        &bench,
+        "late",
+        &terms("UTC", "public:sent:1:0=0.10"),
+        "2026-10",
+    );
+    assert!(refused.unwrap_err().errors[0].message.contains("is sealed"));
+    assign(
+        &bench,
+        "late",
+        &terms("UTC", "public:sent:1:0=0.10"),
+        "2026-11",
+    )
+    .unwrap();
+}
