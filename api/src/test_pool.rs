@@ -3,6 +3,8 @@
 //! A tenant called `panic` panics, one called `hang` never comes to be, and one called `slow`
 //! takes a moment.
 
+mod groups;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+use groups::{address_group, numbered, security_group};
 
 /// The only valid token, and who bears it.
 pub(crate) const TOKEN: &str = "token-of-the-tests";
@@ -154,36 +157,6 @@ pub(crate) fn subnet(cidr: &str) -> Subnet {
         handout: model::Handout::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
-}
-
-pub(crate) fn address_group(name: &str) -> AddressGroup {
-    AddressGroup {
-        id: AddressGroupId::generate(),
-        tenant_id: TenantId::generate(),
-        name: name.parse().unwrap(),
-        prefixes: vec!["192.0.2.0/24".parse().unwrap()],
-        created_at: Timestamp::from_unix_seconds(1_700_000_000),
-    }
-}
-
-pub(crate) fn security_group(name: &str) -> SecurityGroup {
-    SecurityGroup {
-        id: SecurityGroupId::generate(),
-        tenant_id: TenantId::generate(),
-        name: name.parse().unwrap(),
-        number: 1.try_into().unwrap(),
-        tracking: Tracking::Stateful,
-        rules: Vec::new(),
-        created_at: Timestamp::from_unix_seconds(1_700_000_000),
-    }
-}
-
-fn numbered(allows: Vec<Allowance>) -> Vec<Rule> {
-    let rule = |allows| Rule {
-        id: RuleId::generate(),
-        allows,
-    };
-    allows.into_iter().map(rule).collect()
 }
 
 pub(crate) fn port(name: Option<&str>) -> PortView {

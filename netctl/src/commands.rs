@@ -93,22 +93,6 @@ impl Command {
             Self::SubnetList(command) => command.run(client).await,
             Self::SubnetShow(one) => show::<Subnet>(client, one.of()).await,
             Self::SubnetDelete(one) => delete::<Subnet>(client, one.of()).await,
-            Self::GroupCreate(command) => command.run(client).await,
-            Self::GroupList(command) => command.run(client).await,
-            Self::GroupShow(one) => show::<SecurityGroup>(client, one.of()).await,
-            Self::GroupDelete(one) => delete::<SecurityGroup>(client, one.of()).await,
-            Self::GroupRuleList(command) => command.run(client).await,
-            Self::GroupRuleAdd(command) => command.run(client).await,
-            Self::GroupRuleRemove(command) => command.run(client).await,
-            Self::AddressGroupCreate(command) => command.run(client).await,
-            Self::AddressGroupList(command) => command.run(client).await,
-            Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
-            Self::AddressGroupSet(command) => command.run(client).await,
-            Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
-            Self::RouterCreate(command) => command.run(client).await,
-            Self::RouterList(command) => command.run(client).await,
-            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
-            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
@@ -136,10 +120,30 @@ impl Command {
             Self::RatePlanAssign(command) => command.run(client).await,
             Self::RatePlanAssignments => rate_plan::assignments(client).await,
             Self::Status(command) => command.run(client).await,
-            // These need no server; `run` has done them.
-            Self::LabUp(_) | Self::LabDown(_) | Self::LabStatus(_) | Self::Completion(_) => {
-                Ok(Output::Text(String::new()).into())
-            }
+            _ => self.ask_of_groups(client).await,
+        }
+    }
+
+    async fn ask_of_groups(&self, client: &Client) -> Outcome {
+        match self {
+            Self::GroupCreate(command) => command.run(client).await,
+            Self::GroupList(command) => command.run(client).await,
+            Self::GroupShow(one) => show::<SecurityGroup>(client, one.of()).await,
+            Self::GroupDelete(one) => delete::<SecurityGroup>(client, one.of()).await,
+            Self::GroupRuleList(command) => command.run(client).await,
+            Self::GroupRuleAdd(command) => command.run(client).await,
+            Self::GroupRuleRemove(command) => command.run(client).await,
+            Self::AddressGroupCreate(command) => command.run(client).await,
+            Self::AddressGroupList(command) => command.run(client).await,
+            Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
+            Self::AddressGroupSet(command) => command.run(client).await,
+            Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
+            Self::RouterCreate(command) => command.run(client).await,
+            Self::RouterList(command) => command.run(client).await,
+            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
+            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
+            // The others need no server; `run` has done them.
+            _ => Ok(Output::Text(String::new()).into()),
         }
     }
 }
