@@ -89,6 +89,7 @@ async fn create_ports(service: Arc<Service>, network_id: NetworkId, count: usize
             allowed: Vec::new(),
             spoof_guard: None,
             limits: model::Limits::default(),
+            security_group_ids: None,
             host_id: None,
         };
         service.port_create(caller(), port).await.unwrap();

@@ -113,6 +113,7 @@ impl Pool {
             allowed: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
             limits: model::Limits::default(),
+            security_group_ids: Vec::new(),
             host_id: Some(self.hosts[index % self.hosts.len()]),
             on_trunk: None,
             instance_id: None,

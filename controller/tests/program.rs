@@ -147,6 +147,7 @@ fn port_on(network: &Network) -> PortCreate {
         allowed: Vec::new(),
         spoof_guard: None,
         limits: model::Limits::default(),
+        security_group_ids: None,
         host_id: None,
     }
 }
@@ -361,6 +362,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         limits: model::Limits::default(),
+        security_group_ids: Vec::new(),
         host_id: None,
         on_trunk: None,
         instance_id: None,

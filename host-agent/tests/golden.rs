@@ -9,10 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host_agent::binding::{self, Binding, Carrier};
-use host_agent::pipeline;
+use host_agent::pipeline::limits::Meter;
+use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
-use model::plan::HostPlan;
+use model::plan::{HostPlan, PlanKey};
 use model::{Encapsulation, PhysicalNetworkId, PortId};
+use openflow::message::MeterUnit;
 use openflow::{Flow, PortNo};
 use serde::Deserialize;
 
@@ -30,7 +32,7 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-fn compile(case: &Case) -> Vec<Flow> {
+fn views(case: &Case) -> BTreeMap<PlanKey, View> {
     let carriers = case.ports.iter().map(|(id, port)| {
         let carrier = Carrier {
             interface: format!("vif{port}"),
@@ -50,12 +52,36 @@ fn compile(case: &Case) -> Vec<Flow> {
     let uplinks = patches.chain(tunnels);
     let wanted = Wanted::new(&case.plan);
     assert_eq!(wanted.failures, []);
-    let views = binding::views(&wanted, &binding, &uplinks.collect());
-    let networks = views.values().flat_map(pipeline::compile);
+    let zones = case
+        .ports
+        .iter()
+        .map(|(id, port)| (*id, (*port).try_into().unwrap()));
+    let zones = zones.collect();
+    binding::all_views(&wanted, &binding, &uplinks.collect(), &zones)
+}
+
+fn compile(views: &BTreeMap<PlanKey, View>) -> Vec<Flow> {
+    let networks = views.values().flat_map(View::compile);
     pipeline::infrastructure()
         .into_iter()
         .chain(networks)
         .collect()
+}
+
+/// The limits that the flows use.
+fn print_meters(views: &BTreeMap<PlanKey, View>) -> String {
+    let mut text = String::from("# meters\n");
+    for meter in views.values().flat_map(View::meters) {
+        let unit = match meter.unit {
+            MeterUnit::Kilobits => "kbps",
+            MeterUnit::Packets => "pktps",
+        };
+        let Meter {
+            id, rate, burst, ..
+        } = meter;
+        writeln!(text, "meter={id},{unit},rate={rate},burst={burst}").unwrap();
+    }
+    text
 }
 
 /// Table by table, as a frame passes them.
@@ -83,7 +109,8 @@ fn every_case_compiles_to_just_its_flows() {
         }
         cases += 1;
         let case: Case = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let text = print(compile(&case));
+        let views = views(&case);
+        let text = print(compile(&views)) + &print_meters(&views);
         let golden = path.with_extension("flows");
         if std::env::var_os("BLESS").is_some() {
             fs::write(&golden, &text).unwrap();

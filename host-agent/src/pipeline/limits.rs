@@ -3,7 +3,7 @@
 //! ```text
 //!   1 ...             questions of the port with this number   see `answer`
 //!   0x1_0000 ...      its queries of names                     see `answer`
-//!   0x2_0000 + 5 n    limits of the port n of this host: what it sends to many, bits and packets
+//!   0x2_0000 + 5 n    limits of the port whose zone is n: what it sends to many, bits and packets
 //!                     that it sends, bits and packets that it is sent
 //! ```
 //!
@@ -14,6 +14,8 @@ use model::{Burst, Limits};
 use openflow::message::MeterUnit;
 use openflow::{Action, Flow, Match};
 
+use crate::zones;
+
 use super::registers::Register;
 use super::{LocalPort, NetworkView, Table};
 
@@ -22,6 +24,11 @@ const FIRST: u32 = 0x2_0000;
 
 /// How many a port has room for.
 const KINDS: u32 = 5;
+
+/// Open vSwitch has meters up to this number, with the userspace datapath.
+const LAST: u32 = 0x4_0000;
+
+const _: () = assert!(FIRST + (zones::LAST as u32 + 1) * KINDS <= LAST);
 
 /// The least that may come at once, in kilobits and in packets: the largest frame that segmentation
 /// offload makes, and a page of small ones. A meter would never let a larger one pass.
@@ -64,7 +71,7 @@ impl Limited {
         Self::PacketsIn,
     ];
 
-    const fn meter(self, port: &LocalPort) -> u32 {
+    fn meter(self, port: &LocalPort) -> u32 {
         FIRST + number(port) * KINDS + self as u32
     }
 
@@ -82,9 +89,9 @@ impl Limited {
     }
 }
 
-/// What tells a port from all others of this host.
-const fn number(port: &LocalPort) -> u32 {
-    port.port.0
+/// What tells a port from all others of this host, those of its own trunk included.
+fn number(port: &LocalPort) -> u32 {
+    port.policy.zone.into()
 }
 
 /// The meters of a network's ports here.

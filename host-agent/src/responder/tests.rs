@@ -43,6 +43,7 @@ fn known() -> Known {
         spoof_guard: model::SpoofGuard::On,
         limits: model::Limits::default(),
         hostname: None,
+        security_group_ids: Vec::new(),
         on_trunk: None,
     };
     let wanted = Wanted {

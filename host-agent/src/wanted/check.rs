@@ -175,6 +175,7 @@ impl Wanted {
             spoof_guard: item.spoof_guard,
             limits: item.limits,
             hostname: item.hostname.clone(),
+            security_group_ids: item.security_group_ids.clone(),
             on_trunk: item.on_trunk,
         };
         self.ports.insert(item.id, port);

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use model::{AddressPair, MacAddr, Name, Network, PortState, SpoofGuard, Tenant};
 
 use super::limits::LimitArgs;
-use super::{ListArgs, Maybe, Outcome, filter, id_of, object_of, optional, present};
+use super::{ListArgs, Maybe, Outcome, filter, group, id_of, object_of, optional, present};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
 use crate::resolve::{Scope, resolve, resolve_network};
@@ -40,6 +40,9 @@ pub(crate) struct Create {
     spoof_guard: Option<Guard>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// The security groups it is in, comma-separated; if absent, its tenant's default group
+    #[arg(long, value_delimiter = ',')]
+    groups: Option<Vec<String>>,
     /// The host it will appear on, if known
     #[arg(long)]
     host: Option<String>,
@@ -76,6 +79,9 @@ pub(crate) struct Set {
     spoof_guard: Option<Guard>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// All security groups it is in, comma-separated; none if empty
+    #[arg(long, value_delimiter = ',')]
+    groups: Option<Vec<String>>,
 }
 
 /// Whether a VIF may send only from what it was given.
@@ -152,6 +158,8 @@ impl Create {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
         let network = resolve_network(client, &self.network, scope).await?;
         let host = id_of::<HostView>(client, self.host.as_deref(), Scope::Pool).await?;
+        let owner = scope.tenant().unwrap_or(network.tenant_id);
+        let groups = group::ids_of(client, self.groups.as_ref(), Scope::Tenant(owner)).await?;
         let request = PortCreate {
             network_id: network.id,
             tenant_id: scope.tenant(),
@@ -161,6 +169,7 @@ impl Create {
             allowed: self.allowed.clone(),
             spoof_guard: self.spoof_guard.map(Into::into),
             limits: self.limits.limits(),
+            security_group_ids: groups,
             host_id: host.map(Into::into),
         };
         let port: PortView = client.create(&request).await?;
@@ -172,6 +181,8 @@ impl Set {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
         let port: PortView = resolve(client, &self.name, scope).await?;
+        let owner = Scope::Tenant(port.port.tenant_id);
+        let groups = group::ids_of(client, self.groups.as_ref(), owner).await?;
         let request = PortUpdate {
             addresses: AddressesUpdate {
                 whole: self.address.as_deref().map(present),
@@ -185,6 +196,7 @@ impl Set {
             },
             spoof_guard: self.spoof_guard.map(Into::into),
             limits: self.limits.update(),
+            security_group_ids: groups,
         };
         let port: PortView = client.update(port.port.id.uuid(), &request).await?;
         Ok(object_of(&port).into())

@@ -12,6 +12,7 @@ mod fabric;
 mod isolation;
 mod overlays;
 mod peers;
+mod policy;
 mod pool_setup;
 mod public;
 mod restarts;

@@ -13,6 +13,9 @@ use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
 use crate::server::limits;
 
+/// The most security groups that are read of one port.
+pub(super) const MAX_GROUPS: usize = 64;
+
 const STATES: Kind = Kind::Word(&["down", "building", "active"]);
 const GUARDS: Kind = Kind::Word(&["on", "off"]);
 
@@ -72,6 +75,7 @@ impl Made for PortView {
         let allowed = fields.list("allowed", Port::ALLOWED_MAX);
         let spoof_guard = fields.optional("spoof_guard");
         let limits = limits::read(fields);
+        let security_group_ids = fields.list("security_group_ids", MAX_GROUPS);
         let host_id = fields.optional("host_id");
         Some(PortCreate {
             network_id: network_id?,
@@ -82,6 +86,7 @@ impl Made for PortView {
             allowed: allowed.unwrap_or_default(),
             spoof_guard,
             limits,
+            security_group_ids,
             host_id,
         })
     }
@@ -121,6 +126,7 @@ impl Changed for PortView {
             },
             spoof_guard: fields.optional("spoof_guard"),
             limits: limits::read_update(fields),
+            security_group_ids: fields.list("security_group_ids", MAX_GROUPS),
         }
     }
 

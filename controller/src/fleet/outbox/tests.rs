@@ -38,6 +38,7 @@ fn largest() -> [PlanItem; 2] {
         spoof_guard: model::SpoofGuard::Off,
         limits: model::Limits::default(),
         hostname: Some("a".repeat(63).parse().unwrap()),
+        security_group_ids: Vec::new(),
         on_trunk: None,
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]

@@ -147,6 +147,7 @@ impl Lab {
             allowed: Vec::new(),
             spoof_guard: None,
             limits: model::Limits::default(),
+            security_group_ids: None,
             host_id,
         };
         self.service.port_create(caller(), port).await.unwrap().port
