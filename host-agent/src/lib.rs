@@ -30,6 +30,7 @@
 
 pub mod accounting;
 pub mod binding;
+pub mod connection_limits;
 pub mod diff;
 pub mod instances;
 pub mod links;

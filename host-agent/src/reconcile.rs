@@ -14,6 +14,7 @@
 //! same road. A pass costs what changed: networks and security groups that look as before are
 //! neither compiled nor compared.
 
+mod connections;
 mod flows;
 mod report;
 mod underlay;
@@ -33,6 +34,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
+use crate::connection_limits::ConnectionLimits;
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
 use crate::links::{self, kernel};
@@ -103,6 +105,9 @@ pub struct Reconciler {
     wanted: Option<Arc<Wanted>>,
     carried: Carried,
     zones: Zones,
+    connections: ConnectionLimits,
+    /// Why connections are not limited, where that is so.
+    unlimited: Option<String>,
     underlay: Underlay,
     uplinks: Uplinks,
     nics: Vec<Nic>,
@@ -148,6 +153,8 @@ impl Reconciler {
             nics: Vec::new(),
             hardware: BTreeMap::new(),
             zones: Zones::load(&settings.state_directory),
+            connections: ConnectionLimits::default(),
+            unlimited: None,
             settings,
             channels,
             ovsdb,
@@ -199,6 +206,7 @@ impl Reconciler {
         self.look_at_links().await;
         self.underlay.doubt();
         self.uplinks.doubt();
+        self.connections.doubt();
         if let Link::Up(switch) = &mut self.link {
             let drift = switch.look_again().await;
             self.drifted(drift);
@@ -408,6 +416,7 @@ impl Reconciler {
         self.zones.settle(plugged, planned);
         let flushed = switch.flush(self.zones.unflushed()).await;
         self.drifted(drift);
+        self.limit_connections(wanted).await;
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
@@ -471,6 +480,7 @@ impl Reconciler {
     /// What is installed is unknown from here on: begin anew.
     fn hang_up(&mut self) {
         self.carried.forget();
+        self.connections.doubt();
         self.link = Link::Down(Dialling::start(&self.settings.run_directory));
     }
 

@@ -1,6 +1,7 @@
 //! The flows of the integration bridge: a mirror of what is installed, kept by what we write and by
 //! what the switch says others did, and the one way to change them.
 
+pub mod control;
 mod meters;
 
 use std::collections::{BTreeMap, BTreeSet};

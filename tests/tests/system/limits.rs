@@ -263,3 +263,50 @@ fn a_tenants_limit_is_over_those_of_its_vifs() {
     let (arrived, _) = send_many(one, &to(far, one), far);
     assert!(arrived > MANY / 2, "{arrived}");
 }
+
+/// What a zone of a host may track, and tracks.
+fn connections(pool: &Pool, host: usize) -> Vec<(u32, u32)> {
+    let line = ["dpctl/ct-get-limits", "netdev@ovs-netdev"];
+    let text = pool
+        .wait_in(pool.host(host).vswitch().ovs_appctl(&line))
+        .unwrap();
+    let zones = text.lines().filter(|line| line.starts_with("zone="));
+    let number = |part: &str| part.split('=').nth(1).unwrap().parse().unwrap();
+    let counts = zones.map(|line| {
+        let mut parts = line.trim().split(',').skip(1).map(number);
+        (parts.next().unwrap(), parts.next().unwrap())
+    });
+    counts.collect()
+}
+
+#[test]
+fn one_vif_fills_its_own_share_of_connections_and_no_others() {
+    let scene = scene();
+    let (one, beside, far) = (&scene.one, &scene.beside, &scene.far);
+    let limits =
+        |pool: &Pool| -> Vec<u32> { connections(pool, 1).into_iter().map(|it| it.0).collect() };
+    assert_eq!(limits(&scene.pool), [100_000, 100_000]);
+    scene.set(one, "connections=50");
+    let datagrams: Vec<_> = (1_000..2_000)
+        .map(|port| {
+            let receiver = (far.mac, far.address);
+            frame::datagram((one.mac, one.address), receiver, port, MARK.as_bytes())
+        })
+        .collect();
+    one.send_frames(&datagrams);
+    let full = || connections(&scene.pool, 1).contains(&(50, 50));
+    eventually("its connections are all taken", PATIENCE, full);
+    assert!(
+        beside.tcp_send(far, 100_000) == 100_000,
+        "another cannot connect"
+    );
+    // A switch that starts anew is told anew.
+    let vswitchd = scene.pool.host(1).vswitch().vswitchd();
+    scene.pool.wait(vswitchd.kill(Signal::SIGKILL)).unwrap();
+    scene.pool.wait(vswitchd.start()).unwrap();
+    eventually("the limits are back", PATIENCE, || {
+        limits(&scene.pool).contains(&50)
+    });
+    scene.set(one, "connections=");
+    assert_eq!(limits(&scene.pool), [100_000, 100_000]);
+}
