@@ -1,10 +1,10 @@
 //! How what bounds a port is read from a request.
 
-use model::{BitRate, Burst, Connections, Limits, PacketRate};
+use model::{Burst, Connections, Limits};
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::value::{FieldValue, number, parse};
+use super::value::{FieldValue, number};
 use crate::problem::FieldCode;
 use crate::request::LimitsUpdate;
 
@@ -23,32 +23,6 @@ pub(super) fn read_update(fields: &mut Fields) -> LimitsUpdate {
         floods_out: fields.removable("floods_out"),
         connections: fields.removable("connections"),
         burst_milliseconds: fields.removable("burst_milliseconds"),
-    }
-}
-
-/// A text with a unit, or a plain number.
-fn scaled<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
-    match value {
-        Value::Number(number) => number.to_string().parse(),
-        _ => return parse(value),
-    }
-    .map_err(|_| FieldCode::OutOfRange)
-}
-
-impl FieldValue for BitRate {
-    const EXPECTED: &'static str =
-        "bits per second from 64k to 4294967295k, such as \"100M\" or \"1G\"";
-
-    fn read(value: &Value) -> Result<Self, FieldCode> {
-        scaled(value)
-    }
-}
-
-impl FieldValue for PacketRate {
-    const EXPECTED: &'static str = "packets per second from 1 to 4000M, such as \"500\" or \"10k\"";
-
-    fn read(value: &Value) -> Result<Self, FieldCode> {
-        scaled(value)
     }
 }
 

@@ -6,9 +6,9 @@ use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
-    PhysicalNetwork, PortRange, ProtocolName, Role, Route, SpoofGuard, Timestamp, Tracking, Uplink,
-    UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
+    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, SpoofGuard, Timestamp,
+    Tracking, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -53,6 +53,8 @@ text_values! {
     Period: "a month such as \"2026-11\"",
     Zone: "a time zone such as \"UTC\" or \"Europe/Berlin\"",
     Currency: "a currency of three capital letters such as \"EUR\"",
+    BitRate: "bits per second from 64k to 4294967295k, such as \"100M\" or \"1G\"",
+    PacketRate: "packets per second from 1 to 4000M, such as \"500\" or \"10k\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
 }
 
@@ -291,7 +293,7 @@ fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
     found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
 }
 
-pub(super) fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
+fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {
     text(value)?.parse().map_err(|_| FieldCode::OutOfRange)
 }
 

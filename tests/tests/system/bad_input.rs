@@ -63,7 +63,7 @@ fn fault(collection: &'static str, field: &'static str, value: Value, code: &'st
 /// A body that would be accepted.
 fn good(pool: &Pool, collection: &str) -> Value {
     match collection {
-        "tenants" => json!({"name": "globex"}),
+        "tenants" => json!({"name": "globex", "rate_out": "1G"}),
         "physical-networks" => {
             json!({"name": "other", "role": "private", "uplink": "eth2", "vlans": "300-310", "mtu": 1500,
                 "native_vlan": 1})
@@ -78,7 +78,8 @@ fn good(pool: &Pool, collection: &str) -> Value {
         }
         "ports" => json!({"network_id": pool.network["id"], "name": "two",
             "mac": "fa:16:3e:00:00:02", "addresses": ["10.0.0.9"], "allowed": ["10.0.0.50"],
-            "spoof_guard": "on"}),
+            "spoof_guard": "on", "rate_out": "100M", "rate_in": "1G", "packets_out": "10k",
+            "packets_in": "20k", "floods_out": "500", "connections": 1000, "burst_milliseconds": 100}),
         "reservations" => json!({"network_id": pool.network["id"], "name": "kept",
             "addresses": "10.0.0.60-10.0.0.69"}),
         "sub-ports" => {
@@ -176,6 +177,23 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("ports", "allowed", r#"["224.0.0.18"]"#, "out_of_range"),
     ("ports", "allowed", r#"["10.0.0.50", "10.0.0.50"]"#, "duplicate"),
     ("ports", "spoof_guard", r#""maybe""#, "out_of_range"),
+    ("ports", "rate_out", r#""0""#, "out_of_range"),
+    ("ports", "rate_out", r#""63k""#, "out_of_range"),
+    ("ports", "rate_out", r#""100MB""#, "out_of_range"),
+    ("ports", "rate_out", r#""1.5G""#, "out_of_range"),
+    ("ports", "rate_in", r#""4294967296k""#, "out_of_range"),
+    ("ports", "rate_in", r#""-1M""#, "out_of_range"),
+    ("ports", "packets_out", r#""0""#, "out_of_range"),
+    ("ports", "packets_out", r#""10kpps""#, "out_of_range"),
+    ("ports", "packets_in", r#""5G""#, "out_of_range"),
+    ("ports", "floods_out", r#""0""#, "out_of_range"),
+    ("ports", "connections", "0", "out_of_range"),
+    ("ports", "connections", "3000001", "out_of_range"),
+    ("ports", "burst_milliseconds", "0", "out_of_range"),
+    ("ports", "burst_milliseconds", "9", "out_of_range"),
+    ("ports", "burst_milliseconds", "10001", "out_of_range"),
+    ("tenants", "rate_out", r#""0""#, "out_of_range"),
+    ("tenants", "burst_milliseconds", "100000", "out_of_range"),
     ("sub-ports", "trunk_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("sub-ports", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("sub-ports", "vlan", "4095", "out_of_range"),

@@ -27,6 +27,11 @@ pub(crate) enum Op {
     Tenant {
         name: u8,
     },
+    /// Another limit of its ports, or none.
+    TenantUpdate {
+        tenant: u8,
+        packets: Option<u8>,
+    },
     PhysicalNetwork {
         name: u8,
         vlans: u8,
@@ -197,6 +202,7 @@ fn op() -> impl Strategy<Value = Op> {
     let some = || proptest::collection::vec(0u8..6, 0..3);
     prop_oneof![
         1 => n().prop_map(|name| Op::Tenant { name }),
+        2 => (n(), maybe()).prop_map(|(tenant, packets)| Op::TenantUpdate { tenant, packets }),
         1 => (n(), n()).prop_map(|(name, vlans)| Op::PhysicalNetwork { name, vlans }),
         1 => (n(), 0..2u8).prop_map(|(name, endpoints)| Op::Underlay { name, endpoints }),
         2 => (n(), n(), any::<bool>(), maybe())
@@ -276,6 +282,13 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
                 limits: model::Limits::default(),
             };
             tenant::create(intent, request).map(|draft| draft.writes)
+        }
+        Op::TenantUpdate { tenant, packets } => {
+            let rate = packets.map(|it| (u32::from(it) + 1).to_string().parse().unwrap());
+            let mut request = api::request::TenantUpdate::default();
+            request.limits.packets_out = Some(rate);
+            let tenant = id(intent, Noun::Tenant, tenant);
+            tenant::update(intent, tenant, request).map(|draft| draft.writes)
         }
         Op::PhysicalNetwork { name: it, vlans } => {
             let vlans = format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans));
@@ -485,65 +498,6 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             addresses::decide(intent, op)
         }
         op => decide_of_instance(intent, op),
-    }
-}
-
-fn decide_of_addresses(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
-    let address = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
-    match op {
-        Op::SubnetUpdate {
-            subnet,
-            gateway,
-            last,
-        } => {
-            let request = SubnetUpdate {
-                gateway: gateway.map(address),
-                pools: last
-                    .map(|last| vec![format!("10.0.0.1-10.0.0.{}", last + 1).parse().unwrap()]),
-                ..SubnetUpdate::default()
-            };
-            let subnet = id(intent, Noun::Subnet, subnet);
-            subnet::update(intent, subnet, request).map(|draft| draft.writes)
-        }
-        Op::Reservation {
-            network,
-            first,
-            count,
-        } => {
-            let range = format!("10.0.0.{first}-10.0.0.{}", first + count);
-            let request = ReservationCreate {
-                network_id: id(intent, Noun::Network, network),
-                name: None,
-                addresses: range.parse().unwrap(),
-            };
-            reservation::create(intent, request).map(|draft| draft.writes)
-        }
-        Op::PortUpdate {
-            port,
-            last,
-            allowed,
-            mac,
-        } => {
-            let pair = |(last, length)| model::AddressPair {
-                prefix: ipnet::IpNet::new(address(last), length).unwrap().trunc(),
-                mac: mac.map(|it| MacAddr::local(it.into())),
-            };
-            let request = PortUpdate {
-                addresses: AddressesUpdate {
-                    whole: last.map(|last| vec![address(last)]),
-                    ..AddressesUpdate::default()
-                },
-                allowed: AllowedUpdate {
-                    whole: Some(allowed.into_iter().map(pair).collect()),
-                    ..AllowedUpdate::default()
-                },
-                spoof_guard: None,
-                limits: api::request::LimitsUpdate::default(),
-            };
-            let port = id(intent, Noun::Port, port);
-            port::update(intent, port, request).map(|draft| draft.writes)
-        }
-        _ => Ok(Vec::new()),
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) fn decide(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     ..AllowedUpdate::default()
                 },
                 spoof_guard: None,
+                limits: api::request::LimitsUpdate::default(),
                 security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
             };
             let port = id(intent, Noun::Port, port);
