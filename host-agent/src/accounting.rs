@@ -19,6 +19,7 @@
 //! for it. It must be connected before flows are changed; see [`Accounting::armed`].
 
 mod clock;
+mod drops;
 mod intervals;
 mod series;
 mod state;
@@ -43,6 +44,7 @@ use crate::pipeline::cookie::{MARK, MARK_MASK};
 use crate::pipeline::counting::{Counted, TABLES};
 use crate::status::Remarks;
 use clock::Moment;
+use drops::{Dropped, Drops};
 use intervals::{Intervals, Span};
 use series::{Before, FlowName, Found, Grown, Lost, Series};
 use state::{FlowState, MeterState, ReadAt, State};
@@ -180,9 +182,10 @@ impl Accountant {
         client.subscribe(TOLD).await?;
         client.watch_flows().await?;
         let found = read(&client).await?;
+        let dropped = drops::read(&client).await?;
         // What was told until the reading came is in it already.
         drop(waiting(&mut events));
-        self.books.begin(found, &self.remarks);
+        self.books.begin((found, dropped), &self.remarks);
         self.arm.send_replace(true);
         self.publish().await;
         let mut read_at = next_reading();
@@ -206,10 +209,11 @@ impl Accountant {
             self.hear(event)?;
         }
         let found = read(client).await?;
+        let dropped = drops::read(client).await?;
         // Whether these happened before or after the reading was taken, nobody can tell: the next
         // one says more of the flows they are about.
         let meanwhile = waiting(events);
-        self.books.read(found, &meanwhile);
+        self.books.read((found, dropped), &meanwhile);
         for event in meanwhile {
             self.hear(event)?;
         }
@@ -284,12 +288,16 @@ fn next_reading() -> Instant {
     Instant::now() + Duration::from_millis((every - past).unsigned_abs())
 }
 
+/// The counting flows, and what limits dropped of what they counted.
+type Reading = (Vec<InstalledFlow>, Vec<Dropped>);
+
 /// The meters, as in `usage.json`.
 struct Books {
     path: PathBuf,
     epoch: Uuid,
     number: u64,
     series: Series,
+    drops: Drops,
     intervals: Intervals,
     last: Option<ReadAt>,
     /// Whether there is something that is not on disk.
@@ -327,6 +335,7 @@ impl Books {
             epoch: state.epoch,
             number: state.batch,
             series: Series::resume(flows),
+            drops: Drops::resume(state.drops),
             intervals: Intervals::resume(state.interval_seconds, meters, state.kept),
             last: state.read,
             changed: false,
@@ -346,6 +355,7 @@ impl Books {
                 .live()
                 .map(|(name, it)| FlowState::new(name, it))
                 .collect(),
+            drops: self.drops.state(),
             meters: meters
                 .map(|(port, class, total)| MeterState { port, class, total })
                 .collect(),
@@ -374,7 +384,7 @@ impl Books {
     }
 
     /// The first reading of a connection.
-    fn begin(&mut self, found: Vec<InstalledFlow>, remarks: &Remarks) {
+    fn begin(&mut self, (found, dropped): Reading, remarks: &Remarks) {
         let Some(now) = moment() else { return };
         let before = match self.last {
             Some(_) => Before::Known,
@@ -382,14 +392,19 @@ impl Books {
         };
         self.forget_other_boots(&now);
         let found = counting(found, &now);
+        match before {
+            Before::Known => self.drops.read(dropped),
+            Before::Unknown => self.drops.begin(dropped),
+        }
         let (grown, lost) = self.series.begin(found, before);
         self.note(&lost, &now, remarks);
-        self.add(&grown, now);
+        self.add(grown, now);
     }
 
     /// Ages of flows say nothing across runs of the host; all of them began anew.
     fn forget_other_boots(&mut self, now: &Moment) {
         if self.last.as_ref().is_some_and(|last| last.boot != now.boot) {
+            self.drops.forget();
             let live: Vec<_> = self
                 .series
                 .live()
@@ -405,13 +420,14 @@ impl Books {
     }
 
     /// A further reading of the connection, and what was told while it was taken.
-    fn read(&mut self, found: Vec<InstalledFlow>, meanwhile: &[Event]) {
+    fn read(&mut self, (found, dropped): Reading, meanwhile: &[Event]) {
         let Some(now) = moment() else { return };
         let moving: FxHashSet<FlowName> = meanwhile.iter().filter_map(flow_of).collect();
         let mut found = counting(found, &now);
         found.retain(|found| !moving.contains(&found.name));
+        self.drops.read(dropped);
         let grown = self.series.read(found);
-        self.add(&grown, now);
+        self.add(grown, now);
     }
 
     /// What the switch tells unasked.
@@ -434,7 +450,8 @@ impl Books {
                     packets: gone.packets,
                 };
                 let grown = self.series.last_counts(&name, counts);
-                if let (Some(grown), Some(now)) = (grown, moment()) {
+                if let (Some(mut grown), Some(now)) = (grown, moment()) {
+                    self.drops.take_off(std::slice::from_mut(&mut grown));
                     let over = self.since_last(&now);
                     self.intervals.add(&grown, over);
                     self.changed = true;
@@ -451,10 +468,11 @@ impl Books {
         self.changed || self.kept_at.elapsed() > KEEP_EVERY
     }
 
-    fn add(&mut self, grown: &[Grown], now: Moment) {
+    fn add(&mut self, mut grown: Vec<Grown>, now: Moment) {
+        self.drops.take_off(&mut grown);
         let over = self.since_last(&now);
         self.changed |= !grown.is_empty();
-        for grown in grown {
+        for grown in &grown {
             self.intervals.add(grown, over);
         }
         self.last = Some(ReadAt {

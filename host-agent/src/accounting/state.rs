@@ -11,6 +11,7 @@ use model::{BothWays, PortId, Traffic, TrafficClass};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::drops::DropState;
 use super::intervals::Kept;
 use super::series::{FlowName, Live};
 use crate::pipeline::counting::{Counted, Direction};
@@ -27,6 +28,9 @@ pub(super) struct State {
     /// When the flows were last read; none: never.
     pub(super) read: Option<ReadAt>,
     pub(super) flows: Vec<FlowState>,
+    /// What limits dropped, as it was last read.
+    #[serde(default)]
+    pub(super) drops: Vec<DropState>,
     pub(super) meters: Vec<MeterState>,
     pub(super) kept: Vec<Kept>,
 }
@@ -68,6 +72,7 @@ impl State {
             interval_seconds,
             read: None,
             flows: Vec::new(),
+            drops: Vec::new(),
             meters: Vec::new(),
             kept: Vec::new(),
         }

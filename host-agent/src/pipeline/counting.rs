@@ -16,13 +16,19 @@ use openflow::flow::FlowFlags;
 use openflow::{Action, Flow};
 use uuid::Uuid;
 
-use super::{count_and_output, count_sent};
+use super::{count_and_output, count_sent, limit_received, limit_sent};
 
 /// The tables that count for the bill.
 pub const TABLES: [u8; 2] = [count_sent::TABLE.id, count_and_output::TABLE.id];
 
+/// The tables that drop what goes beyond a limit, although the others count it.
+pub const LIMITING: [u8; 2] = [limit_sent::TABLE.id, limit_received::TABLE.id];
+
 /// What the note begins with.
 const MARK: [u8; 2] = [0xb0, 0x1d];
+
+/// What the note of a flow begins with whose meter drops such frames.
+const LIMIT: [u8; 2] = [0xb0, 0x1e];
 
 /// What a flow counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,7 +70,7 @@ impl Direction {
 impl Counted {
     /// `flow`, counting this. Its counts outlive it: the switch tells them when it goes.
     pub(super) fn by(self, mut flow: Flow) -> Flow {
-        flow.instructions.apply.insert(0, self.note());
+        flow.instructions.apply.insert(0, self.note(MARK));
         flow.flags(FlowFlags::SEND_FLOW_REMOVED)
     }
 
@@ -73,20 +79,40 @@ impl Counted {
     pub fn of(flow: &Flow) -> Option<Self> {
         let mut actions = flow.instructions.apply.iter();
         actions.find_map(|action| match action {
-            Action::Note(bytes) => Self::from_note(bytes),
+            Action::Note(bytes) => Self::from_note(MARK, bytes),
             _ => None,
         })
     }
 
-    fn note(self) -> Action {
-        let mut bytes = MARK.to_vec();
+    /// `flow`, whose meter drops such frames.
+    pub(super) fn limited_by(self, flow: Flow) -> Flow {
+        flow.action(self.note(LIMIT))
+    }
+
+    /// The meter of a flow that limits, and what it drops.
+    #[must_use]
+    pub fn limited(flow: &Flow) -> Option<(u32, Self)> {
+        let actions = || flow.instructions.apply.iter();
+        let meter = actions().find_map(|action| match action {
+            Action::Meter(id) => Some(*id),
+            _ => None,
+        })?;
+        let counted = actions().find_map(|action| match action {
+            Action::Note(bytes) => Self::from_note(LIMIT, bytes),
+            _ => None,
+        })?;
+        Some((meter, counted))
+    }
+
+    fn note(self, mark: [u8; 2]) -> Action {
+        let mut bytes = mark.to_vec();
         bytes.extend([self.direction.code(), self.class.code(), 0, 0]);
         bytes.extend(self.port.uuid().as_bytes());
         Action::note(bytes)
     }
 
-    fn from_note(bytes: &[u8]) -> Option<Self> {
-        let [direction, class, 0, 0, port @ ..] = bytes.strip_prefix(&MARK)? else {
+    fn from_note(mark: [u8; 2], bytes: &[u8]) -> Option<Self> {
+        let [direction, class, 0, 0, port @ ..] = bytes.strip_prefix(&mark)? else {
             return None;
         };
         Some(Self {
@@ -114,6 +140,21 @@ mod tests {
         assert_eq!(Counted::of(&flow), Some(counted));
         assert!(flow.flags.contains(FlowFlags::SEND_FLOW_REMOVED));
         assert_eq!(flow.instructions.apply.last(), Some(&Action::output(7)));
+    }
+
+    #[test]
+    fn a_limiting_flow_says_whose_frames_it_drops_and_counts_nothing() {
+        let counted = Counted {
+            port: PortId::generate(),
+            direction: Direction::Sent,
+            class: TrafficClass::Public,
+        };
+        let metered = Flow::new(14, 100, Match::new()).action(Action::Meter(7));
+        let flow = counted.limited_by(metered.clone()).goto(16);
+        assert_eq!(Counted::limited(&flow), Some((7, counted)));
+        assert_eq!(Counted::of(&flow), None);
+        assert_eq!(Counted::limited(&metered), None);
+        assert_eq!(Counted::limited(&counted.by(metered)), None);
     }
 
     #[test]

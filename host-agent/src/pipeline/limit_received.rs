@@ -5,6 +5,7 @@
 
 use openflow::{Flow, Match};
 
+use super::counting::{Counted, Direction};
 use super::limits::{self, Limited};
 use super::registers::{COPIES, NETWORK, OUT_PORT, RATE_IN_PASSED};
 use super::{Miss, NetworkView, Table, count_and_output, nothing};
@@ -33,6 +34,11 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             steps.push((Limited::PacketsIn, alone(), None));
         }
         let next = count_and_output::TABLE.id;
-        flows.extend(limits::chain(&TABLE, local, steps, next));
+        let counted = Counted {
+            port: local.id,
+            direction: Direction::Received,
+            class: network.class(),
+        };
+        flows.extend(limits::chain(&TABLE, local, steps, next, counted));
     }
 }

@@ -6,6 +6,7 @@
 
 use openflow::{Field, Flow, Match};
 
+use super::counting::{Counted, Direction};
 use super::limits::{self, Limited};
 use super::registers::{FLOODS_PASSED, NETWORK, RATE_OUT_PASSED};
 use super::{Miss, NetworkView, Table, count_sent, nothing};
@@ -35,6 +36,11 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
             steps.push((Limited::PacketsOut, here(), None));
         }
         let next = count_sent::TABLE.id;
-        flows.extend(limits::chain(&TABLE, local, steps, next));
+        let counted = Counted {
+            port: local.id,
+            direction: Direction::Sent,
+            class: network.class(),
+        };
+        flows.extend(limits::chain(&TABLE, local, steps, next, counted));
     }
 }

@@ -16,6 +16,7 @@ use openflow::{Action, Flow, Match};
 
 use crate::zones;
 
+use super::counting::Counted;
 use super::registers::Register;
 use super::{LocalPort, NetworkView, Table};
 
@@ -115,26 +116,29 @@ pub fn meters(network: &NetworkView) -> impl Iterator<Item = Meter> {
 }
 
 /// What passes one of these steps and then the next: which limit it is, of which frames, and where it
-/// is written down that they passed, if a step may follow.
+/// is written down that they passed, if a step may follow. `counted`: whose frames they are.
 pub(super) fn chain(
     table: &Table,
     port: &LocalPort,
     steps: Vec<(Limited, Match, Option<&Register>)>,
     next: u8,
+    counted: Counted,
 ) -> Vec<Flow> {
     let last = steps.len().saturating_sub(1);
     let priorities = (1..).map(|step| 1_000 - 100 * step);
     let flows = steps.into_iter().zip(priorities).enumerate();
     let flows = flows.map(|(index, ((limited, matching, passed), priority))| {
-        let meter = Action::Meter(limited.meter(port));
+        let metered = |matching| {
+            let flow = table.flow(priority, matching);
+            counted.limited_by(flow.action(Action::Meter(limited.meter(port))))
+        };
         match passed.filter(|_| index < last) {
             Some(passed) => {
-                let matching = passed.is(0, matching);
-                let flow = table.flow(priority, matching).action(meter);
+                let flow = metered(passed.is(0, matching));
                 flow.action(passed.set(1))
                     .action(Action::resubmit(table.id))
             }
-            None => table.flow(priority, matching).action(meter).goto(next),
+            None => metered(matching).goto(next),
         }
     });
     flows.collect()

@@ -310,3 +310,31 @@ fn one_vif_fills_its_own_share_of_connections_and_no_others() {
     scene.set(one, "connections=");
     assert_eq!(limits(&scene.pool), [100_000, 100_000]);
 }
+
+#[test]
+fn what_a_limit_dropped_is_billed_to_nobody() {
+    let scene = scene();
+    let (one, far) = (&scene.one, &scene.far);
+    scene.set(one, "packets-out=200");
+    let (arrived, _) = send_many(one, &to(far, one), far);
+    scene.set(one, "packets-out=");
+    scene.set(far, "packets-in=200");
+    _ = send_many(one, &to(far, one), far);
+    let dropped = |host: usize| drops(&scene.pool, host).iter().map(|it| it.1).sum::<u64>();
+    let (sent, received) = (dropped(1), dropped(2));
+    assert!(
+        sent > 0 && received > 0 && arrived < MANY,
+        "{sent} {received} {arrived}"
+    );
+    let billed_right = || {
+        let billed = scene.pool.billed();
+        let [at_one, at_far] = [(1, one), (2, far)].map(|(host, vif)| {
+            let counted = scene.pool.counted_by_switch(host)[&vif.port_id];
+            (counted, billed[&vif.port_id])
+        });
+        at_one.1.sent_packets + sent == at_one.0.sent_packets
+            && at_far.1.received_packets + received == at_far.0.received_packets
+            && at_one.1.sent_bytes < at_one.0.sent_bytes
+    };
+    eventually("just what passed is billed", 2 * PATIENCE, billed_right);
+}
