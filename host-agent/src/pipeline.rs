@@ -27,6 +27,7 @@ mod ingress;
 mod limit_received;
 mod limit_sent;
 pub mod limits;
+pub mod logged;
 mod neighbour_guard;
 mod next_hop;
 mod policy;
