@@ -4,6 +4,7 @@
 mod fabric;
 mod host;
 mod moves;
+mod rules;
 
 use std::net::Ipv4Addr;
 
