@@ -142,3 +142,53 @@ impl MeterDrops {
         Ok(drops)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A meter of kilobits with two bands, of which the second does not drop.
+    const METER: [u8; 40] = [
+        0, 40, 0, 13, 0, 2, 0, 1, // length, flags, number
+        0, 1, 0, 16, 0, 0, 0x13, 0x88, 0, 0, 1, 0xf4, 0, 0, 0, 0, //
+        0, 2, 0, 16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
+    ];
+
+    #[test]
+    fn a_meter_and_what_it_dropped_are_read_whole_or_not_at_all() {
+        let meter = MeterConfig::decode(&mut Reader::new("test", &METER)).unwrap();
+        let band = MeterBand {
+            rate: 5_000,
+            burst: 500,
+        };
+        assert_eq!(
+            (meter.id, meter.unit),
+            (0x2_0001, Some(MeterUnit::Kilobits))
+        );
+        assert_eq!(meter.bands, [band]);
+        let mut counts = vec![0; 72];
+        (counts[3], counts[5]) = (7, 72);
+        (counts[47], counts[55], counts[63], counts[71]) = (1, 100, 2, 200);
+        let drops = MeterDrops::decode(&mut Reader::new("test", &counts)).unwrap();
+        assert_eq!((drops.id, drops.packets, drops.bytes), (7, 3, 300));
+        for end in 0..METER.len() {
+            let cut = MeterConfig::decode(&mut Reader::new("test", &METER[..end]));
+            assert!(cut.is_err(), "cut at {end}");
+        }
+        for end in 0..counts.len() {
+            let cut = MeterDrops::decode(&mut Reader::new("test", &counts[..end]));
+            assert!(cut.is_err(), "cut at {end}");
+        }
+        // Lengths that would never end, or end within something.
+        for length in [0, 1, 8, 9, 23] {
+            let mut wrong = METER;
+            wrong[1] = length;
+            let read = MeterConfig::decode(&mut Reader::new("test", &wrong));
+            assert!(length == 8 || read.is_err(), "{length}");
+            wrong = METER;
+            wrong[11] = length;
+            let read = MeterConfig::decode(&mut Reader::new("test", &wrong));
+            assert!(read.is_err(), "{length}");
+        }
+    }
+}

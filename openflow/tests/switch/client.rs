@@ -326,6 +326,16 @@ async fn groups_and_meters_are_made_and_a_refusal_is_told() {
         );
         let meters = switch.ofctl(&["dump-meters"]);
         assert!(meters.contains("rate=5000 burst_size=500"), "{meters}");
+        let [found] = &client.meters().await.unwrap()[..] else {
+            panic!("one meter");
+        };
+        let rates = (found.bands[0].rate, found.bands[0].burst);
+        assert_eq!(
+            (found.id, found.unit, rates),
+            (1, Some(MeterUnit::Kilobits), (5000, 500))
+        );
+        let drops = client.meter_drops().await.unwrap();
+        assert_eq!((drops[0].id, drops[0].packets, drops[0].bytes), (1, 0, 0));
         let again = client.send(vec![meter]).await.unwrap_err();
         let Error::Refused(error) = again else {
             panic!("{again:?}");
