@@ -145,7 +145,7 @@ impl Pool {
         }
     }
 
-    fn wait_for_hosts(&self, count: usize) {
+    pub(crate) fn wait_for_hosts(&self, count: usize) {
         eventually(
             "every host has realized its plan",
             Duration::from_secs(60),

@@ -77,6 +77,10 @@ impl TwoTenants {
         NAMES
             .iter()
             .for_each(|name| self.pool.admit_everybody(name));
+        // What a test compares flows with must be all of them.
+        let hosts = self.pool.json("host-list");
+        let count = hosts.as_array().map_or(0, Vec::len);
+        self.pool.wait_for_hosts(count);
         self
     }
 
