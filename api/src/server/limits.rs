@@ -16,13 +16,13 @@ pub(super) fn read(fields: &mut Fields) -> Limits {
 /// What changes of limits.
 pub(super) fn read_update(fields: &mut Fields) -> LimitsUpdate {
     LimitsUpdate {
-        rate_out: fields.removable("rate_out"),
-        rate_in: fields.removable("rate_in"),
-        packets_out: fields.removable("packets_out"),
-        packets_in: fields.removable("packets_in"),
-        floods_out: fields.removable("floods_out"),
-        connections: fields.removable("connections"),
-        burst_milliseconds: fields.removable("burst_milliseconds"),
+        rate_out: fields.setting("rate_out"),
+        rate_in: fields.setting("rate_in"),
+        packets_out: fields.setting("packets_out"),
+        packets_in: fields.setting("packets_in"),
+        floods_out: fields.setting("floods_out"),
+        connections: fields.setting("connections"),
+        burst_milliseconds: fields.setting("burst_milliseconds"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What bounds a VIF, on the command line.
 
-use api::request::LimitsUpdate;
+use api::request::{LimitsUpdate, Setting};
 use clap::Args;
 use model::{BitRate, Burst, Connections, Limits, PacketRate};
 
@@ -50,6 +50,10 @@ impl LimitArgs {
     }
 }
 
-fn given<T>(value: Option<Maybe<T>>) -> Option<Option<T>> {
-    value.map(|it| it.0)
+fn given<T>(value: Option<Maybe<T>>) -> Setting<T> {
+    match value {
+        None => Setting::Kept,
+        Some(Maybe(None)) => Setting::Removed,
+        Some(Maybe(Some(value))) => Setting::To(value),
+    }
 }

@@ -284,9 +284,10 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             tenant::create(intent, request).map(|draft| draft.writes)
         }
         Op::TenantUpdate { tenant, packets } => {
-            let rate = packets.map(|it| (u32::from(it) + 1).to_string().parse().unwrap());
+            let rate = |it: u8| (u32::from(it) + 1).to_string().parse().unwrap();
             let mut request = api::request::TenantUpdate::default();
-            request.limits.packets_out = Some(rate);
+            request.limits.packets_out =
+                packets.map_or(Setting::Removed, |it| Setting::To(rate(it)));
             let tenant = id(intent, Noun::Tenant, tenant);
             tenant::update(intent, tenant, request).map(|draft| draft.writes)
         }
