@@ -16,8 +16,8 @@ use model::{
 use crate::problem::Problem;
 use crate::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate,
-    SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, UsageQuery,
+    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate, SubPortCreate,
+    SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -224,6 +224,13 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         request: RouterCreate,
+    ) -> impl Future<Output = Outcome<Router>> + Send;
+    /// Changes what a router joins, and its static routes.
+    fn router_update(
+        &self,
+        caller: Caller,
+        id: RouterId,
+        request: RouterUpdate,
     ) -> impl Future<Output = Outcome<Router>> + Send;
     /// Deletes a router; its networks stay.
     fn router_delete(

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use model::billing::{Period, RateTerms};
 use model::{
     AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, MacAddr, Name,
-    NetworkId, PhysicalNetworkId, PortId, Role, Route, Sharing, SpoofGuard, TenantId, Timestamp,
-    Uplink, UsageOf, VlanId, VlanRanges, Vni,
+    NetworkId, PhysicalNetworkId, PortId, Role, Route, Sharing, SpoofGuard, StaticRoute, TenantId,
+    Timestamp, Uplink, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -127,6 +127,58 @@ pub struct RouterCreate {
     /// The tenant's networks that it joins, whose subnets do not overlap.
     #[serde(default)]
     pub network_ids: Vec<NetworkId>,
+}
+
+/// `PATCH /v1/routers/{id}`: what is absent stays as it is. A list is either given anew, or changed
+/// by what is added and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouterUpdate {
+    /// The networks that it joins.
+    #[serde(default, flatten)]
+    pub networks: NetworksUpdate,
+    /// Its static routes.
+    #[serde(default, flatten)]
+    pub routes: RoutesUpdate,
+}
+
+/// How the networks of a router change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworksUpdate {
+    /// All of them.
+    #[serde(rename = "network_ids", skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<NetworkId>>,
+    /// Those to add.
+    #[serde(
+        default,
+        rename = "add_network_ids",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub add: Vec<NetworkId>,
+    /// Those to take away.
+    #[serde(
+        default,
+        rename = "remove_network_ids",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remove: Vec<NetworkId>,
+}
+
+/// How the static routes of a router change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutesUpdate {
+    /// All of them.
+    #[serde(rename = "routes", skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<StaticRoute>>,
+    /// Those to add.
+    #[serde(default, rename = "add_routes", skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<StaticRoute>,
+    /// Those to take away.
+    #[serde(
+        default,
+        rename = "remove_routes",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remove: Vec<StaticRoute>,
 }
 
 /// `POST /v1/subnets`

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::request::{
     InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    ReservationCreate, RouterCreate, RouterUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
+    TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -224,6 +225,9 @@ impl Creatable for Network {
 }
 impl Creatable for Router {
     type Create = RouterCreate;
+}
+impl Changeable for Router {
+    type Update = RouterUpdate;
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;

@@ -371,6 +371,20 @@ impl Backend for TestPool {
         }))
     }
 
+    async fn router_update(
+        &self,
+        caller: Caller,
+        id: RouterId,
+        request: RouterUpdate,
+    ) -> Outcome<Router> {
+        self.note(caller);
+        let held = self.routers.one(id.uuid());
+        let mut router = held.ok_or_else(|| Problem::not_found("router", id))?;
+        router.network_ids.extend(request.networks.add);
+        router.routes.extend(request.routes.add);
+        Ok(self.routers.put(router))
+    }
+
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
         self.note(caller);
         self.routers.take(id.uuid())

@@ -23,6 +23,7 @@ mod port;
 mod reservation;
 mod router;
 mod sharing;
+mod static_route;
 mod subnet;
 mod tenant;
 #[cfg(test)]

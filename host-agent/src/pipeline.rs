@@ -17,6 +17,7 @@ mod count_sent;
 pub mod counting;
 mod fabric_guard;
 mod fabric_senders;
+mod fits;
 mod forward;
 mod neighbour_guard;
 mod next_hop;
@@ -34,7 +35,8 @@ use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
 pub use view::{
-    LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Routing, Uplink, link_local,
+    LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Routing, StaticHop, Uplink,
+    link_local,
 };
 
 /// One question that is asked of every frame, and what follows from the answers.
@@ -74,6 +76,7 @@ pub const TABLES: &[Table] = &[
     respond::TABLE,
     advertise::TABLE,
     route::TABLE,
+    fits::TABLE,
     next_hop::TABLE,
     undeliverable::TABLE,
     forward::TABLE,

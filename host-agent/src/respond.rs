@@ -31,7 +31,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::plan::PlannedSubnet;
-use model::{DomainName, MacAddr};
+use model::{DomainName, MacAddr, NetworkNumber};
+
+use crate::pipeline::Routing;
 
 pub use dns::{NamedPort, Pending};
 pub use router_advert::advertise;
@@ -97,6 +99,8 @@ pub struct PortConfig<'a> {
     pub subnets: &'a [PlannedSubnet],
     /// The ports of its network that have a name.
     pub names: &'a [NamedPort],
+    /// The number of its network, and the router that joins it to others.
+    pub routing: Option<(NetworkNumber, &'a Routing)>,
 }
 
 /// What comes of a question.

@@ -176,6 +176,7 @@ fn config<'a>(port: &'a WantedPort, network: &'a WantedNetwork) -> PortConfig<'a
         addresses: &port.addresses,
         subnets: &network.subnets,
         names: &network.names,
+        routing: network.routing.as_ref().map(|it| (network.number, it)),
     }
 }
 

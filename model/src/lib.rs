@@ -66,7 +66,7 @@ pub use probe::{
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
 pub use reservation::{Reservation, ReservationId};
-pub use router::{Router, RouterId};
+pub use router::{Router, RouterId, StaticRoute};
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};

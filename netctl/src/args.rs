@@ -141,6 +141,16 @@ pub(crate) enum Command {
     RouterList(router::List),
     /// Show a router
     RouterShow(Owned),
+    /// Let a router join another network, as its gateway
+    RouterInterfaceAdd(router::Interface),
+    /// Let a router leave a network; the network stays
+    RouterInterfaceRemove(router::Interface),
+    /// Send packets for a prefix to a machine on a network of a router
+    RouterRouteAdd(router::RouteAdd),
+    /// Remove the route to a prefix from a router
+    RouterRouteRemove(router::RouteRemove),
+    /// List the routes of a router
+    RouterRouteList(router::RouteList),
     /// Delete a router; its networks stay
     RouterDelete(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts

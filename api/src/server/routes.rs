@@ -179,6 +179,11 @@ pub const ROUTES: &[Route] = &[
         "make a router between networks of a tenant",
     ),
     get("/v1/routers/{id}", N::Router, "show a router"),
+    patch(
+        "/v1/routers/{id}",
+        N::Router,
+        "change which networks a router joins, and its static routes",
+    ),
     delete(
         "/v1/routers/{id}",
         N::Router,

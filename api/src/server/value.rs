@@ -7,7 +7,8 @@ use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, PhysicalNetwork, Role,
-    Route, SpoofGuard, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
+    Route, SpoofGuard, StaticRoute, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges,
+    Vni,
 };
 use serde_json::Value;
 
@@ -45,6 +46,7 @@ text_values! {
     Timestamp: "a time as in RFC 3339, such as \"2026-11-22T12:30:00Z\"",
     DomainName: "a domain name such as \"example.net\"",
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
+    StaticRoute: "a route such as \"10.9.0.0/16 via 10.0.0.7\": a prefix with no host bits set, and a next hop of its family",
     AddressRange: "an address or a range such as \"10.0.0.10-10.0.0.99\"",
     AddressPair: "an address or prefix such as \"10.0.0.50\", or with an Ethernet address \"10.0.0.50@00:00:5e:00:01:32\"",
     Period: "a month such as \"2026-11\"",

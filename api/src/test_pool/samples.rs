@@ -47,6 +47,7 @@ pub(crate) fn router(name: &str) -> Router {
         tenant_id: TenantId::generate(),
         name: name.parse().unwrap(),
         network_ids: vec![NetworkId::generate()],
+        routes: Vec::new(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }

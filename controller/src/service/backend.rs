@@ -6,8 +6,8 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    TopologyChange,
+    ReservationCreate, RouterCreate, RouterUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
+    TenantCreate, TopologyChange,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -216,6 +216,16 @@ impl Backend for Service {
     async fn router_create(&self, caller: Caller, request: RouterCreate) -> Outcome<Router> {
         let decide = |intent: &_| router::create(intent, request);
         self.writer.change(caller, "router_create", decide).await
+    }
+
+    async fn router_update(
+        &self,
+        caller: Caller,
+        id: RouterId,
+        request: RouterUpdate,
+    ) -> Outcome<Router> {
+        let decide = |intent: &_| router::update(intent, id, request);
+        self.writer.change(caller, "router_update", decide).await
     }
 
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {

@@ -1,5 +1,6 @@
 //! The registers of the pipeline: what one table leaves for the next. All start as zero.
 
+use openflow::action::Subfield;
 use openflow::{Action, Field, Match};
 
 /// Some bits of a register, with a name.
@@ -18,7 +19,7 @@ pub struct Register {
 }
 
 /// Every register in use. No two share a bit.
-pub const REGISTERS: &[Register] = &[NETWORK, OUT_PORT, FROM, FLOOD_PART];
+pub const REGISTERS: &[Register] = &[NETWORK, OUT_PORT, FROM, FLOOD_PART, TOO_BIG];
 
 /// The network of a frame, from classify on. 0: not known, and no flow matches that.
 pub const NETWORK: Register = Register {
@@ -61,6 +62,15 @@ pub const FLOOD_PART: Register = Register {
     why: "how many flows of a flood are done already",
 };
 
+/// Whether a packet is larger than the network that it is routed to carries.
+pub const TOO_BIG: Register = Register {
+    name: "TOO_BIG",
+    field: Field::Reg9,
+    offset: 0,
+    bits: 1,
+    why: "whether a routed packet is larger than the network that it is for carries",
+};
+
 impl Register {
     /// `matching`, and this register holds `value`. What is asked of other registers in the same
     /// field stays asked.
@@ -78,6 +88,11 @@ impl Register {
             value: self.placed(value),
             mask: self.mask(),
         }
+    }
+
+    /// The register as a part of its field, as actions name it; every register is one.
+    pub(super) fn part(&self) -> Option<Subfield> {
+        Subfield::new(self.field, self.offset, self.bits)
     }
 
     /// Which bits of the field are its own.

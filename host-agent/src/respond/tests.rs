@@ -54,6 +54,7 @@ pub(super) fn port() -> Port {
 impl Port {
     pub(super) fn config(&self) -> PortConfig<'_> {
         PortConfig {
+            routing: None,
             mac: mac(),
             gateway_mac: MacAddr::gateway(7.try_into().unwrap()),
             mtu: 1450,
