@@ -20,6 +20,7 @@
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
+//! * [`announcer`]: the task that tells the fabric of ports that came here.
 //! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
@@ -28,6 +29,7 @@
 //! `openflow`), and any decision that concerns more than this host (the controller).
 
 pub mod accounting;
+pub mod announcer;
 pub mod binding;
 pub mod diff;
 pub mod instances;

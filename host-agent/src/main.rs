@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use compute::netns::Netns;
 use host_agent::accounting::Accounting;
+use host_agent::announcer;
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
@@ -122,6 +123,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (found, instances) = watch::channel(Found::new());
     let (status_sender, mut status) = watch::channel(None);
     let (known_sender, known) = watch::channel(Arc::default());
+    let (station_sender, stations) = watch::channel(Arc::default());
 
     let (mut accounting, usage) =
         Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
@@ -141,9 +143,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         status: status_sender,
         remarks: remarks.clone(),
         known: known_sender,
+        stations: station_sender,
         cover,
     };
     let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
+    let announcing = announcer::run(arguments.ovs_rundir.clone(), stations);
+    let mut announcing = tokio::spawn(announcing);
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
     let mut reconciling = tokio::spawn(reconciler.run());
@@ -177,6 +182,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut responding => ended.context("the task that answers ports failed"),
+        ended = &mut announcing => ended.context("the task that announces ports failed"),
         ended = &mut probing => ended.context("the task that probes the fabric failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),

@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
+use crate::announcer::{self, Stations};
 use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
@@ -86,6 +87,8 @@ pub struct Channels {
     pub remarks: Remarks,
     /// Who is plugged, for the task that answers them.
     pub known: watch::Sender<Arc<Known>>,
+    /// Who is active, for the task that tells the fabric.
+    pub stations: watch::Sender<Arc<Stations>>,
 }
 
 /// The task's state.
@@ -388,6 +391,7 @@ impl Reconciler {
                 pipeline::is_plugged(switch.installed(Group::of(network)), port)
             })
         });
+        let before = incumbents.keys().copied().collect();
         let binding = {
             let cover = &self.channels.cover.borrow_and_update();
             binding::bind(
@@ -406,8 +410,13 @@ impl Reconciler {
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
+        let stations = Stations {
+            here: announcer::stations(&sight.views),
+            before,
+        };
         let applied = self.networks.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
+            stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
             Known::new(wanted, &binding).publish(&self.channels.known);
         }

@@ -17,6 +17,7 @@
 //! What does not live here: how frames come from the switch and go back (see [`crate::responder`]),
 //! and answers that are flows (ARP and neighbour discovery, see [`crate::pipeline`]).
 
+mod announce;
 mod dhcpv4;
 mod dhcpv6;
 pub mod dns;
@@ -35,6 +36,7 @@ use model::{DomainName, MacAddr, NetworkNumber};
 
 use crate::pipeline::Routing;
 
+pub use announce::announce;
 pub use dns::{NamedPort, Pending};
 pub use router_advert::advertise;
 

@@ -1,5 +1,6 @@
 //! Requests as dhcproto writes them, answers as it and etherparse read them, and anything at all.
 
+mod announce;
 mod dns;
 mod hostile;
 mod undeliverable;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod addresses;
+mod announcements;
 mod bad_input;
 mod billing;
 mod binding;
