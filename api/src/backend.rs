@@ -10,14 +10,15 @@ use model::billing::{
 use model::{
     Event, FabricCheck, FabricCheckId, FabricScope, HostId, InstanceId, Inventory, Network,
     NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation, ReservationId, Router,
-    RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    RouterId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate, SubPortCreate,
-    SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, UsageQuery,
+    SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, TraceRequest,
+    UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -238,6 +239,9 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         id: RouterId,
     ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// What would become of a packet.
+    fn trace(&self, request: TraceRequest) -> impl Future<Output = Outcome<Trace>> + Send;
 
     /// All ports, by id.
     fn ports(&self) -> Vec<PortView>;

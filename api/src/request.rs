@@ -10,7 +10,7 @@ use model::billing::{Period, RateTerms};
 use model::{
     AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, MacAddr, Name,
     NetworkId, PhysicalNetworkId, PortId, Role, Route, Sharing, SpoofGuard, StaticRoute, TenantId,
-    Timestamp, Uplink, UsageOf, VlanId, VlanRanges, Vni,
+    Timestamp, TracedProtocol, TracedState, Uplink, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -366,6 +366,44 @@ pub struct InstanceCreate {
     /// Ports that exist already and outlive the instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub port_ids: Vec<PortId>,
+}
+
+/// `POST /v1/trace`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceRequest {
+    /// The VIF that sends the packet.
+    pub from_port_id: PortId,
+    /// Who asks: a tenant, who may ask about its own VIFs and is told of nothing that is another's. If
+    /// absent, an operator, who is told all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
+    /// The VIF that the packet is for: its first address of the sender's families.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_port_id: Option<PortId>,
+    /// In place of that, the address that the packet is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_address: Option<IpAddr>,
+    /// What it carries; an echo request if absent.
+    #[serde(default)]
+    pub protocol: TracedProtocol,
+    /// The port it is sent to, of TCP and UDP only: 80 for TCP and 53 for UDP if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The port it is sent from, of TCP and UDP only: 40000 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// The address it is sent from; if absent, the sender's first of the receiver's family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_address: Option<IpAddr>,
+    /// The Ethernet address it is sent from; if absent, the sender's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_mac: Option<MacAddr>,
+    /// How large it is, its IP header included: 100 bytes if absent, up to 9216.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u16>,
+    /// What conntrack is taken to know of its connection.
+    #[serde(default)]
+    pub state: TracedState,
 }
 
 /// `GET /v1/usage`

@@ -25,6 +25,7 @@ mod respond;
 mod routes;
 mod signed;
 mod topology;
+mod trace;
 mod value;
 
 use std::sync::Arc;
@@ -146,6 +147,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Host => shown::<B, HostView>(route),
         Noun::Tunnel => listed::<B, TunnelView>(),
         Noun::FabricCheck => made::<B, FabricCheck>(route),
+        Noun::Trace => routing::post(trace::make::<B>),
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord

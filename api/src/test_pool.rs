@@ -50,6 +50,7 @@ pub(crate) struct TestPool {
     pub(crate) callers: Mutex<Vec<Caller>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
     pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
+    pub(crate) traces: Mutex<Vec<TraceRequest>>,
     pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
 }
 
@@ -388,6 +389,18 @@ impl Backend for TestPool {
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
         self.note(caller);
         self.routers.take(id.uuid())
+    }
+
+    async fn trace(&self, request: TraceRequest) -> Outcome<Trace> {
+        let message = format!("to {:?}", request.to_address);
+        self.traces.lock().unwrap().push(request);
+        Ok(Trace {
+            verdict: Verdict::Dropped,
+            message,
+            advice: None,
+            port_ids: Vec::new(),
+            hosts: Vec::new(),
+        })
     }
 
     fn ports(&self) -> Vec<PortView> {

@@ -48,6 +48,7 @@ use crate::fleet::identity::Identity;
 use crate::fleet::sighting::judge;
 use crate::intent::Intent;
 use crate::store::{Store, StoreError};
+use crate::trace::Tracing;
 use crate::writer::Writer;
 use api::token::TokenDigest;
 
@@ -56,6 +57,7 @@ pub struct Service {
     writer: Writer,
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
+    tracing: Tracing,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -82,6 +84,7 @@ impl Service {
             writer,
             fleet,
             checks: Arc::default(),
+            tracing: Tracing::default(),
             collector: None,
             token,
         })

@@ -22,6 +22,7 @@
 //!   that answers them.
 //! * [`announcer`]: the task that tells the fabric of ports that came here.
 //! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
+//! * [`tracer`]: the task that says what becomes of packets, by the flows that are installed.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
@@ -50,6 +51,7 @@ pub mod shield;
 pub mod status;
 pub mod switch;
 pub mod topology;
+pub mod tracer;
 pub mod trial;
 pub mod tunnels;
 pub mod wanted;

@@ -21,6 +21,7 @@ use host_agent::responder;
 use host_agent::session::{Controller, Session};
 use host_agent::shield::{self, Cover, Nics};
 use host_agent::status::Remarks;
+use host_agent::tracer::Tracer;
 use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
 use host_agent::trial::proof::Open;
@@ -146,6 +147,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         stations: station_sender,
         cover,
     };
+    let traced = known.clone();
     let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
     let announcing = announcer::run(arguments.ovs_rundir.clone(), stations);
     let mut announcing = tokio::spawn(announcing);
@@ -163,14 +165,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks: remarks.clone(),
     };
     let mut running = tokio::spawn(instances.run());
-    let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
+    let run_directory = arguments.ovs_rundir;
+    let (prober, probes) = Prober::new(run_directory.clone(), plan.subscribe());
     let mut probing = tokio::spawn(prober.run());
+    let (tracer, traces) = Tracer::new(run_directory, traced);
+    let mut tracing = tokio::spawn(tracer.run());
     let session = Session {
         store,
         plan,
         status,
         remarks,
         probes,
+        traces,
         open,
         usage,
     };
@@ -184,6 +190,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ended = &mut responding => ended.context("the task that answers ports failed"),
         ended = &mut announcing => ended.context("the task that announces ports failed"),
         ended = &mut probing => ended.context("the task that probes the fabric failed"),
+        ended = &mut tracing => ended.context("the task that traces packets failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }

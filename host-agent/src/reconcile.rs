@@ -404,7 +404,7 @@ impl Reconciler {
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
         let sight = Sight {
             views: binding::views(wanted, &binding, &uplinks),
-            ways: uplinks.into_keys().collect(),
+            ways: uplinks.keys().copied().collect(),
         };
         self.drifted(drift);
         let Link::Up(switch) = &mut self.link else {
@@ -418,7 +418,8 @@ impl Reconciler {
         if applied.is_ok() {
             stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
-            Known::new(wanted, &binding).publish(&self.channels.known);
+            let known = Known::new(wanted, &binding).with_exits(uplinks);
+            known.publish(&self.channels.known);
         }
         match applied {
             Ok(0) => (binding, Outcome::Done),

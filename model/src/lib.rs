@@ -35,6 +35,7 @@ mod sharing;
 mod subnet;
 mod tenant;
 mod timestamp;
+mod trace;
 mod tunnel;
 mod uplink;
 mod usage;
@@ -71,6 +72,10 @@ pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
+pub use trace::{
+    HostTrace, HostTraceOutcome, HostTraceReply, HostTraceRequest, SwitchWord, Trace, TraceEnd,
+    TraceEntry, TraceHop, TraceStep, TracedFrame, TracedHost, TracedProtocol, TracedState, Verdict,
+};
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
 pub use usage::{ClassUsage, Traffic, Usage, UsageOf};

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, bill, completion, event, fabric_check, host, ip, lab, network, nic,
-    physical_network, rate_plan, router, status, subnet, tenant, topology, tunnel, uplink, usage,
-    vif, vif_trunk, vm,
+    physical_network, rate_plan, router, status, subnet, tenant, topology, trace, tunnel, uplink,
+    usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -189,6 +189,10 @@ pub(crate) enum Command {
     FabricCheckList(fabric_check::List),
     /// Show a check of the fabric and what it found
     FabricCheckShow(fabric_check::Show),
+    /// Show the way a packet would take, table by table and host by host; nothing is sent
+    Trace(trace::Packet),
+    /// Say who would get a packet, or what would drop it and what would let it pass
+    Why(trace::Packet),
     /// List the newest events
     EventList(event::List),
     /// What tenants, networks or VIFs moved

@@ -17,6 +17,7 @@ pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
 pub(crate) mod topology;
+pub(crate) mod trace;
 pub(crate) mod tunnel;
 pub(crate) mod uplink;
 pub(crate) mod usage;
@@ -136,6 +137,8 @@ impl Command {
             Self::FabricCheck(command) => command.run(client).await,
             Self::FabricCheckList(command) => command.run(client).await,
             Self::FabricCheckShow(command) => command.run(client).await,
+            Self::Trace(command) => command.trace(client).await,
+            Self::Why(command) => command.why(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,

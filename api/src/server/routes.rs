@@ -71,6 +71,7 @@ pub(super) enum Noun {
     Host,
     Tunnel,
     FabricCheck,
+    Trace,
     Event,
     Usage,
     UsageRecord,
@@ -268,6 +269,11 @@ pub const ROUTES: &[Route] = &[
         "/v1/fabric-checks/{id}",
         N::FabricCheck,
         "forget a check of the fabric, and end it if it is under way",
+    ),
+    post(
+        "/v1/trace",
+        N::Trace,
+        "what would become of a packet, table by table and host by host",
     ),
     get("/v1/events", N::Event, "list the newest events"),
     get(

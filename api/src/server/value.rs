@@ -7,8 +7,8 @@ use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, PhysicalNetwork, Role,
-    Route, SpoofGuard, StaticRoute, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges,
-    Vni,
+    Route, SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Uplink, UsageOf,
+    VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -159,6 +159,53 @@ impl FieldValue for VlanChoice {
         found
             .map(|(choice, _)| *choice)
             .ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// A port of TCP or UDP.
+pub(super) struct TransportPort(pub(super) u16);
+
+impl FieldValue for TransportPort {
+    const EXPECTED: &'static str = "a port: a number from 1 to 65535";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let port: u16 = number(value)?;
+        (port > 0)
+            .then_some(Self(port))
+            .ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// The size of a packet that is traced.
+pub(super) struct PacketBytes(pub(super) u16);
+
+impl FieldValue for PacketBytes {
+    const EXPECTED: &'static str = "a number of bytes from 64 to 9216";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let bytes: u16 = number(value)?;
+        let allowed = (64..=9216).contains(&bytes);
+        allowed.then_some(Self(bytes)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for TracedProtocol {
+    const EXPECTED: &'static str = "one of \"icmp\", \"tcp\", \"udp\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for TracedState {
+    const EXPECTED: &'static str = "one of \"new\", \"established\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
     }
 }
 

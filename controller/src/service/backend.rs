@@ -7,7 +7,7 @@ use api::problem::{Code, Problem};
 use api::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     ReservationCreate, RouterCreate, RouterUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TopologyChange,
+    TenantCreate, TopologyChange, TraceRequest,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -17,7 +17,7 @@ use model::{
     Encapsulation, Event, EventKind, FabricCheck, FabricCheckId, FabricScope, Host, HostId,
     HostStatus, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
     Port, PortId, Reservation, ReservationId, Router, RouterId, SpoofGuard, Subnet, SubnetId,
-    Tenant, TenantId,
+    Tenant, TenantId, Trace,
 };
 use uuid::Uuid;
 
@@ -231,6 +231,11 @@ impl Backend for Service {
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
         let decide = |intent: &_| router::delete(intent, id);
         self.writer.change(caller, "router_delete", decide).await
+    }
+
+    async fn trace(&self, request: TraceRequest) -> Outcome<Trace> {
+        let intent = self.intent();
+        self.tracing.run(&self.fleet, &intent, &request).await
     }
 
     fn ports(&self) -> Vec<PortView> {
