@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{MacAddr, NetworkId, NetworkNumber, PortId};
+use model::{MacAddr, NetworkNumber, PortId};
 use openflow::PortNo;
 use openflow::client::{Client, Error, Options};
 use openflow::message::{PacketOut, ToSwitch};
@@ -29,7 +29,7 @@ use tracing::debug;
 
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
-use crate::pipeline::{Mark, NetworkView, Outsiders, Reach};
+use crate::pipeline::{Mark, Outsiders, Reach, View};
 use crate::respond::announce;
 
 /// The pause between attempts to reach a switch that is not there.
@@ -90,8 +90,12 @@ impl Stations {
 
 /// The ports to announce, of all that are here.
 #[must_use]
-pub fn stations(views: &BTreeMap<NetworkId, NetworkView>) -> BTreeMap<PortId, Station> {
-    let learnt = views.values().filter_map(|view| {
+pub fn stations<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<PortId, Station> {
+    let networks = views.filter_map(|view| match view {
+        View::Network(view) => Some(view),
+        View::SecurityGroup(_) => None,
+    });
+    let learnt = networks.filter_map(|view| {
         let uplink = view.uplink?;
         // In an overlay the plan says where ports are; and where ports reach only what answers here,
         // nobody on the fabric has anything to do with them.

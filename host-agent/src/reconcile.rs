@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A wake-up carries no instruction, so a lost one, a restart and a hand-edited switch all take the
-//! same road. A pass costs what changed: networks that look as before are neither compiled nor
-//! compared.
+//! same road. A pass costs what changed: networks and security groups that look as before are
+//! neither compiled nor compared.
 
 mod flows;
 mod report;
@@ -48,7 +48,8 @@ use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
-use flows::{Networks, Sight};
+use crate::zones::Zones;
+use flows::{Carried, Sight};
 use underlay::Underlay;
 pub use uplinks::Ground;
 use uplinks::{Stage, Uplinks};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub ground: Ground,
     /// The run directory of ovs-vswitchd, with the bridges' sockets.
     pub run_directory: PathBuf,
+    /// Where the agent keeps what it must know after a restart.
+    pub state_directory: PathBuf,
     /// The datapath type of bridges that are made here.
     pub datapath_type: String,
 }
@@ -101,7 +104,8 @@ pub struct Reconciler {
     surroundings: Surroundings,
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
-    networks: Networks,
+    carried: Carried,
+    zones: Zones,
     underlay: Underlay,
     uplinks: Uplinks,
     nics: Vec<Nic>,
@@ -146,12 +150,13 @@ impl Reconciler {
             uplinks: Uplinks::open(settings.ground.clone())?,
             nics: Vec::new(),
             hardware: BTreeMap::new(),
+            zones: Zones::load(&settings.state_directory),
             settings,
             channels,
             ovsdb,
             monitor,
             wanted: None,
-            networks: Networks::default(),
+            carried: Carried::default(),
             underlay: Underlay::default(),
             incumbents: None,
             status: Status::default(),
@@ -170,7 +175,7 @@ impl Reconciler {
             }
             let again_at = match self.pass().await {
                 Outcome::Done if self.uplinks.is_busy() => Some(Instant::now() + RETRY),
-                Outcome::Done => self.networks.again_at(),
+                Outcome::Done => self.carried.again_at(),
                 Outcome::Again => Some(Instant::now() + RETRY),
             };
             let wake_at = again_at.map_or(self.resync_at, |it| it.min(self.resync_at));
@@ -253,7 +258,7 @@ impl Reconciler {
         let marks = report::marks(&observed, &status);
         let marked = self.transact(marks).await;
         let all_done = [rows, flows, marked].iter().all(|it| *it == Outcome::Done);
-        let settled = all_done && self.networks.settled(&topology);
+        let settled = all_done && self.carried.settled(&topology);
         self.publish(Status {
             realized: match settled {
                 true => wanted.generation,
@@ -381,7 +386,7 @@ impl Reconciler {
         topology: &Topology,
     ) -> (Binding, Outcome) {
         let Link::Up(switch) = &mut self.link else {
-            self.networks.unconfirm();
+            self.carried.unconfirm();
             return (Binding::default(), Outcome::Done);
         };
         let drift = switch.look_if_tampered().await;
@@ -402,19 +407,28 @@ impl Reconciler {
             )
         };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
-        let sight = Sight {
-            views: binding::views(wanted, &binding, &uplinks),
-            ways: uplinks.keys().copied().collect(),
-        };
+        let plugged = binding.carriers.keys().copied();
+        let planned = |port| wanted.ports.contains_key(&port);
+        self.zones.settle(plugged, planned);
+        let flushed = switch.flush(self.zones.unflushed()).await;
         self.drifted(drift);
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
+        if let Err(error) = flushed {
+            self.unapplied(error);
+            return (binding, Outcome::Again);
+        }
+        self.zones.flushed();
+        let sight = Sight {
+            views: binding::all_views(wanted, &binding, &uplinks, self.zones.by_port()),
+            ways: uplinks.keys().copied().collect(),
+        };
         let stations = Stations {
-            here: announcer::stations(&sight.views),
+            here: announcer::stations(sight.views.values()),
             before,
         };
-        let applied = self.networks.apply(switch, sight, wanted.generation).await;
+        let applied = self.carried.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
             stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
@@ -454,7 +468,7 @@ impl Reconciler {
                 warn!(flows, "somebody changed flows of ours; restoring them");
                 let remark = format!("{flows} flows were changed by somebody else and restored");
                 self.channels.remarks.push(remark);
-                self.networks.doubt(drift.groups);
+                self.carried.doubt(drift.groups);
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
@@ -466,7 +480,7 @@ impl Reconciler {
 
     /// What is installed is unknown from here on: begin anew.
     fn hang_up(&mut self) {
-        self.networks.forget();
+        self.carried.forget();
         self.link = Link::Down(Dialling::start(&self.settings.run_directory));
     }
 
@@ -497,7 +511,7 @@ impl Reconciler {
         match event {
             LinkEvent::Answered(switch) => {
                 info!("the switch answers");
-                self.networks.forget();
+                self.carried.forget();
                 // With the userspace datapath, a switch that starts makes its links anew.
                 self.underlay.doubt();
                 self.uplinks.doubt();
