@@ -432,7 +432,7 @@ impl Reconciler {
         if applied.is_ok() {
             stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
-            let known = Known::new(wanted, &binding).with_exits(uplinks);
+            let known = Known::new(wanted, &binding).with(uplinks, self.zones.by_port());
             known.publish(&self.channels.known);
         }
         match applied {

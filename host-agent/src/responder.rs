@@ -59,6 +59,8 @@ pub struct Known {
     ports: BTreeMap<(PortNo, NetworkNumber), PortId>,
     /// The ways to other hosts.
     exits: BTreeMap<Exit, PortNo>,
+    /// The ports by their zones of connection tracking.
+    zones: BTreeMap<u16, PortId>,
 }
 
 impl Known {
@@ -75,13 +77,19 @@ impl Known {
             wanted: Arc::clone(wanted),
             ports: ports.collect(),
             exits: BTreeMap::new(),
+            zones: BTreeMap::new(),
         }
     }
 
-    /// The same, with the ways to other hosts.
+    /// The same, with the ways to other hosts and the ports' zones.
     #[must_use]
-    pub fn with_exits(self, exits: BTreeMap<Exit, PortNo>) -> Self {
-        Self { exits, ..self }
+    pub fn with(self, exits: BTreeMap<Exit, PortNo>, zones: &BTreeMap<PortId, u16>) -> Self {
+        let zones = zones.iter().map(|(id, zone)| (*zone, *id));
+        Self {
+            exits,
+            zones: zones.collect(),
+            ..self
+        }
     }
 
     /// Tells the other end of a channel, if it is news.
@@ -89,7 +97,8 @@ impl Known {
         sender.send_if_modified(|held| {
             let same = Arc::ptr_eq(&held.wanted, &self.wanted)
                 && held.ports == self.ports
-                && held.exits == self.exits;
+                && held.exits == self.exits
+                && held.zones == self.zones;
             if !same {
                 *held = Arc::new(self);
             }

@@ -76,7 +76,7 @@ impl Tracer {
     pub async fn run(mut self) {
         while let Some(request) = self.requests.recv().await {
             let known = Arc::clone(&self.known.borrow());
-            let traced = timeout(PATIENCE, trace(&self.run_directory, &known, &request)).await;
+            let traced = timeout(PATIENCE, settled(&self.run_directory, &known, &request)).await;
             let traced = traced.unwrap_or_else(|_| Err("the switch is too busy to say".to_owned()));
             let reply = HostTraceReply {
                 id: request.id,
@@ -88,6 +88,20 @@ impl Tracer {
             // Who asked may be gone; then nobody needs the answer.
             let _told = self.replies.try_send(reply);
         }
+    }
+}
+
+/// What becomes of the packet. Where the switch says otherwise, its flows may have changed in between: so
+/// it is looked at once more.
+async fn settled(
+    run_directory: &Path,
+    known: &Arc<Known>,
+    request: &HostTraceRequest,
+) -> Result<HostTrace, String> {
+    let traced = trace(run_directory, known, request).await?;
+    match traced.switch {
+        SwitchWord::Other { .. } => trace(run_directory, known, request).await,
+        _ => Ok(traced),
     }
 }
 

@@ -15,7 +15,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Encapsulation, HostId, Invalid, NetworkNumber, PhysicalNetworkId, PortId, Vni};
+use crate::{
+    Encapsulation, HostId, Invalid, NetworkNumber, PhysicalNetworkId, PortId, SecurityGroupNumber,
+    Vni,
+};
 
 /// A frame, from its Ethernet header on; as text in hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,6 +200,9 @@ pub struct TraceHop {
     pub question: String,
     /// The network that the flow belongs to, if it does to one.
     pub network: Option<NetworkNumber>,
+    /// The security group that the flow belongs to, if it does to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group: Option<SecurityGroupNumber>,
     /// The VIF that the flow is about, if it is about one.
     pub port_id: Option<PortId>,
     /// What the flow matches, with its priority; none where no flow matched.
@@ -250,6 +256,11 @@ pub enum TraceEnd {
 pub enum SwitchWord {
     /// The same way, flow by flow.
     Same,
+    /// The same way, up to what its trace does not know: who began a connection.
+    SameSoFar {
+        /// The table that asks.
+        table: String,
+    },
     /// Another one.
     Other {
         /// Where they part.
@@ -306,7 +317,7 @@ pub struct TracedHost {
     pub steps: Vec<TraceStep>,
     /// What the switch says, as a sentence.
     pub switch: String,
-    /// Whether the switch says the same.
+    /// Whether the switch says the same, as far as it can.
     pub confirmed: bool,
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use api::request::TraceRequest;
 use model::{
-    HostId, HostTrace, Network, NetworkNumber, PortId, Router, SwitchWord, TenantId, Trace,
-    TraceEnd, TraceHop, TraceStep, TracedHost, Verdict,
+    HostId, HostTrace, Network, NetworkNumber, PortId, Router, SecurityGroupNumber, SwitchWord,
+    TenantId, Trace, TraceEnd, TraceHop, TraceStep, TracedHost, Verdict,
 };
 
 use super::Found;
@@ -79,6 +79,23 @@ impl Names<'_> {
         self.intent.router_of(network.id).map(|it| &**it)
     }
 
+    /// The security groups of a VIF.
+    fn groups(&self, id: PortId) -> String {
+        let port = self.intent.ports.get(&id);
+        let known = port.filter(|port| self.may_know(port.tenant_id));
+        let ids = known.map(|port| &port.security_group_ids);
+        let ids = ids.into_iter().flatten();
+        let groups = ids.filter_map(|id| self.intent.security_groups.get(id));
+        let names: Vec<&str> = groups.map(|group| group.name.as_str()).collect();
+        let port = self.port(id);
+        match (known, names.as_slice()) {
+            (None, _) => format!("the security groups of {port}"),
+            (_, []) => format!("{port}, which is in no security group"),
+            (_, [one]) => format!("the security group {one} of {port}"),
+            (_, several) => format!("the security groups {} of {port}", several.join(", ")),
+        }
+    }
+
     /// By whose wish a rule is there.
     fn by(&self, hop: &TraceHop) -> String {
         let network = hop.network.and_then(|number| self.numbered(number));
@@ -88,20 +105,25 @@ impl Names<'_> {
             "route" | "fits" | "next_hop" | "undeliverable" => {
                 let router = network.and_then(|it| self.router(it));
                 let router = router.filter(|it| self.may_know(it.tenant_id));
-                router
-                    .map(|it| format!("router {}", it.name))
-                    .or_else(of_network)
+                let router = router.map(|it| format!("router {}", it.name));
+                router.or_else(of_network)
             }
-            "egress" | "admit_out" | "ingress" | "admit_in" => {
-                of_port().map(|port| format!("security groups of {port}"))
-            }
-            "rules" => Some("a rule of a security group".to_owned()),
+            "egress" | "ingress" => hop.port_id.map(|id| self.groups(id)),
+            "rules" => hop.security_group.map(|number| self.group(number)),
             "fabric_guard" | "fabric_senders" | "respond" | "advertise" | "forward" => of_network(),
             _ => of_port(),
         };
         found
             .or_else(of_network)
             .unwrap_or_else(|| "every network".to_owned())
+    }
+
+    fn group(&self, number: SecurityGroupNumber) -> String {
+        let mut groups = self.intent.security_groups.values();
+        let group = groups.find(|group| group.number == number);
+        let group = group.filter(|group| self.may_know(group.tenant_id));
+        let name = group.map(|group| format!("security group {}", group.name));
+        name.unwrap_or_else(|| "a security group".to_owned())
     }
 }
 
@@ -195,25 +217,47 @@ fn dropped(names: &Names<'_>, found: &Found) -> (String, Option<String>) {
     let Some(hop) = seen.trace.hops.last() else {
         return (format!("on {host} it passes no table"), None);
     };
-    let (table, question, by) = (&hop.table, &hop.question, names.by(hop));
-    let why = match hop.is_miss {
-        true => "no rule lets it pass".to_owned(),
-        false => format!("by the rule {}", hop.rule.as_deref().unwrap_or_default()),
+    let (table, question) = (&hop.table, &hop.question);
+    let subject = subject(names, &seen.trace.hops, hop);
+    let why = match &hop.rule {
+        Some(rule) if !hop.is_miss => format!("a rule of {subject} does: {rule}"),
+        _ => format!("no rule of {subject} lets it pass"),
     };
-    let sender = sender_of(names, seen);
-    let who = match (hop.port_id, sender) {
-        (Some(_), _) => by,
-        (None, Some(sender)) => sender,
-        (None, None) => by,
-    };
-    let message = format!("dropped on {host} in {table} ({question}): {why}; about {who}");
+    let message = format!("dropped on {host} in {table} ({question}): {why}");
     (message, advice(table).map(str::to_owned))
 }
 
-/// Whose packet it was when it came in.
-fn sender_of(names: &Names<'_>, seen: &Seen) -> Option<String> {
-    let first = seen.trace.hops.first()?;
-    first.port_id.map(|id| names.port(id))
+/// Whose rules were asked last. A table that nothing matches belongs to nobody, so it is who was asked
+/// before: the groups of a VIF, a network, or the VIF that sent the packet.
+fn subject(names: &Names<'_>, hops: &[TraceHop], last: &TraceHop) -> String {
+    let latest = |is: &dyn Fn(&TraceHop) -> bool| hops.iter().rfind(|hop| is(hop));
+    let asks = |hop: &TraceHop| hop.port_id.is_some() && is_of_groups(&hop.table);
+    match last.table.as_str() {
+        table if is_of_groups(table) => match latest(&asks).and_then(|hop| hop.port_id) {
+            Some(port) => names.groups(port),
+            None => names.by(last),
+        },
+        "route" | "fits" | "next_hop" | "forward" | "fabric_guard" | "fabric_senders" => {
+            let network = latest(&|hop| hop.network.is_some()).and_then(|hop| hop.network);
+            let at = TraceHop {
+                network,
+                ..last.clone()
+            };
+            names.by(&at)
+        }
+        _ => {
+            let sender = latest(&|hop| hop.port_id.is_some()).and_then(|hop| hop.port_id);
+            sender.map_or_else(|| names.by(last), |id| names.port(id))
+        }
+    }
+}
+
+/// Whether a table asks what the groups of a VIF say.
+fn is_of_groups(table: &str) -> bool {
+    let mut groups = ADVICE
+        .iter()
+        .filter(|(_, it)| [LET_IN, LET_OUT].contains(it));
+    groups.any(|(name, _)| *name == table)
 }
 
 /// A router's word that it goes no further: its sender is told.
@@ -293,9 +337,9 @@ const ADVICE: &[(&str, &str)] = &[
     ("admit_in", LET_IN),
 ];
 
-const LET_OUT: &str = "let it out by a rule of a security group of the sender (`netctl group-rule-add \
+const LET_OUT: &str = "let it out by a rule of a security group of the sender (`netctl group-allow \
                        ... direction=egress`)";
-const LET_IN: &str = "let it in by a rule of a security group of the receiver (`netctl group-rule-add \
+const LET_IN: &str = "let it in by a rule of a security group of the receiver (`netctl group-allow \
                       ... direction=ingress`)";
 
 fn host(names: &Names<'_>, seen: &Seen) -> TracedHost {
@@ -310,6 +354,13 @@ fn host(names: &Names<'_>, seen: &Seen) -> TracedHost {
     });
     let (confirmed, switch) = match &trace.switch {
         SwitchWord::Same => (true, "the switch says the same".to_owned()),
+        SwitchWord::SameSoFar { table } => {
+            let word = format!(
+                "the switch says the same up to {table}, which asks who began the connection: its own \
+                 trace does not know"
+            );
+            (true, word)
+        }
         SwitchWord::Other { difference } => {
             (false, format!("the switch says otherwise: {difference}"))
         }
@@ -345,7 +396,7 @@ fn then(trace: &HostTrace, at: usize) -> String {
     let is = |name: &str| hop.is_some_and(|hop| hop.table == name && !hop.is_miss);
     let asked = |end: &TraceEnd| matches!(end, TraceEnd::Agent { .. });
     match next {
-        _ if is("count_and_output") => "out".to_owned(),
+        _ if is("count_and_output") && !trace.ends.is_empty() => "out".to_owned(),
         Some(next) => format!("on to {}", next.table),
         None if trace.ends.iter().any(asked) => "to the agent".to_owned(),
         None => "dropped".to_owned(),

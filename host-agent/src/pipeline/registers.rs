@@ -136,7 +136,8 @@ pub(super) fn set_together(first: (&Register, u32), others: &[(&Register, u32)])
 
 impl Register {
     /// All of it, as an action names it.
-    pub(super) fn part(&self) -> Option<Subfield> {
+    #[must_use]
+    pub fn part(&self) -> Option<Subfield> {
         Subfield::new(self.field, self.offset, self.bits)
     }
 

@@ -22,6 +22,12 @@ impl Known {
         self.ports.get(&(port, network)).copied()
     }
 
+    /// The port whose connections are tracked in this zone.
+    #[must_use]
+    pub fn port_of_zone(&self, zone: u16) -> Option<PortId> {
+        self.zones.get(&zone).copied()
+    }
+
     /// The port that a frame which leaves there is for: a trunk's sub-ports are told apart by its tag.
     #[must_use]
     pub fn port_behind(&self, port: PortNo, frame: &[u8]) -> Option<PortId> {

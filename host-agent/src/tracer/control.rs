@@ -54,9 +54,7 @@ pub(super) async fn trace(
 }
 
 async fn ask(run_directory: &Path, method: &str, parameters: &[String]) -> io::Result<Value> {
-    let pid = tokio::fs::read_to_string(run_directory.join("ovs-vswitchd.pid")).await?;
-    let socket = run_directory.join(format!("ovs-vswitchd.{}.ctl", pid.trim()));
-    let mut stream = UnixStream::connect(socket).await?;
+    let mut stream = connect(run_directory).await?;
     let request = json!({ "id": 0, "method": method, "params": parameters });
     stream.write_all(request.to_string().as_bytes()).await?;
     let mut reply = Vec::new();
@@ -73,4 +71,12 @@ async fn ask(run_directory: &Path, method: &str, parameters: &[String]) -> io::R
             return Err(io::ErrorKind::InvalidData.into());
         }
     }
+}
+
+/// The socket has the daemon's number in its name, unless the daemon was told a name without.
+async fn connect(run_directory: &Path) -> io::Result<UnixStream> {
+    let pid = tokio::fs::read_to_string(run_directory.join("ovs-vswitchd.pid")).await;
+    let numbered = pid.map(|pid| format!("ovs-vswitchd.{}.ctl", pid.trim()));
+    let name = numbered.unwrap_or_else(|_| "ovs-vswitchd.ctl".to_owned());
+    UnixStream::connect(run_directory.join(name)).await
 }

@@ -20,10 +20,16 @@ bridge(\"br-int\")
 Final flow: unchanged
 Megaflow: recirc_id=0,eth,ip,in_port=1
 Datapath actions: drop
+
+bridge(\"br-private\")
+--------------------
+ 0. priority 0
+    NORMAL
 ";
 
 fn flow(table: u8, priority: u16) -> Flow {
-    Flow::new(table, priority, Match::new())
+    let flow = Flow::new(table, priority, Match::new());
+    flow.cookie(0xb01d_0000_0000_0001)
 }
 
 fn of(hops: &[(u8, Option<&Flow>)]) -> SwitchWord {
@@ -101,4 +107,10 @@ fn a_reply_is_let_in_where_a_new_connection_is_not() {
     assert_eq!(new.outputs, []);
     let reply = tables.evaluate(packet(), &mut Replies);
     assert_eq!(reply.outputs.len(), 1);
+}
+
+#[test]
+fn the_table_that_asks_who_began_a_connection_is_there() {
+    let mut names = crate::pipeline::TABLES.iter().map(|table| table.name);
+    assert!(names.any(|name| name == way::RULES));
 }

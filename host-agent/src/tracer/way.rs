@@ -5,8 +5,8 @@ use openflow::matching::CtState;
 use openflow::table::{Connection, ConnectionTracker, Outcome, Output, Tracked};
 use openflow::{Action, Field, Flow, PortNo};
 
-use crate::pipeline::cookie::Group;
-use crate::pipeline::registers::OUT_PORT;
+use crate::pipeline::cookie::{Group, is_ours};
+use crate::pipeline::registers::{OUT_PORT, ZONE};
 use crate::pipeline::{TABLES, Table};
 use crate::respond::Question;
 use crate::responder::Known;
@@ -18,6 +18,9 @@ const RULE_CHARS_MAX: usize = 400;
 const HOPS_MAX: usize = 512;
 /// The most ends that are told.
 const ENDS_MAX: usize = 512;
+
+/// The table of the rules of security groups.
+pub(super) const RULES: &str = "rules";
 
 /// Every packet is a reply in a connection that both ends have agreed on.
 pub(super) struct Replies;
@@ -59,11 +62,13 @@ fn told(known: &Known, table: u8, flow: Option<&Flow>) -> TraceHop {
     let port = flow.and_then(port_of);
     let port_id = port
         .zip(network)
-        .and_then(|(port, number)| known.port_at(port, number));
+        .and_then(|(port, number)| known.port_at(port, number))
+        .or_else(|| known.port_of_zone(zone_of(flow?)?));
     TraceHop {
         table: ours.map_or_else(|| table.to_string(), |it| it.name.to_owned()),
         question: ours.map_or("", |it| it.why).to_owned(),
         network,
+        security_group: group.and_then(Group::security_group),
         port_id,
         rule: flow.map(rule),
         is_miss: flow.is_none_or(|flow| flow.priority == 0),
@@ -76,6 +81,15 @@ fn port_of(flow: &Flow) -> Option<PortNo> {
     let to = flow.matching.get(OUT_PORT.field);
     let number = from.or(to.map(|it| it.value))?;
     u32::try_from(number).ok().map(PortNo)
+}
+
+/// The zone of the port whose groups a flow asks.
+fn zone_of(flow: &Flow) -> Option<u16> {
+    let part = ZONE.part()?;
+    let asked = flow.matching.get(ZONE.field)?;
+    let whole = asked.mask & part.mask() == part.mask();
+    let zone = (asked.value & part.mask()) >> part.offset();
+    u16::try_from(zone).ok().filter(|_| whole)
 }
 
 fn rule(flow: &Flow) -> String {
@@ -140,7 +154,7 @@ fn end(known: &Known, output: &Output) -> TraceEnd {
 /// A look into a table: which, and the priority of the flow that matched.
 pub(super) type Look = (u8, Option<u16>);
 
-/// The looks of an evaluation, and whether the switch tries them both ways: where a packet is measured
+/// The looks of an evaluation at flows of ours, and whether the switch tries them both ways: where a packet is measured
 /// it says what becomes of larger ones and of smaller ones, one after the other.
 pub(super) struct Looks {
     all: Vec<Look>,
@@ -156,6 +170,7 @@ pub(super) fn looks(outcome: &Outcome<'_>) -> Looks {
     Looks {
         all: path
             .clone()
+            .filter(|hop| hop.flow.is_none_or(|flow| is_ours(flow.cookie)))
             .map(|hop| (hop.table, hop.flow.map(|flow| flow.priority)))
             .collect(),
         measured: path.filter_map(|hop| hop.flow).any(|flow| measures(&flow)),
@@ -169,34 +184,38 @@ pub(super) fn compare(ours: &Looks, text: &str) -> SwitchWord {
         let reason = "its trace names no table".to_owned();
         return SwitchWord::Nothing { reason };
     }
-    let same = match ours.measured {
-        true => is_within(&ours.all, &theirs),
-        false => ours.all == theirs,
+    let parted = match ours.measured {
+        true => (0..ours.all.len()).find(|at| !is_within(&ours.all[..=*at], &theirs)),
+        false if ours.all == theirs => None,
+        false => Some(common(&ours.all, &theirs)),
     };
-    if same {
+    let Some(at) = parted else {
         return SwitchWord::Same;
+    };
+    let (one, other) = (ours.all.get(at), theirs.get(at));
+    if let Some(table) = one.or(other).and_then(|(table, _)| asks_who_began(*table)) {
+        return SwitchWord::SameSoFar { table };
     }
-    let mut pairs = ours.all.iter().zip(&theirs);
-    let parted = pairs.find(|(one, other)| one != other);
     let shown = |(table, priority): &Look| match priority {
         Some(priority) => format!("table {table}, priority {priority}"),
         None => format!("table {table}, no flow"),
     };
-    let difference = match parted {
-        Some((one, other)) => {
-            format!(
-                "{} by the evaluator, {} by the switch",
-                shown(one),
-                shown(other)
-            )
-        }
-        None => format!(
-            "{} tables by the evaluator, {} by the switch",
-            ours.all.len(),
-            theirs.len()
-        ),
-    };
+    let of = |look: Option<&Look>| look.map_or("no more".to_owned(), shown);
+    let difference = format!("{} by the evaluator, {} by the switch", of(one), of(other));
     SwitchWord::Other { difference }
+}
+
+/// The table's name, if its rules ask who began a connection. `ofproto/trace` takes conntrack's state as
+/// it is told, but knows nothing of the connection itself.
+fn asks_who_began(table: u8) -> Option<String> {
+    let table = TABLES.iter().find(|it| it.id == table)?;
+    (table.name == RULES).then(|| table.name.to_owned())
+}
+
+/// How many looks both begin with.
+fn common(one: &[Look], other: &[Look]) -> usize {
+    let pairs = one.iter().zip(other);
+    pairs.take_while(|(one, other)| one == other).count()
 }
 
 /// Whether the one sequence is the other with some left out.
@@ -205,14 +224,16 @@ fn is_within(some: &[Look], all: &[Look]) -> bool {
     some.iter().all(|look| all.any(|it| it == look))
 }
 
-/// A line of a trace that is a look into a table: ` 3. ip,reg0=0x1, priority 7, cookie 0x2a`.
+/// A line of a trace that is a look at a flow of ours: ` 3. ip,reg0=0x1, priority 7, cookie 0xb01d…`. A
+/// trace goes on through the bridges behind ours, whose flows are not.
 fn look(line: &str) -> Option<Look> {
     let (table, rest) = line.trim_start().split_once(". ")?;
     let table = table.parse().ok()?;
     if rest.starts_with("No match") {
         return Some((table, None));
     }
-    let (_, priority) = rest.rsplit_once("priority ")?;
-    let digits = priority.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some((table, Some(digits.parse().ok()?)))
+    let (_, rest) = rest.rsplit_once("priority ")?;
+    let (priority, cookie) = rest.split_once(", cookie 0x")?;
+    let cookie = u64::from_str_radix(cookie.trim_end(), 16).ok()?;
+    is_ours(cookie).then_some((table, Some(priority.parse().ok()?)))
 }

@@ -19,6 +19,7 @@ mod public;
 mod restarts;
 mod routing;
 mod topology;
+mod trace;
 mod trunks;
 
 use std::time::Duration;
