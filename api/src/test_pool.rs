@@ -18,6 +18,7 @@ use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 
 mod samples;
@@ -477,15 +478,8 @@ impl Backend for TestPool {
     }
 
     async fn trace(&self, request: TraceRequest) -> Outcome<Trace> {
-        let message = format!("to {:?}", request.to_address);
         self.traces.lock().unwrap().push(request);
-        Ok(Trace {
-            verdict: Verdict::Dropped,
-            message,
-            advice: None,
-            port_ids: Vec::new(),
-            hosts: Vec::new(),
-        })
+        Ok(trace())
     }
 
     fn ports(&self) -> Vec<PortView> {
@@ -594,6 +588,10 @@ impl Backend for TestPool {
     async fn fabric_check_delete(&self, caller: Caller, id: FabricCheckId) -> Outcome<()> {
         self.note(caller);
         self.fabric_checks.take(id.uuid())
+    }
+
+    fn rule_hits(&self) -> Vec<RuleHitsView> {
+        vec![rule_hits()]
     }
 
     fn tunnels(&self) -> Vec<TunnelView> {

@@ -11,14 +11,14 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use compute::netns::Netns;
 use host_agent::accounting::Accounting;
-use host_agent::announcer;
+use host_agent::announcer::{self, Stations};
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
-use host_agent::responder;
-use host_agent::session::{Controller, Session};
+use host_agent::responder::{self, Known};
+use host_agent::session::{Controller, PlanSender, Session};
 use host_agent::shield::{self, Cover, Nics};
 use host_agent::status::Remarks;
 use host_agent::tracer::Tracer;
@@ -132,10 +132,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let nics = Nics {
-        plan: plan.subscribe(),
-        controller: arguments.controller,
-    };
+    let nics = arguments.nics(&plan);
     let shield = shield::run(monitor.clone(), nics, remarks.clone(), cover_sender);
     let mut shielding = tokio::spawn(shield);
     let channels = Channels {
@@ -147,10 +144,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         stations: station_sender,
         cover,
     };
-    let traced = known.clone();
-    let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
-    let announcing = announcer::run(arguments.ovs_rundir.clone(), stations);
-    let mut announcing = tokio::spawn(announcing);
+    let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
+    let speaking = speak(arguments.ovs_rundir.clone(), (known, stations), tracer);
+    let mut speaking = tokio::spawn(speaking);
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
     let mut reconciling = tokio::spawn(reconciler.run());
@@ -165,11 +161,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks: remarks.clone(),
     };
     let mut running = tokio::spawn(instances.run());
-    let run_directory = arguments.ovs_rundir;
-    let (prober, probes) = Prober::new(run_directory.clone(), plan.subscribe());
+    let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
     let mut probing = tokio::spawn(prober.run());
-    let (tracer, traces) = Tracer::new(run_directory, traced);
-    let mut tracing = tokio::spawn(tracer.run());
     let session = Session {
         store,
         plan,
@@ -187,16 +180,32 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
-        ended = &mut responding => ended.context("the task that answers ports failed"),
-        ended = &mut announcing => ended.context("the task that announces ports failed"),
+        ended = &mut speaking => ended.context("the task that speaks for ports failed"),
         ended = &mut probing => ended.context("the task that probes the fabric failed"),
-        ended = &mut tracing => ended.context("the task that traces packets failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }
 }
 
+/// Answers ports, announces those that came here, and says what becomes of packets.
+async fn speak(
+    run_directory: PathBuf,
+    (known, stations): (watch::Receiver<Arc<Known>>, watch::Receiver<Arc<Stations>>),
+    tracer: Tracer,
+) {
+    let responding = responder::run(run_directory.clone(), known);
+    let announcing = announcer::run(run_directory, stations);
+    tokio::join!(responding, announcing, tracer.run());
+}
+
 impl Arguments {
+    fn nics(&self, plan: &PlanSender) -> Nics {
+        Nics {
+            plan: plan.subscribe(),
+            controller: self.controller,
+        }
+    }
+
     fn settings(&self, controller: Arc<Controller>, session: Open) -> Settings {
         let datapath_type = self.datapath_type.clone();
         Settings {

@@ -184,3 +184,13 @@ pub(crate) fn event(id: u64, kind: EventKind) -> Event {
         message: "something happened".to_owned(),
     }
 }
+
+pub(crate) fn trace() -> Trace {
+    Trace {
+        verdict: Verdict::Dropped,
+        message: "nobody gets it".to_owned(),
+        advice: None,
+        port_ids: Vec::new(),
+        hosts: Vec::new(),
+    }
+}
