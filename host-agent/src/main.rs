@@ -18,8 +18,8 @@ use host_agent::plan_store::PlanStore;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
-use host_agent::session::{Controller, PlanSender, Session};
-use host_agent::shield::{self, Cover, Nics};
+use host_agent::session::{Controller, Session};
+use host_agent::shield::{self, Cover};
 use host_agent::status::Remarks;
 use host_agent::tracer::Tracer;
 use host_agent::trial::guard;
@@ -132,8 +132,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let nics = arguments.nics(&plan);
-    let shield = shield::run(monitor.clone(), nics, remarks.clone(), cover_sender);
+    let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
     let mut shielding = tokio::spawn(shield);
     let channels = Channels {
         plan: plan.subscribe(),
@@ -199,13 +198,6 @@ async fn speak(
 }
 
 impl Arguments {
-    fn nics(&self, plan: &PlanSender) -> Nics {
-        Nics {
-            plan: plan.subscribe(),
-            controller: self.controller,
-        }
-    }
-
     fn settings(&self, controller: Arc<Controller>, session: Open) -> Settings {
         let datapath_type = self.datapath_type.clone();
         Settings {
