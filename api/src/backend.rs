@@ -11,15 +11,16 @@ use model::{
     AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, HostId,
     InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId,
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
-    Tenant, TenantId, Usage,
+    Tenant, TenantId, Trace, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, HostUplinkSet, InstanceCreate, NetworkCreate,
     PhysicalNetworkCreate, PortCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
-    RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
-    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, UsageQuery,
+    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange,
+    TraceRequest, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -283,12 +284,22 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         request: RouterCreate,
     ) -> impl Future<Output = Outcome<Router>> + Send;
+    /// Changes what a router joins, and its static routes.
+    fn router_update(
+        &self,
+        caller: Caller,
+        id: RouterId,
+        request: RouterUpdate,
+    ) -> impl Future<Output = Outcome<Router>> + Send;
     /// Deletes a router; its networks stay.
     fn router_delete(
         &self,
         caller: Caller,
         id: RouterId,
     ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// What would become of a packet.
+    fn trace(&self, request: TraceRequest) -> impl Future<Output = Outcome<Trace>> + Send;
 
     /// All ports, by id.
     fn ports(&self) -> Vec<PortView>;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Event, HostId, Inventory, Usage};
+use model::{Event, HostId, Inventory, Trace, Usage};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ pub use error::ClientError;
 pub use query::ListQuery;
 
 use crate::problem::Problem;
-use crate::request::{HostUplinkSet, TopologyChange, UsageQuery};
+use crate::request::{HostUplinkSet, TopologyChange, TraceRequest, UsageQuery};
 use crate::resource::{
     Accepted, Changeable, Creatable, Health, Page, Resource, TopologyView, Version,
 };
@@ -171,6 +171,12 @@ impl Client {
     /// Changes what carries the physical networks of the pool's roles.
     pub async fn topology_change(&self, change: &TopologyChange) -> Result<Accepted, ClientError> {
         let request = self.request(Method::PATCH, TOPOLOGY).json(change);
+        self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    /// What would become of a packet.
+    pub async fn trace(&self, request: &TraceRequest) -> Result<Trace, ClientError> {
+        let request = self.request(Method::POST, "/v1/trace").json(request);
         self.parse(self.send(request, Repeat::OnFailure).await?)
     }
 

@@ -11,7 +11,8 @@ use model::billing::{Period, RateTerms};
 use model::{
     AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, Limits,
     MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RuleId, SecurityGroupId,
-    Sharing, SpoofGuard, TenantId, Timestamp, Tracking, Uplink, UsageOf, VlanId, VlanRanges, Vni,
+    Sharing, SpoofGuard, StaticRoute, TenantId, Timestamp, TracedProtocol, TracedState, Tracking,
+    Uplink, UsageOf, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +141,58 @@ pub struct RouterCreate {
     /// The tenant's networks that it joins, whose subnets do not overlap.
     #[serde(default)]
     pub network_ids: Vec<NetworkId>,
+}
+
+/// `PATCH /v1/routers/{id}`: what is absent stays as it is. A list is either given anew, or changed
+/// by what is added and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouterUpdate {
+    /// The networks that it joins.
+    #[serde(default, flatten)]
+    pub networks: NetworksUpdate,
+    /// Its static routes.
+    #[serde(default, flatten)]
+    pub routes: RoutesUpdate,
+}
+
+/// How the networks of a router change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworksUpdate {
+    /// All of them.
+    #[serde(rename = "network_ids", skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<NetworkId>>,
+    /// Those to add.
+    #[serde(
+        default,
+        rename = "add_network_ids",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub add: Vec<NetworkId>,
+    /// Those to take away.
+    #[serde(
+        default,
+        rename = "remove_network_ids",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remove: Vec<NetworkId>,
+}
+
+/// How the static routes of a router change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutesUpdate {
+    /// All of them.
+    #[serde(rename = "routes", skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<StaticRoute>>,
+    /// Those to add.
+    #[serde(default, rename = "add_routes", skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<StaticRoute>,
+    /// Those to take away.
+    #[serde(
+        default,
+        rename = "remove_routes",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remove: Vec<StaticRoute>,
 }
 
 /// `POST /v1/subnets`
@@ -382,6 +435,44 @@ pub struct InstanceCreate {
     /// Ports that exist already and outlive the instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub port_ids: Vec<PortId>,
+}
+
+/// `POST /v1/trace`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceRequest {
+    /// The VIF that sends the packet.
+    pub from_port_id: PortId,
+    /// Who asks: a tenant, who may ask about its own VIFs and is told of nothing that is another's. If
+    /// absent, an operator, who is told all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
+    /// The VIF that the packet is for: its first address of the sender's families.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_port_id: Option<PortId>,
+    /// In place of that, the address that the packet is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_address: Option<IpAddr>,
+    /// What it carries; an echo request if absent.
+    #[serde(default)]
+    pub protocol: TracedProtocol,
+    /// The port it is sent to, of TCP and UDP only: 80 for TCP and 53 for UDP if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The port it is sent from, of TCP and UDP only: 40000 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// The address it is sent from; if absent, the sender's first of the receiver's family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_address: Option<IpAddr>,
+    /// The Ethernet address it is sent from; if absent, the sender's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_mac: Option<MacAddr>,
+    /// How large it is, its IP header included: 100 bytes if absent, up to 9216.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u16>,
+    /// What conntrack is taken to know of its connection.
+    #[serde(default)]
+    pub state: TracedState,
 }
 
 /// `GET /v1/usage`

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, PortUpdate, ReservationCreate, RouterCreate, SecurityGroupCreate,
+    PortCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
     SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
@@ -244,6 +244,9 @@ impl Creatable for Network {
 }
 impl Creatable for Router {
     type Create = RouterCreate;
+}
+impl Changeable for Router {
+    type Update = RouterUpdate;
 }
 impl Creatable for Subnet {
     type Create = SubnetCreate;

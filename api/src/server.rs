@@ -26,6 +26,7 @@ mod respond;
 mod routes;
 mod signed;
 mod topology;
+mod trace;
 mod value;
 
 use std::sync::Arc;
@@ -141,7 +142,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         },
         Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
         Noun::Network => made::<B, Network>(route),
-        Noun::Router => made::<B, model::Router>(route),
+        Noun::Router => changed::<B, model::Router>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
         Noun::Reservation => made::<B, Reservation>(route),
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
@@ -153,6 +154,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),
         Noun::FabricCheck => made::<B, FabricCheck>(route),
+        Noun::Trace => routing::post(trace::make::<B>),
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord

@@ -13,6 +13,8 @@
 //!     | -- Report (what changed) -------------------> |
 //!     | <-- Probe ---------------------------------- |  during a check of the fabric
 //!     | -- Probe -----------------------------------> |
+//!     | <-- Trace ---------------------------------- |  when somebody asks where packets go
+//!     | -- Trace -----------------------------------> |
 //!     | -- Usage (what ports moved) ----------------> |  again and again, until it is
 //!     | <-- UsageTaken ------------------------------ |  durable in the ledger
 //!     | <-- Ping / Ping ----------------------------> |  each side, when it has been silent
@@ -26,7 +28,9 @@ use std::num::NonZeroU32;
 use bytes::{Bytes, BytesMut};
 use model::plan::{Generation, PlanChange};
 use model::report::HostReport;
-use model::{HostId, ProbeReply, ProbeRequest, UsageBatch, UsageTaken};
+use model::{
+    HostId, HostTraceReply, HostTraceRequest, ProbeReply, ProbeRequest, UsageBatch, UsageTaken,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
@@ -65,6 +69,8 @@ pub enum FromAgent {
     },
     /// What came of a probe of the fabric.
     Probe(ProbeReply),
+    /// What becomes of a packet here.
+    Trace(HostTraceReply),
     /// What its ports moved. It is sent again in every session until it is taken.
     Usage(UsageBatch),
     /// Still here.
@@ -95,6 +101,9 @@ pub enum FromController {
     /// Take part in a check of the fabric. The answer is a [`FromAgent::Probe`]; none comes from an
     /// agent that is busy with another.
     Probe(ProbeRequest),
+    /// Say what would become of a packet. The answer is a [`FromAgent::Trace`]; none comes from an agent
+    /// that is busy with others.
+    Trace(HostTraceRequest),
     /// A batch of usage is durable.
     UsageTaken(UsageTaken),
     /// Still here.

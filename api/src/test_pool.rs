@@ -56,6 +56,7 @@ pub(crate) struct TestPool {
     pub(crate) callers: Mutex<Vec<Caller>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
     pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
+    pub(crate) traces: Mutex<Vec<TraceRequest>>,
     pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
 }
 
@@ -470,9 +471,28 @@ impl Backend for TestPool {
         }))
     }
 
+    async fn router_update(
+        &self,
+        caller: Caller,
+        id: RouterId,
+        request: RouterUpdate,
+    ) -> Outcome<Router> {
+        self.note(caller);
+        let held = self.routers.one(id.uuid());
+        let mut router = held.ok_or_else(|| Problem::not_found("router", id))?;
+        router.network_ids.extend(request.networks.add);
+        router.routes.extend(request.routes.add);
+        Ok(self.routers.put(router))
+    }
+
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
         self.note(caller);
         self.routers.take(id.uuid())
+    }
+
+    async fn trace(&self, request: TraceRequest) -> Outcome<Trace> {
+        self.traces.lock().unwrap().push(request);
+        Ok(trace())
     }
 
     fn ports(&self) -> Vec<PortView> {

@@ -6,6 +6,7 @@
 
 mod limits;
 mod policy;
+mod static_route;
 #[cfg(test)]
 mod tests;
 
@@ -262,6 +263,7 @@ fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> 
         network_ids: router.network_ids.clone(),
         mac: MacAddr::router(host),
         endpoints: endpoints.collect(),
+        routes: static_route::planned(intent, router),
     })
 }
 
@@ -387,7 +389,7 @@ impl Touched<'_> {
         hosts
     }
 
-    /// What it joins comes to every host that has any of it, or goes.
+    /// What it joins comes to every host that has any of it, or goes; its routes are its own.
     fn router(&mut self, id: RouterId) {
         let versions = [self.before.routers.get(&id), self.after.routers.get(&id)];
         let networks: BTreeSet<NetworkId> = versions
@@ -398,9 +400,11 @@ impl Touched<'_> {
             .collect();
         let hosts = networks.iter().flat_map(|network| self.hosts(*network));
         let hosts: BTreeSet<HostId> = hosts.collect();
+        let joined = versions.map(|it| it.map(|router| &router.network_ids));
+        let joins_others = joined[0] != joined[1];
         for host in hosts {
             self.items.insert((host, PlanKey::Router(id)));
-            for network in &networks {
+            for network in networks.iter().filter(|_| joins_others) {
                 self.whole(*network, host);
             }
         }
@@ -432,6 +436,19 @@ impl Touched<'_> {
         for network in networks {
             self.network(network);
             self.instances_beside(network);
+            self.static_routes(network, |_| true);
+        }
+    }
+
+    /// The router of a network, if it has a route by a next hop that this is about.
+    fn static_routes(&mut self, network: NetworkId, concerns: impl Fn(IpAddr) -> bool) {
+        let Some(router) = self.after.router_of(network) else {
+            return;
+        };
+        if router.routes.iter().any(|route| concerns(route.via)) {
+            let key = PlanKey::Router(router.id);
+            let items = self.hosts(network).into_iter().map(|host| (host, key));
+            self.items.extend(items);
         }
     }
 
@@ -467,6 +484,7 @@ impl Touched<'_> {
             if let Some(host) = port.host_id {
                 self.arrival_or_departure(network, host);
             }
+            self.static_routes(network, |via| static_route::has(port, via));
             self.groups_of(port);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);

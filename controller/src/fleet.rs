@@ -22,15 +22,17 @@ mod probing;
 pub mod session;
 pub(crate) mod sighting;
 mod suspects;
+mod traces;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use api::session::FromController;
 use arc_swap::ArcSwap;
 use model::plan::Generation;
 use model::report::HostReport;
-use model::{Event, EventKind, HostId, Inventory, PortId, ProbeRequest, Tunnel, TunnelState};
+use model::{Event, EventKind, HostId, Inventory, PortId, Tunnel, TunnelState};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +41,7 @@ pub(crate) use self::observed::{Observed, SeenHost};
 use self::outbox::{Dirty, Outbox};
 use self::probing::Probing;
 use self::suspects::Suspects;
+use self::traces::Traces;
 use crate::compile;
 use crate::intent::Intent;
 use crate::object::Key;
@@ -52,6 +55,7 @@ pub struct Fleet {
     events: Events,
     suspects: Suspects,
     probing: Probing,
+    traces: Traces,
     inventory: watch::Sender<Arc<Inventory>>,
     inventory_changed: Notify,
 }
@@ -70,8 +74,8 @@ pub(crate) struct Opened {
     session: u64,
     wake: Arc<Notify>,
     replaced: CancellationToken,
-    /// What checks of the fabric ask the host for.
-    probes: tokio::sync::Mutex<mpsc::Receiver<ProbeRequest>>,
+    /// What checks of the fabric and traces ask the host for.
+    requests: tokio::sync::Mutex<mpsc::Receiver<FromController>>,
 }
 
 impl Default for Fleet {
@@ -86,6 +90,7 @@ impl Default for Fleet {
             events: Events::default(),
             suspects: Suspects::default(),
             probing: Probing::default(),
+            traces: Traces::default(),
             inventory: watch::Sender::new(Arc::new(Inventory { revision, hosts })),
             inventory_changed: Notify::new(),
         }
@@ -196,10 +201,10 @@ impl Fleet {
         self.observe(|observed| observed.connected_from(host, address, agent_version));
         self.inventory_changed.notify_one();
         outboxes.last_session += 1;
-        let (probes, requests) = mpsc::channel(probing::REQUESTS);
+        let (sender, requests) = mpsc::channel(probing::REQUESTS);
         let opened = Opened {
             session: outboxes.last_session,
-            probes: requests.into(),
+            requests: requests.into(),
             wake: Arc::default(),
             replaced: CancellationToken::new(),
         };
@@ -209,7 +214,7 @@ impl Fleet {
                 session: opened.session,
                 dirty: Dirty::Whole,
                 wake: opened.wake.clone(),
-                probes,
+                requests: sender,
                 replaced: opened.replaced.clone(),
             },
         );

@@ -9,6 +9,7 @@
 //! * [`compile`]: from the intent to what each host must be, purely;
 //! * [`fleet`]: plans out to the agents, reports back in;
 //! * `fabric`: checks of what the switches between hosts carry;
+//! * `trace`: what becomes of a packet, as the agents work it out;
 //! * [`serve`]: all of it, as the program `bulkhead-controller`.
 //!
 //! [`authority`] makes the certificates and [`token`] the administrator's token.
@@ -29,4 +30,5 @@ pub mod serve;
 pub mod service;
 pub mod store;
 pub mod token;
+mod trace;
 mod writer;

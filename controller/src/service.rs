@@ -26,6 +26,7 @@ mod reservation;
 mod router;
 mod security_group;
 mod sharing;
+mod static_route;
 mod subnet;
 mod tenant;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use crate::fleet::identity::Identity;
 use crate::fleet::sighting::judge;
 use crate::intent::Intent;
 use crate::store::{Store, StoreError};
+use crate::trace::Tracing;
 use crate::writer::Writer;
 use api::token::TokenDigest;
 
@@ -58,6 +60,7 @@ pub struct Service {
     writer: Writer,
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
+    tracing: Tracing,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -84,6 +87,7 @@ impl Service {
             writer,
             fleet,
             checks: Arc::default(),
+            tracing: Tracing::default(),
             collector: None,
             token,
         })

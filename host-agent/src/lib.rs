@@ -21,7 +21,9 @@
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
+//! * [`announcer`]: the task that tells the fabric of ports that came here.
 //! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
+//! * [`tracer`]: the task that says what becomes of packets, by the flows that are installed.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
@@ -29,6 +31,7 @@
 //! `openflow`), and any decision that concerns more than this host (the controller).
 
 pub mod accounting;
+pub mod announcer;
 pub mod binding;
 pub mod connection_limits;
 pub mod diff;
@@ -50,6 +53,7 @@ pub mod shield;
 pub mod status;
 pub mod switch;
 pub mod topology;
+pub mod tracer;
 pub mod trial;
 pub mod tunnels;
 pub mod wanted;

@@ -11,15 +11,17 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use compute::netns::Netns;
 use host_agent::accounting::Accounting;
+use host_agent::announcer::{self, Stations};
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
-use host_agent::responder;
+use host_agent::responder::{self, Known};
 use host_agent::session::{Controller, Session};
 use host_agent::shield::{self, Cover};
 use host_agent::status::Remarks;
+use host_agent::tracer::Tracer;
 use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
 use host_agent::trial::proof::Open;
@@ -122,6 +124,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (found, instances) = watch::channel(Found::new());
     let (status_sender, mut status) = watch::channel(None);
     let (known_sender, known) = watch::channel(Arc::default());
+    let (station_sender, stations) = watch::channel(Arc::default());
 
     let (mut accounting, usage) =
         Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
@@ -137,9 +140,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         status: status_sender,
         remarks: remarks.clone(),
         known: known_sender,
+        stations: station_sender,
         cover,
     };
-    let mut responding = tokio::spawn(responder::run(arguments.ovs_rundir.clone(), known));
+    let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
+    let speaking = speak(arguments.ovs_rundir.clone(), (known, stations), tracer);
+    let mut speaking = tokio::spawn(speaking);
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
     let mut reconciling = tokio::spawn(reconciler.run());
@@ -162,6 +168,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         status,
         remarks,
         probes,
+        traces,
         open,
         usage,
     };
@@ -172,11 +179,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ended = &mut reconciling => ended.context("the reconcile task failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
-        ended = &mut responding => ended.context("the task that answers ports failed"),
+        ended = &mut speaking => ended.context("the task that speaks for ports failed"),
         ended = &mut probing => ended.context("the task that probes the fabric failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }
+}
+
+/// Answers ports, announces those that came here, and says what becomes of packets.
+async fn speak(
+    run_directory: PathBuf,
+    (known, stations): (watch::Receiver<Arc<Known>>, watch::Receiver<Arc<Stations>>),
+    tracer: Tracer,
+) {
+    let responding = responder::run(run_directory.clone(), known);
+    let announcing = announcer::run(run_directory, stations);
+    tokio::join!(responding, announcing, tracer.run());
 }
 
 impl Arguments {

@@ -22,6 +22,7 @@ pub mod counting;
 mod egress;
 mod fabric_guard;
 mod fabric_senders;
+mod fits;
 mod forward;
 mod ingress;
 mod limit_received;
@@ -46,8 +47,8 @@ use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
 pub use view::{
-    GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing, Uplink,
-    View, link_local, speaks_as,
+    GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing,
+    StaticHop, Uplink, View, link_local, speaks_as,
 };
 
 /// One question that is asked of every frame, and what follows from the answers.
@@ -91,6 +92,7 @@ pub const TABLES: &[Table] = &[
     egress::TABLE,
     admit_out::TABLE,
     route::TABLE,
+    fits::TABLE,
     next_hop::TABLE,
     undeliverable::TABLE,
     forward::TABLE,

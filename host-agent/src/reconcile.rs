@@ -33,6 +33,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
+use crate::announcer::{self, Stations};
 use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
 use crate::connection_limits::ConnectionLimits;
 use crate::instances::Found;
@@ -91,6 +92,8 @@ pub struct Channels {
     pub remarks: Remarks,
     /// Who is plugged, for the task that answers them.
     pub known: watch::Sender<Arc<Known>>,
+    /// Who is active, for the task that tells the fabric.
+    pub stations: watch::Sender<Arc<Stations>>,
 }
 
 /// The task's state.
@@ -402,6 +405,7 @@ impl Reconciler {
                 pipeline::is_plugged(switch.installed(Group::of(network)), port)
             })
         });
+        let before = incumbents.keys().copied().collect();
         let binding = {
             let cover = &self.channels.cover.borrow_and_update();
             binding::bind(
@@ -428,12 +432,18 @@ impl Reconciler {
         self.zones.flushed();
         let sight = Sight {
             views: binding::all_views(wanted, &binding, &uplinks, self.zones.by_port()),
-            ways: uplinks.into_keys().collect(),
+            ways: uplinks.keys().copied().collect(),
+        };
+        let stations = Stations {
+            here: announcer::stations(sight.views.values()),
+            before,
         };
         let applied = self.carried.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
+            stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
-            Known::new(wanted, &binding).publish(&self.channels.known);
+            let known = Known::new(wanted, &binding).with(uplinks, self.zones.by_port());
+            known.publish(&self.channels.known);
         }
         match applied {
             Ok(0) => (binding, Outcome::Done),

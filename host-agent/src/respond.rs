@@ -17,6 +17,7 @@
 //! What does not live here: how frames come from the switch and go back (see [`crate::responder`]),
 //! and answers that are flows (ARP and neighbour discovery, see [`crate::pipeline`]).
 
+mod announce;
 mod dhcpv4;
 mod dhcpv6;
 pub mod dns;
@@ -31,8 +32,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::plan::PlannedSubnet;
-use model::{DomainName, MacAddr};
+use model::{DomainName, MacAddr, NetworkNumber};
 
+use crate::pipeline::Routing;
+
+pub use announce::announce;
 pub use dns::{NamedPort, Pending};
 pub use router_advert::advertise;
 
@@ -97,6 +101,8 @@ pub struct PortConfig<'a> {
     pub subnets: &'a [PlannedSubnet],
     /// The ports of its network that have a name.
     pub names: &'a [NamedPort],
+    /// The number of its network, and the router that joins it to others.
+    pub routing: Option<(NetworkNumber, &'a Routing)>,
 }
 
 /// What comes of a question.

@@ -11,6 +11,7 @@
 //! while the controller is away.
 
 mod forward;
+mod places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::cookie::Group;
 use crate::respond::{self, Pending, PortConfig, Question, Reply, respond};
-use crate::wanted::{Wanted, WantedNetwork, WantedPort};
+use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort};
 
 /// The pause between attempts to reach a switch that is not there.
 const RETRY: Duration = Duration::from_millis(200);
@@ -56,6 +57,10 @@ pub struct Known {
     wanted: Arc<Wanted>,
     /// The ports of a trunk share their number, but no network.
     ports: BTreeMap<(PortNo, NetworkNumber), PortId>,
+    /// The ways to other hosts.
+    exits: BTreeMap<Exit, PortNo>,
+    /// The ports by their zones of connection tracking.
+    zones: BTreeMap<u16, PortId>,
 }
 
 impl Known {
@@ -71,13 +76,29 @@ impl Known {
         Self {
             wanted: Arc::clone(wanted),
             ports: ports.collect(),
+            exits: BTreeMap::new(),
+            zones: BTreeMap::new(),
+        }
+    }
+
+    /// The same, with the ways to other hosts and the ports' zones.
+    #[must_use]
+    pub fn with(self, exits: BTreeMap<Exit, PortNo>, zones: &BTreeMap<PortId, u16>) -> Self {
+        let zones = zones.iter().map(|(id, zone)| (*zone, *id));
+        Self {
+            exits,
+            zones: zones.collect(),
+            ..self
         }
     }
 
     /// Tells the other end of a channel, if it is news.
     pub fn publish(self, sender: &watch::Sender<Arc<Self>>) {
         sender.send_if_modified(|held| {
-            let same = Arc::ptr_eq(&held.wanted, &self.wanted) && held.ports == self.ports;
+            let same = Arc::ptr_eq(&held.wanted, &self.wanted)
+                && held.ports == self.ports
+                && held.exits == self.exits
+                && held.zones == self.zones;
             if !same {
                 *held = Arc::new(self);
             }
@@ -176,6 +197,7 @@ fn config<'a>(port: &'a WantedPort, network: &'a WantedNetwork) -> PortConfig<'a
         addresses: &port.addresses,
         subnets: &network.subnets,
         names: &network.names,
+        routing: network.routing.as_ref().map(|it| (network.number, it)),
     }
 }
 

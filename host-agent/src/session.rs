@@ -37,6 +37,7 @@ use crate::links::source_towards;
 use crate::plan_store::{PlanStore, PlanStoreError};
 use crate::prober::Probes;
 use crate::status::{Remarks, Status};
+use crate::tracer::Traces;
 use assemble::{Assembled, Assembler};
 
 /// How long the connection, TLS and the welcome may take together.
@@ -193,6 +194,8 @@ pub struct Session {
     pub remarks: Remarks,
     /// Who takes part in checks of the fabric.
     pub probes: Probes,
+    /// Who says what becomes of packets.
+    pub traces: Traces,
     /// Where it is said from where a session is open.
     pub open: OpenSender,
     /// What ports moved.
@@ -263,6 +266,9 @@ impl Session {
                     self.take(&mut wire, &mut assembler, part).await?;
                     // The plan is held now: say so before it is carried out.
                     self.report(&mut wire, &mut reported).await?;
+                }
+                Some(reply) = self.traces.replies.recv() => {
+                    wire.send(FromAgent::Trace(reply)).await?;
                 }
                 Some(reply) = self.probes.replies.recv() => {
                     wire.send(FromAgent::Probe(reply)).await?;
@@ -372,6 +378,7 @@ impl Session {
             FromController::Goodbye { reason } => Err(Error::Goodbye(reason)),
             FromController::Plan(_)
             | FromController::Probe(_)
+            | FromController::Trace(_)
             | FromController::UsageTaken(_)
             | FromController::Ping => Err(Error::OutOfTurn),
         }
@@ -389,6 +396,10 @@ impl Session {
             FromController::Probe(request) => {
                 // One that finds no room is not answered: see `FromController::Probe`.
                 let _busy = self.probes.requests.try_send(request);
+                Ok(None)
+            }
+            FromController::Trace(request) => {
+                let _busy = self.traces.requests.try_send(request);
                 Ok(None)
             }
             FromController::Ping => Ok(None),

@@ -27,7 +27,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort, Routing};
+use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort, Routing, StaticHop};
 use crate::respond::NamedPort;
 
 /// A plan as the agent carries it out.
@@ -156,6 +156,8 @@ pub struct WantedRouter {
     pub mac: MacAddr,
     /// Where other hosts that have it are reached.
     pub endpoints: Arc<[IpAddr]>,
+    /// Its static routes.
+    pub routes: Vec<StaticHop>,
 }
 
 /// A way out of the integration bridge, towards other hosts.

@@ -156,6 +156,10 @@ impl Vswitch {
     }
 
     fn control_socket(&self, role: &str) -> PathBuf {
-        self.rundir.join(format!("{role}.ctl"))
+        // Agents look for the switch daemon's by the name that it has everywhere.
+        match role {
+            "vswitchd" => self.rundir.join("ovs-vswitchd.ctl"),
+            _ => self.rundir.join(format!("{role}.ctl")),
+        }
     }
 }

@@ -39,6 +39,7 @@ mod sharing;
 mod subnet;
 mod tenant;
 mod timestamp;
+mod trace;
 mod tunnel;
 mod uplink;
 mod usage;
@@ -72,7 +73,7 @@ pub use probe::{
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
 pub use reservation::{Reservation, ReservationId};
-pub use router::{Router, RouterId};
+pub use router::{Router, RouterId, StaticRoute};
 pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
     RuleForm, RuleId,
@@ -82,6 +83,10 @@ pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
+pub use trace::{
+    HostTrace, HostTraceOutcome, HostTraceReply, HostTraceRequest, SwitchWord, Trace, TraceEnd,
+    TraceEntry, TraceHop, TraceStep, TracedFrame, TracedHost, TracedProtocol, TracedState, Verdict,
+};
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
 pub use usage::{ClassUsage, Traffic, Usage, UsageOf};

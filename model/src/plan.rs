@@ -309,6 +309,21 @@ pub struct PlannedRouter {
     /// Where the other hosts that have it are reached, when they have an endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<IpAddr>,
+    /// Where it sends packets for other prefixes than its networks'.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<PlannedRoute>,
+}
+
+/// A static route, resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRoute {
+    /// Where it leads.
+    pub prefix: IpNet,
+    /// The network of the router that its next hop is on.
+    pub network_id: NetworkId,
+    /// The next hop's Ethernet address; absent while nobody has its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
 }
 
 /// An instance that this host must run.

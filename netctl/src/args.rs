@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, address_group, bill, completion, event, fabric_check, group, host, ip, lab,
-    network, nic, physical_network, rate_plan, router, status, subnet, tenant, topology, tunnel,
-    uplink, usage, vif, vif_trunk, vm,
+    network, nic, physical_network, rate_plan, router, status, subnet, tenant, topology, trace,
+    tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -168,6 +168,16 @@ pub(crate) enum Command {
     RouterList(router::List),
     /// Show a router
     RouterShow(Owned),
+    /// Let a router join another network, as its gateway
+    RouterInterfaceAdd(router::Interface),
+    /// Let a router leave a network; the network stays
+    RouterInterfaceRemove(router::Interface),
+    /// Send packets for a prefix to a machine on a network of a router
+    RouterRouteAdd(router::RouteAdd),
+    /// Remove the route to a prefix from a router
+    RouterRouteRemove(router::RouteRemove),
+    /// List the routes of a router
+    RouterRouteList(router::RouteList),
     /// Delete a router; its networks stay
     RouterDelete(Owned),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
@@ -206,6 +216,10 @@ pub(crate) enum Command {
     FabricCheckList(fabric_check::List),
     /// Show a check of the fabric and what it found
     FabricCheckShow(fabric_check::Show),
+    /// Show the way a packet would take, table by table and host by host; nothing is sent
+    Trace(trace::Packet),
+    /// Say who would get a packet, or what would drop it and what would let it pass
+    Why(trace::Packet),
     /// List the newest events
     EventList(event::List),
     /// What tenants, networks or VIFs moved

@@ -20,6 +20,7 @@ pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
 pub(crate) mod topology;
+pub(crate) mod trace;
 pub(crate) mod tunnel;
 pub(crate) mod uplink;
 pub(crate) mod usage;
@@ -118,6 +119,11 @@ impl Command {
             Self::RouterCreate(command) => command.run(client).await,
             Self::RouterList(command) => command.run(client).await,
             Self::RouterShow(one) => show::<Router>(client, one.of()).await,
+            Self::RouterInterfaceAdd(command) => command.add(client).await,
+            Self::RouterInterfaceRemove(command) => command.remove(client).await,
+            Self::RouterRouteAdd(command) => command.run(client).await,
+            Self::RouterRouteRemove(command) => command.run(client).await,
+            Self::RouterRouteList(command) => command.run(client).await,
             Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
@@ -137,6 +143,8 @@ impl Command {
             Self::FabricCheck(command) => command.run(client).await,
             Self::FabricCheckList(command) => command.run(client).await,
             Self::FabricCheckShow(command) => command.run(client).await,
+            Self::Trace(command) => command.trace(client).await,
+            Self::Why(command) => command.why(client).await,
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,

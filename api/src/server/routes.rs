@@ -74,6 +74,7 @@ pub(super) enum Noun {
     Host,
     Tunnel,
     FabricCheck,
+    Trace,
     Event,
     Usage,
     UsageRecord,
@@ -187,6 +188,11 @@ pub const ROUTES: &[Route] = &[
         "make a router between networks of a tenant",
     ),
     get("/v1/routers/{id}", N::Router, "show a router"),
+    patch(
+        "/v1/routers/{id}",
+        N::Router,
+        "change which networks a router joins, and its static routes",
+    ),
     delete(
         "/v1/routers/{id}",
         N::Router,
@@ -322,6 +328,11 @@ pub const ROUTES: &[Route] = &[
         "/v1/fabric-checks/{id}",
         N::FabricCheck,
         "forget a check of the fabric, and end it if it is under way",
+    ),
+    post(
+        "/v1/trace",
+        N::Trace,
+        "what would become of a packet, table by table and host by host",
     ),
     get("/v1/events", N::Event, "list the newest events"),
     get(

@@ -7,8 +7,9 @@ use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
-    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, SpoofGuard, Timestamp,
-    Tracking, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
+    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, SpoofGuard, StaticRoute,
+    Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, VlanChoice, VlanId,
+    VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -46,6 +47,7 @@ text_values! {
     Timestamp: "a time as in RFC 3339, such as \"2026-11-22T12:30:00Z\"",
     DomainName: "a domain name such as \"example.net\"",
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
+    StaticRoute: "a route such as \"10.9.0.0/16 via 10.0.0.7\": a prefix with no host bits set, and a next hop of its family",
     AddressRange: "an address or a range such as \"10.0.0.10-10.0.0.99\"",
     AddressPair: "an address or prefix such as \"10.0.0.50\", or with an Ethernet address \"10.0.0.50@00:00:5e:00:01:32\"",
     PortRange: "a port or a range of ports, such as \"80\" or \"8000-8100\"",
@@ -186,6 +188,53 @@ impl FieldValue for VlanChoice {
         found
             .map(|(choice, _)| *choice)
             .ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// A port of TCP or UDP.
+pub(super) struct TransportPort(pub(super) u16);
+
+impl FieldValue for TransportPort {
+    const EXPECTED: &'static str = "a port: a number from 1 to 65535";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let port: u16 = number(value)?;
+        (port > 0)
+            .then_some(Self(port))
+            .ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// The size of a packet that is traced.
+pub(super) struct PacketBytes(pub(super) u16);
+
+impl FieldValue for PacketBytes {
+    const EXPECTED: &'static str = "a number of bytes from 64 to 9216";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let bytes: u16 = number(value)?;
+        let allowed = (64..=9216).contains(&bytes);
+        allowed.then_some(Self(bytes)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for TracedProtocol {
+    const EXPECTED: &'static str = "one of \"icmp\", \"tcp\", \"udp\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for TracedState {
+    const EXPECTED: &'static str = "one of \"new\", \"established\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
     }
 }
 

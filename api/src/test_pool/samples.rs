@@ -48,6 +48,7 @@ pub(crate) fn router(name: &str) -> Router {
         tenant_id: TenantId::generate(),
         name: name.parse().unwrap(),
         network_ids: vec![NetworkId::generate()],
+        routes: Vec::new(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -183,5 +184,15 @@ pub(crate) fn event(id: u64, kind: EventKind) -> Event {
         kind,
         host_id: Some(HostId::generate()),
         message: "something happened".to_owned(),
+    }
+}
+
+pub(crate) fn trace() -> Trace {
+    Trace {
+        verdict: Verdict::Dropped,
+        message: "nobody gets it".to_owned(),
+        advice: None,
+        port_ids: Vec::new(),
+        hosts: Vec::new(),
     }
 }

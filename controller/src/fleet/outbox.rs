@@ -6,9 +6,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::session::{MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
+use api::session::{FromController, MAX_FRAME_BYTES, MAX_ITEMS_PER_CHANGE};
 use model::plan::{Generation, PlanChange, PlanItem, PlanKey};
-use model::{Handout, HostId, ProbeRequest};
+use model::{Handout, HostId};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ pub(super) struct Outbox {
     pub(super) dirty: Dirty,
     pub(super) wake: Arc<Notify>,
     /// What a check of the fabric asks the host for.
-    pub(super) probes: mpsc::Sender<ProbeRequest>,
+    pub(super) requests: mpsc::Sender<FromController>,
     /// Ends the session, when a newer one of the same host takes its place.
     pub(super) replaced: CancellationToken,
 }

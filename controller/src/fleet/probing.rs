@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use api::session::FromController;
 use model::{HostId, ProbeReply, ProbeRequest};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -36,7 +37,8 @@ impl Fleet {
     pub(crate) fn probe(&self, host: HostId, request: ProbeRequest) -> bool {
         let outboxes = self.outboxes();
         let session = outboxes.open.get(&host);
-        session.is_some_and(|session| session.probes.try_send(request).is_ok())
+        let request = FromController::Probe(request);
+        session.is_some_and(|session| session.requests.try_send(request).is_ok())
     }
 
     /// A host replied. Nobody waits for what is late.

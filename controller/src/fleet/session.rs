@@ -219,6 +219,7 @@ impl Session {
                 FromAgent::Hello { .. } => return Err(Ended::HelloAgain),
                 FromAgent::Ping => self.fleet().heard(host),
                 FromAgent::Probe(reply) => self.fleet().probed(host, reply),
+                FromAgent::Trace(reply) => self.fleet().traced(host, reply),
                 FromAgent::Usage(batch) => {
                     self.fleet().heard(host);
                     // Not taken is not answered: the host offers it again.
@@ -265,7 +266,7 @@ impl Session {
         let mut sent_at = Instant::now();
         let mut refusals = 0;
         // No other loop of this session takes them.
-        let mut probes = opened.probes.lock().await;
+        let mut requests = opened.requests.lock().await;
         let mut told = None;
         loop {
             let now = *heard.borrow_and_update();
@@ -284,13 +285,13 @@ impl Session {
                 tokio::select! {
                     () = opened.wake.notified() => None,
                     _ = heard.changed() => None,
-                    Some(request) = probes.recv() => Some(request),
+                    Some(request) = requests.recv() => Some(request),
                     Ok(()) = usage.changed() => None,
                 }
             };
             match timeout(self.timing.heartbeat, news).await {
                 Ok(None) => {}
-                Ok(Some(request)) => self.send(sink, FromController::Probe(request)).await?,
+                Ok(Some(request)) => self.send(sink, request).await?,
                 Err(_) => self.send(sink, FromController::Ping).await?,
             }
             self.tell_taken(sink, &usage, &mut told).await?;

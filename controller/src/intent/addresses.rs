@@ -1,5 +1,6 @@
 //! What is known of addresses: whose they are, what is kept, and which is next.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -71,6 +72,26 @@ impl Intent {
     #[must_use]
     pub fn port_with_address(&self, network: NetworkId, address: IpAddr) -> Option<PortId> {
         self.addresses.get(&(network, address)).copied()
+    }
+
+    /// Where a frame for this address of a network would go: to the port that has it, or to whoever
+    /// has the longest pair that holds it, by its Ethernet address. Several where nobody knows which.
+    #[must_use]
+    pub fn macs_with(&self, network: NetworkId, address: IpAddr) -> BTreeSet<MacAddr> {
+        if let Some(port) = self.port_with_address(network, address) {
+            let port = self.ports.get(&port);
+            return port.map(|port| port.mac).into_iter().collect();
+        }
+        let holding: Vec<_> = self.pairs_holding(network, address).collect();
+        let longest = holding.iter().map(|(prefix, _)| prefix.prefix_len()).max();
+        let nearest = holding.iter();
+        let nearest = nearest.filter(|(prefix, _)| Some(prefix.prefix_len()) == longest);
+        let ports = nearest.filter_map(|(prefix, id)| Some((prefix, self.ports.get(id)?)));
+        let macs = ports.flat_map(|(prefix, port)| {
+            let pairs = port.allowed.iter().filter(move |it| it.prefix == *prefix);
+            pairs.map(move |pair| pair.mac.unwrap_or(port.mac))
+        });
+        macs.collect()
     }
 
     /// A port that has an address of this subnet.

@@ -6,9 +6,9 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, HostUplinkSet, InstanceCreate, NetworkCreate,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate,
+    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
     SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantUpdate, TopologyChange,
+    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -19,7 +19,7 @@ use model::{
     AddressGroup, AddressGroupId, Encapsulation, Event, EventKind, FabricCheck, FabricCheckId,
     FabricScope, Host, HostId, HostStatus, InstanceId, Inventory, Network, NetworkId,
     PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
-    SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant, TenantId, Traffic,
+    SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant, TenantId, Trace, Traffic,
 };
 use uuid::Uuid;
 
@@ -302,9 +302,24 @@ impl Backend for Service {
         self.writer.change(caller, "router_create", decide).await
     }
 
+    async fn router_update(
+        &self,
+        caller: Caller,
+        id: RouterId,
+        request: RouterUpdate,
+    ) -> Outcome<Router> {
+        let decide = |intent: &_| router::update(intent, id, request);
+        self.writer.change(caller, "router_update", decide).await
+    }
+
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
         let decide = |intent: &_| router::delete(intent, id);
         self.writer.change(caller, "router_delete", decide).await
+    }
+
+    async fn trace(&self, request: TraceRequest) -> Outcome<Trace> {
+        let intent = self.intent();
+        self.tracing.run(&self.fleet, &intent, &request).await
     }
 
     fn ports(&self) -> Vec<PortView> {

@@ -170,8 +170,10 @@ pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcom
     Ok(draft)
 }
 
-/// How a list of a port changes: it is given anew, or values are added and removed.
-struct Change<T> {
+/// How a list of a port, or of whatever else has one, changes: it is given anew, or values are added
+/// and removed.
+pub(super) struct Change<T> {
+    noun: &'static str,
     name: &'static str,
     whole: Option<Vec<T>>,
     add: Vec<T>,
@@ -179,8 +181,14 @@ struct Change<T> {
 }
 
 impl<T: Clone + PartialEq + Display> Change<T> {
-    const fn new(name: &'static str, whole: Option<Vec<T>>, add: Vec<T>, remove: Vec<T>) -> Self {
+    pub(super) const fn new(
+        name: &'static str,
+        whole: Option<Vec<T>>,
+        add: Vec<T>,
+        remove: Vec<T>,
+    ) -> Self {
         Self {
+            noun: "port",
             name,
             whole,
             add,
@@ -188,8 +196,13 @@ impl<T: Clone + PartialEq + Display> Change<T> {
         }
     }
 
+    /// The same, of something other than a port.
+    pub(super) fn of_a(self, noun: &'static str) -> Self {
+        Self { noun, ..self }
+    }
+
     /// The field that new values are given in.
-    fn field(&self) -> String {
+    pub(super) fn field(&self) -> String {
         match self.whole {
             Some(_) => self.name.to_owned(),
             None => format!("add_{}", self.name),
@@ -197,13 +210,13 @@ impl<T: Clone + PartialEq + Display> Change<T> {
     }
 
     /// The values that are given.
-    fn fresh(&self) -> &[T] {
+    pub(super) fn fresh(&self) -> &[T] {
         self.whole.as_deref().unwrap_or(&self.add)
     }
 
     /// The list that comes of it.
-    fn of(&self, held: &[T], faults: &mut Faults) -> Vec<T> {
-        let name = self.name;
+    pub(super) fn of(&self, held: &[T], faults: &mut Faults) -> Vec<T> {
+        let Self { noun, name, .. } = self;
         if let Some(whole) = &self.whole {
             if !self.add.is_empty() || !self.remove.is_empty() {
                 let message = format!(
@@ -217,14 +230,14 @@ impl<T: Clone + PartialEq + Display> Change<T> {
         for (index, value) in self.remove.iter().enumerate() {
             if !held.contains(value) {
                 let field = format!("remove_{name}[{index}]");
-                let message = format!("the port does not have {value}; expected one that it has");
+                let message = format!("the {noun} does not have {value}; expected one that it has");
                 faults.add(&field, FieldCode::UnknownReference, message);
             }
         }
         for (index, value) in self.add.iter().enumerate() {
             if held.contains(value) {
                 let field = format!("add_{name}[{index}]");
-                let message = format!("the port has {value} already; leave it out");
+                let message = format!("the {noun} has {value} already; leave it out");
                 faults.add(&field, FieldCode::Duplicate, message);
             }
         }

@@ -119,6 +119,15 @@ fn check_cidr(intent: &Intent, network: NetworkId, cidr: IpNet, faults: &mut Fau
         );
         faults.add("cidr", FieldCode::Inconsistent, message);
     }
+    let router = intent.router_of(network);
+    let mut routes = router.iter().flat_map(|router| &router.routes);
+    if let Some(route) = routes.find(|route| cidr.contains(&route.prefix)) {
+        let message = format!(
+            "{cidr} holds the prefix of the router's route {route}; remove that first, or choose \
+             another prefix"
+        );
+        faults.add("cidr", FieldCode::Inconsistent, message);
+    }
     let mut others = intent.subnets_of(network);
     if let Some(other) = others.find(|other| overlap(other.cidr, cidr)) {
         let message = format!(

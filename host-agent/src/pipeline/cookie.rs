@@ -58,6 +58,13 @@ impl Group {
         u32::try_from(self.0).ok()?.try_into().ok()
     }
 
+    /// The number of the security group that it is, if it is one.
+    #[must_use]
+    pub fn security_group(self) -> Option<SecurityGroupNumber> {
+        let number = self.0.checked_sub(SECURITY_GROUP)?;
+        u32::try_from(number).ok()?.try_into().ok()
+    }
+
     /// The cookie of its flows.
     #[must_use]
     pub const fn cookie(self) -> u64 {

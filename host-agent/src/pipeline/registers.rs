@@ -33,6 +33,7 @@ pub const REGISTERS: &[Register] = &[
     RATE_OUT_PASSED,
     COPIES,
     RATE_IN_PASSED,
+    TOO_BIG,
 ];
 
 /// The network of a frame, from classify on. 0: not known, and no flow matches that.
@@ -112,6 +113,15 @@ pub const RATE_IN_PASSED: Register = Register {
     why: "1: the receiver's limit of bits was asked",
 };
 
+/// Whether a packet is larger than the network that it is routed to carries.
+pub const TOO_BIG: Register = Register {
+    name: "TOO_BIG",
+    field: Field::Reg9,
+    offset: 0,
+    bits: 1,
+    why: "whether a routed packet is larger than the network that it is for carries",
+};
+
 /// The security group whose rules are asked.
 pub const GROUP: Register = Register {
     name: "GROUP",
@@ -175,7 +185,8 @@ pub(super) fn set_together(first: (&Register, u32), others: &[(&Register, u32)])
 
 impl Register {
     /// All of it, as an action names it.
-    pub(super) fn part(&self) -> Option<Subfield> {
+    #[must_use]
+    pub fn part(&self) -> Option<Subfield> {
         Subfield::new(self.field, self.offset, self.bits)
     }
 

@@ -11,10 +11,11 @@ use ipnet::IpNet;
 use model::{MacAddr, NetworkNumber};
 use openflow::{Action, Field, Flow, Match};
 
-use super::registers::{FROM, FROM_VIF, NETWORK};
+use super::registers::{FROM, FROM_VIF, NETWORK, TOO_BIG};
 use super::respond::{back, forgotten};
 use super::{
-    Miss, NetworkView, Routing, Table, count_and_output, forward, next_hop, nothing, undeliverable,
+    Miss, NetworkView, Routing, Table, count_and_output, fits, forward, next_hop, nothing,
+    undeliverable,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -38,6 +39,8 @@ const LAST: [u8; 2] = [0, 1];
 /// The time to live of our own packets.
 const FRESH: u8 = 64;
 const NO_FRAGMENT: u8 = 0;
+/// The header before an IP packet; tags are off by now.
+const ETHERNET_BYTES: u16 = 14;
 
 /// Echo request and reply (RFC 792, RFC 4443 §4).
 const ECHO_V4: [u8; 2] = [8, 0];
@@ -48,8 +51,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         return;
     };
     let gateway = MacAddr::gateway(network.number);
-    let here = FROM.is(FROM_VIF, NETWORK.is(network.number.get(), Match::new()));
-    let here = here.eth_dst(gateway.octets());
+    let here = sent_to_gateway(network);
     for address in routing.addresses.iter() {
         flows.push(echo(&here, gateway, *address));
         flows.push(TABLE.flow(OWN, to(&here, IpNet::from(*address))));
@@ -62,27 +64,85 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let ends = expired.into_iter().chain([nowhere]);
         flows.extend(ends.map(|flow| flow.goto(undeliverable::TABLE.id)));
     }
-    flows.extend(routes(&here, routing));
+    flows.extend(ways(routing).map(|way| way.taken(network, routing)));
 }
 
-fn routes(here: &Match, routing: &Routing) -> impl Iterator<Item = Flow> {
-    routing.routes.iter().map(|(prefix, network)| {
-        let priority = PREFIX + u16::from(prefix.prefix_len());
-        let flow = TABLE.flow(priority, to(here, *prefix));
-        moved(flow, *network)
-    })
+/// What VIFs of a network send to their gateway.
+fn sent_to_gateway(network: &NetworkView) -> Match {
+    let here = FROM.is(FROM_VIF, NETWORK.is(network.number.get(), Match::new()));
+    here.eth_dst(MacAddr::gateway(network.number).octets())
 }
 
-/// From here on a frame of the other network. It may leave by the interface it came in by, for another
-/// port of the same trunk.
-fn moved(flow: Flow, network: NetworkNumber) -> Flow {
-    forgotten(flow.action(Action::DecTtl))
-        .action(NETWORK.set(network.get()))
-        .action(Action::set_field(
-            Field::EthSrc,
-            MacAddr::gateway(network).octets(),
-        ))
-        .goto(next_hop::TABLE.id)
+/// A prefix, and how packets get there.
+pub(super) struct Way {
+    prefix: IpNet,
+    /// The network they become packets of.
+    pub(super) network: NetworkNumber,
+    hop: Hop,
+}
+
+/// To whom packets go in their new network.
+enum Hop {
+    /// To whoever has their destination.
+    Direct,
+    /// To this machine.
+    Via(MacAddr),
+    /// To nobody.
+    Absent,
+}
+
+/// All ways of a router: its networks' own prefixes, and those of its static routes.
+pub(super) fn ways(routing: &Routing) -> impl Iterator<Item = Way> {
+    let direct = routing.routes.iter().map(|(prefix, network)| Way {
+        prefix: *prefix,
+        network: *network,
+        hop: Hop::Direct,
+    });
+    let statics = routing.statics.iter().map(|it| Way {
+        prefix: it.prefix,
+        network: it.network,
+        hop: it.mac.map_or(Hop::Absent, Hop::Via),
+    });
+    direct.chain(statics)
+}
+
+impl Way {
+    /// What table `route` does with packets of this way: measure them first, where their new network
+    /// takes smaller ones.
+    fn taken(&self, network: &NetworkView, routing: &Routing) -> Flow {
+        let Some(limit) = routing.limit(network.number, self.network) else {
+            return self.carried_on(&TABLE, network);
+        };
+        let measure = TOO_BIG.part().map(|target| Action::CheckPacketLarger {
+            length: limit.saturating_add(ETHERNET_BYTES),
+            target,
+        });
+        let flow = TABLE.flow(self.priority(), to(&sent_to_gateway(network), self.prefix));
+        flow.actions(measure).goto(fits::TABLE.id)
+    }
+
+    /// From here on a packet of the other network. It may leave by the interface it came in by, for
+    /// another port of the same trunk.
+    pub(super) fn carried_on(&self, table: &Table, network: &NetworkView) -> Flow {
+        let flow = table.flow(self.priority(), to(&sent_to_gateway(network), self.prefix));
+        let gateway = MacAddr::gateway(self.network).octets();
+        let moved = |flow: Flow| {
+            forgotten(flow.action(Action::DecTtl))
+                .action(NETWORK.set(self.network.get()))
+                .action(Action::set_field(Field::EthSrc, gateway))
+        };
+        match self.hop {
+            Hop::Direct => moved(flow).goto(next_hop::TABLE.id),
+            Hop::Via(mac) => moved(flow)
+                .action(Action::set_field(Field::EthDst, mac.octets()))
+                .goto(forward::TABLE.id),
+            Hop::Absent => flow.goto(undeliverable::TABLE.id),
+        }
+    }
+
+    fn priority(&self) -> u16 {
+        PREFIX + u16::from(self.prefix.prefix_len())
+    }
 }
 
 fn to(here: &Match, prefix: IpNet) -> Match {

@@ -135,7 +135,7 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 126);
+    assert_eq!(infrastructure().len(), 127);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 17);
@@ -173,6 +173,8 @@ fn a_router_takes_as_many_flows_as_documented() {
             addresses: addresses(&["10.0.0.254", "10.1.0.254"]),
             routes: routes.into(),
             endpoints: Arc::default(),
+            statics: Arc::default(),
+            sizes: Arc::default(),
         });
         view.routing = view.routing.filter(|_| routed);
         compile(&view).len()
@@ -183,6 +185,38 @@ fn a_router_takes_as_many_flows_as_documented() {
     assert_eq!(more(&[], 0), 9 + 2 * 2 + 2);
     assert_eq!(more(&[both(1)], 0) - more(&[], 0), 1 + 2);
     assert_eq!(more(&[], 5) - more(&[], 0), 5);
+}
+
+#[test]
+fn static_routes_and_networks_of_smaller_packets_take_as_many_flows_as_documented() {
+    let number = |n: u32| n.try_into().unwrap();
+    let count = |statics: usize, sizes: &[(u32, u16)]| {
+        let mut view = network(Vec::new(), 0);
+        let hop = StaticHop {
+            prefix: "10.9.0.0/16".parse().unwrap(),
+            network: number(8),
+            mac: None,
+        };
+        let routes = [("10.0.0.0/24", 7), ("10.1.0.0/24", 8)];
+        view.routing = Some(Routing {
+            mac: MacAddr::local(9),
+            addresses: addresses(&["10.0.0.254", "10.1.0.254"]),
+            routes: routes
+                .map(|(cidr, n)| (cidr.parse().unwrap(), number(n)))
+                .into(),
+            endpoints: Arc::default(),
+            statics: vec![hop; statics].into(),
+            sizes: Arc::new(sizes.iter().map(|(n, size)| (number(*n), *size)).collect()),
+        });
+        compile(&view).len()
+    };
+    let plain = count(0, &[]);
+    assert_eq!(count(1, &[]), plain + 1);
+    let own = network(Vec::new(), 0).number.get();
+    assert_eq!(count(0, &[(own, 1500), (8, 1500)]), plain);
+    assert_eq!(count(0, &[(own, 1500), (8, 1450)]), plain + 1 + 1);
+    assert_eq!(count(1, &[(own, 1500), (8, 1450)]), plain + 1 + 1 + 1 + 1);
+    assert_eq!(count(1, &[(own, 1450), (8, 1500)]), plain + 1);
 }
 
 /// The same network as an overlay, its remote ports spread over that many hosts.

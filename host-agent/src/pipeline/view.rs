@@ -102,8 +102,49 @@ pub struct Routing {
     pub addresses: Arc<[IpAddr]>,
     /// Which network each prefix is.
     pub routes: Arc<[(IpNet, NetworkNumber)]>,
+    /// The prefixes behind machines on its networks.
+    pub statics: Arc<[StaticHop]>,
+    /// The largest IP packet that each of its networks carries, in bytes; one that is not here carries
+    /// any.
+    pub sizes: Arc<BTreeMap<NetworkNumber, u16>>,
     /// Where other hosts that route are reached.
     pub endpoints: Arc<[IpAddr]>,
+}
+
+/// A prefix behind a machine on one of a router's networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticHop {
+    /// The prefix.
+    pub prefix: IpNet,
+    /// The network of the router that the machine is on.
+    pub network: NetworkNumber,
+    /// The machine's Ethernet address; absent while nobody has that of the next hop.
+    pub mac: Option<MacAddr>,
+}
+
+impl Routing {
+    /// The largest packet that may go from one network to another where it has to be looked at: where
+    /// the other takes smaller ones, in bytes.
+    pub(super) fn limit(&self, from: NetworkNumber, to: NetworkNumber) -> Option<u16> {
+        let size = |number| self.sizes.get(&number).copied().unwrap_or(u16::MAX);
+        let limit = size(to);
+        (limit < size(from)).then_some(limit)
+    }
+
+    /// The same, to wherever the longest prefix with this address leads.
+    #[must_use]
+    pub fn limit_towards(&self, from: NetworkNumber, address: IpAddr) -> Option<u16> {
+        let direct = self
+            .routes
+            .iter()
+            .map(|(prefix, network)| (*prefix, *network));
+        let statics = self.statics.iter().map(|it| (it.prefix, it.network));
+        let ways = direct.chain(statics);
+        let way = ways
+            .filter(|(prefix, _)| prefix.contains(&address))
+            .max_by_key(|(prefix, _)| prefix.prefix_len());
+        self.limit(from, way?.1)
+    }
 }
 
 /// Who is on a network's segment besides the ports of the plan.

@@ -1,5 +1,6 @@
 //! Requests as dhcproto writes them, answers as it and etherparse read them, and anything at all.
 
+mod announce;
 mod dns;
 mod hostile;
 mod undeliverable;
@@ -54,6 +55,7 @@ pub(super) fn port() -> Port {
 impl Port {
     pub(super) fn config(&self) -> PortConfig<'_> {
         PortConfig {
+            routing: None,
             mac: mac(),
             gateway_mac: MacAddr::gateway(7.try_into().unwrap()),
             mtu: 1450,

@@ -11,11 +11,13 @@ use super::frame::{self, Ethernet, Icmp, Icmpv6};
 /// The time to live that no router passes on.
 const LAST: u8 = 1;
 
-/// Time exceeded, and no way to the network: type and code.
+/// Time exceeded, no way to the network, and too big for the network: type and code.
 const EXPIRED_V4: [u8; 2] = [11, 0];
 const NOWHERE_V4: [u8; 2] = [3, 0];
+const TOO_BIG_V4: [u8; 2] = [3, 4];
 const EXPIRED_V6: [u8; 2] = [3, 0];
 const NOWHERE_V6: [u8; 2] = [1, 0];
+const TOO_BIG_V6: [u8; 2] = [2, 0];
 
 /// ICMP messages that are errors themselves: they are never answered by one (RFC 1122 §3.2.2).
 const ERRORS_V4: [u8; 5] = [3, 4, 5, 11, 12];
@@ -47,14 +49,16 @@ fn v4(request: &[u8], port: &PortConfig<'_>) -> Option<Vec<u8>> {
         IpAddr::V4(gateway) => gateway,
         IpAddr::V6(_) => return None,
     };
-    let [kind, code] = match packet.ttl <= LAST {
-        true => EXPIRED_V4,
-        false => NOWHERE_V4,
+    let destination = packet.destination.into();
+    let (kind, size) = match Reason::of(port, destination, (packet.ttl, packet.whole)) {
+        Reason::Expired => (EXPIRED_V4, 0),
+        Reason::Nowhere => (NOWHERE_V4, 0),
+        Reason::TooBig(size) => (TOO_BIG_V4, size),
     };
     let carried = Icmp {
         source: gateway,
         destination: packet.source,
-        message: message([kind, code], packet.whole, QUOTE_V4),
+        message: message((kind, size), packet.whole, QUOTE_V4),
     };
     frame::with_icmp(ethernet(port), &carried)
 }
@@ -73,14 +77,16 @@ fn v6(request: &[u8], port: &PortConfig<'_>) -> Option<Vec<u8>> {
         IpAddr::V6(gateway) => gateway,
         IpAddr::V4(_) => return None,
     };
-    let [kind, code] = match packet.ttl <= LAST {
-        true => EXPIRED_V6,
-        false => NOWHERE_V6,
+    let destination = packet.destination.into();
+    let (kind, size) = match Reason::of(port, destination, (packet.ttl, packet.whole)) {
+        Reason::Expired => (EXPIRED_V6, 0),
+        Reason::Nowhere => (NOWHERE_V6, 0),
+        Reason::TooBig(size) => (TOO_BIG_V6, size),
     };
     let carried = Icmpv6 {
         source: gateway,
         destination: packet.source,
-        message: message([kind, code], packet.whole, QUOTE_V6),
+        message: message((kind, size), packet.whole, QUOTE_V6),
     };
     frame::with_icmpv6(ethernet(port), carried)
 }
@@ -99,8 +105,31 @@ fn ethernet(port: &PortConfig<'_>) -> Ethernet {
     }
 }
 
-/// Type, code, room for the checksum, four bytes unused, and the start of the packet.
-fn message(kind: [u8; 2], packet: &[u8], most: usize) -> Vec<u8> {
+/// Why a packet goes no further.
+enum Reason {
+    Expired,
+    Nowhere,
+    /// It is for a network that carries only so many bytes.
+    TooBig(u16),
+}
+
+impl Reason {
+    /// As the tables decided it, in their order.
+    fn of(port: &PortConfig<'_>, destination: IpAddr, (ttl, whole): (u8, &[u8])) -> Self {
+        let routing = port.routing;
+        let size = routing.and_then(|(from, routing)| routing.limit_towards(from, destination));
+        match size {
+            _ if ttl <= LAST => Self::Expired,
+            Some(size) if whole.len() > usize::from(size) => Self::TooBig(size),
+            _ => Self::Nowhere,
+        }
+    }
+}
+
+/// Type, code, room for the checksum, two bytes unused, the size that would do (RFC 1191 §4; in ICMPv6
+/// it has all four bytes, RFC 4443 §3.2), and the start of the packet.
+fn message(([kind, code], size): ([u8; 2], u16), packet: &[u8], most: usize) -> Vec<u8> {
     let quote = packet.get(..most).unwrap_or(packet);
-    [&kind[..], &[0; 6], quote].concat()
+    let size = size.to_be_bytes();
+    [&[kind, code, 0, 0, 0, 0], &size[..], quote].concat()
 }

@@ -130,6 +130,8 @@ fn a_port_is_told_anew_when_what_it_was_told_changes_and_only_then() {
     let after = Known {
         wanted: Arc::new(wanted),
         ports: before.ports.clone(),
+        exits: BTreeMap::new(),
+        zones: BTreeMap::new(),
     };
     assert_eq!(after.news(&before).len(), 1);
     // Another port at the same number.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::prober::Prober;
+use crate::tracer::Tracer;
 
 /// The controller's end of a session whose other end is a real one.
 struct Scripted {
@@ -32,6 +33,9 @@ impl Scripted {
         let remarks = Remarks::default();
         let (prober, probes) = Prober::new(folder.path().into(), plan.subscribe());
         tokio::spawn(prober.run());
+        let (_, known) = watch::channel(Arc::default());
+        let (tracer, traces) = Tracer::new(folder.path().into(), known);
+        tokio::spawn(tracer.run());
         let (usage, usage_receiver) = watch::channel(None);
         let (said, heard) = mpsc::channel(8);
         let mut session = Session {
@@ -40,6 +44,7 @@ impl Scripted {
             status: status_receiver,
             remarks: remarks.clone(),
             probes,
+            traces,
             open: OpenSender::new(None),
             usage: Usage {
                 batch: usage_receiver,

@@ -188,6 +188,10 @@ fn note(message: FromAgent, heard: &watch::Sender<Heard>) {
                 .extend(vifs.map(|vif| (vif.interface.clone(), vif)));
         }
         FromAgent::Refuse { generation, .. } => heard.refused.push(generation),
-        FromAgent::Hello { .. } | FromAgent::Probe(_) | FromAgent::Usage(_) | FromAgent::Ping => {}
+        FromAgent::Hello { .. }
+        | FromAgent::Probe(_)
+        | FromAgent::Trace(_)
+        | FromAgent::Usage(_)
+        | FromAgent::Ping => {}
     });
 }

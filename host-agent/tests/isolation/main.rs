@@ -17,4 +17,5 @@ mod probes;
 mod routing;
 mod shared;
 mod trunks;
+mod ways;
 mod world;

@@ -19,40 +19,40 @@ use crate::frame::{Frame, Mac, Payload, ipv6, udp};
 use crate::world::{PATCHES, open, open_groups};
 
 /// What the two hosts route with.
-const ROUTERS: [Mac; 2] = [[0x0a, 0xbe, 0, 0, 0, 1], [0x0a, 0xbe, 0, 0, 0, 2]];
+pub(crate) const ROUTERS: [Mac; 2] = [[0x0a, 0xbe, 0, 0, 0, 1], [0x0a, 0xbe, 0, 0, 0, 2]];
 
 /// Of network `n` of either tenant; members 1 and 2 are on the first host, 3 on the second.
-fn address(n: u8, member: u8) -> Ipv4Addr {
+pub(crate) fn address(n: u8, member: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, n, member)
 }
 
-fn address_v6(n: u8, member: u8) -> Ipv6Addr {
+pub(crate) fn address_v6(n: u8, member: u8) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, n.into(), 0, 0, 0, 0, member.into())
 }
 
-fn mac(n: u8, member: u8) -> Mac {
+pub(crate) fn mac(n: u8, member: u8) -> Mac {
     MacAddr::local(u64::from(n) * 16 + u64::from(member)).octets()
 }
 
-fn gateway(network: &NetworkView) -> Mac {
+pub(crate) fn gateway(network: &NetworkView) -> Mac {
     MacAddr::gateway(network.number).octets()
 }
 
 /// The member's number in the switch, in the tenant's network `n`.
-fn port(tenant: u8, n: u8, member: u8) -> PortNo {
+pub(crate) fn port(tenant: u8, n: u8, member: u8) -> PortNo {
     PortNo(u32::from(tenant) * 100 + u32::from(n) * 10 + u32::from(member))
 }
 
 /// The third of a tenant's networks, which no router joins to the others.
-const APART: u8 = 3;
+pub(crate) const APART: u8 = 3;
 
 /// Networks 1 and 2 of both tenants are joined, and all are on one physical network.
-fn networks(host: usize) -> Vec<NetworkView> {
+pub(crate) fn networks(host: usize) -> Vec<NetworkView> {
     let all = [1, 2].map(|tenant| [1, 2, APART].map(|n| network(host, tenant, n)));
     all.concat()
 }
 
-fn number(tenant: u8, n: u8) -> model::NetworkNumber {
+pub(crate) fn number(tenant: u8, n: u8) -> model::NetworkNumber {
     (u32::from(tenant) * 10 + u32::from(n)).try_into().unwrap()
 }
 
@@ -110,23 +110,25 @@ fn routing(host: usize, tenant: u8) -> Routing {
         addresses: [of(1), of(2)].concat().into(),
         routes: [prefixes(1), prefixes(2)].concat().into(),
         endpoints: Arc::default(),
+        statics: Arc::default(),
+        sizes: Arc::default(),
     }
 }
 
-fn tables(networks: &[NetworkView]) -> Tables {
+pub(crate) fn tables(networks: &[NetworkView]) -> Tables {
     let flows = networks.iter().flat_map(pipeline::compile);
     let flows = pipeline::infrastructure().into_iter().chain(flows);
     Tables::new(flows.chain(open_groups()))
 }
 
-fn evaluate(tables: &Tables, port: PortNo, bytes: Vec<u8>) -> Outcome<'_> {
+pub(crate) fn evaluate(tables: &Tables, port: PortNo, bytes: Vec<u8>) -> Outcome<'_> {
     let outcome = tables.evaluate(Packet::new(port, bytes), &mut Connections::default());
     assert_eq!(outcome.failure, None);
     outcome
 }
 
 /// An IPv4 packet of member 1 of the first tenant's network 1, to its gateway's Ethernet address.
-fn packet(to: Ipv4Addr, ttl: u8, protocol: u8, body: &[u8]) -> Frame {
+pub(crate) fn packet(to: Ipv4Addr, ttl: u8, protocol: u8, body: &[u8]) -> Frame {
     let total = u16::try_from(body.len() + 20).unwrap().to_be_bytes();
     let head = [0x45, 0, total[0], total[1], 0, 0, 0, 0, ttl, protocol, 0, 0];
     let ends = [address(1, 1).octets(), to.octets()].concat();
@@ -140,12 +142,12 @@ fn packet(to: Ipv4Addr, ttl: u8, protocol: u8, body: &[u8]) -> Frame {
     )
 }
 
-fn datagram(to: Ipv4Addr, ttl: u8) -> Frame {
+pub(crate) fn datagram(to: Ipv4Addr, ttl: u8) -> Frame {
     packet(to, ttl, 17, &udp((4000, 4000)))
 }
 
 /// What comes out of one port: where to, where from, and the time to live.
-fn single(outcome: &Outcome<'_>) -> (PortNo, Mac, Mac, u8) {
+pub(crate) fn single(outcome: &Outcome<'_>) -> (PortNo, Mac, Mac, u8) {
     let [output] = outcome.outputs.as_slice() else {
         panic!("{:?}", outcome.outputs);
     };
@@ -275,7 +277,7 @@ fn nobody_but_a_host_speaks_as_a_router_and_only_where_there_is_one() {
 }
 
 /// A frame that may be for a gateway, and honest.
-fn any_routed_frame() -> impl Strategy<Value = Frame> {
+pub(crate) fn any_routed_frame() -> impl Strategy<Value = Frame> {
     let gateways = [(1, 1), (1, 2), (2, 1), (2, APART)];
     let gateways = gateways.map(|(tenant, n)| Some(gateway(&network(0, tenant, n))));
     let destination = select([&gateways[..], &[None]].concat());

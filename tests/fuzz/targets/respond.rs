@@ -33,6 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
         addresses: addresses.into(),
     }];
     let port = PortConfig {
+        routing: None,
         mac: MacAddr::local(5),
         gateway_mac: MacAddr::local(1),
         mtu: 1500,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod addresses;
+mod announcements;
 mod bad_input;
 mod billing;
 mod binding;
@@ -19,6 +20,7 @@ mod public;
 mod restarts;
 mod routing;
 mod topology;
+mod trace;
 mod trunks;
 
 use std::time::Duration;

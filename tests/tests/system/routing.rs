@@ -1,6 +1,8 @@
 //! Routers: a tenant's networks speak with each other, on whatever hosts and segments, and with
 //! nobody else's.
 
+mod ways;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

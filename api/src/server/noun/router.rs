@@ -6,9 +6,9 @@ use std::sync::Arc;
 use model::Router;
 use uuid::Uuid;
 
-use super::{Listed, Made, Shown, field};
+use super::{Changed, Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
-use crate::request::RouterCreate;
+use crate::request::{NetworksUpdate, RouterCreate, RouterUpdate, RoutesUpdate};
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
 
@@ -59,5 +59,34 @@ impl Made for Router {
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.router_delete(caller, id.into())
+    }
+}
+
+impl Changed for Router {
+    fn read_update(fields: &mut Fields) -> RouterUpdate {
+        let (networks, routes) = (Self::NETWORKS_MAX, Self::ROUTES_MAX);
+        RouterUpdate {
+            networks: NetworksUpdate {
+                whole: fields.list("network_ids", networks),
+                add: fields.list("add_network_ids", networks).unwrap_or_default(),
+                remove: fields
+                    .list("remove_network_ids", networks)
+                    .unwrap_or_default(),
+            },
+            routes: RoutesUpdate {
+                whole: fields.list("routes", routes),
+                add: fields.list("add_routes", routes).unwrap_or_default(),
+                remove: fields.list("remove_routes", routes).unwrap_or_default(),
+            },
+        }
+    }
+
+    fn update(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+        request: RouterUpdate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.router_update(caller, id.into(), request)
     }
 }

@@ -1,11 +1,13 @@
 //! Random requests, decided on an intent in memory.
 
+mod routers;
+
 use std::collections::BTreeMap;
 
 use api::backend::Outcome;
 use api::request::{
     HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate,
-    RoleChange, RouterCreate, Setting, SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
+    RoleChange, Setting, SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
@@ -113,6 +115,12 @@ pub(crate) enum Op {
         tenant: u8,
         name: u8,
         networks: Vec<u8>,
+    },
+    RouterUpdate {
+        router: u8,
+        join: Option<u8>,
+        leave: Option<u8>,
+        via: Option<u8>,
     },
     SubPort {
         trunk: u8,
@@ -227,6 +235,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
         3 => (n(), n(), some())
             .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
+        3 => (n(), maybe(), maybe(), maybe())
+            .prop_map(|(router, join, leave, via)| Op::RouterUpdate { router, join, leave, via }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -524,21 +534,7 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
-        Op::Router {
-            tenant,
-            name: it,
-            networks,
-        } => {
-            let request = RouterCreate {
-                tenant_id: id(intent, Noun::Tenant, tenant),
-                name: name("r", it),
-                network_ids: networks
-                    .iter()
-                    .map(|it| id(intent, Noun::Network, *it))
-                    .collect(),
-            };
-            router::create(intent, request).map(|draft| draft.writes)
-        }
+        Op::Router { .. } | Op::RouterUpdate { .. } => routers::decide(intent, op),
         Op::SubPort { trunk, port, vlan } => {
             let request = SubPortCreate {
                 trunk_id: id(intent, Noun::Port, trunk),

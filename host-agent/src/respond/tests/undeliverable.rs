@@ -123,3 +123,45 @@ fn a_frame_cut_anywhere_is_answered_or_not_but_never_panics() {
         }
     }
 }
+
+/// Network 7 is the port's own; behind 192.0.2.0/24 is one that carries 1100 bytes, and behind a longer
+/// prefix of it one that carries as much as its own.
+fn routing() -> Routing {
+    let number = |it: u32| it.try_into().unwrap();
+    let routes = [
+        ("192.0.2.0/24", 8),
+        ("192.0.2.128/25", 9),
+        ("2001:db8::/32", 8),
+    ];
+    let routes = routes.map(|(prefix, to)| (prefix.parse().unwrap(), number(to)));
+    Routing {
+        mac: mac(),
+        addresses: [].into(),
+        routes: routes.into(),
+        statics: [].into(),
+        sizes: std::sync::Arc::new(
+            [(number(7), 1450), (number(8), 1100), (number(9), 1450)].into(),
+        ),
+        endpoints: [].into(),
+    }
+}
+
+#[test]
+fn a_packet_that_is_too_big_is_told_the_size_that_would_do() {
+    let (port, routing) = (port(), routing());
+    let config = PortConfig {
+        routing: Some((7.try_into().unwrap(), &routing)),
+        ..port.config()
+    };
+    let answer = |frame: &[u8]| frame_of(Question::Undeliverable, frame, &config);
+    let told = answer(&v4(OWN, FAR, 9)).unwrap();
+    assert_eq!(told[34..36], [3, 4], "type and code");
+    assert_eq!(told[38..42], [0, 0, 0x04, 0x4c], "1100 bytes");
+    let told = answer(&v6("fd00::5", "2001:db8::1", 9)).unwrap();
+    assert_eq!(told[54..56], [2, 0], "type and code");
+    assert_eq!(told[58..62], [0, 0, 0x04, 0x4c], "1100 bytes");
+    let expired = answer(&v4(OWN, FAR, 1)).unwrap();
+    assert_eq!(expired[34..36], [11, 0], "its time is over first");
+    let longest = answer(&v4(OWN, Ipv4Addr::new(192, 0, 2, 200), 9)).unwrap();
+    assert_eq!(longest[34..36], [3, 0], "it is not the size");
+}

@@ -1,0 +1,236 @@
+//! The task that announces ports which came to this host.
+//!
+//! ```text
+//!   a port moves here, silent ---> its flows are in the switch ---> announced, three times
+//!                                                                     |
+//!                      physical switches, br-<name> and neighbours  <-+  know where it is now
+//! ```
+//!
+//! On a VLAN, and on what has no tag, switches send frames to where they last heard an address. Until a
+//! port that moved speaks, that is its old host. So this host speaks for it, towards the fabric alone:
+//! ports here know where it is from their flows. Overlays need none of this: flows say where ports are.
+//!
+//! [`stations`] says who is to be announced, `Round` when, both purely. A port that this host's switch
+//! carried before the agent started is not announced again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{MacAddr, NetworkNumber, PortId};
+use openflow::PortNo;
+use openflow::client::{Client, Error, Options};
+use openflow::message::{PacketOut, ToSwitch};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::debug;
+
+use crate::observe::INTEGRATION_BRIDGE;
+use crate::pipeline::answer::deliver;
+use crate::pipeline::{Mark, Outsiders, Reach, View};
+use crate::respond::announce;
+
+/// The pause between attempts to reach a switch that is not there.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How long after the one before each announcement is made: one may be lost, and switches further away
+/// may forward nothing yet.
+const AFTER: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
+
+/// How many frames go out before others get their turn.
+const BATCH: usize = 64;
+
+/// A port of a network whose frames switches learn from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    network: NetworkNumber,
+    /// Its own number in the switch.
+    port: PortNo,
+    /// The way to the fabric.
+    out: PortNo,
+    mac: MacAddr,
+    addresses: Arc<[IpAddr]>,
+}
+
+/// The ports that are active here, as far as switches learn from them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stations {
+    /// They, by id.
+    pub here: BTreeMap<PortId, Station>,
+    /// Ports that were here before the agent.
+    pub before: BTreeSet<PortId>,
+}
+
+impl Stations {
+    /// Tells the other end of a channel, if it is news. Who was here before the agent was so when it
+    /// first looked.
+    pub fn publish(self, sender: &watch::Sender<Arc<Self>>) {
+        sender.send_if_modified(|held| {
+            if held.here == self.here {
+                return false;
+            }
+            let first = held.here.is_empty() && held.before.is_empty();
+            let before = if first {
+                self.before
+            } else {
+                held.before.clone()
+            };
+            let here = self.here;
+            *held = Arc::new(Self { here, before });
+            true
+        });
+    }
+}
+
+/// The ports to announce, of all that are here.
+#[must_use]
+pub fn stations<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<PortId, Station> {
+    let networks = views.filter_map(|view| match view {
+        View::Network(view) => Some(view),
+        View::SecurityGroup(_) => None,
+    });
+    let learnt = networks.filter_map(|view| {
+        let uplink = view.uplink?;
+        // In an overlay the plan says where ports are; and where ports reach only what answers here,
+        // nobody on the fabric has anything to do with them.
+        let learns = !matches!(uplink.mark, Mark::Vni(_));
+        let apart = view.outsiders == Outsiders::None && view.reach != Reach::Everybody;
+        (learns && !apart).then_some((view, uplink))
+    });
+    let stations = learnt.flat_map(|(view, uplink)| {
+        view.locals.iter().map(move |local| {
+            let station = Station {
+                network: view.number,
+                port: local.port,
+                out: uplink.port,
+                mac: local.mac,
+                addresses: Arc::clone(&local.addresses),
+            };
+            (local.id, station)
+        })
+    });
+    stations.collect()
+}
+
+/// Who was announced, and who is to be announced when.
+#[derive(Debug, Default)]
+struct Round {
+    told: BTreeMap<PortId, Station>,
+    /// How often each was announced, and when it is next.
+    due: BTreeMap<PortId, (usize, Instant)>,
+    begun: bool,
+}
+
+impl Round {
+    /// Takes note of who is here now.
+    fn take(&mut self, stations: &Stations, now: Instant) {
+        self.told.retain(|id, _| stations.here.contains_key(id));
+        self.due.retain(|id, _| stations.here.contains_key(id));
+        for (id, station) in &stations.here {
+            let before = self.told.insert(*id, station.clone());
+            let known = !self.begun && stations.before.contains(id);
+            if before.as_ref() != Some(station) && !known {
+                self.due.insert(*id, (0, now));
+            }
+        }
+        self.begun |= !stations.here.is_empty();
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.due.values().map(|(_, at)| *at).min()
+    }
+
+    /// What is to be announced now.
+    fn announcements(&mut self, now: Instant) -> Vec<PacketOut> {
+        let mut announcements = Vec::new();
+        for (id, (times, at)) in &mut self.due {
+            if *at > now {
+                continue;
+            }
+            announcements.extend(self.told.get(id).into_iter().flat_map(packets));
+            *times += 1;
+            *at = now + AFTER.get(*times).copied().unwrap_or_default();
+        }
+        self.due.retain(|_, (times, _)| *times < AFTER.len());
+        announcements
+    }
+}
+
+/// Out to the fabric as a frame of its network, and nowhere else.
+fn packets(station: &Station) -> impl Iterator<Item = PacketOut> {
+    let actions = deliver(station.network, station.out);
+    let frames = announce(station.mac, &station.addresses).into_iter();
+    frames.map(move |data| PacketOut {
+        in_port: PortNo::CONTROLLER,
+        actions: actions.clone(),
+        data,
+    })
+}
+
+/// Announces for ever.
+pub async fn run(run_directory: PathBuf, mut stations: watch::Receiver<Arc<Stations>>) {
+    let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
+    let mut round = Round::default();
+    loop {
+        if let Err(error) = serve(&socket, &mut round, &mut stations).await {
+            debug!("{:#}", anyhow::Error::from(error));
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Announces until the connection is gone.
+async fn serve(
+    socket: &Path,
+    round: &mut Round,
+    stations: &mut watch::Receiver<Arc<Stations>>,
+) -> Result<(), Error> {
+    let client = Client::connect(socket, Options::default()).await?;
+    stations.mark_changed();
+    loop {
+        let next = round.next();
+        let due = async {
+            match next {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = stations.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let now = Arc::clone(&stations.borrow_and_update());
+                round.take(&now, Instant::now());
+            }
+            () = due => {}
+        }
+        send(&client, round.announcements(Instant::now())).await?;
+    }
+}
+
+/// One that the switch refuses concerns nobody else.
+async fn send(client: &Client, announcements: Vec<PacketOut>) -> Result<(), Error> {
+    let mut announcements = announcements
+        .into_iter()
+        .map(ToSwitch::PacketOut)
+        .peekable();
+    while announcements.peek().is_some() {
+        let batch = announcements.by_ref().take(BATCH).collect();
+        match client.send(batch).await {
+            Ok(()) => {}
+            Err(Error::Refused(refusal)) => debug!(?refusal, "the switch refused an announcement"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
