@@ -1,9 +1,9 @@
-//! The collector as a whole: listener -> queue -> worker -> ledger.
+//! The collector as a whole: sockets -> meters -> worker -> ledger.
 //!
 //! ```text
-//! UDP socket --listen--> queue (bounded) --worker: attribute, tally--> batches --ledger thread--> SQLite
-//!                                            ^                                                      |
-//!                                        inventory                              report: its own connection
+//! UDP sockets --receive: a thread each--> meters: attribute, tally --worker: batches--> ledger thread --> SQLite
+//!                                            ^                                                              |
+//!                                        inventory                                      report: its own connection
 //!
 //! agents --session, in the controller--> account: checked, acknowledged when durable --ledger thread--^
 //! ```
@@ -18,15 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{HostId, Inventory, Timestamp, UsageBatch, UsageTaken};
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::account;
 use crate::ledger::{Desk, Ledger, LedgerError};
-use crate::listen::{self, QUEUE};
-use crate::statistics::{Counts, Statistics};
+use crate::meters::Meters;
+use crate::receive::{Receivers, Sockets};
+use crate::statistics::Statistics;
 use crate::worker::Worker;
 
 /// How long a report waits for the newest amounts to be durable.
@@ -68,9 +68,8 @@ pub enum StartError {
 /// A running collector. When it is dropped it stops by itself, and writes what it has.
 #[derive(Debug)]
 pub struct Collector {
-    address: SocketAddr,
-    socket: Arc<UdpSocket>,
-    counts: Arc<Counts>,
+    sockets: Arc<Sockets>,
+    meters: Arc<Meters>,
     ledger: PathBuf,
     interval_seconds: NonZeroU32,
     desk: Desk,
@@ -94,8 +93,7 @@ impl Collector {
             address: config.listen,
             source,
         };
-        let socket = Arc::new(listen::bind(config.listen).map_err(listen_error)?);
-        let address = socket.local_addr().map_err(listen_error)?;
+        let sockets = Arc::new(Sockets::bind(config.listen).map_err(listen_error)?);
         let path = config.ledger.clone();
         let interval_start = interval_start(Timestamp::now(), config.interval_seconds);
         let opened = tokio::task::spawn_blocking(move || Ledger::open(&path, interval_start));
@@ -106,34 +104,31 @@ impl Collector {
 
         let desk = ledger.desk();
         let learning = tokio::spawn(account::learn(desk.clone(), inventory.clone()));
-        let counts = Arc::<Counts>::default();
-        let (to_worker, queue) = mpsc::channel(QUEUE);
-        let (flush, requests) = mpsc::channel(1);
-        let worker = Worker::new(
+        let meters = Meters::resume(resume, config.interval_seconds, inventory);
+        let meters = Arc::new(meters);
+        let receivers = Receivers::start(&sockets, &meters).map_err(listen_error)?;
+        let worker = Worker {
             ledger,
-            resume,
-            config.interval_seconds,
-            inventory,
-            counts.clone(),
-        );
-        let listener = tokio::spawn(listen::listen(socket.clone(), to_worker, counts.clone()));
+            meters: meters.clone(),
+            receivers,
+        };
+        let (flush, requests) = mpsc::channel(1);
         Ok(Self {
-            address,
-            socket,
-            counts,
+            sockets,
+            meters,
             ledger: config.ledger,
             interval_seconds: config.interval_seconds,
             desk,
             learning: AbortOnDropHandle::new(learning),
             flush,
-            worker: tokio::spawn(worker.run(queue, requests, listener)),
+            worker: tokio::spawn(worker.run(requests)),
         })
     }
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> SocketAddr {
+        self.sockets.address()
     }
 
     /// Puts what a host reports of its ports into the ledger. The host must be who it says: its
@@ -160,8 +155,8 @@ impl Collector {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         // A kernel that does not tell is no reason to hide the rest.
-        let dropped_by_kernel = listen::dropped_by_kernel(&self.socket).unwrap_or_default();
-        self.counts.statistics(dropped_by_kernel)
+        let dropped_by_kernel = self.sockets.dropped_by_kernel().unwrap_or_default();
+        self.meters.counts.statistics(dropped_by_kernel)
     }
 
     /// Stops to listen, takes what has come, and writes everything.

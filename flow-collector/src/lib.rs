@@ -3,7 +3,8 @@
 //!
 //! Along the way of a sample:
 //!
-//! * `listen`: datagrams from the UDP socket into a bounded queue;
+//! * `receive`: datagrams from the UDP sockets, in batches, on several cores;
+//! * `meters`: the tallies of all hosts, for several threads at once;
 //! * [`attribute`]: source address and ifIndex -> port, network, tenant, by the inventory;
 //! * [`tally`]: samples -> amounts, by two meters; says where frames are counted, and when in whose
 //!   favour it errs;
@@ -25,8 +26,9 @@ pub mod attribute;
 mod billing;
 mod collector;
 mod ledger;
-mod listen;
+mod meters;
 pub mod program;
+mod receive;
 mod report;
 mod seal;
 mod statistics;

@@ -14,8 +14,6 @@ pub struct Statistics {
     pub datagrams: u64,
     /// Datagrams that the kernel dropped because the socket was full.
     pub dropped_by_kernel: u64,
-    /// Datagrams dropped because the worker fell behind.
-    pub dropped_by_queue: u64,
     /// Datagrams from an address that is no host's, or more than one's: dropped.
     pub unknown_agents: u64,
     /// Datagrams of which at least a part was no sFlow version 5.
@@ -34,7 +32,6 @@ pub struct Statistics {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) datagrams: AtomicU64,
-    pub(crate) dropped_by_queue: AtomicU64,
     pub(crate) unknown_agents: AtomicU64,
     pub(crate) malformed: AtomicU64,
     refused: AtomicU64,
@@ -64,7 +61,6 @@ impl Counts {
         Statistics {
             datagrams: self.datagrams.load(Relaxed),
             dropped_by_kernel,
-            dropped_by_queue: self.dropped_by_queue.load(Relaxed),
             unknown_agents: self.unknown_agents.load(Relaxed),
             malformed: self.malformed.load(Relaxed),
             refused: self.refused.load(Relaxed),
