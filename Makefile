@@ -8,7 +8,7 @@
 # What the tests, the demo and the benches run: real switches, namespaces, real clients.
 PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool nftables \
             util-linux procps busybox isc-dhcp-client xz-utils gcc g++ libc6-dev \
-            pkg-config ca-certificates
+            pkg-config ca-certificates pmacct nfdump-sflow
 
 # Programs that a lab starts; they stand beside each other in target/debug.
 PROGRAMS := -p controller -p host-agent -p flow-collector -p netctl

@@ -71,5 +71,9 @@ fn a_batch_is_as_it_was_sent_and_in_order_and_what_is_too_long_is_known_to_be_cu
     let sources: Vec<_> = received.iter().map(|(source, _)| *source).collect();
     let bytes: Vec<_> = received.into_iter().map(|(_, bytes)| bytes).collect();
     assert_eq!(bytes, expected);
-    assert!(sources.iter().all(|it| *it == sender.local_addr().unwrap().ip()));
+    assert!(
+        sources
+            .iter()
+            .all(|it| *it == sender.local_addr().unwrap().ip())
+    );
 }
