@@ -149,6 +149,7 @@ impl Ledger for TestPool {
 
     async fn verify(&self) -> Outcome<Verification> {
         Ok(Verification {
+            seals_without_records: 0,
             seals: 0,
             records: 0,
             fault: None,

@@ -27,6 +27,7 @@ use crate::ledger::{Desk, Ledger, LedgerError};
 use crate::meters::Meters;
 use crate::receive::{Receivers, Sockets};
 use crate::statistics::Statistics;
+use crate::upkeep::Upkeep;
 use crate::worker::Worker;
 
 /// How long a report waits for the newest amounts to be durable.
@@ -41,6 +42,8 @@ pub struct Config {
     pub ledger: PathBuf,
     /// How long an interval of the ledger is, in seconds.
     pub interval_seconds: NonZeroU32,
+    /// What is done to it without being asked.
+    pub upkeep: Upkeep,
 }
 
 impl Config {
@@ -73,7 +76,8 @@ pub struct Collector {
     ledger: PathBuf,
     interval_seconds: NonZeroU32,
     desk: Desk,
-    learning: AbortOnDropHandle<()>,
+    /// What goes on by itself, and holds the ledger open.
+    by_itself: [AbortOnDropHandle<()>; 2],
     flush: mpsc::Sender<oneshot::Sender<()>>,
     worker: JoinHandle<Result<(), LedgerError>>,
 }
@@ -103,7 +107,10 @@ impl Collector {
             .map_err(StartError::Ledger)?;
 
         let desk = ledger.desk();
-        let learning = tokio::spawn(account::learn(desk.clone(), inventory.clone()));
+        let by_itself = [
+            tokio::spawn(account::learn(desk.clone(), inventory.clone())),
+            tokio::spawn(config.upkeep.run(desk.clone())),
+        ];
         let meters = Meters::resume(resume, config.interval_seconds, inventory);
         let meters = Arc::new(meters);
         let receivers = Receivers::start(&sockets, &meters).map_err(listen_error)?;
@@ -119,7 +126,7 @@ impl Collector {
             ledger: config.ledger,
             interval_seconds: config.interval_seconds,
             desk,
-            learning: AbortOnDropHandle::new(learning),
+            by_itself: by_itself.map(AbortOnDropHandle::new),
             flush,
             worker: tokio::spawn(worker.run(requests)),
         })
@@ -165,8 +172,10 @@ impl Collector {
     ///
     /// When the ledger does not answer.
     pub async fn stop(self) -> Result<(), LedgerError> {
-        self.learning.abort();
-        let _aborted = self.learning.await;
+        for it in self.by_itself {
+            it.abort();
+            let _aborted = it.await;
+        }
         drop(self.desk);
         drop(self.flush);
         self.worker.await.unwrap_or(Err(LedgerError::Gone))

@@ -12,6 +12,8 @@
 //!   billed: checked, and into the ledger;
 //! * `ledger`: amounts and the counter readings they include, durable together, in SQLite;
 //! * `seal`: periods whose records do not change any more, under a chain of hashes;
+//! * `rollup`: hours and days, summed once;
+//! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
 //! * `report`: sums over a time range;
 //! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
@@ -30,11 +32,14 @@ mod meters;
 pub mod program;
 mod receive;
 mod report;
+mod rollup;
 mod seal;
 mod statistics;
 pub mod tally;
+mod upkeep;
 mod worker;
 
 pub use collector::{Collector, Config, StartError};
 pub use ledger::LedgerError;
 pub use statistics::Statistics;
+pub use upkeep::Upkeep;

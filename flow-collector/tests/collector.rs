@@ -15,7 +15,7 @@ use std::time::Duration;
 use agent::{Counters, counters, datagram, flow, host, inventory, vif};
 use api::backend::Ledger;
 use api::request::UsageQuery;
-use flow_collector::{Collector, Config, Statistics};
+use flow_collector::{Collector, Config, Statistics, Upkeep};
 use model::{Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf};
 use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
 use tempfile::TempDir;
@@ -37,6 +37,7 @@ fn config(folder: &Path) -> Config {
         ledger: folder.join("ledger.sqlite"),
         // So long that no interval ends during a test.
         interval_seconds: 1_000_000_000.try_into().unwrap(),
+        upkeep: Upkeep::default(),
     }
 }
 
@@ -69,12 +70,8 @@ impl Running {
 
     async fn usage(&self, by: UsageOf) -> Vec<Usage> {
         let query = UsageQuery {
-            by,
             from: Some(Timestamp::from_unix_seconds(0)),
-            to: None,
-            tenant_id: None,
-            network_id: None,
-            port_id: None,
+            ..UsageQuery::by(by)
         };
         self.collector.usage(query).await.unwrap()
     }

@@ -73,7 +73,7 @@ pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
-pub use usage::{ClassUsage, Traffic, Usage, UsageOf};
+pub use usage::{ClassUsage, Traffic, Usage, UsageOf, UsageSort, UsageStep};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

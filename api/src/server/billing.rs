@@ -58,9 +58,14 @@ async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Ou
     let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
     let query = of.map(|of| RecordQuery { of, offset, limit });
     let items = backend.ledger()?.records(fields.finish(query)?).await?;
+    Ok(one_of_many(items, limit, offset))
+}
+
+/// A page of what is handed out by number: `limit` at most, after the first `offset`.
+pub(super) fn one_of_many<T: serde::Serialize>(items: Vec<T>, limit: u32, offset: u32) -> Response {
     let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
     let next_cursor = full.then(|| offset.saturating_add(limit).to_string());
-    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+    json(StatusCode::OK, &Page { items, next_cursor })
 }
 
 async fn verification<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
@@ -170,7 +175,7 @@ fn read_rate_plan(fields: &mut Fields) -> Option<RatePlanCreate> {
 }
 
 /// A parameter that is a number, or what it is when it is absent.
-fn number(
+pub(super) fn number(
     fields: &mut Fields,
     name: &'static str,
     allowed: std::ops::RangeInclusive<u32>,

@@ -7,7 +7,8 @@ use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, PhysicalNetwork, Role,
-    Route, SpoofGuard, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
+    Route, SpoofGuard, Timestamp, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId,
+    VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -116,6 +117,30 @@ impl FieldValue for UsageOf {
             "tenant" => Ok(Self::Tenant),
             "network" => Ok(Self::Network),
             "port" => Ok(Self::Port),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for UsageStep {
+    const EXPECTED: &'static str = "one of \"hour\", \"day\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "hour" => Ok(Self::Hour),
+            "day" => Ok(Self::Day),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for UsageSort {
+    const EXPECTED: &'static str = "one of \"id\", \"-bytes\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "id" => Ok(Self::Id),
+            "-bytes" => Ok(Self::MostBytesFirst),
             _ => Err(FieldCode::OutOfRange),
         }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use flow_collector::{Collector, Config};
+use flow_collector::{Collector, Config, Upkeep};
 use model::{
     HostId, Inventory, InventoryHost, InventoryVif, NetworkId, PortId, TenantId, Timestamp,
 };
@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) {
         listen: listen.parse().unwrap(),
         ledger: Path::new(ledger).to_owned(),
         interval_seconds: Config::DEFAULT_INTERVAL_SECONDS,
+        upkeep: Upkeep::default(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

@@ -145,6 +145,44 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (tenant, starts)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- What a port moved in an hour or a day of UTC: sums of `account` and `usage`.
+    CREATE TABLE rollup (
+        seconds          INTEGER NOT NULL, -- 3600: an hour; 86400: a day
+        starts           INTEGER NOT NULL, -- seconds since 1970
+        tenant           BLOB    NOT NULL,
+        port             BLOB    NOT NULL,
+        network          BLOB    NOT NULL,
+        meter            INTEGER NOT NULL, -- 0: the pipeline, of `account`; else the source of `usage`
+        class            INTEGER NOT NULL, -- of `account`; 0 for the other meters, which know none
+        sent_bytes       INTEGER NOT NULL,
+        sent_packets     INTEGER NOT NULL,
+        received_bytes   INTEGER NOT NULL,
+        received_packets INTEGER NOT NULL,
+        samples          INTEGER NOT NULL,
+        PRIMARY KEY (seconds, starts, tenant, port, network, meter, class)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Hours of tenants that were written to since they were rolled up: of these `rollup` does not hold.
+    CREATE TABLE stale (
+        starts INTEGER NOT NULL, -- seconds since 1970
+        tenant BLOB    NOT NULL,
+        PRIMARY KEY (starts, tenant)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER account_is_written AFTER INSERT ON account BEGIN
+        INSERT OR IGNORE INTO stale
+        VALUES (NEW.interval_start - NEW.interval_start % 3600, NEW.tenant);
+    END;
+    CREATE TRIGGER usage_is_written AFTER INSERT ON usage BEGIN
+        INSERT OR IGNORE INTO stale
+        VALUES (NEW.interval_start - NEW.interval_start % 3600, NEW.tenant);
+    END;
+    INSERT OR IGNORE INTO stale SELECT interval_start - interval_start % 3600, tenant FROM account;
+    INSERT OR IGNORE INTO stale SELECT interval_start - interval_start % 3600, tenant FROM usage;
+
+    -- Of a sealed period whose records are not kept any more: the bill as it was, as JSON.
+    ALTER TABLE seal ADD COLUMN bill TEXT;
+",
 ];
 
 /// Opens the file to write, in the newest form.

@@ -76,12 +76,8 @@ fn sums(path: &Path, query: &UsageQuery) -> Vec<Usage> {
 
 fn query(by: UsageOf) -> UsageQuery {
     UsageQuery {
-        by,
         from: Some(Timestamp::from_unix_seconds(0)),
-        to: None,
-        tenant_id: None,
-        network_id: None,
-        port_id: None,
+        ..UsageQuery::by(by)
     }
 }
 
