@@ -3,17 +3,18 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    Event, FabricCheck, FabricScope, Host, HostId, HostStatus, HostUplink, Instance,
+    AddressGroup, Event, FabricCheck, FabricScope, Host, HostId, HostStatus, HostUplink, Instance,
     InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus,
-    Reservation, Router, Subnet, Tenant, TenantId, Timestamp, Tunnel, VlanId,
+    Reservation, Router, SecurityGroup, Subnet, Tenant, TenantId, Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
+    PortCreate, PortUpdate, ReservationCreate, RouterCreate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -201,6 +202,8 @@ resources! {
     Router, "router", "routers", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
@@ -236,6 +239,18 @@ impl Creatable for Reservation {
 }
 impl Changeable for PortView {
     type Update = PortUpdate;
+}
+impl Creatable for AddressGroup {
+    type Create = AddressGroupCreate;
+}
+impl Changeable for AddressGroup {
+    type Update = AddressGroupUpdate;
+}
+impl Creatable for SecurityGroup {
+    type Create = SecurityGroupCreate;
+}
+impl Changeable for SecurityGroup {
+    type Update = SecurityGroupUpdate;
 }
 impl Creatable for PortView {
     type Create = PortCreate;

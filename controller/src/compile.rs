@@ -4,6 +4,7 @@
 //! may have altered: it looks only at what was written and at the hosts that have its networks,
 //! never at the pool.
 
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,8 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
     let mut networks = BTreeSet::new();
     for port in intent.ports_on(host) {
         keys.insert(PlanKey::Port(port.id));
+        let groups = port.security_group_ids.iter();
+        keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
         if !networks.contains(&port.network_id) {
             networks.extend(intent.joined_to(port.network_id));
         }
@@ -90,6 +93,12 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
             PlanItem::PhysicalNetwork(physical_network(intent, host, network))
         }
         PlanKey::Network(id) => PlanItem::Network(network(intent, host, id)?),
+        PlanKey::AddressGroup(id) => {
+            PlanItem::AddressGroup(policy::address_group(intent, host, id)?)
+        }
+        PlanKey::SecurityGroup(id) => {
+            PlanItem::SecurityGroup(policy::security_group(intent, host, id)?)
+        }
         PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
         PlanKey::Router(id) => PlanItem::Router(router(intent, host, id)?),
@@ -179,6 +188,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         allowed: port.allowed.clone(),
         spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
+        security_group_ids: port.security_group_ids.clone(),
         on_trunk: port.on_trunk,
     })
 }
@@ -211,6 +221,7 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         virtual_macs: virtual_macs(port),
         spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
+        security_group_ids: port.security_group_ids.clone(),
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
     })
@@ -310,6 +321,8 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Host(id) => touched.host(id),
             Key::PhysicalNetwork(id) => touched.physical_network(id),
             Key::Network(id) => touched.network(id),
+            Key::AddressGroup(id) => touched.address_group(id),
+            Key::SecurityGroup(id) => touched.security_group(id),
             Key::Router(id) => touched.router(id),
             Key::Port(id) => touched.port(id),
             Key::Instance(id) => touched.instance(id),
@@ -439,6 +452,7 @@ impl Touched<'_> {
             if let Some(host) = port.host_id {
                 self.arrival_or_departure(network, host);
             }
+            self.groups_of(port);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);
             }

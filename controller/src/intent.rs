@@ -10,6 +10,7 @@
 mod addresses;
 mod free;
 mod kept;
+mod policy;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -21,14 +22,16 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    AddressRange, Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
-    Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    AddressGroup, AddressGroupId, AddressRange, Encapsulation, Host, HostId, Id, InstanceId,
+    MacAddr, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation,
+    ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet, SubnetId,
+    Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
 use self::free::FreeAddresses;
 use self::kept::Kept;
+use self::policy::Groups;
 use self::walk::Walk;
 use crate::object::{Key, Noun, Object, PluggedInstance, ScopedName, Write};
 
@@ -41,6 +44,8 @@ pub struct Intent {
     pub sampling: Option<Sampling>,
     /// The largest network number ever given: numbers are never used again.
     pub last_network_number: u32,
+    /// The same of security groups.
+    pub last_security_group_number: u32,
 
     pub(crate) tenants: OrdMap<TenantId, Arc<Tenant>>,
     pub(crate) physical_networks: OrdMap<PhysicalNetworkId, Arc<PhysicalNetwork>>,
@@ -48,6 +53,8 @@ pub struct Intent {
     pub(crate) networks: OrdMap<NetworkId, Arc<Network>>,
     pub(crate) subnets: OrdMap<SubnetId, Arc<Subnet>>,
     pub(crate) reservations: OrdMap<ReservationId, Arc<Reservation>>,
+    pub(crate) address_groups: OrdMap<AddressGroupId, Arc<AddressGroup>>,
+    pub(crate) security_groups: OrdMap<SecurityGroupId, Arc<SecurityGroup>>,
     pub(crate) routers: OrdMap<RouterId, Arc<Router>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
@@ -76,6 +83,7 @@ pub struct Intent {
     hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
     instances_by_host: OrdSet<(HostId, InstanceId)>,
     instances_by_port: OrdMap<PortId, InstanceId>,
+    groups: Groups,
 }
 
 /// Everything that can be looked up without a search.
@@ -95,6 +103,14 @@ impl Intent {
             Key::Reservation(id) => {
                 let found = self.reservations.get(&id).cloned();
                 found.map(Object::Reservation)
+            }
+            Key::AddressGroup(id) => {
+                let found = self.address_groups.get(&id).cloned();
+                found.map(Object::AddressGroup)
+            }
+            Key::SecurityGroup(id) => {
+                let found = self.security_groups.get(&id).cloned();
+                found.map(Object::SecurityGroup)
             }
             Key::Router(id) => self.routers.get(&id).cloned().map(Object::Router),
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
@@ -120,6 +136,14 @@ impl Intent {
             Noun::Reservation => {
                 let all = self.reservations.values().cloned();
                 all.map(Object::Reservation).collect()
+            }
+            Noun::AddressGroup => {
+                let all = self.address_groups.values().cloned();
+                all.map(Object::AddressGroup).collect()
+            }
+            Noun::SecurityGroup => {
+                let all = self.security_groups.values().cloned();
+                all.map(Object::SecurityGroup).collect()
             }
             Noun::Router => self.routers.values().cloned().map(Object::Router).collect(),
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
@@ -374,6 +398,8 @@ impl Intent {
                 self.reservations_by_network.insert((it.network_id, it.id));
                 self.reservations.insert(it.id, it);
             }
+            Object::AddressGroup(it) => self.put_address_group(it),
+            Object::SecurityGroup(it) => self.put_security_group(it),
             Object::Router(it) => self.put_router(it),
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
@@ -415,6 +441,8 @@ impl Intent {
                 self.reservations_by_network.remove(&(it.network_id, it.id));
                 self.reservations.remove(&it.id);
             }
+            Object::AddressGroup(it) => self.delete_address_group(it),
+            Object::SecurityGroup(it) => self.delete_security_group(it),
             Object::Router(it) => self.delete_router(it),
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
@@ -456,6 +484,7 @@ impl Intent {
             self.ports_by_host.insert((host, network, port.id));
             *self.hosts_by_network.entry((network, host)).or_default() += 1;
         }
+        self.groups.join(&port);
         self.ports.insert(port.id, port);
     }
 
@@ -484,6 +513,7 @@ impl Intent {
                 _ => _ = self.hosts_by_network.remove(&(network, host)),
             }
         }
+        self.groups.leave(port);
         self.ports.remove(&port.id);
     }
 

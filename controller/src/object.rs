@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    Host, HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, Subnet,
-    SubnetId, Tenant, TenantId,
+    AddressGroup, AddressGroupId, Host, HostId, Instance, InstanceId, Name, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,6 +25,10 @@ pub enum Object {
     Subnet(Arc<Subnet>),
     /// See [`Reservation`].
     Reservation(Arc<Reservation>),
+    /// See [`AddressGroup`].
+    AddressGroup(Arc<AddressGroup>),
+    /// See [`SecurityGroup`].
+    SecurityGroup(Arc<SecurityGroup>),
     /// See [`Router`].
     Router(Arc<Router>),
     /// See [`Port`].
@@ -58,6 +62,10 @@ pub enum Key {
     Subnet(SubnetId),
     /// A reservation.
     Reservation(ReservationId),
+    /// An address group.
+    AddressGroup(AddressGroupId),
+    /// A security group.
+    SecurityGroup(SecurityGroupId),
     /// A router.
     Router(RouterId),
     /// A port.
@@ -81,6 +89,10 @@ pub enum Noun {
     Subnet,
     /// See [`Reservation`].
     Reservation,
+    /// See [`AddressGroup`].
+    AddressGroup,
+    /// See [`SecurityGroup`].
+    SecurityGroup,
     /// See [`Router`].
     Router,
     /// See [`Port`].
@@ -98,6 +110,8 @@ impl Noun {
         (Self::Network, "network"),
         (Self::Subnet, "subnet"),
         (Self::Reservation, "reservation"),
+        (Self::AddressGroup, "address_group"),
+        (Self::SecurityGroup, "security_group"),
         (Self::Router, "router"),
         (Self::Port, "port"),
         (Self::Instance, "instance"),
@@ -142,6 +156,8 @@ impl Key {
             Self::Network(_) => Noun::Network,
             Self::Subnet(_) => Noun::Subnet,
             Self::Reservation(_) => Noun::Reservation,
+            Self::AddressGroup(_) => Noun::AddressGroup,
+            Self::SecurityGroup(_) => Noun::SecurityGroup,
             Self::Router(_) => Noun::Router,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
@@ -158,6 +174,8 @@ impl Key {
             Self::Network(id) => id.uuid(),
             Self::Subnet(id) => id.uuid(),
             Self::Reservation(id) => id.uuid(),
+            Self::AddressGroup(id) => id.uuid(),
+            Self::SecurityGroup(id) => id.uuid(),
             Self::Router(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
@@ -184,6 +202,8 @@ impl Object {
             Self::Network(it) => Key::Network(it.id),
             Self::Subnet(it) => Key::Subnet(it.id),
             Self::Reservation(it) => Key::Reservation(it.id),
+            Self::AddressGroup(it) => Key::AddressGroup(it.id),
+            Self::SecurityGroup(it) => Key::SecurityGroup(it.id),
             Self::Router(it) => Key::Router(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
@@ -199,6 +219,8 @@ impl Object {
             Self::Network(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Reservation(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
@@ -222,6 +244,8 @@ impl Object {
             Self::Network(it) => serde_json::to_string(it),
             Self::Subnet(it) => serde_json::to_string(it),
             Self::Reservation(it) => serde_json::to_string(it),
+            Self::AddressGroup(it) => serde_json::to_string(it),
+            Self::SecurityGroup(it) => serde_json::to_string(it),
             Self::Router(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
@@ -240,6 +264,8 @@ impl Object {
             Noun::Network => Self::Network(serde_json::from_str(text)?),
             Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
             Noun::Reservation => Self::Reservation(serde_json::from_str(text)?),
+            Noun::AddressGroup => Self::AddressGroup(serde_json::from_str(text)?),
+            Noun::SecurityGroup => Self::SecurityGroup(serde_json::from_str(text)?),
             Noun::Router => Self::Router(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),

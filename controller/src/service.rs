@@ -5,6 +5,7 @@
 //! [`Backend`](api::backend::Backend) of the REST API.
 
 mod address;
+mod address_group;
 mod after;
 mod backend;
 mod endpoint;
@@ -22,6 +23,7 @@ mod pool;
 mod port;
 mod reservation;
 mod router;
+mod security_group;
 mod sharing;
 mod subnet;
 mod tenant;

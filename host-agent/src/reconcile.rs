@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A wake-up carries no instruction, so a lost one, a restart and a hand-edited switch all take the
-//! same road. A pass costs what changed: networks that look as before are neither compiled nor
-//! compared.
+//! same road. A pass costs what changed: networks and security groups that look as before are
+//! neither compiled nor compared.
 
 mod flows;
 mod report;
@@ -47,7 +47,8 @@ use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
-use flows::{Networks, Sight};
+use crate::zones::Zones;
+use flows::{Carried, Sight};
 use underlay::Underlay;
 pub use uplinks::Ground;
 use uplinks::{Stage, Uplinks};
@@ -68,6 +69,8 @@ pub struct Settings {
     pub ground: Ground,
     /// The run directory of ovs-vswitchd, with the bridges' sockets.
     pub run_directory: PathBuf,
+    /// Where the agent keeps what it must know after a restart.
+    pub state_directory: PathBuf,
     /// The datapath type of bridges that are made here.
     pub datapath_type: String,
 }
@@ -98,7 +101,8 @@ pub struct Reconciler {
     surroundings: Surroundings,
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
-    networks: Networks,
+    carried: Carried,
+    zones: Zones,
     underlay: Underlay,
     uplinks: Uplinks,
     nics: Vec<Nic>,
@@ -143,12 +147,13 @@ impl Reconciler {
             uplinks: Uplinks::open(settings.ground.clone())?,
             nics: Vec::new(),
             hardware: BTreeMap::new(),
+            zones: Zones::load(&settings.state_directory),
             settings,
             channels,
             ovsdb,
             monitor,
             wanted: None,
-            networks: Networks::default(),
+            carried: Carried::default(),
             underlay: Underlay::default(),
             incumbents: None,
             status: Status::default(),
@@ -167,7 +172,7 @@ impl Reconciler {
             }
             let again_at = match self.pass().await {
                 Outcome::Done if self.uplinks.is_busy() => Some(Instant::now() + RETRY),
-                Outcome::Done => self.networks.again_at(),
+                Outcome::Done => self.carried.again_at(),
                 Outcome::Again => Some(Instant::now() + RETRY),
             };
             let wake_at = again_at.map_or(self.resync_at, |it| it.min(self.resync_at));
@@ -250,7 +255,7 @@ impl Reconciler {
         let marks = report::marks(&observed, &status);
         let marked = self.transact(marks).await;
         let all_done = [rows, flows, marked].iter().all(|it| *it == Outcome::Done);
-        let settled = all_done && self.networks.settled(&topology);
+        let settled = all_done && self.carried.settled(&topology);
         self.publish(Status {
             realized: match settled {
                 true => wanted.generation,
@@ -378,7 +383,7 @@ impl Reconciler {
         topology: &Topology,
     ) -> (Binding, Outcome) {
         let Link::Up(switch) = &mut self.link else {
-            self.networks.unconfirm();
+            self.carried.unconfirm();
             return (Binding::default(), Outcome::Done);
         };
         let drift = switch.look_if_tampered().await;
@@ -398,15 +403,24 @@ impl Reconciler {
             )
         };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
-        let sight = Sight {
-            views: binding::views(wanted, &binding, &uplinks),
-            ways: uplinks.into_keys().collect(),
-        };
+        let plugged = binding.carriers.keys().copied();
+        let planned = |port| wanted.ports.contains_key(&port);
+        self.zones.settle(plugged, planned);
+        let flushed = switch.flush(self.zones.unflushed()).await;
         self.drifted(drift);
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
-        let applied = self.networks.apply(switch, sight, wanted.generation).await;
+        if let Err(error) = flushed {
+            self.unapplied(error);
+            return (binding, Outcome::Again);
+        }
+        self.zones.flushed();
+        let sight = Sight {
+            views: binding::all_views(wanted, &binding, &uplinks, self.zones.by_port()),
+            ways: uplinks.into_keys().collect(),
+        };
+        let applied = self.carried.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
             self.incumbents = Some(binding.incumbents());
             Known::new(wanted, &binding).publish(&self.channels.known);
@@ -444,7 +458,7 @@ impl Reconciler {
                 warn!(flows, "somebody changed flows of ours; restoring them");
                 let remark = format!("{flows} flows were changed by somebody else and restored");
                 self.channels.remarks.push(remark);
-                self.networks.doubt(drift.groups);
+                self.carried.doubt(drift.groups);
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
@@ -456,7 +470,7 @@ impl Reconciler {
 
     /// What is installed is unknown from here on: begin anew.
     fn hang_up(&mut self) {
-        self.networks.forget();
+        self.carried.forget();
         self.link = Link::Down(Dialling::start(&self.settings.run_directory));
     }
 
@@ -487,7 +501,7 @@ impl Reconciler {
         match event {
             LinkEvent::Answered(switch) => {
                 info!("the switch answers");
-                self.networks.forget();
+                self.carried.forget();
                 // With the userspace datapath, a switch that starts makes its links anew.
                 self.underlay.doubt();
                 self.uplinks.doubt();

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host_agent::binding::{self, Binding, Carrier};
-use host_agent::pipeline;
+use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
 use model::plan::HostPlan;
 use model::{Encapsulation, PhysicalNetworkId, PortId};
@@ -50,8 +50,13 @@ fn compile(case: &Case) -> Vec<Flow> {
     let uplinks = patches.chain(tunnels);
     let wanted = Wanted::new(&case.plan);
     assert_eq!(wanted.failures, []);
-    let views = binding::views(&wanted, &binding, &uplinks.collect());
-    let networks = views.values().flat_map(pipeline::compile);
+    let zones = case
+        .ports
+        .iter()
+        .map(|(id, port)| (*id, (*port).try_into().unwrap()));
+    let zones = zones.collect();
+    let views = binding::all_views(&wanted, &binding, &uplinks.collect(), &zones);
+    let networks = views.values().flat_map(View::compile);
     pipeline::infrastructure()
         .into_iter()
         .chain(networks)

@@ -63,8 +63,10 @@ pub(super) enum Noun {
     HostUplink,
     Network,
     Subnet,
+    AddressGroup,
     Reservation,
     Router,
+    SecurityGroup,
     Port,
     SubPort,
     Instance,
@@ -183,6 +185,52 @@ pub const ROUTES: &[Route] = &[
         "/v1/routers/{id}",
         N::Router,
         "delete a router; its networks stay",
+    ),
+    get(
+        "/v1/security-groups",
+        N::SecurityGroup,
+        "list security groups with their rules",
+    ),
+    post(
+        "/v1/security-groups",
+        N::SecurityGroup,
+        "make a security group, with rules",
+    ),
+    get(
+        "/v1/security-groups/{id}",
+        N::SecurityGroup,
+        "show a security group",
+    ),
+    patch(
+        "/v1/security-groups/{id}",
+        N::SecurityGroup,
+        "add rules to a security group and take others away, at one instant",
+    ),
+    delete(
+        "/v1/security-groups/{id}",
+        N::SecurityGroup,
+        "delete a security group that no port is in and no rule names",
+    ),
+    get("/v1/address-groups", N::AddressGroup, "list address groups"),
+    post(
+        "/v1/address-groups",
+        N::AddressGroup,
+        "make an address group",
+    ),
+    get(
+        "/v1/address-groups/{id}",
+        N::AddressGroup,
+        "show an address group",
+    ),
+    patch(
+        "/v1/address-groups/{id}",
+        N::AddressGroup,
+        "add prefixes to an address group and take others away",
+    ),
+    delete(
+        "/v1/address-groups/{id}",
+        N::AddressGroup,
+        "delete an address group that no rule names",
     ),
     get(
         "/v1/ports",

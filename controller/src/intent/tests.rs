@@ -16,6 +16,7 @@ fn rebuilt(intent: &Intent) -> Intent {
         }
     }
     fresh.last_network_number = intent.last_network_number;
+    fresh.last_security_group_number = intent.last_security_group_number;
     fresh
 }
 
@@ -54,6 +55,7 @@ proptest! {
         let mut bare = Intent {
             revision: intent.revision,
             last_network_number: intent.last_network_number,
+            last_security_group_number: intent.last_security_group_number,
             ..Intent::default()
         };
         for host in intent.all(Noun::Host) {

@@ -5,25 +5,26 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    TopologyChange,
+    AddressGroupCreate, AddressGroupUpdate, HostUplinkSet, InstanceCreate, NetworkCreate,
+    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate,
+    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
+    TenantCreate, TopologyChange,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
 };
 use flow_collector::Collector;
 use model::{
-    Encapsulation, Event, EventKind, FabricCheck, FabricCheckId, FabricScope, Host, HostId,
-    HostStatus, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    Port, PortId, Reservation, ReservationId, Router, RouterId, SpoofGuard, Subnet, SubnetId,
-    Tenant, TenantId,
+    AddressGroup, AddressGroupId, Encapsulation, Event, EventKind, FabricCheck, FabricCheckId,
+    FabricScope, Host, HostId, HostStatus, InstanceId, Inventory, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant, TenantId,
 };
 use uuid::Uuid;
 
 use super::{
-    Service, instance, network, physical_network, port, reservation, router, subnet, tenant,
-    topology, trunk, uplink,
+    Service, address_group, instance, network, physical_network, port, reservation, router,
+    security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -202,6 +203,78 @@ impl Backend for Service {
     async fn reservation_delete(&self, caller: Caller, id: ReservationId) -> Outcome<()> {
         let decide = |intent: &_| reservation::delete(intent, id);
         let verb = "reservation_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>> {
+        let intent = self.writer.intent();
+        intent.address_groups.values().cloned().collect()
+    }
+
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>> {
+        self.writer.intent().address_groups.get(&id).cloned()
+    }
+
+    async fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> Outcome<AddressGroup> {
+        let decide = |intent: &_| address_group::create(intent, request);
+        let verb = "address_group_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> Outcome<AddressGroup> {
+        let decide = |intent: &_| address_group::update(intent, id, &request);
+        let verb = "address_group_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn address_group_delete(&self, caller: Caller, id: AddressGroupId) -> Outcome<()> {
+        let decide = |intent: &_| address_group::delete(intent, id);
+        let verb = "address_group_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>> {
+        let intent = self.writer.intent();
+        intent.security_groups.values().cloned().collect()
+    }
+
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>> {
+        self.writer.intent().security_groups.get(&id).cloned()
+    }
+
+    async fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> Outcome<SecurityGroup> {
+        let decide = |intent: &_| security_group::create(intent, request);
+        let verb = "security_group_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> Outcome<SecurityGroup> {
+        let decide = |intent: &_| security_group::update(intent, id, request);
+        let verb = "security_group_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn security_group_delete(&self, caller: Caller, id: SecurityGroupId) -> Outcome<()> {
+        let decide = |intent: &_| security_group::delete(intent, id);
+        let verb = "security_group_delete";
         self.writer.change(caller, verb, decide).await
     }
 

@@ -302,6 +302,7 @@ fn addresses_are_given_from_the_lowest_and_again_once_they_are_free() {
         mac: None,
         last: None,
         host: None,
+        group: None,
     };
     for _ in 0..5 {
         run(&mut intent, &port);

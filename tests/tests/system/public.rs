@@ -48,6 +48,9 @@ fn pool(network: &str) -> (Pool, Instance) {
     ] {
         pool.must(line);
     }
+    for tenant in ["acme", "globex"] {
+        pool.admit_everybody(tenant);
+    }
     let network = network.replace("ROUTER", &mac.to_string());
     pool.must(&format!(
         "flat-create name=internet tenant=provider physical-network=public external=true \

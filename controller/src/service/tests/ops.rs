@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use api::backend::Outcome;
 use api::request::{
-    AddressesUpdate, AllowedUpdate, HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RoleChange, RouterCreate,
-    Setting, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TopologyChange,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate,
+    RoleChange, RouterCreate, Setting, SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
@@ -15,9 +14,12 @@ use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    host, instance, network, physical_network, port, reservation, router, subnet, tenant, topology,
-    trunk, uplink,
+    address_group, host, instance, network, physical_network, port, reservation, router,
+    security_group, subnet, tenant, topology, trunk, uplink,
 };
+
+mod addresses;
+mod groups;
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -74,6 +76,26 @@ pub(crate) enum Op {
         mac: Option<u8>,
         last: Option<u8>,
         host: Option<u8>,
+        group: Option<u8>,
+    },
+    SecurityGroup {
+        tenant: u8,
+        name: u8,
+        stateless: bool,
+    },
+    AddressGroup {
+        tenant: u8,
+        name: u8,
+    },
+    /// A rule about a group, an address group or anybody, in place of the group's first.
+    Rule {
+        group: u8,
+        remote: u8,
+        sort: u8,
+    },
+    Prefix {
+        group: u8,
+        last: u8,
     },
     Instance {
         tenant: u8,
@@ -116,6 +138,7 @@ pub(crate) enum Op {
         last: Option<u8>,
         allowed: Vec<(u8, u8)>,
         mac: Option<u8>,
+        group: Option<u8>,
     },
     Delete {
         noun: Noun,
@@ -165,6 +188,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::Network),
         1 => Just(Noun::Subnet),
         1 => Just(Noun::Reservation),
+        1 => Just(Noun::SecurityGroup),
+        1 => Just(Noun::AddressGroup),
         1 => Just(Noun::Router),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
@@ -185,8 +210,13 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
         2 => (n(), n(), maybe())
             .prop_map(|(network, cidr, gateway)| Op::Subnet { network, cidr, gateway }),
-        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()))
-            .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
+        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()), maybe())
+            .prop_map(|(network, name, mac, last, host, group)| Op::Port { network, name, mac, last, host, group }),
+        2 => (n(), n(), any::<bool>())
+            .prop_map(|(tenant, name, stateless)| Op::SecurityGroup { tenant, name, stateless }),
+        1 => (n(), n()).prop_map(|(tenant, name)| Op::AddressGroup { tenant, name }),
+        4 => (n(), n(), 0..3u8).prop_map(|(group, remote, sort)| Op::Rule { group, remote, sort }),
+        2 => (n(), n()).prop_map(|(group, last)| Op::Prefix { group, last }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
         3 => (n(), n(), some())
@@ -199,8 +229,10 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(subnet, gateway, last)| Op::SubnetUpdate { subnet, gateway, last }),
         2 => (n(), 0..9u8, 0..4u8)
             .prop_map(|(network, first, count)| Op::Reservation { network, first, count }),
-        4 => (n(), maybe(), proptest::collection::vec((0..16u8, 28..33u8), 0..3), maybe())
-            .prop_map(|(port, last, allowed, mac)| Op::PortUpdate { port, last, allowed, mac }),
+        4 => (n(), maybe(), proptest::collection::vec((0..16u8, 28..33u8), 0..3), maybe(), maybe())
+            .prop_map(|(port, last, allowed, mac, group)| {
+                Op::PortUpdate { port, last, allowed, mac, group }
+            }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
 }
@@ -432,6 +464,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             mac,
             last,
             host,
+            group,
         } => {
             let request = PortCreate {
                 network_id: id(intent, Noun::Network, network),
@@ -441,72 +474,15 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
                 allowed: Vec::new(),
                 spoof_guard: None,
+                security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
             port::create(intent, request).map(|draft| draft.writes)
         }
         Op::SubnetUpdate { .. } | Op::Reservation { .. } | Op::PortUpdate { .. } => {
-            decide_of_addresses(intent, op)
+            addresses::decide(intent, op)
         }
         op => decide_of_instance(intent, op),
-    }
-}
-
-fn decide_of_addresses(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
-    let address = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
-    match op {
-        Op::SubnetUpdate {
-            subnet,
-            gateway,
-            last,
-        } => {
-            let request = SubnetUpdate {
-                gateway: gateway.map(address),
-                pools: last
-                    .map(|last| vec![format!("10.0.0.1-10.0.0.{}", last + 1).parse().unwrap()]),
-                ..SubnetUpdate::default()
-            };
-            let subnet = id(intent, Noun::Subnet, subnet);
-            subnet::update(intent, subnet, request).map(|draft| draft.writes)
-        }
-        Op::Reservation {
-            network,
-            first,
-            count,
-        } => {
-            let range = format!("10.0.0.{first}-10.0.0.{}", first + count);
-            let request = ReservationCreate {
-                network_id: id(intent, Noun::Network, network),
-                name: None,
-                addresses: range.parse().unwrap(),
-            };
-            reservation::create(intent, request).map(|draft| draft.writes)
-        }
-        Op::PortUpdate {
-            port,
-            last,
-            allowed,
-            mac,
-        } => {
-            let pair = |(last, length)| model::AddressPair {
-                prefix: ipnet::IpNet::new(address(last), length).unwrap().trunc(),
-                mac: mac.map(|it| MacAddr::local(it.into())),
-            };
-            let request = PortUpdate {
-                addresses: AddressesUpdate {
-                    whole: last.map(|last| vec![address(last)]),
-                    ..AddressesUpdate::default()
-                },
-                allowed: AllowedUpdate {
-                    whole: Some(allowed.into_iter().map(pair).collect()),
-                    ..AllowedUpdate::default()
-                },
-                spoof_guard: None,
-            };
-            let port = id(intent, Noun::Port, port);
-            port::update(intent, port, request).map(|draft| draft.writes)
-        }
-        _ => Ok(Vec::new()),
     }
 }
 
@@ -527,6 +503,7 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     .iter()
                     .map(|it| id(intent, Noun::Network, *it))
                     .collect(),
+                security_group_ids: None,
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
@@ -557,7 +534,7 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         Op::OffTrunk { port } => {
             trunk::remove(intent, id(intent, Noun::Port, port)).map(|draft| draft.writes)
         }
-        _ => Ok(Vec::new()),
+        op => groups::decide(intent, &op),
     }
 }
 
@@ -568,6 +545,8 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::Network(id) => network::delete(intent, id),
         Key::Subnet(id) => subnet::delete(intent, id),
         Key::Reservation(id) => reservation::delete(intent, id),
+        Key::AddressGroup(id) => address_group::delete(intent, id),
+        Key::SecurityGroup(id) => security_group::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),
