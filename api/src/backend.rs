@@ -8,10 +8,10 @@ use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
-    AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, HostId,
-    InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId,
-    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
-    Tenant, TenantId, Usage,
+    AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
+    FabricScope, HostId, InstanceId, Inventory, MeterFinding, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
@@ -65,6 +65,11 @@ pub trait Ledger: Send + Sync + 'static {
     fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
     /// Recomputes everything that is sealed.
     fn verify(&self) -> impl Future<Output = Outcome<Verification>> + Send;
+    /// Where the meters disagreed, the newest first: how many to leave out, and how many at most.
+    fn findings(&self, page: (u32, u32))
+    -> impl Future<Output = Outcome<Vec<MeterFinding>>> + Send;
+    /// What the collector heard and what it could not use.
+    fn statistics(&self) -> CollectorStatistics;
     /// All rate plans, by name.
     fn rate_plans(&self) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
     /// Makes a rate plan; the same again gives the one that there is.

@@ -163,6 +163,14 @@ impl Ledger for TestPool {
         })
     }
 
+    async fn findings(&self, _: (u32, u32)) -> Outcome<Vec<model::MeterFinding>> {
+        Ok(Vec::new())
+    }
+
+    fn statistics(&self) -> model::CollectorStatistics {
+        model::CollectorStatistics::default()
+    }
+
     async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
         Ok(Vec::new())
     }

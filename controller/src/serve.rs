@@ -93,6 +93,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     });
     info!(revision = service.intent().revision, "the intent is loaded");
 
+    let listening = collector.as_ref().map(|collector| {
+        let listening = fleet.clone().tell_of_meters(collector.findings());
+        AbortOnDropHandle::new(tokio::spawn(listening))
+    });
     let chores = [
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
@@ -104,7 +108,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let serving = listen(service.clone(), sockets, &authority, &credentials, stop)?;
     ready();
     serving.await;
-    drop((chores, checking));
+    drop((chores, checking, listening));
     drop(service);
     finish(collector).await;
     Ok(())

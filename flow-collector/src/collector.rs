@@ -17,21 +17,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{HostId, Inventory, Timestamp, UsageBatch, UsageTaken};
-use tokio::sync::{mpsc, oneshot, watch};
+use model::{
+    CollectorStatistics, HostId, Inventory, MeterFinding, Timestamp, UsageBatch, UsageTaken,
+};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::account;
 use crate::ledger::{Desk, Ledger, LedgerError};
 use crate::meters::Meters;
 use crate::receive::{Receivers, Sockets};
-use crate::statistics::Statistics;
 use crate::upkeep::Upkeep;
 use crate::worker::Worker;
+use crate::{account, check};
 
 /// How long a report waits for the newest amounts to be durable.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// So many findings may wait for whoever hears them; the ledger has them all.
+const FINDINGS: usize = 256;
 
 /// What a collector needs to know.
 #[derive(Clone, Debug)]
@@ -77,7 +81,8 @@ pub struct Collector {
     interval_seconds: NonZeroU32,
     desk: Desk,
     /// What goes on by itself, and holds the ledger open.
-    by_itself: [AbortOnDropHandle<()>; 2],
+    by_itself: [AbortOnDropHandle<()>; 3],
+    findings: broadcast::Sender<MeterFinding>,
     flush: mpsc::Sender<oneshot::Sender<()>>,
     worker: JoinHandle<Result<(), LedgerError>>,
 }
@@ -107,9 +112,15 @@ impl Collector {
             .map_err(StartError::Ledger)?;
 
         let desk = ledger.desk();
+        let (findings, _) = broadcast::channel(FINDINGS);
         let by_itself = [
             tokio::spawn(account::learn(desk.clone(), inventory.clone())),
             tokio::spawn(config.upkeep.run(desk.clone())),
+            tokio::spawn(check::run(
+                desk.clone(),
+                config.interval_seconds,
+                findings.clone(),
+            )),
         ];
         let meters = Meters::resume(resume, config.interval_seconds, inventory);
         let meters = Arc::new(meters);
@@ -127,6 +138,7 @@ impl Collector {
             interval_seconds: config.interval_seconds,
             desk,
             by_itself: by_itself.map(AbortOnDropHandle::new),
+            findings,
             flush,
             worker: tokio::spawn(worker.run(requests)),
         })
@@ -160,10 +172,16 @@ impl Collector {
 
     /// What it saw and what it could not use, since it started.
     #[must_use]
-    pub fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> CollectorStatistics {
         // A kernel that does not tell is no reason to hide the rest.
         let dropped_by_kernel = self.sockets.dropped_by_kernel().unwrap_or_default();
         self.meters.counts.statistics(dropped_by_kernel)
+    }
+
+    /// Hears where meters disagree, from now on.
+    #[must_use]
+    pub fn findings(&self) -> broadcast::Receiver<MeterFinding> {
+        self.findings.subscribe()
     }
 
     /// Stops to listen, takes what has come, and writes everything.

@@ -14,6 +14,7 @@
 //! * `seal`: periods whose records do not change any more, under a chain of hashes;
 //! * `rollup`: hours and days, summed once;
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
+//! * `check`: whether the meters agree;
 //! * `report`: sums over a time range;
 //! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
@@ -26,6 +27,7 @@
 mod account;
 pub mod attribute;
 mod billing;
+mod check;
 mod collector;
 mod ledger;
 mod meters;
@@ -41,5 +43,4 @@ mod worker;
 
 pub use collector::{Collector, Config, StartError};
 pub use ledger::LedgerError;
-pub use statistics::Statistics;
 pub use upkeep::Upkeep;

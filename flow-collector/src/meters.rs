@@ -99,6 +99,7 @@ impl Meters {
             let batch = tally.batch();
             all.entries.extend(batch.entries);
             all.readings.extend(batch.readings);
+            all.heard.extend(batch.heard);
         }
         all
     }
@@ -133,6 +134,9 @@ fn shared_out(from: Resume) -> [Resume; TALLIES] {
     for reading in from.readings {
         let (host, _) = reading.0;
         all[place(host)].readings.push(reading);
+    }
+    for heard in from.heard {
+        all[place(heard.host)].heard.push(heard);
     }
     all
 }

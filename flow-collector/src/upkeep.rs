@@ -110,6 +110,13 @@ impl Upkeep {
                 params![unit, due],
             )?;
         }
+        let Some(due) = before(self.keep_intervals_days, now) else {
+            return Ok(());
+        };
+        for table in ["heard", "finding"] {
+            let sql = format!("DELETE FROM {table} WHERE interval_start < ?");
+            connection.execute(&sql, [due])?;
+        }
         Ok(())
     }
 }

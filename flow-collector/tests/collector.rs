@@ -15,8 +15,10 @@ use std::time::Duration;
 use agent::{Counters, counters, datagram, flow, host, inventory, vif};
 use api::backend::Ledger;
 use api::request::UsageQuery;
-use flow_collector::{Collector, Config, Statistics, Upkeep};
-use model::{Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf};
+use flow_collector::{Collector, Config, Upkeep};
+use model::{
+    CollectorStatistics, Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf,
+};
 use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -84,7 +86,7 @@ impl Running {
     }
 
     /// Waits until the statistics are as expected.
-    async fn wait_for(&self, expected: impl Fn(&Statistics) -> bool) {
+    async fn wait_for(&self, expected: impl Fn(&CollectorStatistics) -> bool) {
         for _ in 0..500 {
             if expected(&self.collector.statistics()) {
                 return;

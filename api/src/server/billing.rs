@@ -30,6 +30,8 @@ pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
     match (route.noun, route.method) {
         (Noun::Bill, _) => routing::get(bill::<B>),
         (Noun::UsageRecord, _) => routing::get(records::<B>),
+        (Noun::MeterFinding, _) => routing::get(findings::<B>),
+        (Noun::Collector, _) => routing::get(collector::<B>),
         (Noun::Verification, _) => routing::get(verification::<B>),
         (Noun::Seal, Method::Post) => routing::post(seal::<B>),
         (Noun::Seal, _) => routing::get(seals::<B>),
@@ -66,6 +68,19 @@ pub(super) fn one_of_many<T: serde::Serialize>(items: Vec<T>, limit: u32, offset
     let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
     let next_cursor = full.then(|| offset.saturating_add(limit).to_string());
     json(StatusCode::OK, &Page { items, next_cursor })
+}
+
+async fn findings<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
+    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let page = fields.finish(Some((offset, limit)))?;
+    let items = backend.ledger()?.findings(page).await?;
+    Ok(one_of_many(items, limit, offset))
+}
+
+async fn collector<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
+    Ok(json(StatusCode::OK, &backend.ledger()?.statistics()))
 }
 
 async fn verification<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {

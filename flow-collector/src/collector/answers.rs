@@ -7,12 +7,13 @@ use api::request::{RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{Timestamp, Usage};
+use model::{CollectorStatistics, MeterFinding, Timestamp, Usage};
 use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::Collector;
 use crate::billing::{self, plans};
+use crate::check;
 use crate::ledger::{LedgerError, open_to_read};
 use crate::report::{self, Range};
 use crate::seal;
@@ -57,6 +58,15 @@ impl Ledger for Collector {
 
     async fn verify(&self) -> Outcome<Verification> {
         self.read(seal::verify).await
+    }
+
+    async fn findings(&self, page: (u32, u32)) -> Outcome<Vec<MeterFinding>> {
+        self.read(move |connection| check::findings(connection, page))
+            .await
+    }
+
+    fn statistics(&self) -> CollectorStatistics {
+        Self::statistics(self)
     }
 
     async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {

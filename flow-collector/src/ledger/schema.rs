@@ -180,6 +180,33 @@ const STEPS: &[&str] = &[
     INSERT OR IGNORE INTO stale SELECT interval_start - interval_start % 3600, tenant FROM account;
     INSERT OR IGNORE INTO stale SELECT interval_start - interval_start % 3600, tenant FROM usage;
 
+    -- What came of a host's sFlow in an interval, and what did not.
+    CREATE TABLE heard (
+        interval_start  INTEGER NOT NULL, -- seconds since 1970
+        host            BLOB    NOT NULL,
+        datagrams       INTEGER NOT NULL, -- taken
+        missing         INTEGER NOT NULL, -- datagrams that never came
+        refused         INTEGER NOT NULL, -- datagrams that came twice, far too late or did not fit
+        samples         INTEGER NOT NULL, -- flow samples taken
+        samples_missing INTEGER NOT NULL, -- flow samples that never came: made up for in `usage`
+        sample_drops    INTEGER NOT NULL, -- samples that the switch says it dropped
+        rate_least      INTEGER NOT NULL, -- one frame in so many was sampled
+        rate_most       INTEGER NOT NULL,
+        clock_steps     INTEGER NOT NULL, -- how often a clock was set, the host's or ours
+        PRIMARY KEY (interval_start, host)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Where the meters disagree by more than sampling explains.
+    CREATE TABLE finding (
+        interval_start   INTEGER NOT NULL, -- seconds since 1970
+        interval_seconds INTEGER NOT NULL,
+        host             BLOB    NOT NULL,
+        port             BLOB    NOT NULL, -- empty: the whole host
+        cause            TEXT    NOT NULL,
+        message          TEXT    NOT NULL,
+        PRIMARY KEY (interval_start, host, port, cause)
+    ) STRICT, WITHOUT ROWID;
+
     -- Of a sealed period whose records are not kept any more: the bill as it was, as JSON.
     ALTER TABLE seal ADD COLUMN bill TEXT;
 ",

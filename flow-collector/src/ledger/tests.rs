@@ -88,6 +88,7 @@ async fn what_was_written_is_there_after_a_restart_to_the_last_bit() {
     let batch = Batch {
         entries: vec![entry],
         readings: vec![reading(entry.host, 7, 5)],
+        heard: Vec::new(),
     };
     write(&path, vec![batch.clone()]).await;
     let (ledger, resume) = Ledger::open(&path, 600).unwrap();
