@@ -18,6 +18,7 @@ use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 
 mod samples;
@@ -576,6 +577,10 @@ impl Backend for TestPool {
     async fn fabric_check_delete(&self, caller: Caller, id: FabricCheckId) -> Outcome<()> {
         self.note(caller);
         self.fabric_checks.take(id.uuid())
+    }
+
+    fn rule_hits(&self) -> Vec<RuleHitsView> {
+        vec![rule_hits()]
     }
 
     fn tunnels(&self) -> Vec<TunnelView> {
