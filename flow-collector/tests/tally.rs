@@ -432,3 +432,58 @@ fn samples_that_come_late_are_not_made_up_for() {
     let heard = ended.heard.iter().find(|it| it.samples > 0).unwrap();
     assert_eq!((heard.missing, heard.samples_missing), (0, 0));
 }
+
+#[test]
+fn whoever_played_the_agent_for_a_while_does_not_lock_it_out() {
+    let stamp = |arrived, uptime, sequence| Stamp {
+        arrived,
+        uptime,
+        sequence,
+    };
+    let mut window = Window::new(stamp(100_000, 50_000, 50));
+    // Somebody goes on far ahead, as if the agent had been up for long.
+    assert_eq!(
+        window.admit(stamp(100_100, 900_000, 9000)),
+        Admission::Stray
+    );
+    let taken = window.admit(stamp(100_200, 900_100, 9001));
+    assert_eq!(taken, Admission::New { missing: 0 });
+    // While that goes on, the agent is behind; when it ends, it is heard again.
+    assert_eq!(
+        window.admit(stamp(101_000, 51_000, 51)),
+        Admission::Outdated
+    );
+    assert_eq!(window.admit(stamp(104_000, 54_000, 54)), Admission::Stray);
+    let heard = window.admit(stamp(105_000, 55_000, 55));
+    assert_eq!(heard, Admission::New { missing: 0 });
+
+    // And if they knew for how long it has been up.
+    let forged = window.admit(stamp(106_000, 56_000, 956));
+    assert_eq!(forged, Admission::New { missing: 900 });
+    assert_eq!(
+        window.admit(stamp(107_000, 57_000, 57)),
+        Admission::Outdated
+    );
+    assert_eq!(window.admit(stamp(109_000, 59_000, 59)), Admission::Stray);
+    let heard = window.admit(stamp(110_000, 60_000, 60));
+    assert_eq!(heard, Admission::New { missing: 0 });
+}
+
+#[test]
+fn what_is_replayed_while_the_agent_speaks_is_refused() {
+    let stamp = |arrived, sequence: u32| Stamp {
+        arrived,
+        uptime: sequence * 1000,
+        sequence,
+    };
+    let mut window = Window::new(stamp(900_000, 900));
+    for second in 1..60u32 {
+        let now = 900_000 + i64::from(second) * 1000;
+        let said = window.admit(stamp(now, 900 + second));
+        assert_eq!(said, Admission::New { missing: 0 });
+        assert_eq!(
+            window.admit(stamp(now + 100, 100 + second)),
+            Admission::Outdated
+        );
+    }
+}

@@ -15,6 +15,8 @@ const LATEST: i64 = 10_000;
 const NEAR: u32 = 64;
 /// So far ahead one may be after an outage: an hour of the fastest agent.
 const FAR: u32 = 100_000;
+/// What nothing follows for so long, in milliseconds, may have been nobody's.
+const SILENCE: i64 = 3000;
 /// A start that seems to move by so much, in milliseconds, was moved by a clock.
 const CLOCK_STEP: i64 = 5000;
 
@@ -156,11 +158,17 @@ impl Window {
                     self.taken |= bit;
                     Admission::Late
                 }
+                _ if self.is_silent(stamp) => self.stray(stamp),
                 Some(_) => Admission::Duplicate,
-                None if back > FAR && stamp.is_of_the_run_of(self.newest) => self.stray(stamp),
                 None => Admission::Outdated,
             },
         }
+    }
+
+    /// Whether nothing has followed the newest for a while. What comes then from behind it may show that
+    /// the newest was nobody's.
+    fn is_silent(&self, stamp: Stamp) -> bool {
+        stamp.arrived.saturating_sub(self.newest.arrived) >= SILENCE
     }
 
     /// Whether an agent can be so far ahead: a little always, more while its clock agrees.

@@ -10,6 +10,7 @@ mod churn;
 mod drift;
 mod fabric;
 mod isolation;
+mod metering;
 mod overlays;
 mod peers;
 mod policy;
