@@ -132,7 +132,7 @@ fn whatever_is_sent_at_the_collectors_socket_the_bill_is_exact_to_the_byte() {
     let (before, moved) = (by_interface(pool, &one.port_id), 2_000_000);
     assert_eq!(one.tcp_send(two, moved), moved);
     eventually("its counters arrive", PATIENCE, || {
-        by_interface(pool, &one.port_id) >= before + moved as u64
+        by_interface(pool, &one.port_id) >= before + moved
     });
     billed_exactly(pool, 2, &ByPort::new());
 }
