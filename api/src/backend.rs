@@ -61,7 +61,11 @@ pub trait Ledger: Send + Sync + 'static {
     /// What a tenant owes for a period.
     fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
     /// Seals a period that is over; again gives the seal that there is.
-    fn seal(&self, request: TenantPeriod) -> impl Future<Output = Outcome<Seal>> + Send;
+    fn seal(
+        &self,
+        caller: Caller,
+        request: TenantPeriod,
+    ) -> impl Future<Output = Outcome<Seal>> + Send;
     /// All seals, by tenant and number.
     fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
     /// Recomputes everything that is sealed.
@@ -76,10 +80,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// Makes a rate plan; the same again gives the one that there is.
     fn rate_plan_create(
         &self,
+        caller: Caller,
         request: RatePlanCreate,
     ) -> impl Future<Output = Outcome<RatePlan>> + Send;
     /// Deletes a rate plan that was never a tenant's.
-    fn rate_plan_delete(&self, id: RatePlanId) -> impl Future<Output = Outcome<()>> + Send;
+    fn rate_plan_delete(
+        &self,
+        caller: Caller,
+        id: RatePlanId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
     /// Whose plan is which, from when on.
     fn rate_plan_assignments(
         &self,
@@ -87,6 +96,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// Makes a plan a tenant's from a period on.
     fn rate_plan_assign(
         &self,
+        caller: Caller,
         request: RatePlanAssignment,
     ) -> impl Future<Output = Outcome<()>> + Send;
 }

@@ -147,7 +147,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("bill", query.period))
     }
 
-    async fn seal(&self, request: TenantPeriod) -> Outcome<Seal> {
+    async fn seal(&self, _: Caller, request: TenantPeriod) -> Outcome<Seal> {
         Err(Problem::not_found("period", request.period))
     }
 
@@ -176,7 +176,7 @@ impl Ledger for TestPool {
         Ok(Vec::new())
     }
 
-    async fn rate_plan_create(&self, request: RatePlanCreate) -> Outcome<RatePlan> {
+    async fn rate_plan_create(&self, _: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
         Ok(RatePlan {
             id: RatePlanId::generate(),
             name: request.name,
@@ -185,7 +185,7 @@ impl Ledger for TestPool {
         })
     }
 
-    async fn rate_plan_delete(&self, id: RatePlanId) -> Outcome<()> {
+    async fn rate_plan_delete(&self, _: Caller, id: RatePlanId) -> Outcome<()> {
         Err(Problem::not_found("rate plan", id))
     }
 
@@ -193,7 +193,7 @@ impl Ledger for TestPool {
         Ok(Vec::new())
     }
 
-    async fn rate_plan_assign(&self, _: RatePlanAssignment) -> Outcome<()> {
+    async fn rate_plan_assign(&self, _: Caller, _: RatePlanAssignment) -> Outcome<()> {
         Ok(())
     }
 }

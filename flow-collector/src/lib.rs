@@ -16,6 +16,7 @@
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
 //! * `check`: whether the meters agree;
 //! * `report`: sums over a time range;
+//! * `audit`: who changed what a bill rests on;
 //! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
 //! * [`program`]: what that program has besides: the inventory fetched from the controller, and a
@@ -26,6 +27,7 @@
 
 mod account;
 pub mod attribute;
+mod audit;
 mod billing;
 mod check;
 mod collector;

@@ -15,7 +15,7 @@ use tracing::{error, info};
 
 use crate::billing;
 use crate::ledger::{Desk, LedgerError, bytes, id};
-use crate::{rollup, seal};
+use crate::{audit, rollup, seal};
 
 /// How often it is looked whether there is something to do.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -73,6 +73,7 @@ impl Upkeep {
                 continue;
             }
             let seal = seal::add(connection, tenant, period, span)?;
+            audit::note_itself(connection, &format!("sealed {period} of tenant {tenant}"))?;
             info!(tenant.id = %tenant, hash = seal.hash, "the period {period} is sealed");
             return Ok(true);
         }
@@ -89,6 +90,8 @@ impl Upkeep {
         };
         let bill = billing::bill(connection, tenant, period, now)?;
         seal::forget(connection, &bill)?;
+        let done = format!("deleted the intervals of {period} of tenant {tenant}");
+        audit::note_itself(connection, &done)?;
         info!(tenant.id = %tenant, "the intervals of {period} are kept no longer, its bill is");
         Ok(true)
     }

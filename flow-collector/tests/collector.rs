@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Counters, counters, datagram, flow, host, inventory, vif};
-use api::backend::Ledger;
-use api::request::UsageQuery;
+use api::backend::{Caller, Ledger};
+use api::request::{RatePlanCreate, UsageQuery};
 use flow_collector::{Collector, Config, Upkeep};
+use model::billing::RatePlanId;
 use model::{
     CollectorStatistics, Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf,
 };
@@ -226,6 +227,48 @@ async fn a_collector_that_is_dropped_still_writes_what_it_has() {
         1000
     );
     running.collector.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_changes_what_a_bill_rests_on_is_noted_with_the_change_or_not_at_all() {
+    let running = Running::start(Vec::new()).await;
+    let caller = || Caller {
+        actor: "anna".to_owned(),
+        request_id: "r-7".to_owned(),
+        idempotency: None,
+    };
+    let request = RatePlanCreate {
+        name: "standard".to_owned().try_into().unwrap(),
+        terms: serde_json::from_str(r#"{"currency": "EUR"}"#).unwrap(),
+    };
+    let made = running.collector.rate_plan_create(caller(), request).await;
+    let made = made.unwrap();
+    let absent = RatePlanId::generate();
+    let refused = running.collector.rate_plan_delete(caller(), absent).await;
+    assert!(refused.is_err());
+    let deleted = running.collector.rate_plan_delete(caller(), made.id).await;
+    deleted.unwrap();
+    running.collector.stop().await.unwrap();
+
+    let path = running.folder.path().join("ledger.sqlite");
+    let ledger = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT actor, request, action FROM audit ORDER BY at, action DESC";
+    let mut statement = ledger.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        Ok(format!(
+            "{} {} {}",
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?
+        ))
+    });
+    let rows: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].starts_with("anna r-7 made the rate plan standard: {"));
+    assert_eq!(
+        rows[1],
+        format!("anna r-7 deleted the rate plan {}", made.id)
+    );
 }
 
 /// What a capture truly holds of an interface, read straight from its samples.

@@ -15,6 +15,7 @@ use super::handler::{bad_body, finish};
 use super::list::Text;
 use super::respond::json;
 use super::routes::{Method, Noun, Route};
+use super::signed::Signed;
 use crate::backend::{Ledger, Outcome, UsageBackend};
 use crate::problem::{FieldCode, Problem};
 use crate::request::{RatePlanCreate, RecordQuery, TenantPeriod};
@@ -91,11 +92,16 @@ async fn seals<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Respon
     page(backend.ledger()?.seals().await?)
 }
 
-async fn seal<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> Outcome<Response> {
+async fn seal<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    signed: Signed,
+    body: Body,
+) -> Outcome<Response> {
+    let caller = signed.repeats();
     let mut fields = body_fields(body)?;
     let request = read_tenant_period(&mut fields);
     let request = fields.finish(request)?;
-    let seal = finish(async move { backend.ledger()?.seal(request).await }).await?;
+    let seal = finish(async move { backend.ledger()?.seal(caller, request).await }).await?;
     Ok(json(StatusCode::CREATED, &seal))
 }
 
@@ -105,24 +111,29 @@ async fn rate_plans<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<R
 
 async fn rate_plan_create<B: UsageBackend>(
     State(backend): State<Arc<B>>,
+    signed: Signed,
     body: Body,
 ) -> Outcome<Response> {
     let mut fields = body_fields(body)?;
+    let caller = signed.repeats();
     let request = read_rate_plan(&mut fields);
     let request = fields.finish(request)?;
-    let made = finish(async move { backend.ledger()?.rate_plan_create(request).await }).await?;
+    let made =
+        finish(async move { backend.ledger()?.rate_plan_create(caller, request).await }).await?;
     Ok(json(StatusCode::CREATED, &made))
 }
 
 async fn rate_plan_delete<B: UsageBackend>(
     State(backend): State<Arc<B>>,
+    signed: Signed,
     id: Result<Path<String>, PathRejection>,
 ) -> Outcome<StatusCode> {
     let text = id.map_or(String::new(), |Path(text)| text);
     let id = text.parse();
     let id =
         id.map_err(|_| Problem::not_found("rate plan", format!("{text:?}: an id is a UUID")))?;
-    finish(async move { backend.ledger()?.rate_plan_delete(id).await }).await?;
+    let caller = signed.repeats();
+    finish(async move { backend.ledger()?.rate_plan_delete(caller, id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -130,7 +141,12 @@ async fn assignments<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<
     page(backend.ledger()?.rate_plan_assignments().await?)
 }
 
-async fn assign<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> Outcome<Response> {
+async fn assign<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    signed: Signed,
+    body: Body,
+) -> Outcome<Response> {
+    let caller = signed.repeats();
     let mut fields = body_fields(body)?;
     let (tenant_id, rate_plan_id) = (
         fields.required("tenant_id"),
@@ -146,7 +162,7 @@ async fn assign<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> O
     };
     let request = fields.finish(read())?;
     let made = request.clone();
-    finish(async move { backend.ledger()?.rate_plan_assign(request).await }).await?;
+    finish(async move { backend.ledger()?.rate_plan_assign(caller, request).await }).await?;
     Ok(json(StatusCode::CREATED, &made))
 }
 

@@ -207,6 +207,14 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (interval_start, host, port, cause)
     ) STRICT, WITHOUT ROWID;
 
+    -- Who changed what a bill rests on: seals and rate plans. Written with the change, or not at all.
+    CREATE TABLE audit (
+        at      INTEGER NOT NULL, -- milliseconds since 1970
+        actor   TEXT    NOT NULL, -- the name of the token; empty: sealed by itself
+        request TEXT    NOT NULL, -- the id of the request, as in the log
+        action  TEXT    NOT NULL
+    ) STRICT;
+
     -- Of a sealed period whose records are not kept any more: the bill as it was, as JSON.
     ALTER TABLE seal ADD COLUMN bill TEXT;
 ",
