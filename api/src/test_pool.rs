@@ -340,7 +340,7 @@ impl Backend for TestPool {
         let held = self.subnets.one(id.uuid());
         let mut subnet = held.ok_or_else(|| Problem::not_found("subnet", id))?;
         subnet.gateway = request.gateway.unwrap_or(subnet.gateway);
-        subnet.handout.domain = request.domain.unwrap_or(subnet.handout.domain);
+        subnet.handout.domain = request.domain.after(subnet.handout.domain);
         Ok(self.subnets.put(subnet))
     }
 
