@@ -8,10 +8,10 @@ use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
-    AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, HostId,
-    InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId,
-    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
-    Tenant, TenantId, Trace, Usage,
+    AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
+    FabricScope, HostId, InstanceId, Inventory, MeterFinding, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage,
 };
 
 use crate::problem::Problem;
@@ -62,20 +62,34 @@ pub trait Ledger: Send + Sync + 'static {
     /// What a tenant owes for a period.
     fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
     /// Seals a period that is over; again gives the seal that there is.
-    fn seal(&self, request: TenantPeriod) -> impl Future<Output = Outcome<Seal>> + Send;
+    fn seal(
+        &self,
+        caller: Caller,
+        request: TenantPeriod,
+    ) -> impl Future<Output = Outcome<Seal>> + Send;
     /// All seals, by tenant and number.
     fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
     /// Recomputes everything that is sealed.
     fn verify(&self) -> impl Future<Output = Outcome<Verification>> + Send;
+    /// Where the meters disagreed, the newest first: how many to leave out, and how many at most.
+    fn findings(&self, page: (u32, u32))
+    -> impl Future<Output = Outcome<Vec<MeterFinding>>> + Send;
+    /// What the collector heard and what it could not use.
+    fn statistics(&self) -> CollectorStatistics;
     /// All rate plans, by name.
     fn rate_plans(&self) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
     /// Makes a rate plan; the same again gives the one that there is.
     fn rate_plan_create(
         &self,
+        caller: Caller,
         request: RatePlanCreate,
     ) -> impl Future<Output = Outcome<RatePlan>> + Send;
     /// Deletes a rate plan that was never a tenant's.
-    fn rate_plan_delete(&self, id: RatePlanId) -> impl Future<Output = Outcome<()>> + Send;
+    fn rate_plan_delete(
+        &self,
+        caller: Caller,
+        id: RatePlanId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
     /// Whose plan is which, from when on.
     fn rate_plan_assignments(
         &self,
@@ -83,6 +97,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// Makes a plan a tenant's from a period on.
     fn rate_plan_assign(
         &self,
+        caller: Caller,
         request: RatePlanAssignment,
     ) -> impl Future<Output = Outcome<()>> + Send;
 }

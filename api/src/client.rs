@@ -157,10 +157,24 @@ impl Client {
         self.list_all(&ListQuery::default()).await
     }
 
-    /// What was moved.
+    /// What was moved: the page that is asked for.
     pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<Usage>, ClientError> {
         let page: Page<Usage> = self.read("/v1/usage", query).await?;
         Ok(page.items)
+    }
+
+    /// What was moved, from as many pages as it takes.
+    pub async fn usage_all(&self, query: &UsageQuery) -> Result<Vec<Usage>, ClientError> {
+        let mut query = query.clone();
+        let mut found = Vec::new();
+        loop {
+            let page: Page<Usage> = self.read("/v1/usage", &query).await?;
+            found.extend(page.items);
+            match page.next_cursor.and_then(|next| next.parse().ok()) {
+                Some(next) => query.cursor = next,
+                None => return Ok(found),
+            }
+        }
     }
 
     /// What carries the physical networks, and how it stands on every host.

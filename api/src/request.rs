@@ -12,7 +12,7 @@ use model::{
     AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, Limits,
     MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RuleId, SecurityGroupId,
     Sharing, SpoofGuard, StaticRoute, TenantId, Timestamp, TracedProtocol, TracedState, Tracking,
-    Uplink, UsageOf, VlanId, VlanRanges, Vni,
+    Uplink, UsageOf, UsageSort, UsageStep, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -495,6 +495,38 @@ pub struct UsageQuery {
     /// Only this port's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_id: Option<PortId>,
+    /// In steps of this length, instead of the whole range at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<UsageStep>,
+    /// In this order.
+    #[serde(default)]
+    pub sort: UsageSort,
+    /// How many at most, from 1 to 1000.
+    pub limit: u32,
+    /// How many to leave out.
+    pub cursor: u32,
+}
+
+impl UsageQuery {
+    /// The most that are answered at once.
+    pub const MAX_LIMIT: u32 = 1000;
+
+    /// What everybody moved since the start of the month, the first page of it.
+    #[must_use]
+    pub const fn by(by: UsageOf) -> Self {
+        Self {
+            by,
+            from: None,
+            to: None,
+            tenant_id: None,
+            network_id: None,
+            port_id: None,
+            step: None,
+            sort: UsageSort::Id,
+            limit: Self::MAX_LIMIT,
+            cursor: 0,
+        }
+    }
 }
 
 /// A period of a tenant: `GET /v1/bills`, `POST /v1/seals`

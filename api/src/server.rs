@@ -125,7 +125,9 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         | Noun::RatePlan
         | Noun::RatePlanAssignment
         | Noun::Seal
-        | Noun::Verification => Some(billing::endpoint::<B>(route)),
+        | Noun::Verification
+        | Noun::MeterFinding
+        | Noun::Collector => Some(billing::endpoint::<B>(route)),
         _ => None,
     }
 }
@@ -162,7 +164,9 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         | Noun::RatePlan
         | Noun::RatePlanAssignment
         | Noun::Seal
-        | Noun::Verification => billing::endpoint::<B>(route),
+        | Noun::Verification
+        | Noun::MeterFinding
+        | Noun::Collector => billing::endpoint::<B>(route),
         Noun::Inventory => routing::get(handler::inventory::<B>),
     }
 }

@@ -148,7 +148,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("bill", query.period))
     }
 
-    async fn seal(&self, request: TenantPeriod) -> Outcome<Seal> {
+    async fn seal(&self, _: Caller, request: TenantPeriod) -> Outcome<Seal> {
         Err(Problem::not_found("period", request.period))
     }
 
@@ -158,17 +158,26 @@ impl Ledger for TestPool {
 
     async fn verify(&self) -> Outcome<Verification> {
         Ok(Verification {
+            seals_without_records: 0,
             seals: 0,
             records: 0,
             fault: None,
         })
     }
 
+    async fn findings(&self, _: (u32, u32)) -> Outcome<Vec<model::MeterFinding>> {
+        Ok(Vec::new())
+    }
+
+    fn statistics(&self) -> model::CollectorStatistics {
+        model::CollectorStatistics::default()
+    }
+
     async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
         Ok(Vec::new())
     }
 
-    async fn rate_plan_create(&self, request: RatePlanCreate) -> Outcome<RatePlan> {
+    async fn rate_plan_create(&self, _: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
         Ok(RatePlan {
             id: RatePlanId::generate(),
             name: request.name,
@@ -177,7 +186,7 @@ impl Ledger for TestPool {
         })
     }
 
-    async fn rate_plan_delete(&self, id: RatePlanId) -> Outcome<()> {
+    async fn rate_plan_delete(&self, _: Caller, id: RatePlanId) -> Outcome<()> {
         Err(Problem::not_found("rate plan", id))
     }
 
@@ -185,7 +194,7 @@ impl Ledger for TestPool {
         Ok(Vec::new())
     }
 
-    async fn rate_plan_assign(&self, _: RatePlanAssignment) -> Outcome<()> {
+    async fn rate_plan_assign(&self, _: Caller, _: RatePlanAssignment) -> Outcome<()> {
         Ok(())
     }
 }

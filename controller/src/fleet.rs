@@ -32,7 +32,9 @@ use api::session::FromController;
 use arc_swap::ArcSwap;
 use model::plan::Generation;
 use model::report::HostReport;
-use model::{Event, EventKind, HostId, Inventory, PortId, Tunnel, TunnelState};
+use model::{Event, EventKind, HostId, Inventory, MeterFinding, PortId, Tunnel, TunnelState};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -182,6 +184,25 @@ impl Fleet {
     /// Tells operators what a check of the fabric found.
     pub(crate) fn tell_of_fabric(&self, kind: EventKind, host: Option<HostId>, message: &str) {
         self.events.add(kind, host, message);
+    }
+
+    /// Tells operators where meters disagree, for as long as the collector finds such.
+    pub(crate) async fn tell_of_meters(self: Arc<Self>, mut found: Receiver<MeterFinding>) {
+        loop {
+            match found.recv().await {
+                Ok(finding) => {
+                    let port = finding.port_id.map(|id| format!("port {id}: "));
+                    let (port, cause) = (port.unwrap_or_default(), finding.cause);
+                    let from = finding.interval_start;
+                    let message = format!("{port}{cause} from {from} on: {}", finding.message);
+                    self.events
+                        .add(EventKind::MetersDisagree, finding.host_id, message);
+                }
+                // The ledger has those that were too many.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
     }
 
     /// Tells operators something of an interface, unless it was the last they were told of it.

@@ -55,6 +55,8 @@ struct Serve {
     /// Seconds of one interval of the usage ledger.
     #[arg(long, value_name = "N", default_value_t = flow_collector::Config::DEFAULT_INTERVAL_SECONDS)]
     usage_interval_seconds: NonZeroU32,
+    #[command(flatten)]
+    usage_upkeep: flow_collector::Upkeep,
     /// Minutes between two checks of the fabric that nobody asks for; 0: only when asked.
     #[arg(long, value_name = "N", default_value_t = 10)]
     fabric_check_minutes: u32,
@@ -124,6 +126,7 @@ impl From<Serve> for Config {
             sampling_rate: arguments.sampling_rate,
             polling_seconds: arguments.polling_seconds,
             usage_interval_seconds: arguments.usage_interval_seconds,
+            usage_upkeep: arguments.usage_upkeep,
             fabric_check_minutes: NonZeroU32::new(arguments.fabric_check_minutes),
             collector: match arguments.no_collector {
                 true => CollectorPlace::Elsewhere,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use api::tls::{self, Identity};
-use flow_collector::Collector;
+use flow_collector::{Collector, Upkeep};
 use model::plan::Sampling;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,8 @@ pub struct Config {
     pub polling_seconds: u32,
     /// Seconds of one interval of the usage ledger.
     pub usage_interval_seconds: NonZeroU32,
+    /// What is done to the usage ledger without being asked.
+    pub usage_upkeep: Upkeep,
     /// Minutes between two checks of the fabric that nobody asks for; never if absent.
     pub fabric_check_minutes: Option<NonZeroU32>,
     /// Whether the collector runs in here.
@@ -91,6 +93,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     });
     info!(revision = service.intent().revision, "the intent is loaded");
 
+    let listening = collector.as_ref().map(|collector| {
+        let listening = fleet.clone().tell_of_meters(collector.findings());
+        AbortOnDropHandle::new(tokio::spawn(listening))
+    });
     let chores = [
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
@@ -102,7 +108,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let serving = listen(service.clone(), sockets, &authority, &credentials, stop)?;
     ready();
     serving.await;
-    drop((chores, checking));
+    drop((chores, checking, listening));
     drop(service);
     finish(collector).await;
     Ok(())
@@ -178,6 +184,7 @@ async fn start_collector(config: &Config, fleet: &Fleet) -> anyhow::Result<Optio
         listen: config.sflow_listen,
         ledger: config.data_dir.join("usage.db"),
         interval_seconds: config.usage_interval_seconds,
+        upkeep: config.usage_upkeep,
     };
     let collector = Collector::start(its, fleet.inventory()).await?;
     Ok(Some(Arc::new(collector)))

@@ -18,7 +18,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use crate::ledger::{Desk, LedgerError, amount, bytes, id};
-use crate::seal;
+use crate::{seal, upkeep};
 use assignment::Assignments;
 
 /// How far a host's clock may be before ours, in seconds.
@@ -72,17 +72,15 @@ fn write(
             true => owner(connection, host, record)?,
             false => None,
         };
-        match owner {
-            Some(owner) => {
-                let told = Told {
-                    host,
-                    epoch: batch.epoch,
-                    owner,
-                    record,
-                };
-                write_record(connection, &told)?;
-            }
-            None => refused.push(index),
+        let told = owner.map(|owner| Told {
+            host,
+            epoch: batch.epoch,
+            owner,
+            record,
+        });
+        let fate = told.map_or(Ok(Fate::Refused), |told| write_record(connection, &told))?;
+        if fate == Fate::Refused {
+            refused.push(index);
         }
     }
     Ok(UsageTaken {
@@ -142,7 +140,14 @@ struct Told<'a> {
 /// Amounts, in the order of the columns; in an adjustment they may be below zero.
 type Amounts = [i64; 4];
 
-fn write_record(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<()> {
+/// What becomes of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Taken,
+    Refused,
+}
+
+fn write_record(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<Fate> {
     let moved = &told.record.moved;
     let amounts = [
         moved.sent.bytes,
@@ -153,16 +158,22 @@ fn write_record(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<()
     let amounts = amounts.map(amount);
     let sealed = seal::sealed(connection, told.owner.tenant)?;
     if told.record.interval_start >= sealed.until {
-        return insert(connection, "account", told, amounts, 0);
+        insert(connection, "account", told, amounts, 0)?;
+        return Ok(Fate::Taken);
+    }
+    // Of what is not kept any more, nobody can tell whether this was part of it.
+    let forgotten = upkeep::forgotten_until(connection, told.owner.tenant)?;
+    if forgotten.is_some_and(|until| told.record.interval_start < until) {
+        return Ok(Fate::Refused);
     }
     // What is sealed stays as it is; what it lacks is booked in the period that is open.
     let known = known(connection, told, sealed.until)?;
     let here = known.booked_here;
     let missing = std::array::from_fn(|n| amounts[n] - known.elsewhere[n]);
-    match missing == here {
-        true => Ok(()),
-        false => insert(connection, "adjustment", told, missing, sealed.until),
+    if missing != here {
+        insert(connection, "adjustment", told, missing, sealed.until)?;
     }
+    Ok(Fate::Taken)
 }
 
 /// What the ledger has of a record already.

@@ -34,6 +34,9 @@ pub(crate) fn bill(
     period: Period,
     now: Timestamp,
 ) -> rusqlite::Result<Bill> {
+    if let Some(kept) = seal::bill(connection, tenant, period)? {
+        return Ok(kept);
+    }
     let plan = plans::of_tenant(connection, tenant, period)?;
     let seal = seal::of_period(connection, tenant, period)?;
     let span = span(connection, tenant, period, (seal.as_ref(), plan.as_ref()))?;
@@ -140,6 +143,28 @@ pub(crate) fn seal_period(
         return Ok(Err(Problem::new(Code::InUse, detail)));
     }
     seal::add(connection, tenant, period, span).map(Ok)
+}
+
+/// The period of a tenant that is to be sealed next, over or not; none before the first record.
+pub(crate) fn next_to_seal(
+    connection: &Connection,
+    tenant: TenantId,
+) -> rusqlite::Result<Option<(Period, Span)>> {
+    let period = match seal::newest(connection, tenant)? {
+        Some(seal) => seal.period.next(),
+        None => {
+            let Some(first) = first_record(connection, tenant)? else {
+                return Ok(None);
+            };
+            let first = Timestamp::from_unix_seconds(first);
+            let in_utc = Period::of(first, &Zone::utc());
+            let plan = plans::of_tenant(connection, tenant, in_utc)?;
+            Period::of(first, &zone(plan.as_ref()))
+        }
+    };
+    let plan = plans::of_tenant(connection, tenant, period)?;
+    let span = span(connection, tenant, period, (None, plan.as_ref()))?;
+    Ok(Some((period, span)))
 }
 
 fn first_record(connection: &Connection, tenant: TenantId) -> rusqlite::Result<Option<i64>> {

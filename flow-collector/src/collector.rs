@@ -1,9 +1,9 @@
-//! The collector as a whole: listener -> queue -> worker -> ledger.
+//! The collector as a whole: sockets -> meters -> worker -> ledger.
 //!
 //! ```text
-//! UDP socket --listen--> queue (bounded) --worker: attribute, tally--> batches --ledger thread--> SQLite
-//!                                            ^                                                      |
-//!                                        inventory                              report: its own connection
+//! UDP sockets --receive: a thread each--> meters: attribute, tally --worker: batches--> ledger thread --> SQLite
+//!                                            ^                                                              |
+//!                                        inventory                                      report: its own connection
 //!
 //! agents --session, in the controller--> account: checked, acknowledged when durable --ledger thread--^
 //! ```
@@ -17,20 +17,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{HostId, Inventory, Timestamp, UsageBatch, UsageTaken};
-use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, oneshot, watch};
+use model::{
+    CollectorStatistics, HostId, Inventory, MeterFinding, Timestamp, UsageBatch, UsageTaken,
+};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::account;
 use crate::ledger::{Desk, Ledger, LedgerError};
-use crate::listen::{self, QUEUE};
-use crate::statistics::{Counts, Statistics};
+use crate::meters::Meters;
+use crate::receive::{Receivers, Sockets};
+use crate::upkeep::Upkeep;
 use crate::worker::Worker;
+use crate::{account, check};
 
 /// How long a report waits for the newest amounts to be durable.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// So many findings may wait for whoever hears them; the ledger has them all.
+const FINDINGS: usize = 256;
 
 /// What a collector needs to know.
 #[derive(Clone, Debug)]
@@ -41,6 +46,8 @@ pub struct Config {
     pub ledger: PathBuf,
     /// How long an interval of the ledger is, in seconds.
     pub interval_seconds: NonZeroU32,
+    /// What is done to it without being asked.
+    pub upkeep: Upkeep,
 }
 
 impl Config {
@@ -68,13 +75,14 @@ pub enum StartError {
 /// A running collector. When it is dropped it stops by itself, and writes what it has.
 #[derive(Debug)]
 pub struct Collector {
-    address: SocketAddr,
-    socket: Arc<UdpSocket>,
-    counts: Arc<Counts>,
+    sockets: Arc<Sockets>,
+    meters: Arc<Meters>,
     ledger: PathBuf,
     interval_seconds: NonZeroU32,
     desk: Desk,
-    learning: AbortOnDropHandle<()>,
+    /// What goes on by itself, and holds the ledger open.
+    by_itself: [AbortOnDropHandle<()>; 3],
+    findings: broadcast::Sender<MeterFinding>,
     flush: mpsc::Sender<oneshot::Sender<()>>,
     worker: JoinHandle<Result<(), LedgerError>>,
 }
@@ -94,8 +102,7 @@ impl Collector {
             address: config.listen,
             source,
         };
-        let socket = Arc::new(listen::bind(config.listen).map_err(listen_error)?);
-        let address = socket.local_addr().map_err(listen_error)?;
+        let sockets = Arc::new(Sockets::bind(config.listen).map_err(listen_error)?);
         let path = config.ledger.clone();
         let interval_start = interval_start(Timestamp::now(), config.interval_seconds);
         let opened = tokio::task::spawn_blocking(move || Ledger::open(&path, interval_start));
@@ -105,35 +112,42 @@ impl Collector {
             .map_err(StartError::Ledger)?;
 
         let desk = ledger.desk();
-        let learning = tokio::spawn(account::learn(desk.clone(), inventory.clone()));
-        let counts = Arc::<Counts>::default();
-        let (to_worker, queue) = mpsc::channel(QUEUE);
-        let (flush, requests) = mpsc::channel(1);
-        let worker = Worker::new(
+        let (findings, _) = broadcast::channel(FINDINGS);
+        let by_itself = [
+            tokio::spawn(account::learn(desk.clone(), inventory.clone())),
+            tokio::spawn(config.upkeep.run(desk.clone())),
+            tokio::spawn(check::run(
+                desk.clone(),
+                config.interval_seconds,
+                findings.clone(),
+            )),
+        ];
+        let meters = Meters::resume(resume, config.interval_seconds, inventory);
+        let meters = Arc::new(meters);
+        let receivers = Receivers::start(&sockets, &meters).map_err(listen_error)?;
+        let worker = Worker {
             ledger,
-            resume,
-            config.interval_seconds,
-            inventory,
-            counts.clone(),
-        );
-        let listener = tokio::spawn(listen::listen(socket.clone(), to_worker, counts.clone()));
+            meters: meters.clone(),
+            receivers,
+        };
+        let (flush, requests) = mpsc::channel(1);
         Ok(Self {
-            address,
-            socket,
-            counts,
+            sockets,
+            meters,
             ledger: config.ledger,
             interval_seconds: config.interval_seconds,
             desk,
-            learning: AbortOnDropHandle::new(learning),
+            by_itself: by_itself.map(AbortOnDropHandle::new),
+            findings,
             flush,
-            worker: tokio::spawn(worker.run(queue, requests, listener)),
+            worker: tokio::spawn(worker.run(requests)),
         })
     }
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> SocketAddr {
+        self.sockets.address()
     }
 
     /// Puts what a host reports of its ports into the ledger. The host must be who it says: its
@@ -158,10 +172,16 @@ impl Collector {
 
     /// What it saw and what it could not use, since it started.
     #[must_use]
-    pub fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> CollectorStatistics {
         // A kernel that does not tell is no reason to hide the rest.
-        let dropped_by_kernel = listen::dropped_by_kernel(&self.socket).unwrap_or_default();
-        self.counts.statistics(dropped_by_kernel)
+        let dropped_by_kernel = self.sockets.dropped_by_kernel().unwrap_or_default();
+        self.meters.counts.statistics(dropped_by_kernel)
+    }
+
+    /// Hears where meters disagree, from now on.
+    #[must_use]
+    pub fn findings(&self) -> broadcast::Receiver<MeterFinding> {
+        self.findings.subscribe()
     }
 
     /// Stops to listen, takes what has come, and writes everything.
@@ -170,8 +190,10 @@ impl Collector {
     ///
     /// When the ledger does not answer.
     pub async fn stop(self) -> Result<(), LedgerError> {
-        self.learning.abort();
-        let _aborted = self.learning.await;
+        for it in self.by_itself {
+            it.abort();
+            let _aborted = it.await;
+        }
         drop(self.desk);
         drop(self.flush);
         self.worker.await.unwrap_or(Err(LedgerError::Gone))

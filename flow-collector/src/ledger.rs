@@ -23,8 +23,8 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
-use crate::tally::{Batch, Entry, InterfaceId, Reading, Resume};
-pub(crate) use rows::{Source, amount, bytes, counted, id};
+use crate::tally::{Batch, Entry, Heard, InterfaceId, Reading, Resume};
+pub(crate) use rows::{Source, amount, bytes, counted, heard, id};
 #[cfg(test)]
 pub(crate) use schema::open as open_to_write;
 pub(crate) use schema::open_to_read;
@@ -225,6 +225,7 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
 struct Pending {
     entries: FxHashMap<(i64, HostId, model::PortId), Entry>,
     readings: FxHashMap<InterfaceId, Reading>,
+    heard: FxHashMap<(i64, HostId), Heard>,
 }
 
 impl Pending {
@@ -234,6 +235,9 @@ impl Pending {
             self.entries.insert(key, entry);
         }
         self.readings.extend(batch.readings);
+        let heard = batch.heard.into_iter();
+        self.heard
+            .extend(heard.map(|it| ((it.interval_start, it.host), it)));
     }
 }
 
@@ -273,7 +277,8 @@ fn transact(
 ) -> (Durable, Vec<Told>) {
     let mut told = Vec::new();
     let written = connection.transaction().and_then(|transaction| {
-        rows::write(&transaction, pending.entries.values(), &pending.readings)?;
+        let (entries, heard) = (pending.entries.values(), pending.heard.values());
+        rows::write(&transaction, entries, &pending.readings, heard)?;
         told = works.into_iter().map(|work| work(&transaction)).collect();
         transaction.commit()
     });

@@ -3,7 +3,8 @@
 //!
 //! Along the way of a sample:
 //!
-//! * `listen`: datagrams from the UDP socket into a bounded queue;
+//! * `receive`: datagrams from the UDP sockets, in batches, on several cores;
+//! * `meters`: the tallies of all hosts, for several threads at once;
 //! * [`attribute`]: source address and ifIndex -> port, network, tenant, by the inventory;
 //! * [`tally`]: samples -> amounts, by two meters; says where frames are counted, and when in whose
 //!   favour it errs;
@@ -11,7 +12,11 @@
 //!   billed: checked, and into the ledger;
 //! * `ledger`: amounts and the counter readings they include, durable together, in SQLite;
 //! * `seal`: periods whose records do not change any more, under a chain of hashes;
+//! * `rollup`: hours and days, summed once;
+//! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
+//! * `check`: whether the meters agree;
 //! * `report`: sums over a time range;
+//! * `audit`: who changed what a bill rests on;
 //! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
 //! * [`program`]: what that program has besides: the inventory fetched from the controller, and a
@@ -22,17 +27,22 @@
 
 mod account;
 pub mod attribute;
+mod audit;
 mod billing;
+mod check;
 mod collector;
 mod ledger;
-mod listen;
+mod meters;
 pub mod program;
+mod receive;
 mod report;
+mod rollup;
 mod seal;
 mod statistics;
 pub mod tally;
+mod upkeep;
 mod worker;
 
 pub use collector::{Collector, Config, StartError};
 pub use ledger::LedgerError;
-pub use statistics::Statistics;
+pub use upkeep::Upkeep;

@@ -15,8 +15,8 @@ use api::client::{Client, Server};
 use api::tls::{self, Identity};
 use api::token::TokenDigest;
 use clap::Parser;
-use flow_collector::Config;
 use flow_collector::program::{self, Rest};
+use flow_collector::{Config, Upkeep};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +33,8 @@ struct Arguments {
     /// Seconds of one interval of the usage ledger.
     #[arg(long, value_name = "N", default_value_t = Config::DEFAULT_INTERVAL_SECONDS)]
     interval_seconds: NonZeroU32,
+    #[command(flatten)]
+    upkeep: Upkeep,
     /// The controller, whose inventory says which port is behind which interface.
     #[arg(long, value_name = "URL", env = "BULKHEAD_CONTROLLER")]
     controller: String,
@@ -95,6 +97,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         listen: arguments.listen,
         ledger: arguments.ledger,
         interval_seconds: arguments.interval_seconds,
+        upkeep: arguments.upkeep,
     };
     let stop = api::serve::stop_on_signal().context("could not await signals")?;
     program::run(config, controller, rest, stop).await

@@ -1,4 +1,4 @@
-//! Usage over a time range: sums of the ledger's intervals.
+//! Usage over a time range: sums of the ledger's intervals, by hours and days where they are rolled up.
 //!
 //! An interval belongs to the range that its start lies in, so that ranges that adjoin add up to the
 //! whole. The open interval is included.
@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 
 use api::request::UsageQuery;
-use model::{BothWays, ClassUsage, Timestamp, Traffic, TrafficClass, Usage, UsageOf};
+use model::{
+    BothWays, ClassUsage, Timestamp, Traffic, TrafficClass, Usage, UsageOf, UsageSort, UsageStep,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::ledger::Source;
+use crate::rollup::{self, Cuts};
 
 /// A time range: the start is included, the end is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,92 +44,70 @@ fn start_of_month(now: Timestamp) -> Timestamp {
     Timestamp::from_unix_seconds(start.unix_timestamp())
 }
 
-/// Answers the query, sorted by id.
+/// Answers the query: the page of it that was asked for.
 pub(crate) fn usage(
     connection: &Connection,
     query: &UsageQuery,
     range: Range,
 ) -> rusqlite::Result<Vec<Usage>> {
-    let mut usage: BTreeMap<Uuid, Usage> = BTreeMap::new();
-    for (table, add) in TABLES {
-        let (sql, values) = statement(table, query, range);
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        while let Some(row) = rows.next()? {
-            let id = Uuid::from_bytes(row.get(0)?);
-            let usage = usage
-                .entry(id)
-                .or_insert_with(|| nothing(query.by, id, range));
-            add(usage, row.get(1)?, sums(row)?);
+    let (sql, values) = statement(query, range);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut usage: BTreeMap<(i64, Uuid), Usage> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (id, step): (_, i64) = (Uuid::from_bytes(row.get(0)?), row.get(1)?);
+        let usage = usage
+            .entry((step, id))
+            .or_insert_with(|| nothing(query.by, id, part(query, range, step)));
+        let (meter, class) = (row.get(2)?, row.get(3)?);
+        match meter {
+            0 => add_account(usage, class, sums(row)?),
+            source => add_meter(usage, source, sums(row)?),
         }
     }
-    Ok(usage.into_values().collect())
+    let mut usage: Vec<_> = usage.into_values().collect();
+    if query.sort == UsageSort::MostBytesFirst {
+        usage.sort_by_key(|it| std::cmp::Reverse(it.sent.bytes.saturating_add(it.received.bytes)));
+    }
+    let [offset, limit] = [query.cursor, query.limit].map(|it| usize::try_from(it).unwrap_or(0));
+    Ok(usage.into_iter().skip(offset).take(limit).collect())
 }
 
-/// A table of the ledger: its name, what tells its rows apart, and the amounts that are summed.
-struct Table {
-    name: &'static str,
-    kind: &'static str,
-    amounts: [&'static str; 5],
-}
-
-/// How the sums of a kind of row are shown.
-type Add = fn(&mut Usage, i64, [u64; 5]);
-
-/// The tables that usage is summed from.
-const TABLES: [(Table, Add); 2] = [
-    (
-        Table {
-            name: "(SELECT * FROM account UNION ALL SELECT * FROM adjustment)",
-            kind: "class",
-            amounts: amounts("0"),
-        },
-        add_account,
-    ),
-    (
-        Table {
-            name: "usage",
-            kind: "source",
-            amounts: amounts("samples"),
-        },
-        add_meter,
-    ),
-];
-
-/// The columns that are summed.
-const fn amounts(last: &'static str) -> [&'static str; 5] {
-    [
-        "sent_bytes",
-        "sent_packets",
-        "received_bytes",
-        "received_packets",
-        last,
-    ]
+/// The part of the range that a step is; without steps it is the whole.
+fn part(query: &UsageQuery, range: Range, starts: i64) -> Range {
+    let Some(step) = query.step else {
+        return range;
+    };
+    let end = starts.saturating_add(step.seconds());
+    Range {
+        from: range.from.max(Timestamp::from_unix_seconds(starts)),
+        to: range.to.min(Timestamp::from_unix_seconds(end)),
+    }
 }
 
 /// Sums in halves: a sum of 63-bit amounts, which a lying host can cause, would not fit otherwise,
 /// and fail the whole report.
-fn statement(table: Table, query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
-    let Table {
-        name,
-        kind,
-        amounts,
-    } = table;
+fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
     let column = match query.by {
         UsageOf::Tenant => "tenant",
         UsageOf::Network => "network",
         UsageOf::Port => "port",
     };
-    let sums = amounts.map(|amount| format!("sum({amount} >> 32), sum({amount} & 0xffffffff)"));
+    let step = query.step.map_or("0".to_owned(), |step| {
+        format!("starts - starts % {}", step.seconds())
+    });
+    let sums = AMOUNTS.map(|amount| format!("sum({amount} >> 32), sum({amount} & 0xffffffff)"));
     let mut sql = format!(
-        "SELECT {column}, {kind}, {} FROM {name}
-         WHERE interval_start >= ? AND interval_start < ?",
+        "{} SELECT {column}, {step}, meter, class, {} FROM part WHERE true",
+        rollup::ALL,
         sums.join(", ")
     );
     // Starts are whole seconds, so the first one not before a moment is that moment rounded up.
-    let bounds =
+    let [from, to] =
         [range.from, range.to].map(|moment| -(-moment.unix_milliseconds()).div_euclid(1000));
-    let mut values: Vec<Value> = bounds.map(Value::from).into();
+    let finest = query.step.map_or(i64::MAX, UsageStep::seconds);
+    let cuts = Cuts::of(from, to, finest);
+    let mut values: Vec<Value> = cuts.parameters().map(Value::from).into();
     let filters = [
         ("tenant", query.tenant_id.map(model::Id::uuid)),
         ("network", query.network_id.map(model::Id::uuid)),
@@ -138,9 +119,18 @@ fn statement(table: Table, query: &UsageQuery, range: Range) -> (String, Vec<Val
             values.push(Value::from(id.as_bytes().to_vec()));
         }
     }
-    sql += &format!(" GROUP BY {column}, {kind}");
+    sql += " GROUP BY 1, 2, 3, 4";
     (sql, values)
 }
+
+/// The columns that are summed.
+const AMOUNTS: [&str; 5] = [
+    "sent_bytes",
+    "sent_packets",
+    "received_bytes",
+    "received_packets",
+    "samples",
+];
 
 fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
     Usage {
@@ -161,8 +151,8 @@ fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
 fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
     let mut sums = [0; 5];
     for (number, sum) in sums.iter_mut().enumerate() {
-        let high: i64 = row.get(2 + 2 * number)?;
-        let low: i64 = row.get(3 + 2 * number)?;
+        let high: i64 = row.get(4 + 2 * number)?;
+        let low: i64 = row.get(5 + 2 * number)?;
         let whole = (i128::from(high) << 32) + i128::from(low);
         *sum = u64::try_from(whole.max(0)).unwrap_or(u64::MAX);
     }

@@ -9,7 +9,7 @@
 
 use std::fmt::Write;
 
-use model::billing::{Period, Seal, Verification};
+use model::billing::{Bill, Period, Seal, Verification};
 use model::{TenantId, Timestamp};
 use ring::digest::{Context, SHA256};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -66,6 +66,12 @@ pub(crate) fn of_period(
     let sql = format!("{SELECT} WHERE tenant = ? AND period = ?");
     let values = params![bytes(tenant), period.to_string()];
     connection.query_row(&sql, values, seal).optional()
+}
+
+/// A tenant's newest seal.
+pub(crate) fn newest(connection: &Connection, tenant: TenantId) -> rusqlite::Result<Option<Seal>> {
+    let sql = format!("{SELECT} WHERE tenant = ? ORDER BY number DESC LIMIT 1");
+    connection.query_row(&sql, [bytes(tenant)], seal).optional()
 }
 
 /// All seals, by tenant and number.
@@ -140,7 +146,8 @@ pub(crate) fn add(
         }
     }
     connection.execute(
-        "INSERT INTO seal VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO seal (tenant, number, period, starts, ends, sealed_at, records, hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             bytes(tenant),
             before.number + 1,
@@ -220,11 +227,55 @@ fn link(before: &Chain, content: &[u8]) -> Chain {
     chain
 }
 
+/// The oldest seal over a period that ended before a moment and whose records are kept.
+pub(crate) fn oldest_with_records(
+    connection: &Connection,
+    before: i64,
+) -> rusqlite::Result<Option<(TenantId, Period)>> {
+    let sql = format!("{SELECT} WHERE bill IS NULL AND ends < ? ORDER BY number, tenant LIMIT 1");
+    let found = connection.query_row(&sql, [before], seal).optional()?;
+    Ok(found.map(|seal| (seal.tenant_id, seal.period)))
+}
+
+/// Deletes the records of a sealed period, and keeps its bill as it is.
+pub(crate) fn forget(connection: &Connection, bill: &Bill) -> rusqlite::Result<()> {
+    let text = serde_json::to_string(bill)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let (tenant, ends) = (bytes(bill.tenant_id), bill.to.unix_seconds());
+    connection.execute(
+        "UPDATE seal SET bill = ? WHERE tenant = ? AND period = ?",
+        params![text, tenant, bill.period.to_string()],
+    )?;
+    for table in ["account", "usage"] {
+        let sql = format!("DELETE FROM {table} WHERE tenant = ? AND interval_start < ?");
+        connection.execute(&sql, params![tenant, ends])?;
+    }
+    Ok(())
+}
+
+/// The bill of a period whose records are not kept any more.
+pub(crate) fn bill(
+    connection: &Connection,
+    tenant: TenantId,
+    period: Period,
+) -> rusqlite::Result<Option<Bill>> {
+    let sql = "SELECT bill FROM seal WHERE tenant = ? AND period = ? AND bill IS NOT NULL";
+    let values = params![bytes(tenant), period.to_string()];
+    let text = connection.query_row(sql, values, |row| row.get::<_, String>(0));
+    let broken = |error: serde_json::Error| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(0, kind, error.into())
+    };
+    let bill = text.optional()?.map(|text| serde_json::from_str(&text));
+    bill.transpose().map_err(broken)
+}
+
 /// Recomputes everything that is sealed.
 pub(crate) fn verify(connection: &Connection) -> rusqlite::Result<Verification> {
     let mut verification = Verification {
         seals: 0,
         records: 0,
+        seals_without_records: 0,
         fault: None,
     };
     let mut at: Option<(TenantId, Chain, u32, i64)> = None;
@@ -233,9 +284,15 @@ pub(crate) fn verify(connection: &Connection) -> rusqlite::Result<Verification> 
         let (_, chain, number, end) =
             before.unwrap_or((seal.tenant_id, BEGINNING, 0, seal.from.unix_seconds()));
         verification.seals += 1;
-        let outcome = match seal.number == number + 1 && seal.from.unix_seconds() == end {
-            true => recompute(connection, &seal, chain)?,
-            false => Err(format!(
+        let follows = seal.number == number + 1 && seal.from.unix_seconds() == end;
+        let outcome = match follows.then(|| unhex(&seal.hash)) {
+            // Its records are gone; what follows must still go on from its hash.
+            Some(Some(hash)) if bill(connection, seal.tenant_id, seal.period)?.is_some() => {
+                verification.seals_without_records += 1;
+                Ok((hash, 0))
+            }
+            Some(_) => recompute(connection, &seal, chain)?,
+            None => Err(format!(
                 "seal {} does not follow the one before",
                 seal.number
             )),
@@ -300,6 +357,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
+}
+
+fn unhex(text: &str) -> Option<Chain> {
+    let mut bytes = BEGINNING;
+    for (number, byte) in bytes.iter_mut().enumerate() {
+        let digits = text.get(2 * number..2 * number + 2)?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,45 +1,23 @@
-//! What the collector saw and what it could not use.
+//! What the collector saw and what it could not use, while it is being counted.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use serde::{Deserialize, Serialize};
+use model::CollectorStatistics;
 
-use crate::tally::Taken;
+use crate::tally::{Refusal, Taken};
 
 /// Counts since the collector started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statistics {
-    /// Datagrams that came out of the socket.
-    pub datagrams: u64,
-    /// Datagrams that the kernel dropped because the socket was full.
-    pub dropped_by_kernel: u64,
-    /// Datagrams dropped because the worker fell behind.
-    pub dropped_by_queue: u64,
-    /// Datagrams from an address that is no host's, or more than one's: dropped.
-    pub unknown_agents: u64,
-    /// Datagrams of which at least a part was no sFlow version 5.
-    pub malformed: u64,
-    /// Datagrams that came twice, or far too late: dropped.
-    pub refused: u64,
-    /// Datagrams that never came, by the gaps in their sequence numbers.
-    pub missing: u64,
-    /// Flow samples that were attributed to a VIF.
-    pub flow_samples: u64,
-    /// Counter samples that were attributed to a VIF.
-    pub counter_samples: u64,
-}
-
-/// The same, while it is being counted.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) datagrams: AtomicU64,
-    pub(crate) dropped_by_queue: AtomicU64,
     pub(crate) unknown_agents: AtomicU64,
     pub(crate) malformed: AtomicU64,
-    refused: AtomicU64,
+    duplicates: AtomicU64,
+    outdated: AtomicU64,
+    stray: AtomicU64,
     missing: AtomicU64,
-    late: AtomicU64,
+    reordered: AtomicU64,
     flow_samples: AtomicU64,
     counter_samples: AtomicU64,
 }
@@ -47,34 +25,37 @@ pub(crate) struct Counts {
 impl Counts {
     /// Adds what became of a datagram.
     pub(crate) fn add(&self, taken: Taken) {
+        let refused = |why| u64::from(taken.refused == Some(why));
         let counts = [
             (&self.malformed, u64::from(taken.malformed)),
-            (&self.refused, u64::from(taken.refused)),
+            (&self.duplicates, refused(Refusal::Duplicate)),
+            (&self.outdated, refused(Refusal::Outdated)),
+            (&self.stray, refused(Refusal::Stray)),
             (&self.missing, u64::from(taken.missing)),
-            (&self.late, u64::from(taken.late)),
+            (&self.reordered, u64::from(taken.late)),
             (&self.flow_samples, u64::from(taken.flow_samples)),
             (&self.counter_samples, u64::from(taken.counter_samples)),
         ];
-        for (count, more) in counts {
+        for (count, more) in counts.into_iter().filter(|(_, more)| *more > 0) {
             count.fetch_add(more, Relaxed);
         }
     }
 
-    pub(crate) fn statistics(&self, dropped_by_kernel: u64) -> Statistics {
-        Statistics {
-            datagrams: self.datagrams.load(Relaxed),
+    pub(crate) fn statistics(&self, dropped_by_kernel: u64) -> CollectorStatistics {
+        let now = |count: &AtomicU64| count.load(Relaxed);
+        CollectorStatistics {
+            datagrams: now(&self.datagrams),
             dropped_by_kernel,
-            dropped_by_queue: self.dropped_by_queue.load(Relaxed),
-            unknown_agents: self.unknown_agents.load(Relaxed),
-            malformed: self.malformed.load(Relaxed),
-            refused: self.refused.load(Relaxed),
+            unknown_agents: now(&self.unknown_agents),
+            malformed: now(&self.malformed),
+            duplicates: now(&self.duplicates),
+            outdated: now(&self.outdated),
+            stray: now(&self.stray),
+            reordered: now(&self.reordered),
             // What was missing and came late is missing no more.
-            missing: self
-                .missing
-                .load(Relaxed)
-                .saturating_sub(self.late.load(Relaxed)),
-            flow_samples: self.flow_samples.load(Relaxed),
-            counter_samples: self.counter_samples.load(Relaxed),
+            missing: now(&self.missing).saturating_sub(now(&self.reordered)),
+            flow_samples: now(&self.flow_samples),
+            counter_samples: now(&self.counter_samples),
         }
     }
 }

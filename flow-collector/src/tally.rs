@@ -16,6 +16,7 @@
 
 mod meter;
 mod order;
+mod reception;
 
 use model::{HostId, InventoryVif, NetworkId, PortId, TenantId, Timestamp, Traffic};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,11 +25,11 @@ use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Inte
 use crate::attribute::Sender;
 pub use meter::{Beginning, Counter, Moved, Reading};
 pub use order::{Admission, Order, Stamp, Window};
+pub use reception::Heard;
+use reception::Reception;
 
 /// No frame is longer than this, in bytes: the largest segment a host hands over whole is 512 KiB.
 const LONGEST_FRAME: u32 = 1 << 19;
-/// So many sampling processes one host may have; one more and their windows are forgotten.
-const MOST_SUB_AGENTS: usize = 64;
 
 /// What a port moved in one interval, by both meters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// The newest readings that these amounts include.
     pub readings: Vec<(InterfaceId, Reading)>,
+    /// What was heard of hosts.
+    pub heard: Vec<Heard>,
 }
 
 /// Where to go on from.
@@ -81,13 +84,26 @@ pub struct Resume {
     pub entries: Vec<Entry>,
     /// The newest readings of all interfaces.
     pub readings: Vec<(InterfaceId, Reading)>,
+    /// What was heard of hosts in it already.
+    pub heard: Vec<Heard>,
+}
+
+/// Why a datagram was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It had been.
+    Duplicate,
+    /// It was too late to tell, or of an agent that has started anew since.
+    Outdated,
+    /// It was ahead of anything its agent can have sent.
+    Stray,
 }
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// It had been taken before, or was too late.
-    pub refused: bool,
+    /// Why it was not taken, if it was not.
+    pub refused: Option<Refusal>,
     /// Datagrams before it that have not come.
     pub missing: u32,
     /// It was one of those.
@@ -107,11 +123,12 @@ pub struct Tally {
     interval_start: i64,
     entries: FxHashMap<(HostId, PortId), Entry>,
     readings: FxHashMap<InterfaceId, Reading>,
-    windows: FxHashMap<HostId, FxHashMap<u32, Window>>,
+    receptions: FxHashMap<HostId, Reception>,
     changed_entries: FxHashSet<(HostId, PortId)>,
     changed_readings: FxHashSet<InterfaceId>,
     /// Of intervals that have ended since the last batch.
     ended: Vec<Entry>,
+    ended_heard: Vec<Heard>,
 }
 
 impl Tally {
@@ -126,6 +143,7 @@ impl Tally {
                 .map(|entry| ((entry.host, entry.port), entry))
                 .collect(),
             readings: from.readings.into_iter().collect(),
+            receptions: from.heard.into_iter().map(reception_of).collect(),
             ..Self::default()
         }
     }
@@ -135,11 +153,25 @@ impl Tally {
         if interval_start <= self.interval_start {
             return;
         }
-        for key in self.changed_entries.drain() {
-            self.ended.extend(self.entries.get(&key));
+        for (key, mut entry) in self.entries.drain() {
+            let is_right = self.receptions.get_mut(&key.0).is_none_or(|reception| {
+                let heard = &reception.heard;
+                let estimate = &mut entry.amounts.sent_estimate;
+                estimate.bytes = heard.put_right(estimate.bytes);
+                estimate.packets = heard.put_right(estimate.packets);
+                heard.samples_missing == 0
+            });
+            if self.changed_entries.remove(&key) || !is_right {
+                self.ended.push(entry);
+            }
         }
-        self.entries.clear();
+        self.changed_entries.clear();
         self.interval_start = interval_start;
+        for (host, reception) in &mut self.receptions {
+            let next = Heard::new(interval_start, *host);
+            let ended = std::mem::replace(&mut reception.heard, next);
+            self.ended_heard.extend(something(&ended));
+        }
     }
 
     /// Adds what a datagram of this sender says; it came at `arrived`, in milliseconds since 1970.
@@ -150,12 +182,30 @@ impl Tally {
             uptime: datagram.uptime_milliseconds,
             sequence: datagram.sequence,
         };
-        match self.admit(sender.host, datagram.agent.sub_agent, stamp) {
-            Admission::New { missing } => taken.missing = missing,
-            Admission::Late => taken.late = true,
-            Admission::Refused => {
-                taken.refused = true;
-                return taken;
+        let sub_agent = datagram.agent.sub_agent;
+        let start = self.interval_start;
+        let reception = self.receptions.entry(sender.host);
+        let reception = reception.or_insert_with(|| Reception::new(Heard::new(start, sender.host)));
+        taken.refused = match reception.admit(sub_agent, stamp) {
+            Admission::New { missing } => {
+                taken.missing = missing;
+                None
+            }
+            Admission::Restarted => None,
+            Admission::Late => {
+                taken.late = true;
+                None
+            }
+            Admission::Duplicate => Some(Refusal::Duplicate),
+            Admission::Outdated => Some(Refusal::Outdated),
+            Admission::Stray => Some(Refusal::Stray),
+        };
+        if taken.refused.is_some() {
+            return taken;
+        }
+        for sample in datagram.samples() {
+            if let Ok(Sample::Flow(flow)) = sample {
+                reception.note(sub_agent, &flow);
             }
         }
         for sample in datagram.samples() {
@@ -177,22 +227,17 @@ impl Tally {
         }
         let readings = self.changed_readings.drain();
         let readings = readings.filter_map(|id| Some((id, *self.readings.get(&id)?)));
+        let mut heard = std::mem::take(&mut self.ended_heard);
+        heard.extend(
+            self.receptions
+                .values()
+                .filter_map(|it| something(&it.heard)),
+        );
         Batch {
             entries,
             readings: readings.collect(),
+            heard,
         }
-    }
-
-    fn admit(&mut self, host: HostId, sub_agent: u32, stamp: Stamp) -> Admission {
-        let windows = self.windows.entry(host).or_default();
-        if let Some(window) = windows.get_mut(&sub_agent) {
-            return window.admit(stamp);
-        }
-        if windows.len() >= MOST_SUB_AGENTS {
-            windows.clear();
-        }
-        windows.insert(sub_agent, Window::new(stamp));
-        Admission::New { missing: 0 }
     }
 
     fn take_flow(&mut self, sender: &Sender, flow: &FlowSample<'_>, taken: &mut Taken) {
@@ -270,6 +315,15 @@ impl Tally {
             amounts: Amounts::default(),
         })
     }
+}
+
+fn reception_of(heard: Heard) -> (HostId, Reception) {
+    (heard.host, Reception::new(heard))
+}
+
+/// It, unless nothing was heard.
+fn something(heard: &Heard) -> Option<Heard> {
+    (heard.datagrams > 0 || heard.refused > 0).then_some(*heard)
 }
 
 /// The length of the sampled frame as the switch saw it, in bytes.

@@ -13,10 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Counters, counters, datagram, flow, host, inventory, vif};
-use api::backend::Ledger;
-use api::request::UsageQuery;
-use flow_collector::{Collector, Config, Statistics};
-use model::{Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf};
+use api::backend::{Caller, Ledger};
+use api::request::{RatePlanCreate, UsageQuery};
+use flow_collector::{Collector, Config, Upkeep};
+use model::billing::RatePlanId;
+use model::{
+    CollectorStatistics, Inventory, InventoryHost, InventoryVif, Timestamp, Usage, UsageOf,
+};
 use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -37,6 +40,7 @@ fn config(folder: &Path) -> Config {
         ledger: folder.join("ledger.sqlite"),
         // So long that no interval ends during a test.
         interval_seconds: 1_000_000_000.try_into().unwrap(),
+        upkeep: Upkeep::default(),
     }
 }
 
@@ -69,12 +73,8 @@ impl Running {
 
     async fn usage(&self, by: UsageOf) -> Vec<Usage> {
         let query = UsageQuery {
-            by,
             from: Some(Timestamp::from_unix_seconds(0)),
-            to: None,
-            tenant_id: None,
-            network_id: None,
-            port_id: None,
+            ..UsageQuery::by(by)
         };
         self.collector.usage(query).await.unwrap()
     }
@@ -87,7 +87,7 @@ impl Running {
     }
 
     /// Waits until the statistics are as expected.
-    async fn wait_for(&self, expected: impl Fn(&Statistics) -> bool) {
+    async fn wait_for(&self, expected: impl Fn(&CollectorStatistics) -> bool) {
         for _ in 0..500 {
             if expected(&self.collector.statistics()) {
                 return;
@@ -227,6 +227,48 @@ async fn a_collector_that_is_dropped_still_writes_what_it_has() {
         1000
     );
     running.collector.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_changes_what_a_bill_rests_on_is_noted_with_the_change_or_not_at_all() {
+    let running = Running::start(Vec::new()).await;
+    let caller = || Caller {
+        actor: "anna".to_owned(),
+        request_id: "r-7".to_owned(),
+        idempotency: None,
+    };
+    let request = RatePlanCreate {
+        name: "standard".to_owned().try_into().unwrap(),
+        terms: serde_json::from_str(r#"{"currency": "EUR"}"#).unwrap(),
+    };
+    let made = running.collector.rate_plan_create(caller(), request).await;
+    let made = made.unwrap();
+    let absent = RatePlanId::generate();
+    let refused = running.collector.rate_plan_delete(caller(), absent).await;
+    assert!(refused.is_err());
+    let deleted = running.collector.rate_plan_delete(caller(), made.id).await;
+    deleted.unwrap();
+    running.collector.stop().await.unwrap();
+
+    let path = running.folder.path().join("ledger.sqlite");
+    let ledger = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT actor, request, action FROM audit ORDER BY at, action DESC";
+    let mut statement = ledger.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        Ok(format!(
+            "{} {} {}",
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?
+        ))
+    });
+    let rows: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].starts_with("anna r-7 made the rate plan standard: {"));
+    assert_eq!(
+        rows[1],
+        format!("anna r-7 deleted the rate plan {}", made.id)
+    );
 }
 
 /// What a capture truly holds of an interface, read straight from its samples.

@@ -216,6 +216,7 @@ impl Disk {
                 .iter()
                 .map(|(id, reading)| (*id, *reading))
                 .collect(),
+            heard: Vec::new(),
         })
     }
 }

@@ -173,12 +173,8 @@ async fn wait_until(mut condition: impl AsyncFnMut() -> bool) {
 
 fn everything() -> UsageQuery {
     UsageQuery {
-        by: UsageOf::Tenant,
         from: Some(Timestamp::from_unix_seconds(0)),
-        to: None,
-        tenant_id: None,
-        network_id: None,
-        port_id: None,
+        ..UsageQuery::by(UsageOf::Tenant)
     }
 }
 

@@ -206,7 +206,7 @@ fn a_datagram_that_comes_twice_is_taken_once() {
     let samples = [flow(7, 64, 100), counters(7, sent(1000))];
     bench.take(1, &samples);
     bench.arrived -= 9_990;
-    assert!(bench.take(1, &samples).refused);
+    assert!(bench.take(1, &samples).refused.is_some());
     let amounts = bench.amounts(&vif).unwrap();
     assert_eq!((amounts.samples, amounts.counted.sent.bytes), (1, 1000));
 }
@@ -324,11 +324,11 @@ fn a_window_takes_each_datagram_once_and_the_late_ones_too() {
     let mut window = Window::new(stamp(100));
     assert_eq!(window.admit(stamp(103)), Admission::New { missing: 2 });
     assert_eq!(window.admit(stamp(101)), Admission::Late);
-    assert_eq!(window.admit(stamp(101)), Admission::Refused);
-    assert_eq!(window.admit(stamp(100)), Admission::Refused);
-    assert_eq!(window.admit(stamp(103)), Admission::Refused);
+    assert_eq!(window.admit(stamp(101)), Admission::Duplicate);
+    assert_eq!(window.admit(stamp(100)), Admission::Duplicate);
+    assert_eq!(window.admit(stamp(103)), Admission::Duplicate);
     assert_eq!(window.admit(stamp(180)), Admission::New { missing: 76 });
-    assert_eq!(window.admit(stamp(102)), Admission::Refused);
+    assert_eq!(window.admit(stamp(102)), Admission::Outdated);
 }
 
 #[test]
@@ -340,8 +340,150 @@ fn a_late_datagram_of_an_agent_that_has_started_anew_is_refused() {
     };
     let mut window = Window::new(stamp(100_000, 50_000, 50));
     let restarted = window.admit(stamp(102_000, 1_000, 1));
-    assert_eq!(restarted, Admission::New { missing: 0 });
-    assert_eq!(window.admit(stamp(102_100, 51_000, 51)), Admission::Refused);
+    assert_eq!(restarted, Admission::Restarted);
+    assert_eq!(
+        window.admit(stamp(102_100, 51_000, 51)),
+        Admission::Outdated
+    );
     let next = window.admit(stamp(102_200, 1_000, 2));
     assert_eq!(next, Admission::New { missing: 0 });
+}
+
+#[test]
+fn a_wild_sequence_number_does_not_lock_the_agent_out() {
+    let stamp = |arrived: i64, sequence: u32| Stamp {
+        arrived,
+        uptime: u32::try_from(arrived).unwrap(),
+        sequence,
+    };
+    let mut window = Window::new(stamp(100_000, 50));
+    // Damaged on the way, or from somebody who plays the agent.
+    let wild = window.admit(stamp(101_000, 50 + (1 << 30)));
+    assert_eq!(wild, Admission::Stray);
+    let sober = window.admit(stamp(102_000, 52));
+    assert_eq!(sober, Admission::New { missing: 1 });
+    // Of another run, and too far ahead for that.
+    let future = Stamp {
+        uptime: 4_000_000_000,
+        ..stamp(103_000, 2000)
+    };
+    assert_eq!(window.admit(future), Admission::Stray);
+    // But when it goes on there, it is where the agent is.
+    assert_eq!(window.admit(stamp(104_000, 900_000)), Admission::Stray);
+    let there = window.admit(stamp(105_000, 900_001));
+    assert_eq!(there, Admission::New { missing: 0 });
+    // After an outage of a few minutes it is believed at once.
+    let back = window.admit(stamp(400_000, 903_001));
+    assert_eq!(back, Admission::New { missing: 2999 });
+}
+
+#[test]
+fn a_clock_that_was_set_is_told_from_an_agent_that_started_anew() {
+    let stamp = |arrived, uptime, sequence| Stamp {
+        arrived,
+        uptime,
+        sequence,
+    };
+    let window = Window::new(stamp(100_000, 50_000, 50));
+    assert!(window.is_clock_step(stamp(3_700_000, 51_000, 51)));
+    assert!(window.is_clock_step(stamp(60_000, 51_000, 51)));
+    assert!(!window.is_clock_step(stamp(101_000, 51_000, 51)));
+    assert!(!window.is_clock_step(stamp(102_000, 1_000, 1)));
+}
+
+/// A flow sample with its own number.
+fn numbered(sequence: u32, length: u32) -> Vec<u32> {
+    let mut sample = flow(7, 64, length);
+    sample[2] = sequence;
+    sample
+}
+
+#[test]
+fn an_estimate_is_put_right_for_samples_that_never_came_when_its_interval_ends() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    bench.take(1, &[numbered(1, 100), numbered(2, 100)]);
+    // Three datagrams with four samples are lost.
+    bench.take(5, &[numbered(7, 100), numbered(8, 100)]);
+    let open = bench.amounts(&vif).unwrap();
+    assert_eq!((open.samples, open.sent_estimate.packets), (4, 4 * 64));
+    bench.tally.begin(i64::from(u32::MAX));
+    let ended = bench.tally.batch();
+    let [entry] = &ended.entries[..] else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(entry.amounts.samples, 4);
+    assert_eq!(entry.amounts.sent_estimate, traffic(8 * 64 * 100, 8 * 64));
+    let heard = ended.heard.iter().find(|it| it.samples > 0).unwrap();
+    assert_eq!((heard.datagrams, heard.missing), (2, 3));
+    assert_eq!((heard.samples, heard.samples_missing), (4, 4));
+}
+
+#[test]
+fn samples_that_come_late_are_not_made_up_for() {
+    let vif = vif(7, BEGUN + 1);
+    let mut bench = Bench::new(vec![vif.clone()]);
+    bench.take(1, &[numbered(1, 100)]);
+    bench.take(3, &[numbered(3, 100)]);
+    bench.take(2, &[numbered(2, 100)]);
+    bench.tally.begin(i64::from(u32::MAX));
+    let ended = bench.tally.batch();
+    assert_eq!(ended.entries[0].amounts.sent_estimate.packets, 3 * 64);
+    let heard = ended.heard.iter().find(|it| it.samples > 0).unwrap();
+    assert_eq!((heard.missing, heard.samples_missing), (0, 0));
+}
+
+#[test]
+fn whoever_played_the_agent_for_a_while_does_not_lock_it_out() {
+    let stamp = |arrived, uptime, sequence| Stamp {
+        arrived,
+        uptime,
+        sequence,
+    };
+    let mut window = Window::new(stamp(100_000, 50_000, 50));
+    // Somebody goes on far ahead, as if the agent had been up for long.
+    assert_eq!(
+        window.admit(stamp(100_100, 900_000, 9000)),
+        Admission::Stray
+    );
+    let taken = window.admit(stamp(100_200, 900_100, 9001));
+    assert_eq!(taken, Admission::New { missing: 0 });
+    // While that goes on, the agent is behind; when it ends, it is heard again.
+    assert_eq!(
+        window.admit(stamp(101_000, 51_000, 51)),
+        Admission::Outdated
+    );
+    assert_eq!(window.admit(stamp(104_000, 54_000, 54)), Admission::Stray);
+    let heard = window.admit(stamp(105_000, 55_000, 55));
+    assert_eq!(heard, Admission::New { missing: 0 });
+
+    // And if they knew for how long it has been up.
+    let forged = window.admit(stamp(106_000, 56_000, 956));
+    assert_eq!(forged, Admission::New { missing: 900 });
+    assert_eq!(
+        window.admit(stamp(107_000, 57_000, 57)),
+        Admission::Outdated
+    );
+    assert_eq!(window.admit(stamp(109_000, 59_000, 59)), Admission::Stray);
+    let heard = window.admit(stamp(110_000, 60_000, 60));
+    assert_eq!(heard, Admission::New { missing: 0 });
+}
+
+#[test]
+fn what_is_replayed_while_the_agent_speaks_is_refused() {
+    let stamp = |arrived, sequence: u32| Stamp {
+        arrived,
+        uptime: sequence * 1000,
+        sequence,
+    };
+    let mut window = Window::new(stamp(900_000, 900));
+    for second in 1..60u32 {
+        let now = 900_000 + i64::from(second) * 1000;
+        let said = window.admit(stamp(now, 900 + second));
+        assert_eq!(said, Admission::New { missing: 0 });
+        assert_eq!(
+            window.admit(stamp(now + 100, 100 + second)),
+            Admission::Outdated
+        );
+    }
 }

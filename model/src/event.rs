@@ -54,4 +54,6 @@ pub enum EventKind {
     Remark,
     /// An administrator switched a port's spoof guard off or on.
     SpoofGuard,
+    /// The meters of usage disagree by more than sampling explains, or one fell silent.
+    MetersDisagree,
 }

@@ -23,6 +23,7 @@ mod instance;
 mod inventory;
 mod limits;
 mod mac;
+mod metering;
 mod name;
 mod network;
 mod nic;
@@ -63,6 +64,7 @@ pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
 pub use inventory::{Inventory, InventoryHost, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;
+pub use metering::{CollectorStatistics, FindingCause, MeterFinding};
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};
@@ -89,7 +91,7 @@ pub use trace::{
 };
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
-pub use usage::{ClassUsage, Traffic, Usage, UsageOf};
+pub use usage::{ClassUsage, Traffic, Usage, UsageOf, UsageSort, UsageStep};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

@@ -54,6 +54,39 @@ pub struct Traffic {
     pub packets: u64,
 }
 
+/// The steps of a history of usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UsageStep {
+    /// Hours of UTC.
+    Hour,
+    /// Days of UTC.
+    Day,
+}
+
+impl UsageStep {
+    /// How long a step is, in seconds.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        match self {
+            Self::Hour => 3600,
+            Self::Day => 86_400,
+        }
+    }
+}
+
+/// What usage is sorted by; within that by time, then by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UsageSort {
+    /// By time, then by id.
+    #[default]
+    #[serde(rename = "id")]
+    Id,
+    /// Who moved most bytes comes first.
+    #[serde(rename = "-bytes")]
+    MostBytesFirst,
+}
+
 /// What usage is summed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, bill, completion, event, fabric_check, group, host, ip, lab,
+    One, Owned, address_group, bill, completion, event, fabric_check, group, host, ip, lab, meter,
     network, nic, physical_network, rate_plan, router, status, subnet, tenant, topology, trace,
     tunnel, uplink, usage, vif, vif_trunk, vm,
 };
@@ -228,6 +228,10 @@ pub(crate) enum Command {
     Bill(bill::Make),
     /// Show the ledger's records that a bill rests on, with the meters as they were read
     BillExplain(bill::Explain),
+    /// List where the meters of usage disagreed, and why, the newest first
+    MeterList(meter::List),
+    /// Show what the collector of sFlow heard and what it could not use
+    CollectorShow,
     /// Seal a month of a tenant that is over: its records do not change any more
     LedgerSeal(bill::SealPeriod),
     /// List the months that are sealed

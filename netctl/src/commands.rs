@@ -11,6 +11,7 @@ pub(crate) mod host;
 pub(crate) mod ip;
 pub(crate) mod lab;
 mod limits;
+pub(crate) mod meter;
 pub(crate) mod network;
 pub(crate) mod nic;
 pub(crate) mod physical_network;
@@ -149,6 +150,8 @@ impl Command {
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
             Self::BillExplain(command) => command.run(client).await,
+            Self::MeterList(command) => command.run(client).await,
+            Self::CollectorShow => meter::collector(client).await,
             Self::LedgerSeal(command) => command.run(client).await,
             Self::SealList => bill::seals(client).await,
             Self::LedgerVerify => bill::verify(client).await,

@@ -3,6 +3,7 @@
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
+use model::{CollectorStatistics, MeterFinding};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +98,18 @@ impl Client {
     /// Seals a period of a tenant that is over.
     pub async fn seal(&self, of: &TenantPeriod) -> Result<Seal, ClientError> {
         self.post("/v1/seals", of).await
+    }
+
+    /// The newest findings of where the meters disagreed, at most `limit` (to 1000).
+    pub async fn meter_findings(&self, limit: u32) -> Result<Vec<MeterFinding>, ClientError> {
+        let query = [("limit", limit)];
+        let page: Page<_> = self.read("/v1/meter-findings", &query).await?;
+        Ok(page.items)
+    }
+
+    /// What the collector heard and what it could not use.
+    pub async fn collector(&self) -> Result<CollectorStatistics, ClientError> {
+        self.read("/v1/collector", &()).await
     }
 
     /// Has everything recomputed that is sealed.

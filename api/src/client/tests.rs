@@ -110,12 +110,9 @@ async fn every_request_of_the_client_is_understood_by_the_server() {
             .is_empty()
     );
     let query = UsageQuery {
-        by: model::UsageOf::Network,
         from: Some("2026-11-01T00:00:00Z".parse().unwrap()),
-        to: None,
         tenant_id: Some(made.id),
-        network_id: None,
-        port_id: None,
+        ..UsageQuery::by(model::UsageOf::Network)
     };
     assert!(client.usage(&query).await.unwrap().is_empty());
     assert_eq!(*served.pool.usage_queries.lock().unwrap(), [query]);

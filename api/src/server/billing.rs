@@ -15,6 +15,7 @@ use super::handler::{bad_body, finish};
 use super::list::Text;
 use super::respond::json;
 use super::routes::{Method, Noun, Route};
+use super::signed::Signed;
 use crate::backend::{Ledger, Outcome, UsageBackend};
 use crate::problem::{FieldCode, Problem};
 use crate::request::{RatePlanCreate, RecordQuery, TenantPeriod};
@@ -30,6 +31,8 @@ pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
     match (route.noun, route.method) {
         (Noun::Bill, _) => routing::get(bill::<B>),
         (Noun::UsageRecord, _) => routing::get(records::<B>),
+        (Noun::MeterFinding, _) => routing::get(findings::<B>),
+        (Noun::Collector, _) => routing::get(collector::<B>),
         (Noun::Verification, _) => routing::get(verification::<B>),
         (Noun::Seal, Method::Post) => routing::post(seal::<B>),
         (Noun::Seal, _) => routing::get(seals::<B>),
@@ -58,9 +61,27 @@ async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Ou
     let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
     let query = of.map(|of| RecordQuery { of, offset, limit });
     let items = backend.ledger()?.records(fields.finish(query)?).await?;
+    Ok(one_of_many(items, limit, offset))
+}
+
+/// A page of what is handed out by number: `limit` at most, after the first `offset`.
+pub(super) fn one_of_many<T: serde::Serialize>(items: Vec<T>, limit: u32, offset: u32) -> Response {
     let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
     let next_cursor = full.then(|| offset.saturating_add(limit).to_string());
-    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+    json(StatusCode::OK, &Page { items, next_cursor })
+}
+
+async fn findings<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
+    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let page = fields.finish(Some((offset, limit)))?;
+    let items = backend.ledger()?.findings(page).await?;
+    Ok(one_of_many(items, limit, offset))
+}
+
+async fn collector<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
+    Ok(json(StatusCode::OK, &backend.ledger()?.statistics()))
 }
 
 async fn verification<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
@@ -71,11 +92,16 @@ async fn seals<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Respon
     page(backend.ledger()?.seals().await?)
 }
 
-async fn seal<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> Outcome<Response> {
+async fn seal<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    signed: Signed,
+    body: Body,
+) -> Outcome<Response> {
+    let caller = signed.repeats();
     let mut fields = body_fields(body)?;
     let request = read_tenant_period(&mut fields);
     let request = fields.finish(request)?;
-    let seal = finish(async move { backend.ledger()?.seal(request).await }).await?;
+    let seal = finish(async move { backend.ledger()?.seal(caller, request).await }).await?;
     Ok(json(StatusCode::CREATED, &seal))
 }
 
@@ -85,24 +111,29 @@ async fn rate_plans<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<R
 
 async fn rate_plan_create<B: UsageBackend>(
     State(backend): State<Arc<B>>,
+    signed: Signed,
     body: Body,
 ) -> Outcome<Response> {
     let mut fields = body_fields(body)?;
+    let caller = signed.repeats();
     let request = read_rate_plan(&mut fields);
     let request = fields.finish(request)?;
-    let made = finish(async move { backend.ledger()?.rate_plan_create(request).await }).await?;
+    let made =
+        finish(async move { backend.ledger()?.rate_plan_create(caller, request).await }).await?;
     Ok(json(StatusCode::CREATED, &made))
 }
 
 async fn rate_plan_delete<B: UsageBackend>(
     State(backend): State<Arc<B>>,
+    signed: Signed,
     id: Result<Path<String>, PathRejection>,
 ) -> Outcome<StatusCode> {
     let text = id.map_or(String::new(), |Path(text)| text);
     let id = text.parse();
     let id =
         id.map_err(|_| Problem::not_found("rate plan", format!("{text:?}: an id is a UUID")))?;
-    finish(async move { backend.ledger()?.rate_plan_delete(id).await }).await?;
+    let caller = signed.repeats();
+    finish(async move { backend.ledger()?.rate_plan_delete(caller, id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -110,7 +141,12 @@ async fn assignments<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<
     page(backend.ledger()?.rate_plan_assignments().await?)
 }
 
-async fn assign<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> Outcome<Response> {
+async fn assign<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    signed: Signed,
+    body: Body,
+) -> Outcome<Response> {
+    let caller = signed.repeats();
     let mut fields = body_fields(body)?;
     let (tenant_id, rate_plan_id) = (
         fields.required("tenant_id"),
@@ -126,7 +162,7 @@ async fn assign<B: UsageBackend>(State(backend): State<Arc<B>>, body: Body) -> O
     };
     let request = fields.finish(read())?;
     let made = request.clone();
-    finish(async move { backend.ledger()?.rate_plan_assign(request).await }).await?;
+    finish(async move { backend.ledger()?.rate_plan_assign(caller, request).await }).await?;
     Ok(json(StatusCode::CREATED, &made))
 }
 
@@ -170,7 +206,7 @@ fn read_rate_plan(fields: &mut Fields) -> Option<RatePlanCreate> {
 }
 
 /// A parameter that is a number, or what it is when it is absent.
-fn number(
+pub(super) fn number(
     fields: &mut Fields,
     name: &'static str,
     allowed: std::ops::RangeInclusive<u32>,

@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::MAX_BODY_BYTES;
+use super::billing::{number, one_of_many};
 use super::fields::Fields;
 use super::list::ListQuery;
 use super::noun::{Changed, Listed, Made, Shown};
@@ -22,7 +23,7 @@ use super::signed::Signed;
 use crate::backend::{Backend, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
 use crate::request::UsageQuery;
-use crate::resource::{Page, Resource, Version};
+use crate::resource::{Resource, Version};
 
 pub(super) async fn health<B: UsageBackend>(State(backend): State<Arc<B>>) -> Response {
     json(StatusCode::OK, &backend.health())
@@ -47,12 +48,13 @@ pub(super) async fn usage<B: UsageBackend>(
     let mut fields = Fields::of_query(&uri)?;
     let query = read_usage_query(&mut fields);
     let query = fields.finish(Some(query))?;
+    let (limit, offset) = (query.limit, query.cursor);
     let items = backend.ledger()?.usage(query).await?;
-    let next_cursor = None;
-    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+    Ok(one_of_many(items, limit, offset))
 }
 
 fn read_usage_query(fields: &mut Fields) -> UsageQuery {
+    let most = UsageQuery::MAX_LIMIT;
     let query = UsageQuery {
         by: fields.optional("by").unwrap_or(UsageOf::Tenant),
         from: fields.optional("from"),
@@ -60,6 +62,10 @@ fn read_usage_query(fields: &mut Fields) -> UsageQuery {
         tenant_id: fields.optional("tenant_id"),
         network_id: fields.optional("network_id"),
         port_id: fields.optional("port_id"),
+        step: fields.optional("step"),
+        sort: fields.optional("sort").unwrap_or_default(),
+        limit: number(fields, "limit", 1..=most, most),
+        cursor: number(fields, "cursor", 0..=u32::MAX, 0),
     };
     if query
         .from

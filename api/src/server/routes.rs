@@ -83,6 +83,8 @@ pub(super) enum Noun {
     RatePlanAssignment,
     Seal,
     Verification,
+    MeterFinding,
+    Collector,
     Inventory,
 }
 
@@ -373,6 +375,16 @@ pub const ROUTES: &[Route] = &[
         "/v1/verification",
         N::Verification,
         "recompute everything that is sealed",
+    ),
+    get(
+        "/v1/meter-findings",
+        N::MeterFinding,
+        "where the meters disagreed, the newest first",
+    ),
+    get(
+        "/v1/collector",
+        N::Collector,
+        "what the collector of sFlow heard and what it could not use",
     ),
     get(
         "/v1/inventory",

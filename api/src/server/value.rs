@@ -8,8 +8,8 @@ use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
     PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, SpoofGuard, StaticRoute,
-    Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, VlanChoice, VlanId,
-    VlanRanges, Vni,
+    Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, UsageSort, UsageStep,
+    VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -147,6 +147,30 @@ impl FieldValue for UsageOf {
             "tenant" => Ok(Self::Tenant),
             "network" => Ok(Self::Network),
             "port" => Ok(Self::Port),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for UsageStep {
+    const EXPECTED: &'static str = "one of \"hour\", \"day\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "hour" => Ok(Self::Hour),
+            "day" => Ok(Self::Day),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for UsageSort {
+    const EXPECTED: &'static str = "one of \"id\", \"-bytes\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "id" => Ok(Self::Id),
+            "-bytes" => Ok(Self::MostBytesFirst),
             _ => Err(FieldCode::OutOfRange),
         }
     }

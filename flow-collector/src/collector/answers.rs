@@ -1,13 +1,13 @@
 //! The ledger as the REST API asks it. What changes it is done in the ledger's own thread; what only
 //! reads has a connection of its own, and holds up nothing.
 
-use api::backend::{Ledger, Outcome};
+use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
 use api::request::{RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{Timestamp, Usage};
+use model::{CollectorStatistics, MeterFinding, Timestamp, Usage};
 use rusqlite::Connection;
 use tracing::{error, info};
 
@@ -16,6 +16,7 @@ use crate::billing::{self, plans};
 use crate::ledger::{LedgerError, open_to_read};
 use crate::report::{self, Range};
 use crate::seal;
+use crate::{audit, check};
 
 impl Ledger for Collector {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
@@ -42,10 +43,12 @@ impl Ledger for Collector {
             .await
     }
 
-    async fn seal(&self, request: TenantPeriod) -> Outcome<Seal> {
+    async fn seal(&self, caller: Caller, request: TenantPeriod) -> Outcome<Seal> {
         let TenantPeriod { tenant_id, period } = request;
         let now = Timestamp::now();
-        let seal = self.change(move |it| billing::seal_period(it, tenant_id, period, now));
+        let done = format!("sealed {period} of tenant {tenant_id}");
+        let work = move |it: &Connection| billing::seal_period(it, tenant_id, period, now);
+        let seal = self.change((caller, done), work);
         let seal = seal.await?;
         info!(tenant.id = %tenant_id, hash = seal.hash, "the period {period} is sealed");
         Ok(seal)
@@ -59,29 +62,53 @@ impl Ledger for Collector {
         self.read(seal::verify).await
     }
 
+    async fn findings(&self, page: (u32, u32)) -> Outcome<Vec<MeterFinding>> {
+        self.read(move |connection| check::findings(connection, page))
+            .await
+    }
+
+    fn statistics(&self) -> CollectorStatistics {
+        Self::statistics(self)
+    }
+
     async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
         self.read(plans::all).await
     }
 
-    async fn rate_plan_create(&self, request: RatePlanCreate) -> Outcome<RatePlan> {
+    async fn rate_plan_create(&self, caller: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
         let RatePlanCreate { name, terms } = request;
         let now = Timestamp::now();
-        self.change(move |connection| plans::create(connection, &name, &terms, now))
-            .await
+        let json = serde_json::to_string(&terms).unwrap_or_default();
+        let done = format!("made the rate plan {name}: {json}");
+        self.change((caller, done), move |connection| {
+            plans::create(connection, &name, &terms, now)
+        })
+        .await
     }
 
-    async fn rate_plan_delete(&self, id: RatePlanId) -> Outcome<()> {
-        self.change(move |connection| plans::delete(connection, id))
-            .await
+    async fn rate_plan_delete(&self, caller: Caller, id: RatePlanId) -> Outcome<()> {
+        let done = format!("deleted the rate plan {id}");
+        self.change((caller, done), move |connection| {
+            plans::delete(connection, id)
+        })
+        .await
     }
 
     async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
         self.read(plans::assignments).await
     }
 
-    async fn rate_plan_assign(&self, request: RatePlanAssignment) -> Outcome<()> {
-        self.change(move |connection| plans::assign(connection, &request))
-            .await
+    async fn rate_plan_assign(&self, caller: Caller, request: RatePlanAssignment) -> Outcome<()> {
+        let RatePlanAssignment {
+            tenant_id,
+            rate_plan_id,
+            from,
+        } = &request;
+        let done = format!("made the rate plan {rate_plan_id} tenant {tenant_id}'s from {from} on");
+        self.change((caller, done), move |connection| {
+            plans::assign(connection, &request)
+        })
+        .await
     }
 }
 
@@ -104,11 +131,20 @@ impl Collector {
             .map_err(silent)
     }
 
+    /// Changes something, and notes with the change who did.
     async fn change<T: Send + 'static>(
         &self,
+        (caller, done): (Caller, String),
         work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, Problem>> + Send + 'static,
     ) -> Outcome<T> {
-        self.desk.run(work).await.map_err(silent)?
+        let noted = move |connection: &Connection| {
+            let outcome = work(connection)?;
+            if outcome.is_ok() {
+                audit::note(connection, &caller, &done)?;
+            }
+            Ok(outcome)
+        };
+        self.desk.run(noted).await.map_err(silent)?
     }
 }
 

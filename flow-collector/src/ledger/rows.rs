@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, Transaction, named_params, params};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use crate::tally::{Amounts, Counter, Entry, InterfaceId, Moved, Reading, Resume, Stamp};
+use crate::tally::{Amounts, Counter, Entry, Heard, InterfaceId, Moved, Reading, Resume, Stamp};
 
 /// An interface that is silent for so long while its host is not is gone: 30 days, in milliseconds.
 const SILENT: i64 = 30 * 24 * 3600 * 1000;
@@ -24,6 +24,7 @@ pub(super) fn write<'e>(
     transaction: &Transaction<'_>,
     entries: impl Iterator<Item = &'e Entry>,
     readings: &FxHashMap<InterfaceId, Reading>,
+    heard: impl Iterator<Item = &'e Heard>,
 ) -> rusqlite::Result<()> {
     for entry in entries {
         write_entry(transaction, entry)?;
@@ -31,7 +32,56 @@ pub(super) fn write<'e>(
     for (interface, reading) in readings {
         write_reading(transaction, *interface, reading)?;
     }
+    for heard in heard {
+        write_heard(transaction, heard)?;
+    }
     Ok(())
+}
+
+fn write_heard(transaction: &Transaction<'_>, heard: &Heard) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO heard VALUES (
+            :interval_start, :host, :datagrams, :missing, :refused, :samples, :samples_missing,
+            :sample_drops, :rate_least, :rate_most, :clock_steps)",
+    )?;
+    statement.execute(named_params! {
+        ":interval_start": heard.interval_start,
+        ":host": bytes(heard.host),
+        ":datagrams": amount(heard.datagrams),
+        ":missing": amount(heard.missing),
+        ":refused": amount(heard.refused),
+        ":samples": amount(heard.samples),
+        ":samples_missing": amount(heard.samples_missing),
+        ":sample_drops": amount(heard.sample_drops),
+        ":rate_least": heard.rates[0],
+        ":rate_most": heard.rates[1],
+        ":clock_steps": amount(heard.clock_steps),
+    })?;
+    Ok(())
+}
+
+/// What was heard of hosts in an interval.
+pub(crate) fn heard(connection: &Connection, interval_start: i64) -> rusqlite::Result<Vec<Heard>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT host, datagrams, missing, refused, samples, samples_missing, sample_drops,
+             rate_least, rate_most, clock_steps
+         FROM heard WHERE interval_start = ?",
+    )?;
+    let rows = statement.query_map([interval_start], |row| {
+        Ok(Heard {
+            interval_start,
+            host: id(row, 0)?,
+            datagrams: counted(row, 1)?,
+            missing: counted(row, 2)?,
+            refused: counted(row, 3)?,
+            samples: counted(row, 4)?,
+            samples_missing: counted(row, 5)?,
+            sample_drops: counted(row, 6)?,
+            rates: [row.get(7)?, row.get(8)?],
+            clock_steps: counted(row, 9)?,
+        })
+    })?;
+    rows.collect()
 }
 
 /// A port whose counters were read gets a row even when nothing moved: silence is not absence.
@@ -118,6 +168,7 @@ pub(super) fn resume(connection: &Connection, interval_start: i64) -> rusqlite::
         interval_start,
         entries: entries(connection, interval_start)?,
         readings: readings(connection)?,
+        heard: heard(connection, interval_start)?,
     })
 }
 

@@ -145,6 +145,79 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (tenant, starts)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- What a port moved in an hour or a day of UTC: sums of `account` and `usage`.
+    CREATE TABLE rollup (
+        seconds          INTEGER NOT NULL, -- 3600: an hour; 86400: a day
+        starts           INTEGER NOT NULL, -- seconds since 1970
+        tenant           BLOB    NOT NULL,
+        port             BLOB    NOT NULL,
+        network          BLOB    NOT NULL,
+        meter            INTEGER NOT NULL, -- 0: the pipeline, of `account`; else the source of `usage`
+        class            INTEGER NOT NULL, -- of `account`; 0 for the other meters, which know none
+        sent_bytes       INTEGER NOT NULL,
+        sent_packets     INTEGER NOT NULL,
+        received_bytes   INTEGER NOT NULL,
+        received_packets INTEGER NOT NULL,
+        samples          INTEGER NOT NULL,
+        PRIMARY KEY (seconds, starts, tenant, port, network, meter, class)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Hours of tenants that were written to since they were rolled up: of these `rollup` does not hold.
+    CREATE TABLE stale (
+        starts INTEGER NOT NULL, -- seconds since 1970
+        tenant BLOB    NOT NULL,
+        PRIMARY KEY (starts, tenant)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER account_is_written AFTER INSERT ON account BEGIN
+        INSERT OR IGNORE INTO stale
+        VALUES (NEW.interval_start - NEW.interval_start % 3600, NEW.tenant);
+    END;
+    CREATE TRIGGER usage_is_written AFTER INSERT ON usage BEGIN
+        INSERT OR IGNORE INTO stale
+        VALUES (NEW.interval_start - NEW.interval_start % 3600, NEW.tenant);
+    END;
+    INSERT OR IGNORE INTO stale SELECT interval_start - interval_start % 3600, tenant FROM account;
+    INSERT OR IGNORE INTO stale SELECT interval_start - interval_start % 3600, tenant FROM usage;
+
+    -- What came of a host's sFlow in an interval, and what did not.
+    CREATE TABLE heard (
+        interval_start  INTEGER NOT NULL, -- seconds since 1970
+        host            BLOB    NOT NULL,
+        datagrams       INTEGER NOT NULL, -- taken
+        missing         INTEGER NOT NULL, -- datagrams that never came
+        refused         INTEGER NOT NULL, -- datagrams that came twice, far too late or did not fit
+        samples         INTEGER NOT NULL, -- flow samples taken
+        samples_missing INTEGER NOT NULL, -- flow samples that never came: made up for in `usage`
+        sample_drops    INTEGER NOT NULL, -- samples that the switch says it dropped
+        rate_least      INTEGER NOT NULL, -- one frame in so many was sampled
+        rate_most       INTEGER NOT NULL,
+        clock_steps     INTEGER NOT NULL, -- how often a clock was set, the host's or ours
+        PRIMARY KEY (interval_start, host)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Where the meters disagree by more than sampling explains.
+    CREATE TABLE finding (
+        interval_start   INTEGER NOT NULL, -- seconds since 1970
+        interval_seconds INTEGER NOT NULL,
+        host             BLOB    NOT NULL,
+        port             BLOB    NOT NULL, -- empty: the whole host
+        cause            TEXT    NOT NULL,
+        message          TEXT    NOT NULL,
+        PRIMARY KEY (interval_start, host, port, cause)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Who changed what a bill rests on: seals and rate plans. Written with the change, or not at all.
+    CREATE TABLE audit (
+        at      INTEGER NOT NULL, -- milliseconds since 1970
+        actor   TEXT    NOT NULL, -- the name of the token; empty: sealed by itself
+        request TEXT    NOT NULL, -- the id of the request, as in the log
+        action  TEXT    NOT NULL
+    ) STRICT;
+
+    -- Of a sealed period whose records are not kept any more: the bill as it was, as JSON.
+    ALTER TABLE seal ADD COLUMN bill TEXT;
+",
 ];
 
 /// Opens the file to write, in the newest form.

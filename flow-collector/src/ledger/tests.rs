@@ -76,12 +76,8 @@ fn sums(path: &Path, query: &UsageQuery) -> Vec<Usage> {
 
 fn query(by: UsageOf) -> UsageQuery {
     UsageQuery {
-        by,
         from: Some(Timestamp::from_unix_seconds(0)),
-        to: None,
-        tenant_id: None,
-        network_id: None,
-        port_id: None,
+        ..UsageQuery::by(by)
     }
 }
 
@@ -92,6 +88,7 @@ async fn what_was_written_is_there_after_a_restart_to_the_last_bit() {
     let batch = Batch {
         entries: vec![entry],
         readings: vec![reading(entry.host, 7, 5)],
+        heard: Vec::new(),
     };
     write(&path, vec![batch.clone()]).await;
     let (ledger, resume) = Ledger::open(&path, 600).unwrap();

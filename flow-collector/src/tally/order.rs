@@ -11,6 +11,14 @@ const UPTIME_STEP: i64 = 1000;
 const SAME_START: i64 = 2 * UPTIME_STEP;
 /// How long a datagram may be under way, in milliseconds.
 const LATEST: i64 = 10_000;
+/// So far ahead a datagram may be whatever its uptime says.
+const NEAR: u32 = 64;
+/// So far ahead one may be after an outage: an hour of the fastest agent.
+const FAR: u32 = 100_000;
+/// What nothing follows for so long, in milliseconds, may have been nobody's.
+const SILENCE: i64 = 3000;
+/// A start that seems to move by so much, in milliseconds, was moved by a clock.
+const CLOCK_STEP: i64 = 5000;
 
 /// When something was sent by its sender's word, and when it came by our clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +85,8 @@ pub struct Window {
     taken: u64,
     /// The newest from before the agent started anew.
     before: Option<Stamp>,
+    /// The last that did not fit, in case it is the rest that does not.
+    stray: Option<Stamp>,
 }
 
 /// Whether to take a datagram.
@@ -87,10 +97,17 @@ pub enum Admission {
         /// How many.
         missing: u32,
     },
+    /// Yes: the first of an agent that started anew.
+    Restarted,
     /// Yes: it was missing.
     Late,
-    /// No: taken before, too late to tell, or by an agent that has started anew since.
-    Refused,
+    /// No: taken before.
+    Duplicate,
+    /// No: too late to tell, or by an agent that has started anew since.
+    Outdated,
+    /// No: so far ahead as no agent can be, by its own clock or ours. If the next one follows it, it is
+    /// this one that was right, and the window goes on there (RFC 3550, appendix A.1, does the same).
+    Stray,
 }
 
 impl Window {
@@ -101,7 +118,17 @@ impl Window {
             newest: first,
             taken: 1,
             before: None,
+            stray: None,
         }
+    }
+
+    /// Whether a datagram follows the newest, but at a moment that does not fit its uptime: somebody's
+    /// clock was set.
+    #[must_use]
+    pub fn is_clock_step(&self, stamp: Stamp) -> bool {
+        let ahead = stamp.sequence.wrapping_sub(self.newest.sequence);
+        (1..=NEAR).contains(&ahead)
+            && stamp.start().abs_diff(self.newest.start()) >= CLOCK_STEP.unsigned_abs()
     }
 
     /// Whether to take the datagram with this stamp; remembers it.
@@ -109,7 +136,7 @@ impl Window {
         // Of the run before; not just of any: what was held up seems to come from an earlier start.
         let before = self.before.filter(|before| stamp.is_of_the_run_of(*before));
         if before.is_some() && stamp.is_outlived_by(self.newest) {
-            return Admission::Refused;
+            return Admission::Outdated;
         }
         match stamp.order(self.newest) {
             Order::Restarted => {
@@ -117,9 +144,11 @@ impl Window {
                     before: Some(self.newest),
                     ..Self::new(stamp)
                 };
-                Admission::New { missing: 0 }
+                Admission::Restarted
             }
+            Order::Later(ahead) if !self.is_credible(stamp, ahead) => self.stray(stamp),
             Order::Later(ahead) => {
+                self.stray = None;
                 self.taken = self.taken.checked_shl(ahead).unwrap_or(0) | 1;
                 self.newest = stamp;
                 Admission::New { missing: ahead - 1 }
@@ -129,8 +158,34 @@ impl Window {
                     self.taken |= bit;
                     Admission::Late
                 }
-                _ => Admission::Refused,
+                _ if self.is_silent(stamp) => self.stray(stamp),
+                Some(_) => Admission::Duplicate,
+                None => Admission::Outdated,
             },
         }
+    }
+
+    /// Whether nothing has followed the newest for a while. What comes then from behind it may show that
+    /// the newest was nobody's.
+    fn is_silent(&self, stamp: Stamp) -> bool {
+        stamp.arrived.saturating_sub(self.newest.arrived) >= SILENCE
+    }
+
+    /// Whether an agent can be so far ahead: a little always, more while its clock agrees.
+    fn is_credible(&self, stamp: Stamp, ahead: u32) -> bool {
+        ahead <= NEAR || ahead <= FAR && stamp.is_of_the_run_of(self.newest)
+    }
+
+    fn stray(&mut self, stamp: Stamp) -> Admission {
+        let follows = self.stray.is_some_and(|stray| {
+            let ahead = stamp.sequence.wrapping_sub(stray.sequence);
+            (1..=NEAR).contains(&ahead) && stamp.is_of_the_run_of(stray)
+        });
+        if follows {
+            *self = Self::new(stamp);
+            return Admission::New { missing: 0 };
+        }
+        self.stray = Some(stamp);
+        Admission::Stray
     }
 }

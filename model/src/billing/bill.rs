@@ -142,6 +142,10 @@ pub struct Verification {
     pub seals: u64,
     /// How many records are under them.
     pub records: u64,
+    /// How many of the seals are over records that are not kept any more: only that the next seal goes
+    /// on from their hash was looked at.
+    #[serde(default)]
+    pub seals_without_records: u64,
     /// The first that does not fit, as a sentence; none when all do.
     pub fault: Option<String>,
 }

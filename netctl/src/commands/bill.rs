@@ -182,8 +182,12 @@ pub(super) async fn verify(client: &Client) -> Outcome {
     let (text, exit) = match &verification.fault {
         None => {
             let (seals, records) = (verification.seals, verification.records);
+            let gone = match verification.seals_without_records {
+                0 => String::new(),
+                gone => format!("; the records of {gone} are not kept any more"),
+            };
             (
-                format!("{seals} seals over {records} records fit"),
+                format!("{seals} seals over {records} records fit{gone}"),
                 Exit::Done,
             )
         }

@@ -207,7 +207,7 @@ async fn what_is_asked_for_reaches_the_server() {
         "netctl router-create r tenant=acme network=web",
         "netctl vif-list tenant=acme state=down sort=-created_at limit=5",
         "netctl event-list kind=unknown-vif",
-        "netctl usage by=vif tenant=acme from=2026-11-01 to=2026-12-01",
+        "netctl usage by=vif tenant=acme from=2026-11-01 to=2026-12-01 step=day top=5",
     ] {
         let _printed = server.run(line).await;
     }
@@ -239,7 +239,9 @@ async fn what_is_asked_for_reaches_the_server() {
     );
     assert!(asked.contains(&"GET /v1/events?kind=unknown-vif&sort=-id&limit=50".to_owned()));
     let range = "from=2026-11-01T00%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z";
-    assert!(asked.contains(&format!("GET /v1/usage?by=port&{range}&tenant_id={ACME}")));
+    let page = "step=day&sort=-bytes&limit=5&cursor=0";
+    let usage = format!("GET /v1/usage?by=port&{range}&tenant_id={ACME}&{page}");
+    assert!(asked.contains(&usage), "{asked:#?}");
 }
 
 #[tokio::test]

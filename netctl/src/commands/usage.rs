@@ -4,7 +4,7 @@ use api::client::Client;
 use api::request::UsageQuery;
 use api::resource::PortView;
 use clap::{Args, ValueEnum};
-use model::{Network, Tenant, Timestamp, UsageOf};
+use model::{Network, Tenant, Timestamp, UsageOf, UsageSort, UsageStep};
 
 use super::{Outcome, id_of};
 use crate::failure::Failure;
@@ -39,6 +39,21 @@ pub(crate) struct Usage {
     /// Only this VIF's
     #[arg(long)]
     vif: Option<String>,
+    /// In steps instead of the whole range at once
+    #[arg(long, value_enum)]
+    step: Option<Step>,
+    /// Only so many, those that moved most bytes first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    top: Option<u32>,
+}
+
+/// The steps of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Hours of UTC
+    Hour,
+    /// Days of UTC
+    Day,
 }
 
 /// What usage is summed by.
@@ -88,14 +103,26 @@ impl Usage {
         let port = id_of::<PortView>(client, self.vif.as_deref(), scope).await?;
         let (from, to) = self.range(Timestamp::now());
         let query = UsageQuery {
-            by: self.by.into(),
             from,
             to,
             tenant_id: tenant.map(Into::into),
             network_id: network.map(Into::into),
             port_id: port.map(Into::into),
+            step: self.step.map(Into::into),
+            ..UsageQuery::by(self.by.into())
         };
-        let usage = client.usage(&query).await?;
+        let usage = match self.top {
+            Some(limit) => {
+                let sort = UsageSort::MostBytesFirst;
+                let top = UsageQuery {
+                    sort,
+                    limit,
+                    ..query
+                };
+                client.usage(&top).await?
+            }
+            None => client.usage_all(&query).await?,
+        };
         let names = names(client, self.by).await?;
         let listing = Listing::with_ids(&usage, COLUMNS, &names, |usage| usage.id.to_string());
         Ok(Output::List(listing).into())
@@ -126,6 +153,15 @@ impl From<By> for UsageOf {
             By::Tenant => Self::Tenant,
             By::Network => Self::Network,
             By::Port => Self::Port,
+        }
+    }
+}
+
+impl From<Step> for UsageStep {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Hour => Self::Hour,
+            Step::Day => Self::Day,
         }
     }
 }

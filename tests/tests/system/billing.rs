@@ -26,7 +26,7 @@ fn counted(pool: &Pool, hosts: usize) -> ByPort {
 }
 
 /// Waits until the ledger has just what the switches show now, and `before` besides.
-fn billed_exactly(pool: &Pool, hosts: usize, before: &ByPort) -> ByPort {
+pub(crate) fn billed_exactly(pool: &Pool, hosts: usize, before: &ByPort) -> ByPort {
     let mut figures = (ByPort::new(), ByPort::new());
     let mut equal = || {
         let mut truth = counted(pool, hosts);
@@ -51,7 +51,7 @@ fn billed_exactly(pool: &Pool, hosts: usize, before: &ByPort) -> ByPort {
 }
 
 /// Small and large frames, one by one and in bursts, to one and to everybody, to nobody, and TCP.
-fn move_something(from: &Instance, to: &Instance) {
+pub(crate) fn move_something(from: &Instance, to: &Instance) {
     let me = (from.mac, from.address);
     let everybody = (BROADCAST, std::net::Ipv4Addr::BROADCAST);
     let nobody = (

@@ -12,6 +12,7 @@ mod drift;
 mod fabric;
 mod isolation;
 mod limits;
+mod metering;
 mod overlays;
 mod peers;
 mod policy;

@@ -23,6 +23,7 @@ const KINDS: Kind = Kind::Word(&[
     "fabric-well",
     "remark",
     "spoof-guard",
+    "meters-disagree",
 ]);
 
 impl Listed for Event {
@@ -60,5 +61,6 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::FabricWell => "fabric-well",
         EventKind::Remark => "remark",
         EventKind::SpoofGuard => "spoof-guard",
+        EventKind::MetersDisagree => "meters-disagree",
     }
 }

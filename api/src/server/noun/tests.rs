@@ -529,6 +529,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::FabricWell,
         EventKind::Remark,
         EventKind::SpoofGuard,
+        EventKind::MetersDisagree,
     ] {
         assert_fields_match_json(&test_pool::event(3, kind));
     }

@@ -46,6 +46,8 @@ fn a_last_hour_ends_now_or_at_the_end_given() {
         tenant: None,
         network: None,
         vif: None,
+        step: None,
+        top: None,
     };
     let now = parse_time("2026-11-22T12:00:00Z").unwrap();
     let text = |(from, to): (Option<Timestamp>, Option<Timestamp>)| {

@@ -1,0 +1,147 @@
+//! The tallies of all hosts, for several threads at once.
+//!
+//! A host's state is in one of a few tallies, each behind a lock of its own: threads meet only when
+//! two hosts of one tally speak at the same moment, and then for less than a microsecond.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{HostId, Inventory, Timestamp};
+use sflow::Datagram;
+use tokio::sync::watch;
+
+use crate::attribute::Attribution;
+use crate::collector::interval_start;
+use crate::statistics::Counts;
+use crate::tally::{Batch, Resume, Tally};
+
+/// So many tallies; a power of two, and more than there are threads.
+const TALLIES: usize = 16;
+
+/// All tallies, and what is needed to add to them.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    tallies: [Mutex<Tally>; TALLIES],
+    known: Mutex<Known>,
+    interval_seconds: NonZeroU32,
+    pub(crate) counts: Counts,
+}
+
+/// The newest inventory, arranged to be asked.
+#[derive(Debug)]
+struct Known {
+    inventory: watch::Receiver<Arc<Inventory>>,
+    attribution: Arc<Attribution>,
+}
+
+impl Meters {
+    /// Goes on where a ledger ends.
+    pub(crate) fn resume(
+        from: Resume,
+        interval_seconds: NonZeroU32,
+        mut inventory: watch::Receiver<Arc<Inventory>>,
+    ) -> Self {
+        let attribution = Arc::new(Attribution::from(&**inventory.borrow_and_update()));
+        let tallies = shared_out(from).map(|its| Mutex::new(Tally::resume(its)));
+        Self {
+            tallies,
+            known: Mutex::new(Known {
+                inventory,
+                attribution,
+            }),
+            interval_seconds,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Adds what these datagrams say, which have just come: whose each is, and its bytes unless it
+    /// was longer than any may be.
+    pub(crate) fn take<'d>(&self, datagrams: impl Iterator<Item = (IpAddr, Option<&'d [u8]>)>) {
+        let attribution = self.attribution();
+        let arrived = Timestamp::now();
+        for (source, bytes) in datagrams {
+            self.counts.datagrams.fetch_add(1, Relaxed);
+            self.take_one(&attribution, source, bytes, arrived);
+        }
+    }
+
+    fn take_one(
+        &self,
+        attribution: &Attribution,
+        source: IpAddr,
+        bytes: Option<&[u8]>,
+        arrived: Timestamp,
+    ) {
+        let Some(sender) = attribution.sender(source) else {
+            self.counts.unknown_agents.fetch_add(1, Relaxed);
+            return;
+        };
+        let Some(datagram) = bytes.and_then(|bytes| Datagram::decode(bytes).ok()) else {
+            self.counts.malformed.fetch_add(1, Relaxed);
+            return;
+        };
+        let mut tally = lock(&self.tallies[place(sender.host)]);
+        tally.begin(interval_start(arrived, self.interval_seconds));
+        let taken = tally.take(sender, &datagram, arrived.unix_milliseconds());
+        drop(tally);
+        self.counts.add(taken);
+    }
+
+    /// What changed since the last batch.
+    pub(crate) fn batch(&self) -> Batch {
+        let now = interval_start(Timestamp::now(), self.interval_seconds);
+        let mut all = Batch::default();
+        for tally in &self.tallies {
+            let mut tally = lock(tally);
+            tally.begin(now);
+            let batch = tally.batch();
+            all.entries.extend(batch.entries);
+            all.readings.extend(batch.readings);
+            all.heard.extend(batch.heard);
+        }
+        all
+    }
+
+    fn attribution(&self) -> Arc<Attribution> {
+        let mut known = lock(&self.known);
+        // An error means that no newer inventory will come; the last one stays.
+        if known.inventory.has_changed().unwrap_or(false) {
+            let newest = known.inventory.borrow_and_update().clone();
+            known.attribution = Arc::new(Attribution::from(&*newest));
+        }
+        known.attribution.clone()
+    }
+}
+
+/// In which tally a host is. Its id ends in chance.
+fn place(host: HostId) -> usize {
+    let [.., last] = *host.uuid().as_bytes();
+    usize::from(last) % TALLIES
+}
+
+/// What each tally goes on from.
+fn shared_out(from: Resume) -> [Resume; TALLIES] {
+    let mut all: [Resume; TALLIES] = std::array::from_fn(|_| Resume {
+        begun: from.begun,
+        interval_start: from.interval_start,
+        ..Resume::default()
+    });
+    for entry in from.entries {
+        all[place(entry.host)].entries.push(entry);
+    }
+    for reading in from.readings {
+        let (host, _) = reading.0;
+        all[place(host)].readings.push(reading);
+    }
+    for heard in from.heard {
+        all[place(heard.host)].heard.push(heard);
+    }
+    all
+}
+
+/// A thread that panicked in the middle of a datagram has left sums that hold for all before it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
