@@ -4,26 +4,25 @@
 //! takes a moment.
 
 mod groups;
+mod ledger;
+mod samples;
+mod shelf;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use model::billing::*;
 use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
+use crate::backend::{Backend, Caller, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
 pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
-
-mod samples;
-
 pub(crate) use samples::*;
+use shelf::Shelf;
 
 /// The only valid token, and who bears it.
 pub(crate) const TOKEN: &str = "token-of-the-tests";
@@ -58,41 +57,6 @@ pub(crate) struct TestPool {
     pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
     pub(crate) traces: Mutex<Vec<TraceRequest>>,
     pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
-}
-
-/// All objects of one noun, by id.
-pub(crate) struct Shelf<T>(Mutex<BTreeMap<Uuid, T>>);
-
-impl<T> Default for Shelf<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<T: Resource> Shelf<T> {
-    pub(crate) fn put(&self, object: T) -> T {
-        self.0.lock().unwrap().insert(object.id(), object.clone());
-        object
-    }
-
-    pub(crate) fn all(&self) -> Vec<T> {
-        self.0.lock().unwrap().values().cloned().collect()
-    }
-
-    fn all_shared(&self) -> Vec<Arc<T>> {
-        self.all().into_iter().map(Arc::new).collect()
-    }
-
-    fn one(&self, id: Uuid) -> Option<T> {
-        self.0.lock().unwrap().get(&id).cloned()
-    }
-
-    fn take(&self, id: Uuid) -> Outcome<()> {
-        let taken = self.0.lock().unwrap().remove(&id);
-        taken
-            .map(drop)
-            .ok_or_else(|| Problem::not_found(T::NOUN, id))
-    }
 }
 
 impl TestPool {
@@ -131,71 +95,6 @@ impl UsageBackend for TestPool {
 
     fn ledger(&self) -> Outcome<&Self> {
         Ok(self)
-    }
-}
-
-impl Ledger for TestPool {
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.usage_queries.lock().unwrap().push(query);
-        Ok(Vec::new())
-    }
-
-    async fn records(&self, _: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
-        Ok(Vec::new())
-    }
-
-    async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
-        Err(Problem::not_found("bill", query.period))
-    }
-
-    async fn seal(&self, _: Caller, request: TenantPeriod) -> Outcome<Seal> {
-        Err(Problem::not_found("period", request.period))
-    }
-
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
-        Ok(Vec::new())
-    }
-
-    async fn verify(&self) -> Outcome<Verification> {
-        Ok(Verification {
-            seals_without_records: 0,
-            seals: 0,
-            records: 0,
-            fault: None,
-        })
-    }
-
-    async fn findings(&self, _: (u32, u32)) -> Outcome<Vec<model::MeterFinding>> {
-        Ok(Vec::new())
-    }
-
-    fn statistics(&self) -> model::CollectorStatistics {
-        model::CollectorStatistics::default()
-    }
-
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
-        Ok(Vec::new())
-    }
-
-    async fn rate_plan_create(&self, _: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
-        Ok(RatePlan {
-            id: RatePlanId::generate(),
-            name: request.name,
-            terms: request.terms,
-            created_at: Timestamp::from_unix_seconds(0),
-        })
-    }
-
-    async fn rate_plan_delete(&self, _: Caller, id: RatePlanId) -> Outcome<()> {
-        Err(Problem::not_found("rate plan", id))
-    }
-
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
-        Ok(Vec::new())
-    }
-
-    async fn rate_plan_assign(&self, _: Caller, _: RatePlanAssignment) -> Outcome<()> {
-        Ok(())
     }
 }
 
