@@ -42,7 +42,7 @@ impl ConnectionLimits {
             let zones = zones.map(|(zone, limit)| format!("zone={zone},limit={limit}"));
             let arguments: Vec<String> =
                 [datapath(datapath_type)].into_iter().chain(zones).collect();
-            control::tell(run_directory, "dpctl/ct-set-limits", &arguments).await?;
+            control::ask(run_directory, "dpctl/ct-set-limits", &arguments).await?;
             self.by_zone.extend(batch.iter().copied());
         }
         Ok(())

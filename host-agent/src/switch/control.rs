@@ -15,8 +15,12 @@ use tokio::time::timeout;
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The longest answer that is read, in bytes.
-const LONGEST: usize = 1 << 16;
+/// The longest answer that is read, in bytes: the trace of a packet through thousands of looks is far
+/// shorter.
+const LONGEST: usize = 4 << 20;
+
+/// How much is kept of why it refused, in characters.
+const REASON_LONGEST: usize = 200;
 
 /// Why it could not be told.
 #[derive(Debug, Error)]
@@ -46,38 +50,52 @@ pub enum Error {
 #[derive(Deserialize)]
 struct Reply {
     #[serde(default)]
+    result: Option<String>,
+    #[serde(default)]
     error: Option<String>,
 }
 
-/// Tells the ovs-vswitchd with this run directory to do something.
+/// Asks the ovs-vswitchd with this run directory for something, or tells it to do something; gives its
+/// answer.
 ///
 /// # Errors
 /// When it is not there, refuses, or does not answer.
-pub async fn tell(run_directory: &Path, command: &str, arguments: &[String]) -> Result<(), Error> {
-    let asked = timeout(PATIENCE, ask(run_directory, command, arguments));
+pub async fn ask(
+    run_directory: &Path,
+    command: &str,
+    arguments: &[String],
+) -> Result<String, Error> {
+    let asked = timeout(PATIENCE, exchange(run_directory, command, arguments));
     let reply = asked.await.map_err(|_| Error::Silent)??;
     match reply.error {
-        None => Ok(()),
+        None => Ok(reply.result.unwrap_or_default()),
         Some(reason) => Err(Error::Refused {
             command: command.to_owned(),
-            reason: reason.trim().to_owned(),
+            reason: reason.trim().chars().take(REASON_LONGEST).collect(),
         }),
     }
 }
 
-async fn ask(run_directory: &Path, command: &str, arguments: &[String]) -> Result<Reply, Error> {
+async fn exchange(
+    run_directory: &Path,
+    command: &str,
+    arguments: &[String],
+) -> Result<Reply, Error> {
     let mut stream = connect(run_directory).await?;
     let request = json!({"id": 0, "method": command, "params": arguments});
     stream.write_all(request.to_string().as_bytes()).await?;
     let mut answer = Vec::new();
-    let mut part = [0; 4096];
+    let mut part = [0; 1 << 14];
     loop {
         let count = stream.read(&mut part).await?;
         answer.extend_from_slice(part.get(..count).unwrap_or_default());
-        match serde_json::from_slice(&answer) {
+        let ended = count == 0 || answer.len() > LONGEST;
+        // A reply is an object, so it is whole at a closing brace or not at all.
+        let may_be_whole = answer.trim_ascii_end().last() == Some(&b'}');
+        match serde_json::from_slice(if may_be_whole { &answer } else { b"" }) {
             Ok(reply) => return Ok(reply),
-            Err(error) if error.is_eof() && count > 0 && answer.len() < LONGEST => {}
-            Err(error) => return Err(io::Error::from(error).into()),
+            Err(error) if ended => return Err(io::Error::from(error).into()),
+            Err(_) => {}
         }
     }
 }
@@ -107,7 +125,7 @@ mod tests {
     use super::*;
 
     /// A daemon that answers everything with these bytes, beside the socket of one that is gone.
-    async fn told(answer: &'static [u8]) -> Result<(), Error> {
+    async fn told(answer: &'static [u8]) -> Result<String, Error> {
         let folder = tempfile::tempdir().unwrap();
         drop(UnixListener::bind(folder.path().join("ovs-vswitchd.1.ctl")).unwrap());
         let listener = UnixListener::bind(folder.path().join("ovs-vswitchd.2.ctl")).unwrap();
@@ -115,19 +133,22 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 200];
             assert!(stream.read(&mut request).await.unwrap() > 0);
-            for part in answer.chunks(7) {
+            for part in answer.chunks((answer.len() / 9).max(1)) {
                 // Whoever has heard enough hangs up.
-                _ = stream.write_all(part).await;
+                if stream.write_all(part).await.is_err() {
+                    break;
+                }
             }
         });
-        let outcome = tell(folder.path(), "dpctl/ct-set-limits", &["zone=1".to_owned()]).await;
+        let outcome = ask(folder.path(), "dpctl/ct-set-limits", &["zone=1".to_owned()]).await;
         answering.await.unwrap();
         outcome
     }
 
     #[tokio::test]
     async fn an_answer_in_parts_is_read_and_a_refusal_says_why() {
-        assert!(told(br#"{"id":0,"result":"","error":null}"#).await.is_ok());
+        let done = told(br#"{"id":0,"result":"done {}","error":null}"#).await;
+        assert_eq!(done.unwrap(), "done {}");
         let refused = told(br#"{"id":0,"error":"no such zone\n"}"#).await;
         let text = refused.unwrap_err().to_string();
         assert_eq!(
@@ -138,13 +159,19 @@ mod tests {
 
     #[tokio::test]
     async fn nonsense_silence_and_nobody_are_errors() {
-        for answer in [&b"no JSON"[..], b"", b"{\"id\":0,", b"[[[[[[[["] {
+        for answer in [
+            &b"no JSON"[..],
+            b"",
+            b"{\"id\":0,",
+            b"[[[[[[[[",
+            b"{\"result\":7}",
+        ] {
             assert!(told(answer).await.is_err(), "{answer:?}");
         }
-        static ENDLESS: [u8; 200_000] = [b' '; 200_000];
+        static ENDLESS: [u8; LONGEST + 1_000_000] = [b' '; LONGEST + 1_000_000];
         assert!(told(&ENDLESS).await.is_err());
         let folder = tempfile::tempdir().unwrap();
-        let outcome = tell(folder.path(), "version", &[]).await;
+        let outcome = ask(folder.path(), "version", &[]).await;
         assert!(matches!(outcome, Err(Error::Nobody { .. })));
     }
 }
