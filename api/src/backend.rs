@@ -8,16 +8,17 @@ use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
-    Event, FabricCheck, FabricCheckId, FabricScope, HostId, InstanceId, Inventory, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation, ReservationId, Router,
-    RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId,
+    HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId,
+    Reservation, ReservationId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate,
-    SubnetUpdate, TenantCreate, TenantPeriod, TopologyChange, UsageQuery,
+    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, HostUplinkSet, InstanceCreate,
+    NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate, RatePlanCreate, RecordQuery,
+    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    TenantPeriod, TopologyChange, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -230,6 +231,47 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: RouterId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All gateways of routers, by id.
+    fn gateways(&self) -> Vec<Arc<Gateway>>;
+    /// One gateway of a router.
+    fn gateway(&self, id: GatewayId) -> Option<Arc<Gateway>>;
+    /// Leads a router to an external network.
+    fn gateway_create(
+        &self,
+        caller: Caller,
+        request: GatewayCreate,
+    ) -> impl Future<Output = Outcome<Gateway>> + Send;
+    /// Takes the way away, once no floating IP needs it.
+    fn gateway_delete(
+        &self,
+        caller: Caller,
+        id: GatewayId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All floating IPs, by id.
+    fn floating_ips(&self) -> Vec<Arc<FloatingIp>>;
+    /// One floating IP.
+    fn floating_ip(&self, id: FloatingIpId) -> Option<Arc<FloatingIp>>;
+    /// Takes an address of an external network for a tenant.
+    fn floating_ip_create(
+        &self,
+        caller: Caller,
+        request: FloatingIpCreate,
+    ) -> impl Future<Output = Outcome<FloatingIp>> + Send;
+    /// Binds it to a port, or unbinds it.
+    fn floating_ip_update(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
+        request: FloatingIpUpdate,
+    ) -> impl Future<Output = Outcome<FloatingIp>> + Send;
+    /// Gives it back.
+    fn floating_ip_delete(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

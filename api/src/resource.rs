@@ -3,8 +3,8 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    Event, FabricCheck, FabricScope, Host, HostId, HostStatus, HostUplink, Instance,
-    InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus,
+    Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus, HostUplink,
+    Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus,
     Reservation, Router, Subnet, Tenant, TenantId, Timestamp, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate,
+    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate, SubPortCreate,
+    SubnetCreate, SubnetUpdate, TenantCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -201,6 +202,8 @@ resources! {
     Router, "router", "routers", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    Gateway, "router gateway", "router-gateways", |it| it.id.uuid(), |_| None;
+    FloatingIp, "floating ip", "floating-ips", |it| it.id.uuid(), |_| None;
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
@@ -233,6 +236,15 @@ impl Changeable for Subnet {
 }
 impl Creatable for Reservation {
     type Create = ReservationCreate;
+}
+impl Creatable for Gateway {
+    type Create = GatewayCreate;
+}
+impl Creatable for FloatingIp {
+    type Create = FloatingIpCreate;
+}
+impl Changeable for FloatingIp {
+    type Update = FloatingIpUpdate;
 }
 impl Changeable for PortView {
     type Update = PortUpdate;

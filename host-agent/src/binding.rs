@@ -4,17 +4,20 @@
 //! restarts, the database still shows the numbers of before, and a number may by then be another
 //! tenant's interface.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
-use model::{NetworkId, NetworkNumber, PortId, Segment};
+use model::{NetworkId, NetworkNumber, PortId, RouterId, Segment};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
-use crate::pipeline::{LocalPort, Mark, NetworkView, Uplink};
+use crate::pipeline::{LocalPort, Mark, NetworkView, Outside, Uplink};
 use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedRouter};
+pub use outside::{Announced, announced, translating};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;
@@ -225,12 +228,13 @@ pub fn uplinks(
 }
 
 /// What each network looks like on this host. A network without a plugged port looks like nothing,
-/// since none of its frames has anywhere to go, unless packets are routed to it.
+/// since none of its frames has anywhere to go, unless packets are routed to it, or out by it.
 #[must_use]
 pub fn views(
     wanted: &Wanted,
     binding: &Binding,
     uplinks: &BTreeMap<Exit, PortNo>,
+    router_zones: &BTreeMap<RouterId, u16>,
 ) -> BTreeMap<NetworkId, NetworkView> {
     let mut views = BTreeMap::<NetworkId, NetworkView>::new();
     for (id, carrier) in &binding.carriers {
@@ -254,6 +258,10 @@ pub fn views(
     }
     for router in &wanted.routers {
         add_joined(router, wanted, uplinks, &mut views);
+    }
+    for router in &wanted.routers {
+        let here = (wanted, binding);
+        outside::add(router, here, router_zones, uplinks, &mut views);
     }
     for view in views.values_mut() {
         view.locals.sort_unstable_by_key(|local| local.port);
@@ -290,6 +298,7 @@ fn without_ports(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> N
         outsiders: network.outsiders,
         reach: network.reach.clone(),
         routing: network.routing.clone(),
+        outside: Outside::default(),
     }
 }
 

@@ -51,3 +51,4 @@ pub mod topology;
 pub mod trial;
 pub mod tunnels;
 pub mod wanted;
+pub mod zones;

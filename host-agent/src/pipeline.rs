@@ -10,6 +10,7 @@
 
 mod advertise;
 pub mod answer;
+mod class;
 mod classify;
 pub mod cookie;
 mod count_and_output;
@@ -20,6 +21,7 @@ mod fabric_senders;
 mod forward;
 mod neighbour_guard;
 mod next_hop;
+mod outside;
 pub mod probe;
 pub mod registers;
 mod respond;
@@ -27,12 +29,14 @@ mod route;
 mod spoof_guard;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod undeliverable;
 mod view;
 
 use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
+pub use outside::{Floating, Outside, Presence, WayOut};
 pub use view::{
     LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Routing, Uplink, link_local,
 };
@@ -70,10 +74,12 @@ pub const TABLES: &[Table] = &[
     fabric_senders::TABLE,
     spoof_guard::TABLE,
     neighbour_guard::TABLE,
+    class::TABLE,
     count_sent::TABLE,
     respond::TABLE,
     advertise::TABLE,
     route::TABLE,
+    translate::TABLE,
     next_hop::TABLE,
     undeliverable::TABLE,
     forward::TABLE,

@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::Nic;
 use model::plan::HostPlan;
+use model::{Nic, RouterId};
 use ovsdb::{Client, Monitor, Operation};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -47,6 +47,7 @@ use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
+use crate::zones::Zones;
 use flows::{Networks, Sight};
 use underlay::Underlay;
 pub use uplinks::Ground;
@@ -99,6 +100,8 @@ pub struct Reconciler {
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
     networks: Networks,
+    /// The zones of routers.
+    router_zones: Zones<RouterId>,
     underlay: Underlay,
     uplinks: Uplinks,
     nics: Vec<Nic>,
@@ -136,6 +139,7 @@ impl Reconciler {
     ) -> io::Result<Self> {
         Ok(Self {
             link: Link::Down(Dialling::start(&settings.run_directory)),
+            router_zones: Zones::load_routers(&settings.ground.state),
             surroundings: Surroundings {
                 datapath_type: settings.datapath_type.clone(),
                 ..Surroundings::default()
@@ -398,18 +402,31 @@ impl Reconciler {
             )
         };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
-        let sight = Sight {
-            views: binding::views(wanted, &binding, &uplinks),
-            ways: uplinks.into_keys().collect(),
-        };
+        self.router_zones
+            .settle(binding::translating(wanted), |id| {
+                binding::translating(wanted).any(|it| it == id)
+            });
+        let flushed = switch.flush(self.router_zones.unflushed()).await;
         self.drifted(drift);
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
+        if let Err(error) = flushed {
+            self.unapplied(error);
+            return (binding, Outcome::Again);
+        }
+        self.router_zones.flushed();
+        let router_zones = self.router_zones.known();
+        let views = binding::views(wanted, &binding, &uplinks, router_zones);
+        let announced = binding::announced(&views);
+        let sight = Sight {
+            views,
+            ways: uplinks.into_keys().collect(),
+        };
         let applied = self.networks.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
             self.incumbents = Some(binding.incumbents());
-            Known::new(wanted, &binding).publish(&self.channels.known);
+            Known::new(wanted, &binding, announced).publish(&self.channels.known);
         }
         match applied {
             Ok(0) => (binding, Outcome::Done),

@@ -17,6 +17,7 @@
 //! What does not live here: how frames come from the switch and go back (see [`crate::responder`]),
 //! and answers that are flows (ARP and neighbour discovery, see [`crate::pipeline`]).
 
+mod announce;
 mod dhcpv4;
 mod dhcpv6;
 pub mod dns;
@@ -33,6 +34,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::plan::PlannedSubnet;
 use model::{DomainName, MacAddr};
 
+pub use announce::announcement;
 pub use dns::{NamedPort, Pending};
 pub use router_advert::advertise;
 

@@ -10,6 +10,7 @@
 //! them hides what the reconcile task has to hear. All it knows is in the plan on disk: it answers
 //! while the controller is away.
 
+mod announcer;
 mod forward;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use announcer::Announcer;
 use forward::{Asker, Forwarder};
 use futures::FutureExt;
 use model::{MacAddr, NetworkNumber, PortId};
@@ -27,7 +29,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::debug;
 
-use crate::binding::Binding;
+use crate::binding::{Announced, Binding};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::cookie::Group;
@@ -56,12 +58,14 @@ pub struct Known {
     wanted: Arc<Wanted>,
     /// The ports of a trunk share their number, but no network.
     ports: BTreeMap<(PortNo, NetworkNumber), PortId>,
+    /// The addresses of external networks that are here.
+    announced: Announced,
 }
 
 impl Known {
-    /// The ports that this binding plugs.
+    /// The ports that this binding plugs, and the addresses of external networks that are here.
     #[must_use]
-    pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
+    pub fn new(wanted: &Arc<Wanted>, binding: &Binding, announced: Announced) -> Self {
         let carriers = binding.carriers.iter();
         let ports = carriers.filter_map(|(id, carrier)| {
             let network = wanted.ports.get(id)?.network;
@@ -71,13 +75,16 @@ impl Known {
         Self {
             wanted: Arc::clone(wanted),
             ports: ports.collect(),
+            announced,
         }
     }
 
     /// Tells the other end of a channel, if it is news.
     pub fn publish(self, sender: &watch::Sender<Arc<Self>>) {
         sender.send_if_modified(|held| {
-            let same = Arc::ptr_eq(&held.wanted, &self.wanted) && held.ports == self.ports;
+            let same = Arc::ptr_eq(&held.wanted, &self.wanted)
+                && held.ports == self.ports
+                && held.announced == self.announced;
             if !same {
                 *held = Arc::new(self);
             }
@@ -207,6 +214,10 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
     advertise.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut forwarder = Forwarder::default();
     let mut told = Arc::clone(&known.borrow_and_update());
+    let mut pace = interval(announcer::PAUSE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut announcer = Announcer::default();
+    announcer.know(&told.announced);
     loop {
         let answers = tokio::select! {
             event = events.next() => {
@@ -218,12 +229,15 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
                 known.borrow().bring(asker, frame).into_iter().collect()
             }
             _ = advertise.tick() => known.borrow().advertisements(),
+            _ = pace.tick(), if announcer.is_busy() => announcer.next(),
             changed = known.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
                 let now = Arc::clone(&known.borrow_and_update());
-                let news = now.news(&told);
+                let mut news = now.news(&told);
+                announcer.know(&now.announced);
+                news.extend(announcer.next());
                 told = now;
                 news
             }

@@ -145,6 +145,17 @@ impl Switch {
         self.installed.keys().copied()
     }
 
+    /// Makes it forget the connections of these zones.
+    ///
+    /// # Errors
+    /// When the switch does not answer.
+    pub async fn flush(&self, zones: Vec<u16>) -> Result<(), Error> {
+        match zones.is_empty() {
+            true => Ok(()),
+            false => self.client.flush_connections(zones).await,
+        }
+    }
+
     /// Waits until something happened that may need us. Loses nothing when the wait is given up.
     ///
     /// # Errors

@@ -50,7 +50,8 @@ fn compile(case: &Case) -> Vec<Flow> {
     let uplinks = patches.chain(tunnels);
     let wanted = Wanted::new(&case.plan);
     assert_eq!(wanted.failures, []);
-    let views = binding::views(&wanted, &binding, &uplinks.collect());
+    let zones = binding::translating(&wanted).zip(0xf000..).collect();
+    let views = binding::views(&wanted, &binding, &uplinks.collect(), &zones);
     let networks = views.values().flat_map(pipeline::compile);
     pipeline::infrastructure()
         .into_iter()

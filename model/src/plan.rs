@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressPair, DomainName, Driver, Handout, HostAddress, HostId, InstanceId, MacAddr, Name,
-    NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment, Sharing,
-    SpoofGuard, TenantId, Uplink, VlanRanges,
+    AddressPair, DomainName, Driver, FloatingIpId, Handout, HostAddress, HostId, InstanceId,
+    MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId,
+    Segment, Sharing, SpoofGuard, TenantId, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -80,6 +80,8 @@ pub enum PlanKey {
     RemotePort(PortId),
     /// A router that joins such networks.
     Router(RouterId),
+    /// A floating IP of a port bound to this host.
+    FloatingIp(FloatingIpId),
     /// An instance this host must run.
     Instance(InstanceId),
     /// How this host samples its traffic.
@@ -96,6 +98,7 @@ impl fmt::Display for PlanKey {
             Self::Port(id) => write!(f, "port {id}"),
             Self::RemotePort(id) => write!(f, "remote port {id}"),
             Self::Router(id) => write!(f, "router {id}"),
+            Self::FloatingIp(id) => write!(f, "floating IP {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
             Self::Trial => f.write_str("trial"),
@@ -117,6 +120,8 @@ pub enum PlanItem {
     RemotePort(PlannedRemotePort),
     /// See [`PlanKey::Router`].
     Router(PlannedRouter),
+    /// See [`PlanKey::FloatingIp`].
+    FloatingIp(PlannedFloatingIp),
     /// See [`PlanKey::Instance`].
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
@@ -135,6 +140,7 @@ impl PlanItem {
             Self::Port(item) => PlanKey::Port(item.id),
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
             Self::Router(item) => PlanKey::Router(item.id),
+            Self::FloatingIp(item) => PlanKey::FloatingIp(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
             Self::Trial(_) => PlanKey::Trial,
@@ -264,6 +270,39 @@ pub struct PlannedRouter {
     /// Where the other hosts that have it are reached, when they have an endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<IpAddr>,
+    /// Where it sends what is for none of its networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<PlannedGateway>,
+}
+
+/// The default route of a router, as one host has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGateway {
+    /// The external network, which is in the plan.
+    pub network_id: NetworkId,
+    /// The Ethernet address of that network's gateway.
+    pub mac: MacAddr,
+    /// As whom ports without a floating IP speak from this host; absent: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snat: Option<Ipv4Addr>,
+    /// The addresses of that network that the pool gives out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pool: Vec<Ipv4Net>,
+}
+
+/// A floating IP of a port of this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFloatingIp {
+    /// Its identifier.
+    pub id: FloatingIpId,
+    /// The external network, to which the router of the port's network has its gateway.
+    pub network_id: NetworkId,
+    /// The address there.
+    pub address: Ipv4Addr,
+    /// The port it stands for.
+    pub port_id: PortId,
+    /// The address of the port.
+    pub inner: Ipv4Addr,
 }
 
 /// An instance that this host must run.

@@ -249,6 +249,18 @@ impl Client {
         refuse(answer).map(|_| ())
     }
 
+    /// Makes the switch forget the connections that it tracks in these zones, and returns when it has.
+    ///
+    /// # Errors
+    /// As [`Client::features`].
+    pub async fn flush_connections(
+        &self,
+        zones: impl IntoIterator<Item = u16>,
+    ) -> Result<(), Error> {
+        let flush = |zone| ToSwitch::FlushConnections { zone };
+        self.send(zones.into_iter().map(flush).collect()).await
+    }
+
     /// Makes the switch report every change to its flows as [`Event::FlowsChanged`]: in full
     /// when it is somebody else's, as [`crate::message::FlowUpdate::Own`] when it is ours.
     /// Call [`Client::events`] before, and [`Client::flows`] after, to miss nothing.

@@ -3,6 +3,8 @@
 
 mod event;
 mod fabric_check;
+mod floating_ip;
+mod gateway;
 mod host;
 mod instance;
 mod network;

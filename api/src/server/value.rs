@@ -1,13 +1,13 @@
 //! How one value of a request is read, and what is said when it cannot be.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, PhysicalNetwork, Role,
-    Route, SpoofGuard, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
+    Route, Snat, SpoofGuard, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -50,6 +50,7 @@ text_values! {
     Period: "a month such as \"2026-11\"",
     Zone: "a time zone such as \"UTC\" or \"Europe/Berlin\"",
     Currency: "a currency of three capital letters such as \"EUR\"",
+    Ipv4Addr: "an IPv4 address such as \"203.0.113.7\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
 }
 
@@ -116,6 +117,18 @@ impl FieldValue for UsageOf {
             "tenant" => Ok(Self::Tenant),
             "network" => Ok(Self::Network),
             "port" => Ok(Self::Port),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for Snat {
+    const EXPECTED: &'static str = "one of \"on\", \"off\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
             _ => Err(FieldCode::OutOfRange),
         }
     }

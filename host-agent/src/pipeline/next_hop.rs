@@ -9,7 +9,7 @@ use model::MacAddr;
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::NETWORK;
-use super::{Miss, NetworkView, Table, forward, nothing};
+use super::{Miss, NetworkView, Table, class, forward, nothing, translate};
 
 pub(super) const TABLE: Table = Table {
     id: 34,
@@ -20,11 +20,17 @@ pub(super) const TABLE: Table = Table {
     network: flows,
 };
 
+const BACK: u16 = 200;
 const KNOWN: u16 = 100;
+const GATEWAY: u16 = 50;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
-    if network.routing.is_none() {
+    let is_external = !network.outside.routers.is_empty();
+    if network.routing.is_none() && !is_external {
         return;
+    }
+    if is_external {
+        flows.extend(external(network));
     }
     let locals = network.locals.iter().map(|it| (it.mac, &it.addresses));
     let remotes = network.remotes.iter().map(|it| (it.mac, &it.addresses));
@@ -32,6 +38,21 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let addresses = addresses.iter();
         flows.extend(addresses.map(|address| resolved(network, *address, mac)));
     }
+}
+
+/// On an external network, what is for an address that a router has here comes back in at once; all else
+/// is for the network's gateway, as it was sent.
+fn external(network: &NetworkView) -> impl Iterator<Item = Flow> {
+    let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
+    let back = network.outside.addresses().map({
+        let here = here.clone();
+        move |address| {
+            let flow = TABLE.flow(BACK, here.clone().ipv4_dst(address, 32));
+            flow.action(Action::resubmit(class::TABLE.id))
+                .action(Action::resubmit(translate::TABLE.id))
+        }
+    });
+    back.chain([TABLE.flow(GATEWAY, here).goto(forward::TABLE.id)])
 }
 
 fn resolved(network: &NetworkView, address: IpAddr, mac: MacAddr) -> Flow {

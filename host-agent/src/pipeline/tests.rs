@@ -45,6 +45,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: None,
+        outside: Outside::default(),
     }
 }
 
@@ -129,7 +130,7 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 59);
+    assert_eq!(infrastructure().len(), 61);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 12);

@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{AddressPair, MacAddr, NetworkNumber, PortId, SpoofGuard, TrafficClass, VlanId, Vni};
 use openflow::PortNo;
 
+use super::Outside;
 use crate::respond::Question;
 
 /// A network as this host's switch must know it.
@@ -31,6 +32,8 @@ pub struct NetworkView {
     pub reach: Reach,
     /// How its packets get to other networks, if a router joins it to some.
     pub routing: Option<Routing>,
+    /// What it has to do with translated addresses.
+    pub outside: Outside,
 }
 
 /// A router, as one of its networks has it.
@@ -148,7 +151,10 @@ impl NetworkView {
     /// Every IPv4 address that its ports may ask for, with the Ethernet address that answers for it.
     pub(super) fn ipv4_owners(&self) -> impl Iterator<Item = (Ipv4Addr, MacAddr, Place)> {
         let owners = self.owners();
-        owners.flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)))
+        let owners = owners
+            .flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)));
+        let public = self.outside.addresses();
+        owners.chain(public.map(|ip| (ip, MacAddr::public(ip), Place::Elsewhere)))
     }
 
     /// The same for IPv6, link-local addresses included.

@@ -8,13 +8,17 @@ use ipnet::IpNet;
 use model::plan::PlannedRouter;
 use model::{NetworkId, NetworkNumber};
 
-use super::check::Refused;
+use super::check::{Claims, Refused};
 use super::{Wanted, WantedRouter};
 use crate::pipeline::{Outsiders, Reach, Routing};
 
 impl Wanted {
     /// A router is carried out with all of its networks, or not at all.
-    pub(super) fn router(&mut self, item: &PlannedRouter) -> Result<(), Refused> {
+    pub(super) fn router(
+        &mut self,
+        item: &PlannedRouter,
+        claims: &mut Claims,
+    ) -> Result<(), Refused> {
         for id in &item.network_ids {
             let network = self.networks.get(id);
             let network =
@@ -26,10 +30,13 @@ impl Wanted {
                 return Err(format!("another router joins its network {id}"));
             }
         }
+        let gateway = self.gateway(item, claims);
         self.routers.push(WantedRouter {
+            id: item.id,
             networks: item.network_ids.clone(),
             mac: item.mac,
             endpoints: item.endpoints.clone().into(),
+            gateway,
         });
         Ok(())
     }

@@ -14,5 +14,6 @@ mod pairs;
 mod probes;
 mod routing;
 mod shared;
+mod translation;
 mod trunks;
 mod world;

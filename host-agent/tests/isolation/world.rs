@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{
-    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Uplink,
+    self, LocalPort, Mark, NetworkView, Outside, Outsiders, Reach, RemotePort, Uplink,
 };
 use model::{MacAddr, PortId, SpoofGuard};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
@@ -75,6 +75,7 @@ impl World {
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
                     routing: None,
+                    outside: Outside::default(),
                 }
             });
         Self {

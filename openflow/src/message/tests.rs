@@ -254,6 +254,17 @@ fn what_is_not_known_is_kept() {
 }
 
 #[test]
+fn connections_are_flushed_zone_by_zone() {
+    let flush = ToSwitch::FlushConnections { zone: 0x1234 };
+    let mut message = Vec::new();
+    flush.encode(Version::V1_5, 7, &mut message).unwrap();
+    let expected = [
+        6, 4, 0, 24, 0, 0, 0, 7, 0, 0, 0x23, 0x20, 0, 0, 0, 29, 0, 0, 0, 0, 0, 0, 0x12, 0x34,
+    ];
+    assert_eq!(message, expected);
+}
+
+#[test]
 fn a_message_too_long_for_its_length_is_refused() {
     let raw = ToSwitch::EchoRequest(vec![0; 65_528]);
     assert!(raw.encode(Version::V1_5, 1, &mut Vec::new()).is_err());

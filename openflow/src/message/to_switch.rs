@@ -8,6 +8,9 @@ use super::{
 };
 use crate::wire::{EncodeError, Version, set_length};
 
+/// Nicira's `NXT_CT_FLUSH_ZONE`.
+const FLUSH_CONNECTIONS: u32 = 29;
+
 /// Nicira's `NXT_SET_PACKET_IN_FORMAT`, and its format that carries user data.
 const SET_PACKET_IN_FORMAT: u32 = 16;
 const PACKET_IN2: u32 = 2;
@@ -41,6 +44,11 @@ pub enum ToSwitch {
     GroupMod(GroupMod),
     /// Changes a meter; there is no reply.
     MeterMod(MeterMod),
+    /// Makes Open vSwitch forget the connections that it tracks in a zone; there is no reply.
+    FlushConnections {
+        /// The zone.
+        zone: u16,
+    },
     /// Asks for a reply once everything before is done.
     BarrierRequest,
     /// A step of a bundle.
@@ -100,7 +108,7 @@ impl ToSwitch {
             ToSwitch::GetConfigRequest => kind::GET_CONFIG_REQUEST,
             ToSwitch::SetConfig(_) => kind::SET_CONFIG,
             ToSwitch::SetAsync(_) => kind::SET_ASYNC,
-            ToSwitch::SetPacketInFormat2 => kind::EXPERIMENTER,
+            ToSwitch::SetPacketInFormat2 | ToSwitch::FlushConnections { .. } => kind::EXPERIMENTER,
             ToSwitch::PacketOut(_) => kind::PACKET_OUT,
             ToSwitch::FlowMod(_) => kind::FLOW_MOD,
             ToSwitch::GroupMod(_) => kind::GROUP_MOD,
@@ -136,6 +144,12 @@ impl ToSwitch {
                 out.put_u32(NICIRA);
                 out.put_u32(SET_PACKET_IN_FORMAT);
                 out.put_u32(PACKET_IN2);
+            }
+            ToSwitch::FlushConnections { zone } => {
+                out.put_u32(NICIRA);
+                out.put_u32(FLUSH_CONNECTIONS);
+                out.put_bytes(0, 6);
+                out.put_u16(*zone);
             }
             ToSwitch::PacketOut(packet) => packet.encode(version, out)?,
             ToSwitch::FlowMod(change) => change.encode(version, out)?,

@@ -10,10 +10,16 @@ use crate::protocol::{ETH_IPV4, ETH_IPV6, IP_ICMP, IP_ICMPV6, IP_SCTP, IP_TCP, I
 use crate::table::state::State;
 use crate::table::{Connection, Endpoint, Failure, Tracked};
 
+/// The types of an echo's question and answer, in ICMP and in ICMPv6.
+const ECHO_REQUEST: u128 = 8;
+const ECHO_REPLY: u128 = 0;
+const ECHO_REQUEST_V6: u128 = 128;
+const ECHO_REPLY_V6: u128 = 129;
+
 impl<'a> Run<'a, '_> {
     pub(super) fn track(&mut self, pass: &mut Pass<'a>, ct: &'a Ct) -> Result<(), Failure> {
-        if ct.nat.is_some() {
-            return Err(Failure::Unsupported("address translation"));
+        if ct.nat.is_some() && ct.table.is_none() {
+            return Err(Failure::Unsupported("address translation without a table"));
         }
         if ct.table.is_some() && !pass.action_set.is_empty() {
             // Open vSwitch 3.1 fails an assertion and ends.
@@ -34,6 +40,8 @@ impl<'a> Run<'a, '_> {
         seen.clear_conntrack();
         let connection = connection(&seen, zone);
         let tracked = connection.map(|connection| self.tracker.look_up(connection));
+        let tracked = tracked.filter(|tracked| may_be(&seen, tracked));
+        let tracked = tracked.filter(|_| self.translated(ct, connection));
         let tracked = match (connection, tracked) {
             (Some(connection), Some(tracked)) if ct.commit != Commit::No => {
                 let tracked = marked(pass, ct, tracked)?;
@@ -45,6 +53,9 @@ impl<'a> Run<'a, '_> {
         if let Some(table) = ct.table
             && pass.recirculations < MAX_RECIRCULATIONS
         {
+            if let (Some(connection), Some(_), Some(_)) = (connection, tracked, &ct.nat) {
+                leave(&mut seen, self.tracker.leaves(connection));
+            }
             write(&mut seen, zone, tracked);
             let mut again = Pass::new(seen, table, pass.recirculations + 1);
             again.stack = pass.stack.clone();
@@ -54,6 +65,40 @@ impl<'a> Run<'a, '_> {
         pass.state.clear_conntrack();
         Ok(())
     }
+}
+
+impl Run<'_, '_> {
+    /// Has a new connection translated, if that is asked for; `false` when it cannot be.
+    fn translated(&mut self, ct: &Ct, connection: Option<Connection>) -> bool {
+        let asked = ct.nat.as_ref().filter(|_| ct.commit != Commit::No);
+        match (asked, connection) {
+            (Some(nat), Some(connection)) => self.tracker.translate(connection, nat),
+            _ => true,
+        }
+    }
+}
+
+/// Gives a packet the addresses and ports that it leaves with.
+fn leave(state: &mut State, leaves: Connection) {
+    let mut set = |field: Field, value: u128| state.set(field, value, field.full_mask());
+    let ends = [
+        (leaves.source.address, Field::Ipv4Src, Field::Ipv6Src),
+        (leaves.destination.address, Field::Ipv4Dst, Field::Ipv6Dst),
+    ];
+    for (address, v4, v6) in ends {
+        match address {
+            IpAddr::V4(address) => set(v4, u32::from(address).into()),
+            IpAddr::V6(address) => set(v6, address.into()),
+        }
+    }
+    let ports = match leaves.protocol {
+        IP_TCP => [Field::TcpSrc, Field::TcpDst],
+        IP_UDP => [Field::UdpSrc, Field::UdpDst],
+        // An echo's identifier is not translated.
+        _ => return,
+    };
+    set(ports[0], leaves.source.port.into());
+    set(ports[1], leaves.destination.port.into());
 }
 
 /// The connection with the mark and label that the nested actions write.
@@ -114,6 +159,37 @@ fn addresses(state: &State) -> Option<(IpAddr, IpAddr)> {
     }
 }
 
+/// Whether the packet may be what it would be: the answer to an echo begins no connection, and its
+/// question answers none.
+fn may_be(state: &State, tracked: &Tracked) -> bool {
+    let kind = |field| state.frame.get(field);
+    let answers = match tracked.original.protocol {
+        IP_ICMP => kind(Field::Icmpv4Type) == Some(ECHO_REPLY),
+        IP_ICMPV6 => kind(Field::Icmpv6Type) == Some(ECHO_REPLY_V6),
+        _ => return true,
+    };
+    answers == (tracked.state.0 & CtState::RPL.0 != 0)
+}
+
+/// The ports that a connection began with, or in their place ICMP's type and code.
+fn transport(state: &State, original: &Connection) -> (u128, u128) {
+    let (types, code) = match original.protocol {
+        IP_ICMP => (Field::Icmpv4Type, Field::Icmpv4Code),
+        IP_ICMPV6 => (Field::Icmpv6Type, Field::Icmpv6Code),
+        _ => {
+            let ports = [original.source.port, original.destination.port];
+            return (ports[0].into(), ports[1].into());
+        }
+    };
+    let kind = state.frame.get(types).unwrap_or_default();
+    let request = match (original.protocol, kind) {
+        (IP_ICMP, ECHO_REPLY) => ECHO_REQUEST,
+        (IP_ICMPV6, ECHO_REPLY_V6) => ECHO_REQUEST_V6,
+        _ => kind,
+    };
+    (request, state.frame.get(code).unwrap_or_default())
+}
+
 /// Writes down what is known of the connection.
 fn write(state: &mut State, zone: u16, tracked: Option<Tracked>) {
     let found = tracked.map_or(CtState::INV, |tracked| tracked.state);
@@ -127,8 +203,9 @@ fn write(state: &mut State, zone: u16, tracked: Option<Tracked>) {
     state.put(Field::CtLabel, tracked.label);
     let original = tracked.original;
     state.put(Field::CtNwProto, original.protocol.into());
-    state.put(Field::CtTpSrc, original.source.port.into());
-    state.put(Field::CtTpDst, original.destination.port.into());
+    let (first, second) = transport(state, &original);
+    state.put(Field::CtTpSrc, first);
+    state.put(Field::CtTpDst, second);
     let ends = [
         (original.source, Field::CtNwSrc, Field::CtIpv6Src),
         (original.destination, Field::CtNwDst, Field::CtIpv6Dst),
