@@ -8,17 +8,19 @@ use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
-    Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId,
-    HostId, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId,
-    Reservation, ReservationId, Router, RouterId, Subnet, SubnetId, Tenant, TenantId, Usage,
+    AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp,
+    FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, PortId, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, HostUplinkSet, InstanceCreate,
-    NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate, RatePlanCreate, RecordQuery,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    TenantPeriod, TopologyChange, UsageQuery,
+    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod,
+    TopologyChange, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
@@ -214,6 +216,54 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: ReservationId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All address groups, by id.
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>>;
+    /// One address group.
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>>;
+    /// Makes an address group.
+    fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> impl Future<Output = Outcome<AddressGroup>> + Send;
+    /// Changes the prefixes of an address group.
+    fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> impl Future<Output = Outcome<AddressGroup>> + Send;
+    /// Deletes an address group that no rule names.
+    fn address_group_delete(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All security groups, by id.
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>>;
+    /// One security group.
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>>;
+    /// Makes a security group.
+    fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> impl Future<Output = Outcome<SecurityGroup>> + Send;
+    /// Changes the rules of a security group.
+    fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> impl Future<Output = Outcome<SecurityGroup>> + Send;
+    /// Deletes a security group that no port is in and no rule names.
+    fn security_group_delete(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All routers, by id.

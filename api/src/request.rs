@@ -8,9 +8,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use model::billing::{Period, RateTerms};
 use model::{
-    AddressPair, AddressRange, DomainName, Encapsulation, Handout, HostId, MacAddr, Name,
-    NetworkId, PhysicalNetworkId, PortId, Role, Route, RouterId, Sharing, Snat, SpoofGuard,
-    TenantId, Timestamp, Uplink, UsageOf, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, MacAddr,
+    Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RouterId, RuleId, SecurityGroupId,
+    Sharing, Snat, SpoofGuard, TenantId, Timestamp, Tracking, Uplink, UsageOf, VlanId, VlanRanges,
+    Vni,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -191,6 +192,55 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Op
     T::deserialize(from).map(Some)
 }
 
+/// `POST /v1/security-groups`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroupCreate {
+    /// Who will own it.
+    pub tenant_id: TenantId,
+    /// Its name, unique in the tenant.
+    pub name: Name,
+    /// What becomes of replies; if absent, it is stateful.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
+    /// What it lets through; if absent, everything that its ports begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<Allowance>>,
+}
+
+/// `PATCH /v1/security-groups/{id}`: all of it happens at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroupUpdate {
+    /// Rules to add.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add_rules: Vec<Allowance>,
+    /// Rules to take away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_rules: Vec<RuleId>,
+}
+
+/// `POST /v1/address-groups`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressGroupCreate {
+    /// Who will own it.
+    pub tenant_id: TenantId,
+    /// Its name, unique in the tenant.
+    pub name: Name,
+    /// Its prefixes, each once and with no host bits set.
+    #[serde(default)]
+    pub prefixes: Vec<IpNet>,
+}
+
+/// `PATCH /v1/address-groups/{id}`: all of it happens at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressGroupUpdate {
+    /// Prefixes to add.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add_prefixes: Vec<IpNet>,
+    /// Prefixes to take away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove_prefixes: Vec<IpNet>,
+}
+
 /// `POST /v1/ports`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortCreate {
@@ -215,6 +265,9 @@ pub struct PortCreate {
     /// Whether it may send from nothing else; if absent, so it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoof_guard: Option<SpoofGuard>,
+    /// The security groups it is in; if absent, the one that was made with its tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_ids: Option<Vec<SecurityGroupId>>,
     /// The host it will appear on, if known: its flows are prepared there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_id: Option<HostId>,
@@ -233,6 +286,9 @@ pub struct PortUpdate {
     /// Whether it may send from nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoof_guard: Option<SpoofGuard>,
+    /// The security groups it is in, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_ids: Option<Vec<SecurityGroupId>>,
 }
 
 /// How the addresses of a port change.
@@ -356,6 +412,9 @@ pub struct InstanceCreate {
     /// A port is made on each of these networks, and deleted with the instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network_ids: Vec<NetworkId>,
+    /// The security groups of the ports that are made; if absent, the one of its tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_ids: Option<Vec<SecurityGroupId>>,
     /// Ports that exist already and outlive the instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub port_ids: Vec<PortId>,

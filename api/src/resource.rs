@@ -3,17 +3,19 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus, HostUplink,
-    Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus,
-    Reservation, Router, Subnet, Tenant, TenantId, Timestamp, Tunnel, VlanId,
+    AddressGroup, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus,
+    HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId,
+    PortStatus, Reservation, Router, SecurityGroup, Subnet, Tenant, TenantId, Timestamp, Tunnel,
+    VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate, SubPortCreate,
+    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    ReservationCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
     SubnetCreate, SubnetUpdate, TenantCreate,
 };
 
@@ -204,6 +206,8 @@ resources! {
     Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     Gateway, "router gateway", "router-gateways", |it| it.id.uuid(), |_| None;
     FloatingIp, "floating ip", "floating-ips", |it| it.id.uuid(), |_| None;
+    AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
+    SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
@@ -248,6 +252,18 @@ impl Changeable for FloatingIp {
 }
 impl Changeable for PortView {
     type Update = PortUpdate;
+}
+impl Creatable for AddressGroup {
+    type Create = AddressGroupCreate;
+}
+impl Changeable for AddressGroup {
+    type Update = AddressGroupUpdate;
+}
+impl Creatable for SecurityGroup {
+    type Create = SecurityGroupCreate;
+}
+impl Changeable for SecurityGroup {
+    type Update = SecurityGroupUpdate;
 }
 impl Creatable for PortView {
     type Create = PortCreate;

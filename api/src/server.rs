@@ -34,7 +34,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
-use model::{Event, FabricCheck, Network, PhysicalNetwork, Reservation, Subnet, Tenant};
+use model::{
+    AddressGroup, Event, FabricCheck, Network, PhysicalNetwork, Reservation, SecurityGroup, Subnet,
+    Tenant,
+};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Access, Method, ROUTES, Route};
@@ -142,6 +145,8 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::FloatingIp => changed::<B, model::FloatingIp>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
         Noun::Reservation => made::<B, Reservation>(route),
+        Noun::AddressGroup => changed::<B, AddressGroup>(route),
+        Noun::SecurityGroup => changed::<B, SecurityGroup>(route),
         Noun::Port => changed::<B, PortView>(route),
         Noun::SubPort => made::<B, SubPort>(route),
         Noun::Instance => made::<B, InstanceView>(route),

@@ -3,6 +3,8 @@
 //! A tenant called `panic` panics, one called `hang` never comes to be, and one called `slow`
 //! takes a moment.
 
+mod groups;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+use groups::{address_group, numbered, security_group};
 
 mod samples;
 
@@ -38,6 +41,8 @@ pub(crate) struct TestPool {
     pub(crate) networks: Shelf<Network>,
     pub(crate) subnets: Shelf<Subnet>,
     pub(crate) reservations: Shelf<Reservation>,
+    pub(crate) address_groups: Shelf<AddressGroup>,
+    pub(crate) security_groups: Shelf<SecurityGroup>,
     pub(crate) routers: Shelf<Router>,
     pub(crate) gateways: Shelf<Gateway>,
     pub(crate) floating_ips: Shelf<FloatingIp>,
@@ -97,6 +102,8 @@ impl TestPool {
             && self.networks.all().is_empty()
             && self.subnets.all().is_empty()
             && self.reservations.all().is_empty()
+            && self.address_groups.all().is_empty()
+            && self.security_groups.all().is_empty()
             && self.ports.all().is_empty()
             && self.sub_ports.all().is_empty()
             && self.instances.all().is_empty()
@@ -354,6 +361,84 @@ impl Backend for TestPool {
     async fn reservation_delete(&self, caller: Caller, id: ReservationId) -> Outcome<()> {
         self.note(caller);
         self.reservations.take(id.uuid())
+    }
+
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>> {
+        self.address_groups.all_shared()
+    }
+
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>> {
+        self.address_groups.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> Outcome<AddressGroup> {
+        self.note(caller);
+        let made = AddressGroup {
+            prefixes: request.prefixes,
+            ..address_group(request.name.as_str())
+        };
+        Ok(self.address_groups.put(made))
+    }
+
+    async fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> Outcome<AddressGroup> {
+        self.note(caller);
+        let group = self.address_groups.one(id.uuid());
+        let mut group = group.ok_or_else(|| Problem::not_found("address group", id))?;
+        group.prefixes.extend(request.add_prefixes);
+        Ok(self.address_groups.put(group))
+    }
+
+    async fn address_group_delete(&self, caller: Caller, id: AddressGroupId) -> Outcome<()> {
+        self.note(caller);
+        self.address_groups.take(id.uuid())
+    }
+
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>> {
+        self.security_groups.all_shared()
+    }
+
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>> {
+        self.security_groups.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> Outcome<SecurityGroup> {
+        self.note(caller);
+        let made = SecurityGroup {
+            rules: numbered(request.rules.unwrap_or_default()),
+            ..security_group(request.name.as_str())
+        };
+        Ok(self.security_groups.put(made))
+    }
+
+    async fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> Outcome<SecurityGroup> {
+        self.note(caller);
+        let group = self.security_groups.one(id.uuid());
+        let mut group = group.ok_or_else(|| Problem::not_found("security group", id))?;
+        group.rules.extend(numbered(request.add_rules));
+        Ok(self.security_groups.put(group))
+    }
+
+    async fn security_group_delete(&self, caller: Caller, id: SecurityGroupId) -> Outcome<()> {
+        self.note(caller);
+        self.security_groups.take(id.uuid())
     }
 
     fn routers(&self) -> Vec<Arc<Router>> {

@@ -87,6 +87,7 @@ async fn create_ports(service: Arc<Service>, network_id: NetworkId, count: usize
             addresses: None,
             allowed: Vec::new(),
             spoof_guard: None,
+            security_group_ids: None,
             host_id: None,
         };
         service.port_create(caller(), port).await.unwrap();

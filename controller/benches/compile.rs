@@ -111,6 +111,7 @@ impl Pool {
             addresses: vec![format!("10.0.0.{}", index + 2).parse().unwrap()],
             allowed: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
+            security_group_ids: Vec::new(),
             host_id: Some(self.hosts[index % self.hosts.len()]),
             on_trunk: None,
             instance_id: None,

@@ -4,6 +4,8 @@
 //! may have altered: it looks only at what was written and at the hosts that have its networks,
 //! never at the pool.
 
+mod outside;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +50,11 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
     let mut networks = BTreeSet::new();
     for port in intent.ports_on(host) {
         keys.insert(PlanKey::Port(port.id));
+        let floating = intent.floating_ips_at(port.id).map(|it| it.id);
+        let floating = floating.filter(|id| outside::floating_ip(intent, host, *id).is_some());
+        keys.extend(floating.map(PlanKey::FloatingIp));
+        let groups = port.security_group_ids.iter();
+        keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
         if !networks.contains(&port.network_id) {
             networks.extend(intent.joined_to(port.network_id));
         }
@@ -57,6 +64,8 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
         keys.extend(remote_ports(intent, network, host));
         let router = intent.router_of(network);
         keys.extend(router.map(|it| PlanKey::Router(it.id)));
+        let external = outside::external_beyond(intent, network);
+        keys.extend(external.map(PlanKey::Network));
     }
     let instances = intent.instances_on(host);
     keys.extend(instances.map(|it| PlanKey::Instance(it.instance.id)));
@@ -90,9 +99,16 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
             PlanItem::PhysicalNetwork(physical_network(intent, host, network))
         }
         PlanKey::Network(id) => PlanItem::Network(network(intent, host, id)?),
+        PlanKey::AddressGroup(id) => {
+            PlanItem::AddressGroup(policy::address_group(intent, host, id)?)
+        }
+        PlanKey::SecurityGroup(id) => {
+            PlanItem::SecurityGroup(policy::security_group(intent, host, id)?)
+        }
         PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
         PlanKey::Router(id) => PlanItem::Router(router(intent, host, id)?),
+        PlanKey::FloatingIp(id) => PlanItem::FloatingIp(outside::floating_ip(intent, host, id)?),
         PlanKey::Instance(id) => {
             let plugged = intent.instances.get(&id)?;
             let here = plugged.instance.host_id == host;
@@ -143,7 +159,7 @@ fn trial(intent: &Intent, host: HostId) -> Option<Trial> {
 }
 
 fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwork> {
-    if !has(intent, id, host) {
+    if !has(intent, id, host) && !outside::leads_to(intent, id, host) {
         return None;
     }
     let network = intent.networks.get(&id)?;
@@ -179,6 +195,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         allowed: port.allowed.clone(),
         spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
+        security_group_ids: port.security_group_ids.clone(),
         on_trunk: port.on_trunk,
     })
 }
@@ -211,6 +228,7 @@ fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemot
         virtual_macs: virtual_macs(port),
         spoof_guard: port.spoof_guard,
         hostname: hostname(intent, port),
+        security_group_ids: port.security_group_ids.clone(),
         host_id,
         endpoint: endpoint.filter(|_| network.segment.tunnel().is_some()),
     })
@@ -249,6 +267,7 @@ fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> 
         network_ids: router.network_ids.clone(),
         mac: MacAddr::router(host),
         endpoints: endpoints.collect(),
+        gateway: outside::gateway(intent, router, host),
     })
 }
 
@@ -310,7 +329,11 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Host(id) => touched.host(id),
             Key::PhysicalNetwork(id) => touched.physical_network(id),
             Key::Network(id) => touched.network(id),
+            Key::AddressGroup(id) => touched.address_group(id),
+            Key::SecurityGroup(id) => touched.security_group(id),
             Key::Router(id) => touched.router(id),
+            Key::Gateway(id) => touched.gateway(id),
+            Key::FloatingIp(id) => touched.floating_ip(id),
             Key::Port(id) => touched.port(id),
             Key::Instance(id) => touched.instance(id),
         }
@@ -388,6 +411,8 @@ impl Touched<'_> {
                 self.whole(*network, host);
             }
         }
+        self.way_out(id);
+        self.floating_ips_behind(id);
     }
 
     /// All that a host is told of a network.
@@ -403,6 +428,7 @@ impl Touched<'_> {
         for host in self.hosts(id) {
             self.items.insert((host, PlanKey::Network(id)));
         }
+        self.external(id);
     }
 
     /// No port has an address of a subnet that comes or goes, but its network tells of it.
@@ -439,6 +465,8 @@ impl Touched<'_> {
             if let Some(host) = port.host_id {
                 self.arrival_or_departure(network, host);
             }
+            self.groups_of(port);
+            self.floating_ips_at(id);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);
             }
@@ -454,6 +482,7 @@ impl Touched<'_> {
         if was == is || !self.moved.insert((host, network)) {
             return;
         }
+        self.external_of(network, host);
         for intent in [self.before, self.after] {
             for joined in intent.joined_to(network) {
                 self.whole(joined, host);

@@ -10,6 +10,8 @@
 mod addresses;
 mod free;
 mod kept;
+mod outside;
+mod policy;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -21,14 +23,17 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    AddressRange, Encapsulation, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
-    Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    AddressGroup, AddressGroupId, AddressRange, Encapsulation, FloatingIp, FloatingIpId, Gateway,
+    GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
 use self::free::FreeAddresses;
 use self::kept::Kept;
+use self::outside::Lent;
+use self::policy::Groups;
 use self::walk::Walk;
 use crate::object::{Key, Noun, Object, PluggedInstance, ScopedName, Write};
 
@@ -41,6 +46,8 @@ pub struct Intent {
     pub sampling: Option<Sampling>,
     /// The largest network number ever given: numbers are never used again.
     pub last_network_number: u32,
+    /// The same of security groups.
+    pub last_security_group_number: u32,
 
     pub(crate) tenants: OrdMap<TenantId, Arc<Tenant>>,
     pub(crate) physical_networks: OrdMap<PhysicalNetworkId, Arc<PhysicalNetwork>>,
@@ -48,7 +55,11 @@ pub struct Intent {
     pub(crate) networks: OrdMap<NetworkId, Arc<Network>>,
     pub(crate) subnets: OrdMap<SubnetId, Arc<Subnet>>,
     pub(crate) reservations: OrdMap<ReservationId, Arc<Reservation>>,
+    pub(crate) address_groups: OrdMap<AddressGroupId, Arc<AddressGroup>>,
+    pub(crate) security_groups: OrdMap<SecurityGroupId, Arc<SecurityGroup>>,
     pub(crate) routers: OrdMap<RouterId, Arc<Router>>,
+    pub(crate) gateways: OrdMap<GatewayId, Arc<Gateway>>,
+    pub(crate) floating_ips: OrdMap<FloatingIpId, Arc<FloatingIp>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
@@ -64,6 +75,7 @@ pub struct Intent {
     free: FreeAddresses,
     walk: Walk,
     kept: Kept,
+    lent: Lent,
     reservations_by_network: OrdSet<(NetworkId, ReservationId)>,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
@@ -76,6 +88,7 @@ pub struct Intent {
     hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
     instances_by_host: OrdSet<(HostId, InstanceId)>,
     instances_by_port: OrdMap<PortId, InstanceId>,
+    groups: Groups,
 }
 
 /// Everything that can be looked up without a search.
@@ -96,7 +109,20 @@ impl Intent {
                 let found = self.reservations.get(&id).cloned();
                 found.map(Object::Reservation)
             }
+            Key::AddressGroup(id) => {
+                let found = self.address_groups.get(&id).cloned();
+                found.map(Object::AddressGroup)
+            }
+            Key::SecurityGroup(id) => {
+                let found = self.security_groups.get(&id).cloned();
+                found.map(Object::SecurityGroup)
+            }
             Key::Router(id) => self.routers.get(&id).cloned().map(Object::Router),
+            Key::Gateway(id) => self.gateways.get(&id).cloned().map(Object::Gateway),
+            Key::FloatingIp(id) => {
+                let found = self.floating_ips.get(&id).cloned();
+                found.map(Object::FloatingIp)
+            }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
@@ -121,7 +147,23 @@ impl Intent {
                 let all = self.reservations.values().cloned();
                 all.map(Object::Reservation).collect()
             }
+            Noun::AddressGroup => {
+                let all = self.address_groups.values().cloned();
+                all.map(Object::AddressGroup).collect()
+            }
+            Noun::SecurityGroup => {
+                let all = self.security_groups.values().cloned();
+                all.map(Object::SecurityGroup).collect()
+            }
             Noun::Router => self.routers.values().cloned().map(Object::Router).collect(),
+            Noun::Gateway => {
+                let all = self.gateways.values().cloned();
+                all.map(Object::Gateway).collect()
+            }
+            Noun::FloatingIp => {
+                let all = self.floating_ips.values().cloned();
+                all.map(Object::FloatingIp).collect()
+            }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
@@ -362,8 +404,10 @@ impl Intent {
             Object::Subnet(it) => {
                 self.free.add_subnet(&it);
                 let whole = AddressRange::of_prefix(it.cidr);
-                let used: Vec<_> = self.addresses_in(it.network_id, whole).collect();
-                for (address, _) in used {
+                let used = self.addresses_in(it.network_id, whole).map(|(it, _)| it);
+                let lent = self.lent_in(it.network_id, whole).map(|(it, _)| it);
+                let used: Vec<IpAddr> = used.chain(lent).collect();
+                for address in used {
                     self.free.take(&it, address);
                 }
                 self.subnets_by_network.insert((it.network_id, it.id));
@@ -374,7 +418,11 @@ impl Intent {
                 self.reservations_by_network.insert((it.network_id, it.id));
                 self.reservations.insert(it.id, it);
             }
+            Object::AddressGroup(it) => self.put_address_group(it),
+            Object::SecurityGroup(it) => self.put_security_group(it),
             Object::Router(it) => self.put_router(it),
+            Object::Gateway(it) => self.put_gateway(it),
+            Object::FloatingIp(it) => self.put_floating_ip(it),
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
         }
@@ -415,7 +463,11 @@ impl Intent {
                 self.reservations_by_network.remove(&(it.network_id, it.id));
                 self.reservations.remove(&it.id);
             }
+            Object::AddressGroup(it) => self.delete_address_group(it),
+            Object::SecurityGroup(it) => self.delete_security_group(it),
             Object::Router(it) => self.delete_router(it),
+            Object::Gateway(it) => self.delete_gateway(it),
+            Object::FloatingIp(it) => self.delete_floating_ip(it),
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
         }
@@ -456,6 +508,7 @@ impl Intent {
             self.ports_by_host.insert((host, network, port.id));
             *self.hosts_by_network.entry((network, host)).or_default() += 1;
         }
+        self.groups.join(&port);
         self.ports.insert(port.id, port);
     }
 
@@ -484,6 +537,7 @@ impl Intent {
                 _ => _ = self.hosts_by_network.remove(&(network, host)),
             }
         }
+        self.groups.leave(port);
         self.ports.remove(&port.id);
     }
 

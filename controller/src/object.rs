@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    Host, HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, Subnet,
+    AddressGroup, AddressGroupId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId,
+    Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port,
+    PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet,
     SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,16 @@ pub enum Object {
     Subnet(Arc<Subnet>),
     /// See [`Reservation`].
     Reservation(Arc<Reservation>),
+    /// See [`AddressGroup`].
+    AddressGroup(Arc<AddressGroup>),
+    /// See [`SecurityGroup`].
+    SecurityGroup(Arc<SecurityGroup>),
     /// See [`Router`].
     Router(Arc<Router>),
+    /// See [`Gateway`].
+    Gateway(Arc<Gateway>),
+    /// See [`FloatingIp`].
+    FloatingIp(Arc<FloatingIp>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -58,8 +67,16 @@ pub enum Key {
     Subnet(SubnetId),
     /// A reservation.
     Reservation(ReservationId),
+    /// An address group.
+    AddressGroup(AddressGroupId),
+    /// A security group.
+    SecurityGroup(SecurityGroupId),
     /// A router.
     Router(RouterId),
+    /// A router's way to an external network.
+    Gateway(GatewayId),
+    /// A floating IP.
+    FloatingIp(FloatingIpId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -81,8 +98,16 @@ pub enum Noun {
     Subnet,
     /// See [`Reservation`].
     Reservation,
+    /// See [`AddressGroup`].
+    AddressGroup,
+    /// See [`SecurityGroup`].
+    SecurityGroup,
     /// See [`Router`].
     Router,
+    /// See [`Gateway`].
+    Gateway,
+    /// See [`FloatingIp`].
+    FloatingIp,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -98,8 +123,12 @@ impl Noun {
         (Self::Network, "network"),
         (Self::Subnet, "subnet"),
         (Self::Reservation, "reservation"),
+        (Self::AddressGroup, "address_group"),
+        (Self::SecurityGroup, "security_group"),
         (Self::Router, "router"),
+        (Self::Gateway, "gateway"),
         (Self::Port, "port"),
+        (Self::FloatingIp, "floating_ip"),
         (Self::Instance, "instance"),
     ];
 
@@ -142,7 +171,11 @@ impl Key {
             Self::Network(_) => Noun::Network,
             Self::Subnet(_) => Noun::Subnet,
             Self::Reservation(_) => Noun::Reservation,
+            Self::AddressGroup(_) => Noun::AddressGroup,
+            Self::SecurityGroup(_) => Noun::SecurityGroup,
             Self::Router(_) => Noun::Router,
+            Self::Gateway(_) => Noun::Gateway,
+            Self::FloatingIp(_) => Noun::FloatingIp,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -158,7 +191,11 @@ impl Key {
             Self::Network(id) => id.uuid(),
             Self::Subnet(id) => id.uuid(),
             Self::Reservation(id) => id.uuid(),
+            Self::AddressGroup(id) => id.uuid(),
+            Self::SecurityGroup(id) => id.uuid(),
             Self::Router(id) => id.uuid(),
+            Self::Gateway(id) => id.uuid(),
+            Self::FloatingIp(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -184,7 +221,11 @@ impl Object {
             Self::Network(it) => Key::Network(it.id),
             Self::Subnet(it) => Key::Subnet(it.id),
             Self::Reservation(it) => Key::Reservation(it.id),
+            Self::AddressGroup(it) => Key::AddressGroup(it.id),
+            Self::SecurityGroup(it) => Key::SecurityGroup(it.id),
             Self::Router(it) => Key::Router(it.id),
+            Self::Gateway(it) => Key::Gateway(it.id),
+            Self::FloatingIp(it) => Key::FloatingIp(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -199,7 +240,10 @@ impl Object {
             Self::Network(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Subnet(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Reservation(it) => (Some(it.tenant_id), it.name.as_ref()),
+            Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::Gateway(_) | Self::FloatingIp(_) => return None,
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -222,7 +266,11 @@ impl Object {
             Self::Network(it) => serde_json::to_string(it),
             Self::Subnet(it) => serde_json::to_string(it),
             Self::Reservation(it) => serde_json::to_string(it),
+            Self::AddressGroup(it) => serde_json::to_string(it),
+            Self::SecurityGroup(it) => serde_json::to_string(it),
             Self::Router(it) => serde_json::to_string(it),
+            Self::Gateway(it) => serde_json::to_string(it),
+            Self::FloatingIp(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -240,7 +288,11 @@ impl Object {
             Noun::Network => Self::Network(serde_json::from_str(text)?),
             Noun::Subnet => Self::Subnet(serde_json::from_str(text)?),
             Noun::Reservation => Self::Reservation(serde_json::from_str(text)?),
+            Noun::AddressGroup => Self::AddressGroup(serde_json::from_str(text)?),
+            Noun::SecurityGroup => Self::SecurityGroup(serde_json::from_str(text)?),
             Noun::Router => Self::Router(serde_json::from_str(text)?),
+            Noun::Gateway => Self::Gateway(serde_json::from_str(text)?),
+            Noun::FloatingIp => Self::FloatingIp(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

@@ -5,11 +5,15 @@
 //! [`Backend`](api::backend::Backend) of the REST API.
 
 mod address;
+mod address_group;
 mod after;
 mod backend;
+pub(crate) mod consequences;
 mod endpoint;
 mod fabric_check;
 mod faults;
+mod floating_ip;
+mod gateway;
 mod handout;
 mod host;
 mod instance;
@@ -22,6 +26,7 @@ mod pool;
 mod port;
 mod reservation;
 mod router;
+mod security_group;
 mod sharing;
 mod subnet;
 mod tenant;

@@ -24,6 +24,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/4.sql"),
     include_str!("store/5.sql"),
     include_str!("store/6.sql"),
+    include_str!("store/7.sql"),
+    include_str!("store/9.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.
@@ -115,13 +117,16 @@ impl Store {
         for (noun, table) in Noun::ALL {
             self.load_table(&mut intent, *noun, table)?;
         }
-        intent.last_network_number = self
-            .connection
-            .query_row("SELECT value FROM last_network_number", [], |row| {
-                row.get(0)
-            })
-            .map_err(while_doing("read the last network number"))?;
+        intent.last_network_number = self.last_number("last_network_number")?;
+        intent.last_security_group_number = self.last_number("last_security_group_number")?;
         Ok(intent)
+    }
+
+    fn last_number(&self, table: &str) -> Result<u32, StoreError> {
+        let sql = format!("SELECT value FROM {table}");
+        self.connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(while_doing("read the last number given"))
     }
 
     fn load_table(&self, intent: &mut Intent, noun: Noun, table: &str) -> Result<(), StoreError> {

@@ -145,6 +145,7 @@ fn port_on(network: &Network) -> PortCreate {
         addresses: None,
         allowed: Vec::new(),
         spoof_guard: None,
+        security_group_ids: None,
         host_id: None,
     }
 }
@@ -357,6 +358,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         addresses: vec![format!("10.0.0.{}", index + 1).parse().unwrap()],
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
+        security_group_ids: Vec::new(),
         host_id: None,
         on_trunk: None,
         instance_id: None,

@@ -7,9 +7,9 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
 use host_agent::pipeline::{
-    self, LocalPort, Mark, NetworkView, Outside, Outsiders, Reach, RemotePort, Uplink,
+    self, LocalPort, Mark, NetworkView, Outside, Outsiders, Policy, Reach, RemotePort, Uplink,
 };
-use model::{MacAddr, PortId, VlanId};
+use model::{MacAddr, PortId, SecurityGroupNumber, Tracking, VlanId};
 use openflow::{Flow, PortNo};
 
 fn main() {
@@ -35,6 +35,11 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
                 addresses: address(n),
                 allowed: [].into(),
                 spoof_guard: model::SpoofGuard::On,
+                policy: Policy {
+                    zone: u16::try_from(n).unwrap_or(u16::MAX),
+                    tracking: Tracking::Stateful,
+                    groups: SecurityGroupNumber::try_from(1).into_iter().collect(),
+                },
             })
             .collect(),
         remotes: (locals + 1..=locals + remotes)

@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
-use model::{NetworkId, NetworkNumber, PortId, RouterId, Segment};
+use model::plan::PlanKey;
+use model::{NetworkId, NetworkNumber, PortId, RouterId, SecurityGroupId, Segment, Tracking};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
-use crate::pipeline::{LocalPort, Mark, NetworkView, Outside, Uplink};
+use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Outside, Policy, Uplink, View};
 use crate::shield::Cover;
-use crate::wanted::{Exit, Wanted, WantedNetwork, WantedRouter};
+use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
 pub use outside::{Announced, announced, translating};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
@@ -227,14 +228,39 @@ pub fn uplinks(
     found.collect()
 }
 
-/// What each network looks like on this host. A network without a plugged port looks like nothing,
-/// since none of its frames has anywhere to go, unless packets are routed to it, or out by it.
+/// What each network with a plugged port, and each security group that one is in, looks like on this
+/// host.
 #[must_use]
-pub fn views(
+pub fn all_views(
     wanted: &Wanted,
     binding: &Binding,
     uplinks: &BTreeMap<Exit, PortNo>,
-    router_zones: &BTreeMap<RouterId, u16>,
+    zones: ZonesInUse<'_>,
+) -> BTreeMap<PlanKey, View> {
+    let networks = views(wanted, binding, uplinks, zones).into_iter();
+    let networks = networks.map(|(id, view)| (PlanKey::Network(id), View::Network(view)));
+    let groups = groups(wanted, binding).into_iter();
+    let groups = groups.map(|(id, view)| (PlanKey::SecurityGroup(id), View::SecurityGroup(view)));
+    networks.chain(groups).collect()
+}
+
+/// Which connection-tracking zone everybody has.
+#[derive(Clone, Copy, Debug)]
+pub struct ZonesInUse<'a> {
+    /// Ports.
+    pub ports: &'a BTreeMap<PortId, u16>,
+    /// Routers that translate addresses.
+    pub routers: &'a BTreeMap<RouterId, u16>,
+}
+
+/// What each network looks like on this host, with the zone of each port. A network without a plugged
+/// port looks like nothing, since none of its frames has anywhere to go, unless packets are routed to it,
+/// or out by it.
+fn views(
+    wanted: &Wanted,
+    binding: &Binding,
+    uplinks: &BTreeMap<Exit, PortNo>,
+    zones: ZonesInUse<'_>,
 ) -> BTreeMap<NetworkId, NetworkView> {
     let mut views = BTreeMap::<NetworkId, NetworkView>::new();
     for (id, carrier) in &binding.carriers {
@@ -242,6 +268,9 @@ pub fn views(
             continue;
         };
         let Some(network) = wanted.networks.get(&port.network) else {
+            continue;
+        };
+        let Some(policy) = zones.ports.get(id).map(|zone| policy(wanted, port, *zone)) else {
             continue;
         };
         let view = views.entry(port.network);
@@ -254,6 +283,7 @@ pub fn views(
             addresses: Arc::clone(&port.addresses),
             allowed: Arc::clone(&port.allowed),
             spoof_guard: port.spoof_guard,
+            policy,
         });
     }
     for router in &wanted.routers {
@@ -261,12 +291,39 @@ pub fn views(
     }
     for router in &wanted.routers {
         let here = (wanted, binding);
-        outside::add(router, here, router_zones, uplinks, &mut views);
+        outside::add(router, here, zones.routers, uplinks, &mut views);
     }
     for view in views.values_mut() {
         view.locals.sort_unstable_by_key(|local| local.port);
     }
     views
+}
+
+/// The security groups that plugged ports are in.
+fn groups(wanted: &Wanted, binding: &Binding) -> BTreeMap<SecurityGroupId, Arc<GroupView>> {
+    let ports = binding
+        .carriers
+        .keys()
+        .filter_map(|id| wanted.ports.get(id));
+    let ids = ports.flat_map(|port| &port.security_group_ids);
+    let groups = ids.filter_map(|id| Some((*id, Arc::clone(wanted.security_groups.get(id)?))));
+    groups.collect()
+}
+
+/// Who may speak with a port. A group that the plan lacks lets nothing through.
+fn policy(wanted: &Wanted, port: &WantedPort, zone: u16) -> Policy {
+    let ids = port.security_group_ids.iter();
+    let groups = ids.filter_map(|id| wanted.security_groups.get(id));
+    let stateful = |group: &&Arc<GroupView>| group.tracking == Tracking::Stateful;
+    let tracking = match groups.clone().any(|group| stateful(&group)) {
+        true => Tracking::Stateful,
+        false => Tracking::Stateless,
+    };
+    Policy {
+        zone,
+        tracking,
+        groups: groups.map(|group| group.number).collect(),
+    }
 }
 
 /// A router that any of these networks has here needs all that it joins.

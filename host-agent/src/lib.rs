@@ -13,6 +13,7 @@
 //! * [`tunnels`]: whether the hosts at the other ends of tunnels are there.
 //! * [`topology`]: bridges, ports and sampling, as OVSDB rows. [`pipeline`]: flows. [`diff`]: what
 //!   has to change for installed flows to be the wanted ones. All pure.
+//! * [`zones`]: which port's connections are tracked where.
 //! * [`switch`]: the flows of the integration bridge, over OpenFlow. [`links`]: the kernel's links.
 //! * [`path`]: what touches the way to the controller, pure; [`trial`]: such a change, under a deadline
 //!   that holds without the agent; [`presence`]: addresses that move between NICs and bridges.

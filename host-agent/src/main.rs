@@ -194,6 +194,7 @@ impl Arguments {
                 session,
             },
             run_directory: self.ovs_rundir.clone(),
+            state_directory: self.state_dir.clone(),
             datapath_type: datapath_type.unwrap_or_else(|| best_datapath_type().to_owned()),
         }
     }

@@ -8,24 +8,32 @@
 //! What does not live here: ports (see [`crate::binding`]), comparing with what is installed (see
 //! [`crate::diff`]). The same tables for people: `docs/pipeline.md`, checked against this list.
 
+mod admit_in;
+mod admit_out;
 mod advertise;
 pub mod answer;
 mod class;
 mod classify;
+mod conntrack_in;
+mod conntrack_out;
 pub mod cookie;
 mod count_and_output;
 mod count_sent;
 pub mod counting;
+mod egress;
 mod fabric_guard;
 mod fabric_senders;
 mod forward;
+mod ingress;
 mod neighbour_guard;
 mod next_hop;
 mod outside;
+mod policy;
 pub mod probe;
 pub mod registers;
 mod respond;
 mod route;
+mod rules;
 mod spoof_guard;
 #[cfg(test)]
 mod tests;
@@ -38,7 +46,8 @@ use openflow::{Field, Flow, Match, PortNo};
 use cookie::Group;
 pub use outside::{Floating, Outside, Presence, WayOut};
 pub use view::{
-    LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Routing, Uplink, link_local,
+    GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing, Uplink,
+    View, link_local, speaks_as,
 };
 
 /// One question that is asked of every frame, and what follows from the answers.
@@ -78,11 +87,18 @@ pub const TABLES: &[Table] = &[
     count_sent::TABLE,
     respond::TABLE,
     advertise::TABLE,
+    conntrack_out::TABLE,
+    egress::TABLE,
+    admit_out::TABLE,
     route::TABLE,
     translate::TABLE,
     next_hop::TABLE,
     undeliverable::TABLE,
     forward::TABLE,
+    conntrack_in::TABLE,
+    ingress::TABLE,
+    rules::TABLE,
+    admit_in::TABLE,
     count_and_output::TABLE,
 ];
 
@@ -98,6 +114,15 @@ pub fn compile(network: &NetworkView) -> Vec<Flow> {
         (table.network)(network, &mut flows);
     }
     mark(flows, Group::of(network.number))
+}
+
+/// The flows of one security group, sorted by their keys.
+#[must_use]
+pub fn compile_group(group: &GroupView) -> Vec<Flow> {
+    mark(
+        rules::compile(group),
+        Group::of_security_group(group.number),
+    )
 }
 
 /// Whether these flows of one network let a port of this host send.

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A wake-up carries no instruction, so a lost one, a restart and a hand-edited switch all take the
-//! same road. A pass costs what changed: networks that look as before are neither compiled nor
-//! compared.
+//! same road. A pass costs what changed: networks and security groups that look as before are
+//! neither compiled nor compared.
 
 mod flows;
 mod report;
@@ -26,13 +26,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::plan::HostPlan;
-use model::{Nic, RouterId};
+use model::{Nic, PortId, RouterId};
 use ovsdb::{Client, Monitor, Operation};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
+use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust, ZonesInUse};
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
 use crate::links::{self, kernel};
@@ -48,7 +48,7 @@ use crate::switch::{Dialling, Drift, Lost, Switch};
 use crate::topology::{self, Surroundings, Topology};
 use crate::wanted::Wanted;
 use crate::zones::Zones;
-use flows::{Networks, Sight};
+use flows::{Carried, Sight};
 use underlay::Underlay;
 pub use uplinks::Ground;
 use uplinks::{Stage, Uplinks};
@@ -69,6 +69,8 @@ pub struct Settings {
     pub ground: Ground,
     /// The run directory of ovs-vswitchd, with the bridges' sockets.
     pub run_directory: PathBuf,
+    /// Where the agent keeps what it must know after a restart.
+    pub state_directory: PathBuf,
     /// The datapath type of bridges that are made here.
     pub datapath_type: String,
 }
@@ -99,8 +101,9 @@ pub struct Reconciler {
     surroundings: Surroundings,
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
-    networks: Networks,
-    /// The zones of routers.
+    carried: Carried,
+    /// The zones of ports, and of routers that translate addresses.
+    zones: Zones<PortId>,
     router_zones: Zones<RouterId>,
     underlay: Underlay,
     uplinks: Uplinks,
@@ -139,7 +142,7 @@ impl Reconciler {
     ) -> io::Result<Self> {
         Ok(Self {
             link: Link::Down(Dialling::start(&settings.run_directory)),
-            router_zones: Zones::load_routers(&settings.ground.state),
+            router_zones: Zones::load_routers(&settings.state_directory),
             surroundings: Surroundings {
                 datapath_type: settings.datapath_type.clone(),
                 ..Surroundings::default()
@@ -147,12 +150,13 @@ impl Reconciler {
             uplinks: Uplinks::open(settings.ground.clone())?,
             nics: Vec::new(),
             hardware: BTreeMap::new(),
+            zones: Zones::load(&settings.state_directory),
             settings,
             channels,
             ovsdb,
             monitor,
             wanted: None,
-            networks: Networks::default(),
+            carried: Carried::default(),
             underlay: Underlay::default(),
             incumbents: None,
             status: Status::default(),
@@ -171,7 +175,7 @@ impl Reconciler {
             }
             let again_at = match self.pass().await {
                 Outcome::Done if self.uplinks.is_busy() => Some(Instant::now() + RETRY),
-                Outcome::Done => self.networks.again_at(),
+                Outcome::Done => self.carried.again_at(),
                 Outcome::Again => Some(Instant::now() + RETRY),
             };
             let wake_at = again_at.map_or(self.resync_at, |it| it.min(self.resync_at));
@@ -254,7 +258,7 @@ impl Reconciler {
         let marks = report::marks(&observed, &status);
         let marked = self.transact(marks).await;
         let all_done = [rows, flows, marked].iter().all(|it| *it == Outcome::Done);
-        let settled = all_done && self.networks.settled(&topology);
+        let settled = all_done && self.carried.settled(&topology);
         self.publish(Status {
             realized: match settled {
                 true => wanted.generation,
@@ -382,7 +386,7 @@ impl Reconciler {
         topology: &Topology,
     ) -> (Binding, Outcome) {
         let Link::Up(switch) = &mut self.link else {
-            self.networks.unconfirm();
+            self.carried.unconfirm();
             return (Binding::default(), Outcome::Done);
         };
         let drift = switch.look_if_tampered().await;
@@ -402,11 +406,15 @@ impl Reconciler {
             )
         };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
-        self.router_zones
-            .settle(binding::translating(wanted), |id| {
-                binding::translating(wanted).any(|it| it == id)
-            });
-        let flushed = switch.flush(self.router_zones.unflushed()).await;
+        let plugged = binding.carriers.keys().copied();
+        let planned = |port| wanted.ports.contains_key(&port);
+        self.zones.settle(plugged, planned);
+        let translating = binding::translating(wanted);
+        let planned = |router| binding::translating(wanted).any(|it| it == router);
+        self.router_zones.settle(translating, planned);
+        let unflushed = self.zones.unflushed().into_iter();
+        let unflushed = unflushed.chain(self.router_zones.unflushed());
+        let flushed = switch.flush(unflushed.collect()).await;
         self.drifted(drift);
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
@@ -415,15 +423,19 @@ impl Reconciler {
             self.unapplied(error);
             return (binding, Outcome::Again);
         }
+        self.zones.flushed();
         self.router_zones.flushed();
-        let router_zones = self.router_zones.known();
-        let views = binding::views(wanted, &binding, &uplinks, router_zones);
+        let zones = ZonesInUse {
+            ports: self.zones.known(),
+            routers: self.router_zones.known(),
+        };
+        let views = binding::all_views(wanted, &binding, &uplinks, zones);
         let announced = binding::announced(&views);
         let sight = Sight {
             views,
             ways: uplinks.into_keys().collect(),
         };
-        let applied = self.networks.apply(switch, sight, wanted.generation).await;
+        let applied = self.carried.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
             self.incumbents = Some(binding.incumbents());
             Known::new(wanted, &binding, announced).publish(&self.channels.known);
@@ -461,7 +473,7 @@ impl Reconciler {
                 warn!(flows, "somebody changed flows of ours; restoring them");
                 let remark = format!("{flows} flows were changed by somebody else and restored");
                 self.channels.remarks.push(remark);
-                self.networks.doubt(drift.groups);
+                self.carried.doubt(drift.groups);
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
@@ -473,7 +485,7 @@ impl Reconciler {
 
     /// What is installed is unknown from here on: begin anew.
     fn hang_up(&mut self) {
-        self.networks.forget();
+        self.carried.forget();
         self.link = Link::Down(Dialling::start(&self.settings.run_directory));
     }
 
@@ -504,7 +516,7 @@ impl Reconciler {
         match event {
             LinkEvent::Answered(switch) => {
                 info!("the switch answers");
-                self.networks.forget();
+                self.carried.forget();
                 // With the userspace datapath, a switch that starts makes its links anew.
                 self.underlay.doubt();
                 self.uplinks.doubt();

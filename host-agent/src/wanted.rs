@@ -7,6 +7,7 @@
 mod check;
 mod names;
 mod outside;
+mod policy;
 mod router;
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,11 @@ use model::plan::{
 use model::report::ItemFailure;
 use model::{
     AddressPair, DomainName, Encapsulation, HostAddress, MacAddr, NetworkId, NetworkNumber,
-    OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, Segment, SpoofGuard,
+    OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, SecurityGroupId, Segment, SpoofGuard,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::{Outsiders, Reach, RemotePort, Routing};
+use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort, Routing};
 use crate::respond::NamedPort;
 
 /// A plan as the agent carries it out.
@@ -43,6 +44,8 @@ pub struct Wanted {
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
     pub ports: BTreeMap<PortId, WantedPort>,
+    /// Security groups, none of which clashes with another.
+    pub security_groups: BTreeMap<SecurityGroupId, Arc<GroupView>>,
     /// Routers: the networks that each joins, which are in no other.
     pub routers: Vec<WantedRouter>,
     /// Floating IPs, none of which anybody else has here.
@@ -223,6 +226,8 @@ pub struct WantedPort {
     pub spoof_guard: SpoofGuard,
     /// What whoever plugs in is told to be called.
     pub hostname: Option<DomainName>,
+    /// The security groups it is in.
+    pub security_group_ids: Vec<SecurityGroupId>,
     /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
     pub on_trunk: Option<OnTrunk>,
 }
@@ -238,14 +243,26 @@ impl Wanted {
         // In the order of kinds of keys: what an item refers to comes before it.
         let mut claims = check::Claims::default();
         let mut remotes = BTreeMap::<NetworkId, Vec<RemotePort>>::new();
+        let mut groups = policy::Groups::default();
         for (key, item) in management_first(plan) {
             let outcome = match item {
                 PlanItem::PhysicalNetwork(item) => wanted.physical_network(item),
                 PlanItem::Network(item) => wanted.network(item, &mut claims),
-                PlanItem::Port(item) => wanted.port(item, &mut claims),
+                PlanItem::AddressGroup(item) => {
+                    groups.addresses(item);
+                    Ok(())
+                }
+                PlanItem::SecurityGroup(item) => groups.group(item),
+                PlanItem::Port(item) => {
+                    let checked = wanted.port(item, &mut claims);
+                    checked.map(|()| groups.local(item))
+                }
                 PlanItem::RemotePort(item) => {
                     let checked = wanted.remote_port(item, &mut claims);
-                    checked.map(|port| remotes.entry(item.network_id).or_default().push(port))
+                    checked.map(|port| {
+                        groups.remote(item);
+                        remotes.entry(item.network_id).or_default().push(port);
+                    })
                 }
                 PlanItem::Router(item) => wanted.router(item, &mut claims),
                 PlanItem::FloatingIp(item) => wanted.floating_ip(item, &mut claims),
@@ -275,6 +292,7 @@ impl Wanted {
             }
         }
         wanted.know_names(plan);
+        wanted.security_groups = groups.views(&wanted);
         wanted.join();
         for (network, remotes) in remotes {
             if let Some(network) = wanted.networks.get_mut(&network) {

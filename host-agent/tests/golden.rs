@@ -8,8 +8,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_agent::binding::{self, Binding, Carrier};
-use host_agent::pipeline;
+use host_agent::binding::{self, Binding, Carrier, ZonesInUse};
+use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
 use model::plan::HostPlan;
 use model::{Encapsulation, PhysicalNetworkId, PortId};
@@ -50,9 +50,16 @@ fn compile(case: &Case) -> Vec<Flow> {
     let uplinks = patches.chain(tunnels);
     let wanted = Wanted::new(&case.plan);
     assert_eq!(wanted.failures, []);
-    let zones = binding::translating(&wanted).zip(0xf000..).collect();
-    let views = binding::views(&wanted, &binding, &uplinks.collect(), &zones);
-    let networks = views.values().flat_map(pipeline::compile);
+    let zones = case
+        .ports
+        .iter()
+        .map(|(id, port)| (*id, (*port).try_into().unwrap()));
+    let zones = ZonesInUse {
+        ports: &zones.collect(),
+        routers: &binding::translating(&wanted).zip(0xf000..).collect(),
+    };
+    let views = binding::all_views(&wanted, &binding, &uplinks.collect(), zones);
+    let networks = views.values().flat_map(View::compile);
     pipeline::infrastructure()
         .into_iter()
         .chain(networks)

@@ -9,6 +9,7 @@
 //! the crate `api` carries both, and the REST contract.
 
 mod accounting;
+mod address_group;
 mod address_pair;
 mod address_range;
 pub mod billing;
@@ -33,6 +34,8 @@ mod probe;
 pub mod report;
 mod reservation;
 mod router;
+mod rule;
+mod security_group;
 mod sharing;
 mod subnet;
 mod tenant;
@@ -44,6 +47,7 @@ mod vlan;
 mod vni;
 
 pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken};
+pub use address_group::{AddressGroup, AddressGroupId};
 pub use address_pair::AddressPair;
 pub use address_range::AddressRange;
 pub use encapsulation::Encapsulation;
@@ -71,6 +75,11 @@ pub use probe::{
 };
 pub use reservation::{Reservation, ReservationId};
 pub use router::{Router, RouterId};
+pub use rule::{
+    Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
+    RuleForm, RuleId,
+};
+pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tracking};
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
 pub use tenant::{Tenant, TenantId};

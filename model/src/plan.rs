@@ -12,9 +12,10 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressPair, DomainName, Driver, FloatingIpId, Handout, HostAddress, HostId, InstanceId,
-    MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId,
-    Segment, Sharing, SpoofGuard, TenantId, Uplink, VlanRanges,
+    AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, Handout, HostAddress, HostId,
+    InstanceId, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role,
+    RouterId, Rule, SecurityGroupId, SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId,
+    Tracking, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -74,6 +75,10 @@ pub enum PlanKey {
     PhysicalNetwork(PhysicalNetworkId),
     /// A tenant network that has a port on this host, or that a router joins to one that has.
     Network(NetworkId),
+    /// An address group that rules of such a security group name.
+    AddressGroup(AddressGroupId),
+    /// A security group that has a port on this host.
+    SecurityGroup(SecurityGroupId),
     /// A port bound to this host.
     Port(PortId),
     /// A port of such a network, bound to another host.
@@ -95,6 +100,8 @@ impl fmt::Display for PlanKey {
         match self {
             Self::PhysicalNetwork(id) => write!(f, "physical network {id}"),
             Self::Network(id) => write!(f, "network {id}"),
+            Self::AddressGroup(id) => write!(f, "address group {id}"),
+            Self::SecurityGroup(id) => write!(f, "security group {id}"),
             Self::Port(id) => write!(f, "port {id}"),
             Self::RemotePort(id) => write!(f, "remote port {id}"),
             Self::Router(id) => write!(f, "router {id}"),
@@ -114,6 +121,10 @@ pub enum PlanItem {
     PhysicalNetwork(PlannedPhysicalNetwork),
     /// See [`PlanKey::Network`].
     Network(PlannedNetwork),
+    /// See [`PlanKey::AddressGroup`].
+    AddressGroup(PlannedAddressGroup),
+    /// See [`PlanKey::SecurityGroup`].
+    SecurityGroup(PlannedSecurityGroup),
     /// See [`PlanKey::Port`].
     Port(PlannedPort),
     /// See [`PlanKey::RemotePort`].
@@ -137,6 +148,8 @@ impl PlanItem {
         match self {
             Self::PhysicalNetwork(item) => PlanKey::PhysicalNetwork(item.id),
             Self::Network(item) => PlanKey::Network(item.id),
+            Self::AddressGroup(item) => PlanKey::AddressGroup(item.id),
+            Self::SecurityGroup(item) => PlanKey::SecurityGroup(item.id),
             Self::Port(item) => PlanKey::Port(item.id),
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
             Self::Router(item) => PlanKey::Router(item.id),
@@ -206,6 +219,28 @@ pub struct PlannedSubnet {
     pub handout: Handout,
 }
 
+/// An address group as a host needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedAddressGroup {
+    /// Its identifier.
+    pub id: AddressGroupId,
+    /// Its prefixes, with no host bits set.
+    pub prefixes: Vec<IpNet>,
+}
+
+/// A security group as a host needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSecurityGroup {
+    /// Its identifier.
+    pub id: SecurityGroupId,
+    /// Its number in registers and cookies.
+    pub number: SecurityGroupNumber,
+    /// What becomes of replies.
+    pub tracking: Tracking,
+    /// What it lets through.
+    pub rules: Vec<Rule>,
+}
+
 /// A port bound to this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedPort {
@@ -226,6 +261,10 @@ pub struct PlannedPort {
     /// What whoever plugs in is told to be called: one label.
     #[serde(default)]
     pub hostname: Option<DomainName>,
+    /// The security groups it is in, each of them in the plan. In none, it hears and is heard by
+    /// nobody.
+    #[serde(default)]
+    pub security_group_ids: Vec<SecurityGroupId>,
     /// The trunk whose interface carries it, in place of one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_trunk: Option<OnTrunk>,
@@ -251,6 +290,9 @@ pub struct PlannedRemotePort {
     /// What it is called: one label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<DomainName>,
+    /// The security groups it is in; rules may name them as the remote end.
+    #[serde(default)]
+    pub security_group_ids: Vec<SecurityGroupId>,
     /// Where it is.
     pub host_id: HostId,
     /// Where that host is reached, when the network is an overlay.

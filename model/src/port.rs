@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
 use crate::{
-    AddressPair, HostId, Id, InstanceId, MacAddr, Name, NetworkId, TenantId, Timestamp, VlanId,
+    AddressPair, HostId, Id, InstanceId, MacAddr, Name, NetworkId, SecurityGroupId, TenantId,
+    Timestamp, VlanId,
 };
 
 /// The identifier of a [`Port`]: what an interface's `external_ids:iface-id` names.
@@ -33,6 +34,9 @@ pub struct Port {
     /// Whether it may send from nothing else.
     #[serde(default)]
     pub spoof_guard: SpoofGuard,
+    /// The security groups it is in, of its own tenant; in none, it hears and is heard by nobody.
+    #[serde(default)]
+    pub security_group_ids: Vec<SecurityGroupId>,
     /// The host it is bound to: where its interface last appeared, or will.
     pub host_id: Option<HostId>,
     /// The trunk that it is a sub-port of. It then has no interface of its own, and goes wherever

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, bill, completion, event, fabric_check, host, ip, lab, network, nic,
-    physical_network, rate_plan, router, status, subnet, tenant, topology, tunnel, uplink, usage,
-    vif, vif_trunk, vm,
+    One, Owned, address_group, bill, completion, event, fabric_check, floating_ip, group, host, ip,
+    lab, network, nic, physical_network, rate_plan, router, router_gateway, status, subnet, tenant,
+    topology, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -135,6 +135,31 @@ pub(crate) enum Command {
     IpList(ip::List),
     /// Let reserved addresses be allocated again, by the reservation's name or id
     IpRelease(Owned),
+    /// Make a security group: who may speak with the VIFs in it
+    GroupCreate(group::Create),
+    /// List security groups
+    GroupList(group::List),
+    /// Show a security group
+    GroupShow(Owned),
+    /// Delete a security group that no VIF is in and no rule names
+    GroupDelete(Owned),
+    /// List the rules of a security group
+    GroupRuleList(group::Rules),
+    /// Let something through to the VIFs of a security group, or from them
+    #[command(visible_alias = "group-allow")]
+    GroupRuleAdd(group::Allow),
+    /// Take rules of a security group away
+    GroupRuleRemove(group::Forbid),
+    /// Make an address group: prefixes that rules name together
+    AddressGroupCreate(address_group::Create),
+    /// List address groups
+    AddressGroupList(address_group::List),
+    /// Show an address group
+    AddressGroupShow(Owned),
+    /// Add prefixes to an address group and take others away
+    AddressGroupSet(address_group::Set),
+    /// Delete an address group that no rule names
+    AddressGroupDelete(Owned),
     /// Make a router between networks of a tenant
     RouterCreate(router::Create),
     /// List routers
@@ -143,6 +168,24 @@ pub(crate) enum Command {
     RouterShow(Owned),
     /// Delete a router; its networks stay
     RouterDelete(Owned),
+    /// Lead a router to an external network, for its VIFs to speak with the outside
+    RouterGatewaySet(router_gateway::Set),
+    /// Take a router's way to the outside away
+    RouterGatewayClear(router_gateway::Clear),
+    /// List routers that lead to an external network, and as whom their VIFs speak there
+    RouterGatewayList(router_gateway::List),
+    /// Take an address of an external network, to stand for a VIF wherever that is
+    FloatingIpCreate(floating_ip::Create),
+    /// List floating IPs and what they stand for
+    FloatingIpList(floating_ip::List),
+    /// Show a floating IP
+    FloatingIpShow(floating_ip::Floating),
+    /// Let a floating IP stand for a VIF
+    FloatingIpBind(floating_ip::Bind),
+    /// Let a floating IP stand for nothing, and keep it
+    FloatingIpUnbind(floating_ip::Floating),
+    /// Give a floating IP back
+    FloatingIpDelete(floating_ip::Floating),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow

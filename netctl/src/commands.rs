@@ -1,10 +1,13 @@
 //! What each command does: one file per noun, and here what they share.
 
+pub(crate) mod address_group;
 pub(crate) mod bill;
 mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod fabric_check;
+pub(crate) mod floating_ip;
+pub(crate) mod group;
 pub(crate) mod host;
 pub(crate) mod ip;
 pub(crate) mod lab;
@@ -13,6 +16,7 @@ pub(crate) mod nic;
 pub(crate) mod physical_network;
 pub(crate) mod rate_plan;
 pub(crate) mod router;
+pub(crate) mod router_gateway;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
@@ -28,7 +32,9 @@ use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
 use api::resource::{Creatable, HostView, InstanceView, PortView, Resource};
 use clap::Args;
-use model::{Network, PhysicalNetwork, Reservation, Router, Subnet, Tenant};
+use model::{
+    AddressGroup, Network, PhysicalNetwork, Reservation, Router, SecurityGroup, Subnet, Tenant,
+};
 
 use crate::args::Command;
 use crate::connection::Connection;
@@ -113,6 +119,15 @@ impl Command {
             Self::RouterList(command) => command.run(client).await,
             Self::RouterShow(one) => show::<Router>(client, one.of()).await,
             Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
+            Self::RouterGatewaySet(command) => command.run(client).await,
+            Self::RouterGatewayClear(command) => command.run(client).await,
+            Self::RouterGatewayList(command) => command.run(client).await,
+            Self::FloatingIpCreate(command) => command.run(client).await,
+            Self::FloatingIpList(command) => command.run(client).await,
+            Self::FloatingIpShow(one) => one.show(client).await,
+            Self::FloatingIpBind(command) => command.run(client).await,
+            Self::FloatingIpUnbind(one) => one.unbind(client).await,
+            Self::FloatingIpDelete(one) => one.delete(client).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
@@ -144,10 +159,30 @@ impl Command {
             Self::RatePlanAssign(command) => command.run(client).await,
             Self::RatePlanAssignments => rate_plan::assignments(client).await,
             Self::Status(command) => command.run(client).await,
-            // These need no server; `run` has done them.
-            Self::LabUp(_) | Self::LabDown(_) | Self::LabStatus(_) | Self::Completion(_) => {
-                Ok(Output::Text(String::new()).into())
-            }
+            _ => self.ask_of_groups(client).await,
+        }
+    }
+
+    async fn ask_of_groups(&self, client: &Client) -> Outcome {
+        match self {
+            Self::GroupCreate(command) => command.run(client).await,
+            Self::GroupList(command) => command.run(client).await,
+            Self::GroupShow(one) => show::<SecurityGroup>(client, one.of()).await,
+            Self::GroupDelete(one) => delete::<SecurityGroup>(client, one.of()).await,
+            Self::GroupRuleList(command) => command.run(client).await,
+            Self::GroupRuleAdd(command) => command.run(client).await,
+            Self::GroupRuleRemove(command) => command.run(client).await,
+            Self::AddressGroupCreate(command) => command.run(client).await,
+            Self::AddressGroupList(command) => command.run(client).await,
+            Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
+            Self::AddressGroupSet(command) => command.run(client).await,
+            Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
+            Self::RouterCreate(command) => command.run(client).await,
+            Self::RouterList(command) => command.run(client).await,
+            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
+            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
+            // The others need no server; `run` has done them.
+            _ => Ok(Output::Text(String::new()).into()),
         }
     }
 }

@@ -85,7 +85,9 @@ impl Instance {
         std::thread::scope(|scope| {
             let receiver = scope.spawn(|| {
                 namespace::inside(&to.namespace, || {
-                    let socket = TcpListener::bind(target).unwrap_or_else(|e| panic!("{e}"));
+                    // It may be known by an address that is not its own.
+                    let any = (Ipv4Addr::UNSPECIFIED, PORT);
+                    let socket = TcpListener::bind(any).unwrap_or_else(|e| panic!("{e}"));
                     listening.send(()).unwrap_or_default();
                     let Ok((mut stream, _)) = socket.accept() else {
                         return 0;

@@ -106,6 +106,12 @@ impl Pool {
         done.unwrap_or_else(|complaint| panic!("netctl {line}\n{complaint}"))
     }
 
+    /// Lets everybody through a tenant's default group, so that a test sees what keeps tenants apart
+    /// without it.
+    pub fn admit_everybody(&self, tenant: &str) {
+        self.must(&format!("group-allow default tenant={tenant}"));
+    }
+
     /// Runs `netctl … -o json`, which must succeed.
     pub fn json(&self, line: &str) -> Value {
         let text = self.must(&format!("{line} -o json"));

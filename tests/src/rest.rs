@@ -22,6 +22,8 @@ pub const COLLECTIONS: &[&str] = &[
     "subnets",
     "reservations",
     "routers",
+    "security-groups",
+    "address-groups",
     "ports",
     "sub-ports",
     "instances",

@@ -71,6 +71,15 @@ impl TwoTenants {
         Self { pool, tenants }
     }
 
+    /// See [`Pool::admit_everybody`].
+    #[must_use]
+    pub fn admitting_everybody(self) -> Self {
+        NAMES
+            .iter()
+            .for_each(|name| self.pool.admit_everybody(name));
+        self
+    }
+
     /// Every instance.
     pub fn instances(&self) -> impl Iterator<Item = &Instance> {
         self.tenants.iter().flat_map(|tenant| &tenant.instances)

@@ -147,6 +147,38 @@ impl Fields {
         Some(list)
     }
 
+    /// A list of at most `max` objects, each read field by field; `None` if absent.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &'static str,
+        max: usize,
+        read: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let values: Vec<BTreeMap<String, Value>> = self
+            .list::<Nested>(name, max)?
+            .into_iter()
+            .map(|Nested(fields)| fields)
+            .collect();
+        let mut list = Vec::with_capacity(values.len());
+        for (index, fields) in values.into_iter().enumerate() {
+            let mut fields = Self::new(fields, self.code);
+            let value = read(&mut fields);
+            match fields.finish(value) {
+                Ok(value) => list.push(value),
+                Err(problem) => {
+                    let faults = problem.errors.into_iter();
+                    let faults = faults.map(|fault| FieldError {
+                        field: format!("{name}[{index}].{}", fault.field),
+                        ..fault
+                    });
+                    let room = MOST_ERRORS.saturating_sub(self.errors.len());
+                    self.errors.extend(faults.take(room));
+                }
+            }
+        }
+        Some(list)
+    }
+
     /// Notes a fault that only several fields together show.
     pub(super) fn refuse(
         &mut self,
@@ -220,6 +252,21 @@ fn shorten(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// An object within a list.
+struct Nested(BTreeMap<String, Value>);
+
+impl FieldValue for Nested {
+    const EXPECTED: &'static str = "an object";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let object = value.as_object().ok_or(FieldCode::WrongType)?;
+        let fields = object
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        Ok(Self(fields.collect()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the server must know of a noun, beyond its JSON: how to find it in the backend, what
 //! lists of it are filtered and sorted by, and how a request to make one is read.
 
+mod address_group;
 mod event;
 mod fabric_check;
 mod floating_ip;
@@ -12,6 +13,7 @@ mod physical_network;
 mod port;
 mod reservation;
 mod router;
+mod security_group;
 mod sub_port;
 mod subnet;
 mod tenant;

@@ -6,8 +6,9 @@ use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, DomainName, Handout, Id, MacAddr, Name, PhysicalNetwork, Role,
-    Route, Snat, SpoofGuard, Timestamp, Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
+    PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat, SpoofGuard, Timestamp, Tracking,
+    Uplink, UsageOf, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -47,11 +48,37 @@ text_values! {
     Route: "an IPv4 route such as \"10.9.0.0/16 via 10.0.0.7\"",
     AddressRange: "an address or a range such as \"10.0.0.10-10.0.0.99\"",
     AddressPair: "an address or prefix such as \"10.0.0.50\", or with an Ethernet address \"10.0.0.50@00:00:5e:00:01:32\"",
+    PortRange: "a port or a range of ports, such as \"80\" or \"8000-8100\"",
+    ProtocolName: "one of \"any\", \"tcp\", \"udp\", \"icmp\", \"icmpv6\", or a number such as \"47\"",
     Period: "a month such as \"2026-11\"",
     Zone: "a time zone such as \"UTC\" or \"Europe/Berlin\"",
     Currency: "a currency of three capital letters such as \"EUR\"",
     Ipv4Addr: "an IPv4 address such as \"203.0.113.7\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
+}
+
+impl FieldValue for Direction {
+    const EXPECTED: &'static str = "one of \"ingress\", \"egress\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for Family {
+    const EXPECTED: &'static str = "one of \"ipv4\", \"ipv6\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for Tracking {
+    const EXPECTED: &'static str = "one of \"stateful\", \"stateless\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
 }
 
 impl FieldValue for bool {
@@ -268,6 +295,13 @@ impl FieldValue for BridgedName {
 
 fn text(value: &Value) -> Result<&str, FieldCode> {
     value.as_str().ok_or(FieldCode::WrongType)
+}
+
+/// One of a few words.
+fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
+    let name = text(value)?;
+    let found = all.iter().find(|(_, known)| *known == name);
+    found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)
 }
 
 fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, FieldCode> {

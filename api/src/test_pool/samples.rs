@@ -115,6 +115,7 @@ pub(crate) fn port(name: Option<&str>) -> PortView {
         name: name.map(|name| name.parse().unwrap()),
         mac: MacAddr::local(7),
         addresses: vec!["10.0.0.5".parse().unwrap()],
+        security_group_ids: Vec::new(),
         allowed: Vec::new(),
         spoof_guard: SpoofGuard::On,
         host_id: Some(HostId::generate()),

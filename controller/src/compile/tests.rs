@@ -93,6 +93,7 @@ fn pool() -> (Intent, Vec<HostId>) {
         mac: None,
         last: None,
         host: Some(host),
+        group: None,
     };
     for name in 0..3 {
         ops.push(Op::Network {
@@ -123,6 +124,7 @@ fn a_new_port_is_one_item_for_each_host_that_has_its_network_and_none_for_others
         mac: None,
         last: None,
         host: Some(0),
+        group: None,
     };
     let written = run(&mut after, &op);
     let differing: Vec<_> = touched(&before, &after, &written)
@@ -141,6 +143,7 @@ fn a_new_port_is_one_item_for_each_host_that_has_its_network_and_none_for_others
         mac: None,
         last: None,
         host: Some(1),
+        group: None,
     };
     let written = run(&mut after, &op);
     let touched = touched(&before, &after, &written);
@@ -159,6 +162,7 @@ fn a_port_that_nobody_bound_is_in_no_plan() {
         mac: None,
         last: None,
         host: None,
+        group: None,
     };
     run(&mut after, &op);
     let items = |intent| plans(intent).into_values().map(|plan| plan.items);
@@ -174,6 +178,7 @@ fn overlay_pool() -> (Intent, HostId, HostId) {
         mac: None,
         last: None,
         host: Some(host),
+        group: None,
     };
     for op in [
         Op::Tenant { name: 0 },
@@ -272,6 +277,7 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
             addresses: Vec::new(),
             allowed: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
+            security_group_ids: Vec::new(),
             host_id: Some(host),
             on_trunk: None,
             instance_id: None,

@@ -139,6 +139,8 @@ fn parts(
 fn estimated_bytes(item: &PlanItem) -> usize {
     const FIXED: usize = 400;
     const PER_ADDRESS: usize = 48;
+    const PER_GROUP: usize = 40;
+    const PER_RULE: usize = 400;
     // A name of 64 characters, four bytes or a six-byte escape each.
     const NAME: usize = 400;
     match item {
@@ -147,6 +149,8 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             FIXED + NAME + vlans + it.uplink.to_string().len() + 2 * PER_ADDRESS
         }
         PlanItem::Sampling(_) | PlanItem::Trial(_) => FIXED,
+        PlanItem::AddressGroup(it) => FIXED + PER_ADDRESS * it.prefixes.len(),
+        PlanItem::SecurityGroup(it) => FIXED + PER_RULE * it.rules.len(),
         PlanItem::Network(it) => {
             let subnets = it.subnets.iter().map(|subnet| {
                 let Handout {
@@ -160,10 +164,18 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             });
             FIXED + PER_ADDRESS * it.sharing.gateway_macs.len() + subnets.sum::<usize>()
         }
-        PlanItem::Router(it) => FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len()),
-        PlanItem::Port(it) => FIXED + PER_ADDRESS * (it.addresses.len() + 2 * it.allowed.len()),
+        PlanItem::Router(it) => {
+            let pool = it.gateway.as_ref().map_or(0, |gateway| gateway.pool.len());
+            FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len() + pool)
+        }
+        PlanItem::FloatingIp(_) => FIXED,
+        PlanItem::Port(it) => {
+            let addresses = it.addresses.len() + 2 * it.allowed.len();
+            FIXED + PER_ADDRESS * addresses + PER_GROUP * it.security_group_ids.len()
+        }
         PlanItem::RemotePort(it) => {
-            FIXED + PER_ADDRESS * (it.addresses.len() + it.virtual_macs.len())
+            let addresses = it.addresses.len() + it.virtual_macs.len();
+            FIXED + PER_ADDRESS * addresses + PER_GROUP * it.security_group_ids.len()
         }
         PlanItem::Instance(it) => {
             let addresses: usize = it

@@ -16,6 +16,7 @@ fn rebuilt(intent: &Intent) -> Intent {
         }
     }
     fresh.last_network_number = intent.last_network_number;
+    fresh.last_security_group_number = intent.last_security_group_number;
     fresh
 }
 
@@ -42,8 +43,8 @@ proptest! {
             intent.apply(intent.revision, &off.unwrap().writes);
         }
         let order = [
-            Noun::Instance, Noun::Router, Noun::Port, Noun::Reservation, Noun::Subnet, Noun::Network,
-            Noun::PhysicalNetwork, Noun::Tenant,
+            Noun::Instance, Noun::FloatingIp, Noun::Gateway, Noun::Router, Noun::Port,
+            Noun::Reservation, Noun::Subnet, Noun::Network, Noun::PhysicalNetwork, Noun::Tenant,
         ];
         for noun in order {
             for object in intent.all(noun) {
@@ -54,6 +55,7 @@ proptest! {
         let mut bare = Intent {
             revision: intent.revision,
             last_network_number: intent.last_network_number,
+            last_security_group_number: intent.last_security_group_number,
             ..Intent::default()
         };
         for host in intent.all(Noun::Host) {

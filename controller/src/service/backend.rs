@@ -5,25 +5,27 @@ use std::sync::Arc;
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
+    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
     HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    TopologyChange,
+    ReservationCreate, RouterCreate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, SubnetUpdate, TenantCreate, TopologyChange,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
 };
 use flow_collector::Collector;
 use model::{
-    Encapsulation, Event, EventKind, FabricCheck, FabricCheckId, FabricScope, Host, HostId,
-    HostStatus, InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    Port, PortId, Reservation, ReservationId, Router, RouterId, SpoofGuard, Subnet, SubnetId,
-    Tenant, TenantId,
+    AddressGroup, AddressGroupId, Encapsulation, Event, EventKind, FabricCheck, FabricCheckId,
+    FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId, HostStatus,
+    InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId,
+    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
+    Subnet, SubnetId, Tenant, TenantId,
 };
 use uuid::Uuid;
 
 use super::{
-    Service, instance, network, physical_network, port, reservation, router, subnet, tenant,
-    topology, trunk, uplink,
+    Service, address_group, floating_ip, gateway, instance, network, physical_network, port,
+    reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
@@ -205,6 +207,78 @@ impl Backend for Service {
         self.writer.change(caller, verb, decide).await
     }
 
+    fn address_groups(&self) -> Vec<Arc<AddressGroup>> {
+        let intent = self.writer.intent();
+        intent.address_groups.values().cloned().collect()
+    }
+
+    fn address_group(&self, id: AddressGroupId) -> Option<Arc<AddressGroup>> {
+        self.writer.intent().address_groups.get(&id).cloned()
+    }
+
+    async fn address_group_create(
+        &self,
+        caller: Caller,
+        request: AddressGroupCreate,
+    ) -> Outcome<AddressGroup> {
+        let decide = |intent: &_| address_group::create(intent, request);
+        let verb = "address_group_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn address_group_update(
+        &self,
+        caller: Caller,
+        id: AddressGroupId,
+        request: AddressGroupUpdate,
+    ) -> Outcome<AddressGroup> {
+        let decide = |intent: &_| address_group::update(intent, id, &request);
+        let verb = "address_group_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn address_group_delete(&self, caller: Caller, id: AddressGroupId) -> Outcome<()> {
+        let decide = |intent: &_| address_group::delete(intent, id);
+        let verb = "address_group_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    fn security_groups(&self) -> Vec<Arc<SecurityGroup>> {
+        let intent = self.writer.intent();
+        intent.security_groups.values().cloned().collect()
+    }
+
+    fn security_group(&self, id: SecurityGroupId) -> Option<Arc<SecurityGroup>> {
+        self.writer.intent().security_groups.get(&id).cloned()
+    }
+
+    async fn security_group_create(
+        &self,
+        caller: Caller,
+        request: SecurityGroupCreate,
+    ) -> Outcome<SecurityGroup> {
+        let decide = |intent: &_| security_group::create(intent, request);
+        let verb = "security_group_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn security_group_update(
+        &self,
+        caller: Caller,
+        id: SecurityGroupId,
+        request: SecurityGroupUpdate,
+    ) -> Outcome<SecurityGroup> {
+        let decide = |intent: &_| security_group::update(intent, id, request);
+        let verb = "security_group_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn security_group_delete(&self, caller: Caller, id: SecurityGroupId) -> Outcome<()> {
+        let decide = |intent: &_| security_group::delete(intent, id);
+        let verb = "security_group_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
     fn routers(&self) -> Vec<Arc<Router>> {
         self.writer.intent().routers.values().cloned().collect()
     }
@@ -221,6 +295,60 @@ impl Backend for Service {
     async fn router_delete(&self, caller: Caller, id: RouterId) -> Outcome<()> {
         let decide = |intent: &_| router::delete(intent, id);
         self.writer.change(caller, "router_delete", decide).await
+    }
+
+    fn gateways(&self) -> Vec<Arc<Gateway>> {
+        self.writer.intent().gateways.values().cloned().collect()
+    }
+
+    fn gateway(&self, id: GatewayId) -> Option<Arc<Gateway>> {
+        self.writer.intent().gateways.get(&id).cloned()
+    }
+
+    async fn gateway_create(&self, caller: Caller, request: GatewayCreate) -> Outcome<Gateway> {
+        let decide = |intent: &_| gateway::create(intent, request);
+        self.writer.change(caller, "gateway_create", decide).await
+    }
+
+    async fn gateway_delete(&self, caller: Caller, id: GatewayId) -> Outcome<()> {
+        let decide = |intent: &_| gateway::delete(intent, id);
+        self.writer.change(caller, "gateway_delete", decide).await
+    }
+
+    fn floating_ips(&self) -> Vec<Arc<FloatingIp>> {
+        let intent = self.writer.intent();
+        intent.floating_ips.values().cloned().collect()
+    }
+
+    fn floating_ip(&self, id: FloatingIpId) -> Option<Arc<FloatingIp>> {
+        self.writer.intent().floating_ips.get(&id).cloned()
+    }
+
+    async fn floating_ip_create(
+        &self,
+        caller: Caller,
+        request: FloatingIpCreate,
+    ) -> Outcome<FloatingIp> {
+        let decide = |intent: &_| floating_ip::create(intent, request);
+        let verb = "floating_ip_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn floating_ip_update(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
+        request: FloatingIpUpdate,
+    ) -> Outcome<FloatingIp> {
+        let decide = |intent: &_| floating_ip::update(intent, id, request);
+        let verb = "floating_ip_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn floating_ip_delete(&self, caller: Caller, id: FloatingIpId) -> Outcome<()> {
+        let decide = |intent: &_| floating_ip::delete(intent, id);
+        let verb = "floating_ip_delete";
+        self.writer.change(caller, verb, decide).await
     }
 
     fn ports(&self) -> Vec<PortView> {

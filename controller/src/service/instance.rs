@@ -13,7 +13,7 @@ use model::{
 };
 
 use super::faults::Faults;
-use super::{port, sharing};
+use super::{port, security_group, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, PluggedInstance, Write};
 use crate::writer::Draft;
@@ -55,7 +55,10 @@ pub(super) fn create(
     let mut writes = Vec::new();
     let mut port_ids = Vec::new();
     for network in &parts.networks {
-        let port = port::of_instance(&with_ports, network, &instance)?;
+        let mut port = port::of_instance(&with_ports, network, &instance)?;
+        if let Some(groups) = &request.security_group_ids {
+            port.security_group_ids.clone_from(groups);
+        }
         port_ids.push(port.id);
         let object = Object::Port(Arc::new(port));
         with_ports.put(&object);
@@ -94,6 +97,8 @@ fn check(intent: &Intent, request: &InstanceCreate, connected: &[HostId]) -> Out
     }
     let networks = networks(intent, request, &mut faults);
     let ports = ports(intent, request, &mut faults);
+    let groups = request.security_group_ids.as_deref().unwrap_or_default();
+    security_group::check_ids(intent, tenant, groups, &mut faults);
     let host = faults.require(host)?;
     Ok(Parts {
         host,

@@ -15,7 +15,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
 use super::pair::Holder;
-use super::{address, pair, sharing};
+use super::{address, pair, security_group, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -43,6 +43,9 @@ pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port
             address::allocate(&with_pairs, network)?
         }
     };
+    if let Some(groups) = request.security_group_ids {
+        port.security_group_ids = groups;
+    }
     port.name = request.name;
     port.host_id = request.host_id;
     port.allowed = request.allowed;
@@ -69,6 +72,8 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         faults.unique_name(intent, Some(owner), Noun::Port, name);
     }
     sharing::check_guard(network, request.spoof_guard.unwrap_or_default(), faults);
+    let groups = request.security_group_ids.as_deref().unwrap_or_default();
+    security_group::check_ids(intent, owner, groups, faults);
     if let Some(mac) = request.mac {
         check_mac(intent, network, mac, faults);
     }
@@ -93,7 +98,7 @@ fn check_mac(intent: &Intent, network: &Network, mac: MacAddr, faults: &mut Faul
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    if mac.is_a_routers() {
+    if mac.is_a_routers() || mac.is_public() {
         let message = format!("{mac} is one that hosts route with; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }
@@ -119,13 +124,17 @@ pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcom
         addresses.add,
         addresses.remove,
     );
+    let groups = request.security_group_ids;
     let pairs = Change::new("allowed", pairs.whole, pairs.add, pairs.remove);
     let changed = Port {
         addresses: addresses.of(&port.addresses, &mut faults),
         allowed: pairs.of(&port.allowed, &mut faults),
         spoof_guard: request.spoof_guard.unwrap_or(port.spoof_guard),
+        security_group_ids: groups.unwrap_or_else(|| port.security_group_ids.clone()),
         ..Port::clone(port)
     };
+    let groups = &changed.security_group_ids;
+    security_group::check_ids(intent, port.tenant_id, groups, &mut faults);
     sharing::check_guard(network, changed.spoof_guard, &mut faults);
     address::check_count(&addresses.field(), changed.addresses.len(), &mut faults);
     let fresh: &[IpAddr] = addresses.fresh();
@@ -239,6 +248,7 @@ fn new(
         addresses: Vec::new(),
         allowed: Vec::<AddressPair>::new(),
         spoof_guard: SpoofGuard::On,
+        security_group_ids: security_group::default_ids(intent, tenant_id),
         host_id: None,
         on_trunk: None,
         instance_id: None,

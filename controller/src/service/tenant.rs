@@ -8,6 +8,7 @@ use api::request::TenantCreate;
 use model::{Id, Tenant, TenantId, Timestamp};
 
 use super::faults::Faults;
+use super::security_group;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
@@ -21,8 +22,12 @@ pub(super) fn create(intent: &Intent, request: TenantCreate) -> Outcome<Draft<Te
         name: request.name,
         created_at: Timestamp::now(),
     };
+    let group = security_group::default_of(intent, tenant.id)?;
     Ok(Draft {
-        writes: vec![Write::Put(Object::Tenant(Arc::new(tenant.clone())))],
+        writes: vec![
+            Write::Put(Object::Tenant(Arc::new(tenant.clone()))),
+            Write::Put(Object::SecurityGroup(Arc::new(group))),
+        ],
         answer: tenant,
     })
 }
@@ -35,15 +40,18 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     let instances = intent.instances_of(id).count();
     let ports = intent.ports_of_tenant(id).count();
     let routers = intent.routers_of(id).count();
-    if networks + instances + ports + routers > 0 {
+    let floating = intent.floating_ips_of(id).count();
+    if networks + instances + ports + routers + floating > 0 {
         let detail = format!(
-            "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports and \
-             {routers} routers; delete them first"
+            "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports, \
+             {routers} routers and {floating} floating IPs; delete them first"
         );
         return Err(Problem::new(Code::InUse, detail));
     }
-    Ok(Draft {
-        writes: vec![Write::Delete(Key::Tenant(id))],
-        answer: (),
-    })
+    // No port is left that could be in one of its groups.
+    let groups = intent.security_groups_of(id).map(Key::SecurityGroup);
+    let addresses = intent.address_groups_of(id).map(Key::AddressGroup);
+    let own = groups.chain(addresses).chain([Key::Tenant(id)]);
+    let writes = own.map(Write::Delete).collect();
+    Ok(Draft { writes, answer: () })
 }

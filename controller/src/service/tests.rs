@@ -3,6 +3,7 @@
 mod addresses;
 mod concurrent;
 mod ops;
+mod outside;
 mod refused;
 mod routers;
 mod shared;
@@ -302,6 +303,7 @@ fn addresses_are_given_from_the_lowest_and_again_once_they_are_free() {
         mac: None,
         last: None,
         host: None,
+        group: None,
     };
     for _ in 0..5 {
         run(&mut intent, &port);

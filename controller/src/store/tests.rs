@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use model::{Id, Tenant};
+use model::{Id, Port, Remote, SecurityGroup, Tenant};
 use proptest::prelude::*;
 
 use super::*;
@@ -76,6 +76,7 @@ fn pool() -> (Store, Intent) {
         mac: Some(1),
         last: Some(3),
         host: Some(0),
+        group: None,
     };
     let steps = [
         Op::Tenant { name: 0 },
@@ -316,6 +317,40 @@ fn put_as_of_old(store: &Store, network: &model::PhysicalNetwork) {
     store.connection.execute(insert, row).unwrap();
 }
 
+/// What was there before, with what came of giving every tenant a group.
+fn with_default_groups(after: Intent, mut before: Intent) -> Intent {
+    for tenant in before.tenants.clone().keys() {
+        let group = after.security_groups_of(*tenant).next().unwrap();
+        let group = after.security_groups[&group].clone();
+        let fresh = decide(&Intent::default(), &Op::Tenant { name: 9 }).unwrap();
+        let made = fresh.iter().find_map(|write| match write {
+            Write::Put(Object::SecurityGroup(group)) => Some(group.clone()),
+            _ => None,
+        });
+        let made = made.unwrap();
+        let rules = |group: &SecurityGroup| {
+            let own = |remote| match remote {
+                Remote::Group(id) => Some(id == group.id),
+                _ => None,
+            };
+            let rules = group.rules.iter().map(|rule| &rule.allows);
+            rules
+                .map(|allows| (allows.direction, allows.protocol, own(allows.remote)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&group), rules(&made));
+        before.put(&Object::SecurityGroup(group.clone()));
+        for port in before.ports.clone().values() {
+            let port = Port {
+                security_group_ids: vec![group.id],
+                ..Port::clone(port)
+            };
+            before.put(&Object::Port(Arc::new(port)));
+        }
+    }
+    before
+}
+
 /// What a store of the first layout held, it holds in every later one.
 #[test]
 fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
@@ -339,6 +374,7 @@ fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
             mac: None,
             last: None,
             host: Some(0),
+            group: None,
         },
     ];
     let connection = Connection::open_in_memory().unwrap();
@@ -350,9 +386,17 @@ fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
     let private = Op::PhysicalNetwork { name: 0, vlans: 6 };
     crate::service::tests::run(&mut intent, &private);
     put_as_of_old(&store, intent.physical_networks.values().next().unwrap());
-    run(&mut store, &mut intent, &steps);
+    for op in steps {
+        let mut writes = decide(&intent, &op).unwrap_or_default();
+        // The first layout knew no groups.
+        writes.retain(|write| write.key().noun() != Noun::SecurityGroup);
+        let change = change(&intent, writes.clone());
+        store.commit(&[&change]).unwrap();
+        intent.apply(change.revision, &writes);
+    }
 
     migrate(&mut store.connection).unwrap();
+    let mut intent = with_default_groups(store.load().unwrap(), intent);
     assert_eq!(store.load().unwrap(), intent);
     let more = [
         Op::Underlay {

@@ -1,7 +1,7 @@
 //! Table `classify`: which port is this, so which network, so which tenant.
 //!
 //! A port that is not in the plan has no flow here. That is all it takes to keep it dark: what it
-//! sends matches nothing, and nothing is ever sent to it. The same goes for a tunnel: only hosts that
+//! sends matches and nothing is ever sent to it. The same goes for a tunnel: only hosts that
 //! the plan says have the network may send frames of it, whatever VNI a packet bears.
 //!
 //! A VIF that is a trunk tells its networks apart by tags of its own. Each tag that was declared stands
@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
-use super::{Mark, Miss, NetworkView, Table, class, fabric_guard, probe, spoof_guard};
+use super::{Mark, Miss, NetworkView, Table, class, fabric_guard, policy, probe, spoof_guard};
 
 pub(super) const TABLE: Table = Table {
     id: 0,
@@ -47,6 +47,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let mut flow = flow
             .action(NETWORK.set(number))
             .action(FROM.set(FROM_VIF))
+            .action(policy::of(local))
             .goto(spoof_guard::TABLE.id);
         if network.outside.way.is_some() {
             flow = flow.action(Action::resubmit(class::TABLE.id));

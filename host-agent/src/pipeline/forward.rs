@@ -16,7 +16,8 @@ use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_FABRIC, FROM_VIF, NETWORK, OUT_PORT};
 use super::{
-    Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, count_and_output,
+    LocalPort, Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, conntrack_in,
+    count_and_output, policy,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -101,13 +102,29 @@ fn here(network: &NetworkView) -> Match {
 fn inward(network: &NetworkView, from: &Match, flows: &mut Vec<Flow>) {
     flows.extend(network.locals.iter().map(|local| {
         let matching = from.clone().eth_dst(local.mac.octets());
-        unicast(KNOWN, matching, via(local.port))
+        unicast(KNOWN, matching, to(local))
     }));
+    flows.extend(network.locals.iter().flat_map(|it| lent(network, from, it)));
     for mac in virtual_macs(network) {
         let matching = from.clone().eth_dst(mac.octets());
         let offers = offers(holders_here(network, mac).take(FLOOD_WAYS));
         flows.push(TABLE.flow(KNOWN, matching).actions(offers));
     }
+}
+
+/// Routers on other hosts know of an external network's port no more than that the pool gave its address
+/// out, and send to the Ethernet address that follows from it.
+fn lent(network: &NetworkView, from: &Match, local: &LocalPort) -> Vec<Flow> {
+    if network.outsiders == Outsiders::None {
+        return Vec::new();
+    }
+    let flows = local.ipv4().map(|address| {
+        let matching = from.clone().eth_dst(MacAddr::public(address).octets());
+        let Way { mut actions, next } = to(local);
+        actions.insert(0, Action::set_field(Field::EthDst, local.mac.octets()));
+        unicast(KNOWN, matching, Way { actions, next })
+    });
+    flows.collect()
 }
 
 /// The Ethernet addresses that several ports may have. Frames for one go to all of these and to
@@ -120,15 +137,15 @@ fn virtual_macs(network: &NetworkView) -> impl Iterator<Item = MacAddr> + use<> 
 }
 
 /// The ways to the ports here that may have this address.
-fn holders_here(network: &NetworkView, mac: MacAddr) -> impl Iterator<Item = Vec<Action>> + '_ {
+fn holders_here(network: &NetworkView, mac: MacAddr) -> impl Iterator<Item = Way> + '_ {
     let locals = network.locals.iter();
     let holders = locals.filter(move |local| local.virtual_macs().any(|it| it == mac));
-    holders.map(|local| via(local.port))
+    holders.map(to)
 }
 
 /// The ways to the hosts of other ports that may. What the fabric brings everywhere goes out once;
 /// physical machines may have the address, too.
-fn holders_elsewhere(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
+fn holders_elsewhere(network: &NetworkView, mac: MacAddr) -> Vec<Way> {
     let Some(uplink) = network.uplink else {
         return Vec::new();
     };
@@ -147,11 +164,11 @@ fn holders_elsewhere(network: &NetworkView, mac: MacAddr) -> Vec<Vec<Action>> {
     }
 }
 
-/// Offers a frame to each of these; the next table keeps it from the one it came in by.
-fn offers(ways: impl IntoIterator<Item = Vec<Action>>) -> impl Iterator<Item = Action> {
+/// Offers a frame to each of these; later tables keep it from the one it came in by.
+fn offers(ways: impl IntoIterator<Item = Way>) -> impl Iterator<Item = Action> {
     ways.into_iter().flat_map(|way| {
-        let offer = Action::resubmit(count_and_output::TABLE.id);
-        way.into_iter().chain([offer])
+        let offer = Action::resubmit(way.next);
+        way.actions.into_iter().chain([offer])
     })
 }
 
@@ -170,32 +187,53 @@ fn outward(network: &NetworkView, uplink: Uplink, flows: &mut Vec<Flow>) {
     }));
 }
 
-fn unicast(priority: u16, matching: Match, way: Vec<Action>) -> Flow {
-    let flow = TABLE.flow(priority, matching).actions(way);
-    flow.goto(count_and_output::TABLE.id)
+/// Where a frame goes: what has to be done to it, and the table that goes on with it.
+#[derive(Clone)]
+struct Way {
+    actions: Vec<Action>,
+    next: u8,
 }
 
-/// Out by a port.
-fn via(port: PortNo) -> Vec<Action> {
-    vec![OUT_PORT.set(port.0)]
+fn unicast(priority: u16, matching: Match, way: Way) -> Flow {
+    let flow = TABLE.flow(priority, matching).actions(way.actions);
+    flow.goto(way.next)
+}
+
+/// To a port of this host, if its policy lets it.
+fn to(local: &LocalPort) -> Way {
+    Way {
+        actions: vec![OUT_PORT.set(local.port.0), policy::of(local)],
+        next: conntrack_in::TABLE.id,
+    }
+}
+
+/// Out by a patch port.
+fn via(port: PortNo) -> Way {
+    Way {
+        actions: vec![OUT_PORT.set(port.0)],
+        next: count_and_output::TABLE.id,
+    }
 }
 
 /// Out by a tunnel port, to one host.
-fn through(port: PortNo, endpoint: IpAddr) -> Vec<Action> {
+fn through(port: PortNo, endpoint: IpAddr) -> Way {
     let destination = match endpoint {
         IpAddr::V4(endpoint) => Action::set_field(Field::TunDst, endpoint),
         IpAddr::V6(endpoint) => Action::set_field(Field::TunIpv6Dst, endpoint),
     };
-    vec![destination, OUT_PORT.set(port.0)]
+    Way {
+        actions: vec![destination, OUT_PORT.set(port.0)],
+        next: count_and_output::TABLE.id,
+    }
 }
 
 /// Out to the host of a port, if there is a way.
-fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Vec<Action>> {
+fn towards(uplink: Uplink, remote: &RemotePort) -> Option<Way> {
     way_to(uplink, remote.endpoint)
 }
 
 /// Out to a host, whose endpoint it takes in an overlay.
-fn way_to(uplink: Uplink, endpoint: Option<IpAddr>) -> Option<Vec<Action>> {
+fn way_to(uplink: Uplink, endpoint: Option<IpAddr>) -> Option<Way> {
     match uplink.mark {
         Mark::Untagged | Mark::Vlan(_) => Some(via(uplink.port)),
         Mark::Vni(_) => Some(through(uplink.port, endpoint?)),
@@ -203,7 +241,7 @@ fn way_to(uplink: Uplink, endpoint: Option<IpAddr>) -> Option<Vec<Action>> {
 }
 
 /// Out to everybody on other hosts: one frame to the fabric, or one to each host.
-fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
+fn abroad(network: &NetworkView) -> Vec<Way> {
     let Some(uplink) = network.uplink else {
         return Vec::new();
     };
@@ -217,14 +255,14 @@ fn abroad(network: &NetworkView) -> Vec<Vec<Action>> {
 }
 
 /// Out to everybody on this host.
-fn locals(network: &NetworkView) -> impl Iterator<Item = Vec<Action>> {
-    network.locals.iter().map(|local| via(local.port))
+fn locals(network: &NetworkView) -> impl Iterator<Item = Way> {
+    network.locals.iter().map(to)
 }
 
-/// Offers a frame for everybody to these ways; the next table keeps it from the one it came in by.
+/// Offers a frame for everybody to these ways; later tables keep it from the one it came in by.
 /// The uplink comes last, because the tag or tunnel it gets stays on the frame.
-fn flood(from: &Match, ways: impl IntoIterator<Item = Vec<Action>>, flows: &mut Vec<Flow>) {
-    let ways: Vec<Vec<Action>> = ways.into_iter().collect();
+fn flood(from: &Match, ways: impl IntoIterator<Item = Way>, flows: &mut Vec<Flow>) {
+    let ways: Vec<Way> = ways.into_iter().collect();
     let mut parts = ways.chunks(FLOOD_WAYS).zip(0..).peekable();
     while let Some((ways, part)) = parts.next() {
         let matching = FLOOD_PART.is(part, from.clone());

@@ -22,6 +22,7 @@ pub(super) const TABLE: Table = Table {
 
 const BACK: u16 = 200;
 const KNOWN: u16 = 100;
+const POOL: u16 = 70;
 const GATEWAY: u16 = 50;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
@@ -40,7 +41,8 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     }
 }
 
-/// On an external network, what is for an address that a router has here comes back in at once; all else
+/// On an external network, what is for an address that a router has here comes back in at once. What the
+/// pool gave out to somebody on another host is behind the Ethernet address that follows from it; all else
 /// is for the network's gateway, as it was sent.
 fn external(network: &NetworkView) -> impl Iterator<Item = Flow> {
     let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
@@ -52,7 +54,27 @@ fn external(network: &NetworkView) -> impl Iterator<Item = Flow> {
                 .action(Action::resubmit(translate::TABLE.id))
         }
     });
-    back.chain([TABLE.flow(GATEWAY, here).goto(forward::TABLE.id)])
+    let given_out = network.outside.pool().into_iter().map({
+        let here = here.clone();
+        move |prefix| {
+            let matching = here.clone().ipv4_dst(prefix.addr(), prefix.prefix_len());
+            let flow = TABLE.flow(POOL, matching).actions(behind_destination());
+            flow.goto(forward::TABLE.id)
+        }
+    });
+    let rest = TABLE.flow(GATEWAY, here).goto(forward::TABLE.id);
+    back.chain(given_out).chain([rest])
+}
+
+/// The Ethernet address that follows from the destination, as [`MacAddr::public`].
+fn behind_destination() -> [Action; 2] {
+    let [first, second] = MacAddr::PUBLIC;
+    let prefix = Action::SetField {
+        field: Field::EthDst,
+        value: u128::from(u16::from_be_bytes([first, second])) << 32,
+        mask: 0xffff << 32,
+    };
+    [prefix, Action::copy(Field::Ipv4Dst, Field::EthDst)]
 }
 
 fn resolved(network: &NetworkView, address: IpAddr, mac: MacAddr) -> Flow {

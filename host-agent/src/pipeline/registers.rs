@@ -1,5 +1,6 @@
 //! The registers of the pipeline: what one table leaves for the next. All start as zero.
 
+use openflow::action::Subfield;
 use openflow::{Action, Field, Match};
 
 /// Some bits of a register, with a name.
@@ -18,7 +19,9 @@ pub struct Register {
 }
 
 /// Every register in use. No two share a bit.
-pub const REGISTERS: &[Register] = &[NETWORK, OUT_PORT, FROM, CLASS, FLOOD_PART];
+pub const REGISTERS: &[Register] = &[
+    NETWORK, OUT_PORT, FROM, CLASS, FLOOD_PART, GROUP, ZONE, TRACKED, ASKED, ALLOWED,
+];
 
 /// The network of a frame, from classify on. 0: not known, and no flow matches that.
 pub const NETWORK: Register = Register {
@@ -75,7 +78,73 @@ pub const FLOOD_PART: Register = Register {
     why: "how many flows of a flood are done already",
 };
 
+/// The security group whose rules are asked.
+pub const GROUP: Register = Register {
+    name: "GROUP",
+    field: Field::Reg3,
+    offset: 0,
+    bits: 32,
+    why: "the number of the security group whose rules are asked",
+};
+
+/// The connection-tracking zone of the port whose policy is asked: the sender's from classify on,
+/// the receiver's from forward on. Each port of a host has one of its own.
+pub const ZONE: Register = Register {
+    name: "ZONE",
+    field: Field::Reg4,
+    offset: 0,
+    bits: 16,
+    why: "the zone of the port whose policy is asked: first the sender, then the receiver",
+};
+
+/// Whether that port's connections are tracked.
+pub const TRACKED: Register = Register {
+    name: "TRACKED",
+    field: Field::Reg4,
+    offset: 16,
+    bits: 1,
+    why: "1 if that port's groups are stateful",
+};
+
+/// Which rules are asked: [`ASKED_INGRESS`] or [`ASKED_EGRESS`].
+pub const ASKED: Register = Register {
+    name: "ASKED",
+    field: Field::Reg4,
+    offset: 17,
+    bits: 2,
+    why: "who began, and so which rules are asked: 1 the other end, 2 the port",
+};
+
+/// The other end began: what its rules let in is asked.
+pub const ASKED_INGRESS: u32 = 1;
+/// The port began: what its rules let out is asked.
+pub const ASKED_EGRESS: u32 = 2;
+
+/// Whether a rule lets the frame through.
+pub const ALLOWED: Register = Register {
+    name: "ALLOWED",
+    field: Field::Reg4,
+    offset: 19,
+    bits: 1,
+    why: "1 once a rule lets the frame through",
+};
+
+/// Writes registers that lie in one field, in one go.
+pub(super) fn set_together(first: (&Register, u32), others: &[(&Register, u32)]) -> Action {
+    let field = first.0.field;
+    let all = std::iter::once(&first).chain(others);
+    let (value, mask) = all.fold((0, 0), |(value, mask), (register, holds)| {
+        (value | register.placed(*holds), mask | register.mask())
+    });
+    Action::SetField { field, value, mask }
+}
+
 impl Register {
+    /// All of it, as an action names it.
+    pub(super) fn part(&self) -> Option<Subfield> {
+        Subfield::new(self.field, self.offset, self.bits)
+    }
+
     /// `matching`, and this register holds `value`. What is asked of other registers in the same
     /// field stays asked.
     pub(super) fn is(&self, value: u32, matching: Match) -> Match {

@@ -21,14 +21,15 @@ use openflow::{Action, Field, Flow, Match};
 use super::registers::{NETWORK, OUT_PORT};
 use super::view::Place;
 use super::{
-    LocalPort, Miss, NetworkView, Table, advertise, answer, count_and_output, forward, route,
+    LocalPort, Miss, NetworkView, Table, advertise, answer, conntrack_out, count_and_output,
+    forward,
 };
 use crate::respond::Question;
 
 pub(super) const TABLE: Table = Table {
     id: 20,
     name: "respond",
-    miss: Miss::Goto(route::TABLE.id),
+    miss: Miss::Goto(conntrack_out::TABLE.id),
     why: "can we answer here: ARP and neighbours; or the agent: DHCP and router solicitations",
     infrastructure,
     network: flows,

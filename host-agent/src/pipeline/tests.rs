@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{MacAddr, PortId, SpoofGuard, VlanId};
+use model::{MacAddr, PortId, SpoofGuard, Tracking, VlanId};
 use openflow::{Action, PortNo};
 
 use super::registers::{FLOOD_PART, FROM, FROM_VIF, REGISTERS};
@@ -21,6 +21,11 @@ fn local(port: u32, list: &[&str]) -> LocalPort {
         addresses: addresses(list),
         allowed: Arc::default(),
         spoof_guard: SpoofGuard::On,
+        policy: Policy {
+            zone: port.try_into().unwrap(),
+            tracking: Tracking::Stateful,
+            groups: [1.try_into().unwrap()].into(),
+        },
     }
 }
 
@@ -130,12 +135,12 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 61);
+    assert_eq!(infrastructure().len(), 126);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
-    assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 12);
+    assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 16);
     let both = vec![local(1, &["10.0.0.1", "2001:db8::1"])];
-    assert_eq!(count(both, 0) - empty, 12 + 14);
+    assert_eq!(count(both, 0) - empty, 16 + 14);
     assert_eq!(count(Vec::new(), 5) - empty, 5 * 3);
 }
 

@@ -1,15 +1,65 @@
-//! What the flows of one network are made of, and nothing else: equal views have equal flows.
+//! What the flows of one network or security group are made of, and nothing else: equal views have
+//! equal flows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use model::{AddressPair, MacAddr, NetworkNumber, PortId, SpoofGuard, TrafficClass, VlanId, Vni};
-use openflow::PortNo;
+use model::{
+    AddressGroupId, AddressPair, MacAddr, NetworkNumber, PortId, Rule, SecurityGroupId,
+    SecurityGroupNumber, SpoofGuard, Tracking, TrafficClass, VlanId, Vni,
+};
+use openflow::{Flow, PortNo};
 
 use super::Outside;
+use super::cookie::Group;
 use crate::respond::Question;
+
+/// What is compiled together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    /// A network.
+    Network(NetworkView),
+    /// A security group.
+    SecurityGroup(Arc<GroupView>),
+}
+
+impl View {
+    /// What its flows are known by.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        match self {
+            Self::Network(view) => Group::of(view.number),
+            Self::SecurityGroup(view) => Group::of_security_group(view.number),
+        }
+    }
+
+    /// Its flows, sorted by their keys.
+    #[must_use]
+    pub fn compile(&self) -> Vec<Flow> {
+        match self {
+            Self::Network(view) => super::compile(view),
+            Self::SecurityGroup(view) => super::compile_group(view),
+        }
+    }
+}
+
+/// A security group as this host's switch must know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupView {
+    /// Its number.
+    pub number: SecurityGroupNumber,
+    /// What becomes of replies.
+    pub tracking: Tracking,
+    /// What it lets through.
+    pub rules: Vec<Rule>,
+    /// Who is in the groups that its rules name, by network: of those networks where this host has a
+    /// port of the group itself.
+    pub members: BTreeMap<SecurityGroupId, Vec<(NetworkNumber, IpAddr)>>,
+    /// What is in the address groups that its rules name.
+    pub prefixes: BTreeMap<AddressGroupId, Vec<IpNet>>,
+}
 
 /// A network as this host's switch must know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +159,20 @@ pub struct LocalPort {
     pub allowed: Arc<[AddressPair]>,
     /// Whether it may send from nothing else.
     pub spoof_guard: SpoofGuard,
+    /// Who may speak with it.
+    pub policy: Policy,
+}
+
+/// Who may speak with a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Where its connections are tracked, and what tells its policy from others': unique on the host
+    /// and never 0.
+    pub zone: u16,
+    /// Whether they are.
+    pub tracking: Tracking,
+    /// The groups it is in.
+    pub groups: Arc<[SecurityGroupNumber]>,
 }
 
 /// A port of the network on another host.
@@ -196,7 +260,7 @@ impl NetworkView {
 
     /// About how many flows it takes, to save growing the list step by step.
     pub(super) fn flow_estimate(&self) -> usize {
-        8 + self.locals.len() * 13 + self.remotes.len() * 3
+        8 + self.locals.len() * 17 + self.remotes.len() * 3
     }
 }
 
@@ -273,6 +337,13 @@ fn ipv4(addresses: &[IpAddr]) -> impl Iterator<Item = Ipv4Addr> {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
     })
+}
+
+/// Every address that a port may send from: those it was given, and in IPv6 the link-local one that
+/// follows from its Ethernet address.
+pub fn speaks_as(addresses: &[IpAddr], mac: MacAddr) -> impl Iterator<Item = IpAddr> {
+    let v6 = ipv6(addresses, mac).map(IpAddr::V6);
+    ipv4(addresses).map(IpAddr::V4).chain(v6)
 }
 
 /// The link-local address made of a modified EUI-64 (RFC 4291 appendix A).

@@ -1,66 +1,67 @@
-//! Which networks' flows have to be compiled and compared this time.
+//! Which networks' and security groups' flows have to be compiled and compared this time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::NetworkId;
 use model::plan::{Generation, PlanKey};
 use model::report::ItemFailure;
+use model::{NetworkId, SecurityGroupId};
 use openflow::Flow;
 use openflow::client::Error;
 use tokio::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::pipeline::cookie::Group;
-use crate::pipeline::{self, NetworkView};
+use crate::pipeline::{self, View};
 use crate::switch::{Applied, Switch};
 use crate::topology::Topology;
 use crate::wanted::Exit;
 
 /// What the switch was last made to carry out.
 #[derive(Debug, Default)]
-pub(super) struct Networks {
+pub(super) struct Carried {
     /// Whether anything was carried out since we know this switch.
     known: bool,
-    networks: BTreeMap<NetworkId, Confirmed>,
+    /// Networks and security groups.
+    views: BTreeMap<PlanKey, Confirmed>,
     /// The ways out that there are.
     ways: BTreeSet<Exit>,
-    /// The networks whose flows the switch refused.
-    refused: BTreeMap<NetworkId, Refusal>,
+    /// Those whose flows the switch refused.
+    refused: BTreeMap<PlanKey, Refusal>,
     /// Groups whose flows must be compared although their view is as before.
     doubted: BTreeSet<Group>,
 }
 
 /// What flows are to be made of.
 pub(super) struct Sight {
-    /// What each network looks like here.
-    pub(super) views: BTreeMap<NetworkId, NetworkView>,
+    /// What each network and security group looks like here.
+    pub(super) views: BTreeMap<PlanKey, View>,
     /// The ways out that there are.
     pub(super) ways: BTreeSet<Exit>,
 }
 
-/// A network whose flows are in the switch, confirmed by a barrier.
+/// What has its flows in the switch, confirmed by a barrier.
 #[derive(Debug)]
 struct Confirmed {
-    view: NetworkView,
+    view: View,
     /// The plan they first came from.
     generation: Generation,
 }
 
-/// A network that the switch refused to carry: only what was right before is still installed.
+/// What the switch refused to carry: only what was right before is still installed.
 #[derive(Debug)]
 struct Refusal {
-    view: NetworkView,
+    view: View,
     reason: String,
     pause: Duration,
     again_at: Instant,
 }
 
-/// The pauses after a network was refused for the first time, and at most.
+/// The pauses after something was refused for the first time, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 impl Refusal {
     /// The same view refused once more waits twice as long.
-    fn new(view: NetworkView, reason: String, before: Option<&Self>) -> Self {
+    fn new(view: View, reason: String, before: Option<&Self>) -> Self {
         let (first, longest) = PAUSES;
         let before = before.filter(|before| before.view == view);
         let pause = before.map_or(first, |before| longest.min(before.pause * 2));
@@ -73,12 +74,12 @@ impl Refusal {
     }
 
     /// Whether this view is to be left out for now.
-    fn holds(&self, view: &NetworkView, now: Instant) -> bool {
+    fn holds(&self, view: &View, now: Instant) -> bool {
         self.view == *view && now < self.again_at
     }
 }
 
-impl Networks {
+impl Carried {
     /// Nothing is known of the switch any more: the next pass compares everything.
     pub(super) fn forget(&mut self) {
         self.known = false;
@@ -99,12 +100,22 @@ impl Networks {
     /// The generation that a network's flows come from and whether they have a way out, if they are
     /// in the switch.
     pub(super) fn confirmed(&self, network: NetworkId) -> Option<(Generation, Way)> {
-        let confirmed = self.networks.get(&network).filter(|_| self.known)?;
-        let way = match confirmed.view.uplink {
+        let confirmed = self.views.get(&PlanKey::Network(network));
+        let confirmed = confirmed.filter(|_| self.known)?;
+        let View::Network(view) = &confirmed.view else {
+            return None;
+        };
+        let way = match view.uplink {
             Some(_) => Way::Out,
             None => Way::OnlyHere,
         };
         Some((confirmed.generation, way))
+    }
+
+    /// Whether the flows of these security groups are in the switch.
+    pub(super) fn has_groups(&self, groups: &[SecurityGroupId]) -> bool {
+        let mut keys = groups.iter().map(|id| PlanKey::SecurityGroup(*id));
+        self.known && keys.all(|key| self.views.contains_key(&key))
     }
 
     /// Whether flows are confirmed, and every way out that there should be is in the switch.
@@ -113,26 +124,26 @@ impl Networks {
         self.known && exits.all(|exit| self.ways.contains(exit))
     }
 
-    /// When a network that was refused is tried again.
+    /// When something that was refused is tried again.
     pub(super) fn again_at(&self) -> Option<Instant> {
         self.refused.values().map(|refusal| refusal.again_at).min()
     }
 
-    /// Why a network's flows are not all in the switch, if it refused them.
-    pub(super) fn refusal(&self, network: NetworkId) -> Option<&str> {
-        let refusal = self.refused.get(&network).filter(|_| self.known)?;
+    /// Why flows are not all in the switch, if it refused them.
+    pub(super) fn refusal(&self, key: PlanKey) -> Option<&str> {
+        let refusal = self.refused.get(&key).filter(|_| self.known)?;
         Some(&refusal.reason)
     }
 
-    /// The networks that were refused, as the report has it.
+    /// What was refused, as the report has it.
     pub(super) fn failures(&self) -> impl Iterator<Item = ItemFailure> {
-        self.refused.iter().map(|(id, refusal)| ItemFailure {
-            key: PlanKey::Network(*id),
+        self.refused.iter().map(|(key, refusal)| ItemFailure {
+            key: *key,
             reason: refusal.reason.clone(),
         })
     }
 
-    /// Makes the flows follow the views. A network that the switch refuses holds up no other: it is
+    /// Makes the flows follow the views. One that the switch refuses holds up no other: it is
     /// tried again after a while. Gives back how many flows changed.
     ///
     /// # Errors
@@ -151,23 +162,23 @@ impl Networks {
             changed,
             mut refused,
         } = switch.apply(wanted).await?;
-        let mut before = std::mem::take(&mut self.networks);
+        let mut before = std::mem::take(&mut self.views);
         let mut refused_before = std::mem::take(&mut self.refused);
-        for (id, view) in views {
-            let old = refused_before.remove(&id);
-            match (refused.remove(&Group::of(view.number)), old) {
+        for (key, view) in views {
+            let old = refused_before.remove(&key);
+            match (refused.remove(&view.group()), old) {
                 (Some(reason), old) => {
-                    warn!("network {id}: {reason}");
+                    warn!("{key}: {reason}");
                     let refusal = Refusal::new(view, reason, old.as_ref());
-                    self.refused.insert(id, refusal);
+                    self.refused.insert(key, refusal);
                 }
                 (None, Some(old)) if old.holds(&view, now) => {
-                    self.refused.insert(id, old);
+                    self.refused.insert(key, old);
                 }
                 (None, _) => {
-                    let same = before.remove(&id).filter(|it| known && it.view == view);
+                    let same = before.remove(&key).filter(|it| known && it.view == view);
                     let generation = same.map_or(generation, |it| it.generation);
-                    self.networks.insert(id, Confirmed { view, generation });
+                    self.views.insert(key, Confirmed { view, generation });
                 }
             }
         }
@@ -181,7 +192,7 @@ impl Networks {
     fn wanted(
         &self,
         switch: &Switch,
-        views: &BTreeMap<NetworkId, NetworkView>,
+        views: &BTreeMap<PlanKey, View>,
         now: Instant,
     ) -> Vec<(Group, Vec<Flow>)> {
         let mut wanted = Vec::new();
@@ -189,16 +200,16 @@ impl Networks {
             wanted.push((Group::INFRASTRUCTURE, pipeline::infrastructure()));
         }
         let mut kept = BTreeSet::from([Group::INFRASTRUCTURE]);
-        for (id, view) in views {
-            let group = Group::of(view.number);
+        for (key, view) in views {
+            let group = view.group();
             kept.insert(group);
-            let before = self.networks.get(id).filter(|_| self.known);
+            let before = self.views.get(key).filter(|_| self.known);
             let same = before.is_some_and(|before| before.view == *view);
-            let refusal = self.refused.get(id);
+            let refusal = self.refused.get(key);
             if refusal.is_some_and(|refusal| refusal.holds(view, now)) {
-                wanted.push((group, switch.right(group, pipeline::compile(view))));
+                wanted.push((group, switch.right(group, view.compile())));
             } else if !same || self.doubted.contains(&group) {
-                wanted.push((group, pipeline::compile(view)));
+                wanted.push((group, view.compile()));
             }
         }
         let gone = switch.groups().filter(|group| !kept.contains(group));

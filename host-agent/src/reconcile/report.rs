@@ -4,6 +4,7 @@ use std::iter;
 
 use compute::ovsdb::ObservedVif;
 use model::PortState;
+use model::plan::PlanKey;
 use model::report::Vif;
 use ovsdb::{Condition, Mutator, Operation, Value};
 
@@ -44,7 +45,7 @@ impl Reconciler {
         let failures = wanted.failures.iter().chain(&topology.failures).cloned();
         Status {
             realized: self.status.realized,
-            failures: failures.chain(self.networks.failures()).collect(),
+            failures: failures.chain(self.carried.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
             nics: self.nics.clone(),
@@ -70,11 +71,15 @@ impl Reconciler {
             .chain(sub_ports)
             .filter_map(|id| wanted.ports.get(id));
         let mut newest = None;
-        for network in ports.map(|port| port.network) {
-            if let Some(reason) = self.networks.refusal(network) {
+        for port in ports {
+            let groups = &port.security_group_ids;
+            let parts = groups.iter().map(|id| PlanKey::SecurityGroup(*id));
+            let mut parts = parts.chain([PlanKey::Network(port.network)]);
+            if let Some(reason) = parts.find_map(|part| self.carried.refusal(part)) {
                 return building(reason);
             }
-            match self.networks.confirmed(network) {
+            let confirmed = self.carried.confirmed(port.network);
+            match confirmed.filter(|_| self.carried.has_groups(groups)) {
                 Some((generation, Way::Out)) => newest = newest.max(Some(generation)),
                 Some((_, Way::OnlyHere)) => {
                     return building("its network has no way to other hosts yet");

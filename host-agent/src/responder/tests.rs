@@ -42,6 +42,7 @@ fn known() -> Known {
         allowed: [].into(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        security_group_ids: Vec::new(),
         on_trunk: None,
     };
     let wanted = Wanted {

@@ -157,6 +157,7 @@ mod tests {
             virtual_macs: Vec::new(),
             spoof_guard: model::SpoofGuard::On,
             hostname: None,
+            security_group_ids: Vec::new(),
             host_id: HostId::from(Uuid::from_u128(2)),
             endpoint: None,
         })

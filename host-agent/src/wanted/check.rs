@@ -182,6 +182,7 @@ impl Wanted {
             allowed: item.allowed.clone().into(),
             spoof_guard: item.spoof_guard,
             hostname: item.hostname.clone(),
+            security_group_ids: item.security_group_ids.clone(),
             on_trunk: item.on_trunk,
         };
         self.ports.insert(item.id, port);

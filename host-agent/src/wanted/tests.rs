@@ -47,6 +47,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        security_group_ids: Vec::new(),
         on_trunk: None,
     })
 }
@@ -60,6 +61,7 @@ fn remote(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         virtual_macs: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        security_group_ids: Vec::new(),
         host_id: HostId::from(uuid(99)),
         endpoint: None,
     })

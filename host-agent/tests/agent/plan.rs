@@ -2,9 +2,11 @@
 
 use model::plan::{
     Generation, HostPlan, PlanItem, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort,
-    PlannedRemotePort, Sampling,
+    PlannedRemotePort, PlannedSecurityGroup, Sampling,
 };
-use model::{HostId, MacAddr, Role, Segment, Sharing, TenantId};
+use model::{
+    Direction, HostId, MacAddr, Role, Rule, RuleForm, Segment, Sharing, TenantId, Tracking,
+};
 use uuid::Uuid;
 
 /// The physical network, carried by a NIC that the dummy switch makes up.
@@ -13,6 +15,9 @@ pub(crate) const PHYSICAL: u128 = 1;
 pub(crate) const RED: u128 = 0x10;
 /// The other's, on VLAN 101.
 pub(crate) const BLUE: u128 = 0x20;
+
+/// A security group that lets everything through, each packet for itself.
+pub(crate) const OPEN: u128 = 0x30;
 
 pub(crate) fn uuid(n: u128) -> Uuid {
     Uuid::from_u128(n)
@@ -46,6 +51,20 @@ pub(crate) fn network(id: u128, number: u32, vlan: u16) -> PlanItem {
     })
 }
 
+pub(crate) fn open() -> PlanItem {
+    let rule = |(direction, n)| Rule {
+        id: uuid(n).into(),
+        allows: RuleForm::new(direction).check().unwrap(),
+    };
+    let rules = [(Direction::Ingress, 1), (Direction::Egress, 2)].map(rule);
+    PlanItem::SecurityGroup(PlannedSecurityGroup {
+        id: uuid(OPEN).into(),
+        number: 1.try_into().unwrap(),
+        tracking: Tracking::Stateless,
+        rules: rules.into(),
+    })
+}
+
 /// The port `10.0.0.<n>` of a network; its id is the network's and `n`.
 pub(crate) fn port(network: u128, n: u8) -> PlanItem {
     PlanItem::Port(PlannedPort {
@@ -56,6 +75,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         allowed: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        security_group_ids: vec![uuid(OPEN).into()],
         on_trunk: None,
     })
 }
@@ -69,6 +89,7 @@ pub(crate) fn remote_port(network: u128, n: u8) -> PlanItem {
         virtual_macs: Vec::new(),
         spoof_guard: model::SpoofGuard::On,
         hostname: None,
+        security_group_ids: Vec::new(),
         host_id: HostId::from(uuid(0xff)),
         endpoint: None,
     })
@@ -100,6 +121,7 @@ pub(crate) fn two_tenants(generation: u64) -> HostPlan {
         generation,
         &[
             physical(),
+            open(),
             network(RED, 1, 100),
             network(BLUE, 2, 101),
             port(RED, 1),

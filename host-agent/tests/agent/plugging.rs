@@ -4,7 +4,7 @@ use model::PortState;
 use model::plan::Generation;
 
 use crate::host::{Host, in_namespace, until};
-use crate::plan::{BLUE, PHYSICAL, RED, network, physical, plan, port, two_tenants, uuid};
+use crate::plan::{BLUE, PHYSICAL, RED, network, open, physical, plan, port, two_tenants, uuid};
 
 /// Frames: from interface 1, a port of red with the address 10.0.0.1.
 const ARP_FOR_REMOTE: &str = "in_port=vif1,arp,dl_src=fa:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,\
@@ -128,8 +128,10 @@ fn the_bridges_are_closed_and_the_patch_carries_just_the_vlans_in_use() {
             "theirs",
             "type=dummy",
         ]);
-        host.controller
-            .send(plan(2, &[physical(), network(RED, 1, 100), port(RED, 1)]));
+        host.controller.send(plan(
+            2,
+            &[physical(), open(), network(RED, 1, 100), port(RED, 1)],
+        ));
         host.controller
             .hears(|it| it.realized == Generation(2))
             .await;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use host_agent::pipeline::NetworkView;
+use model::Tracking;
 use openflow::PortNo;
 
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
 use crate::world::{
-    Delivered, GATEWAY, PATCHES, UNPLANNED, World, deliver, ipv4, ipv6, mac, send, tag,
+    Delivered, GATEWAY, PATCHES, UNPLANNED, World, deliver, ipv4, ipv6, mac, open_to, send, tag,
 };
 
 /// Two networks on one physical network and one on another, all with the same addresses; in each,
@@ -115,6 +116,9 @@ fn a_broadcast_reaches_hundreds_of_ports_once_each() {
         local.mac = model::MacAddr::local(n.into());
         local.addresses = [].into();
         big.locals.push(local);
+    }
+    for local in &mut big.locals {
+        local.policy = open_to(local.port.0, Tracking::Stateful);
     }
     let world = World {
         networks: vec![big],

@@ -11,6 +11,7 @@ mod hidden;
 mod order;
 mod overlays;
 mod pairs;
+mod policy;
 mod probes;
 mod routing;
 mod shared;

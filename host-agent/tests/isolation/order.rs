@@ -2,24 +2,13 @@
 //! flows of other networks.
 
 use openflow::table::{Connections, Packet, Tables};
-use openflow::{Flow, Match, PortNo};
+use openflow::{Match, PortNo};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::anything::any_frame;
 use crate::frame::Frame;
 use crate::world::{World, deliver};
-
-fn flows(world: &World) -> Vec<Flow> {
-    let networks = world
-        .networks
-        .iter()
-        .flat_map(host_agent::pipeline::compile);
-    host_agent::pipeline::infrastructure()
-        .into_iter()
-        .chain(networks)
-        .collect()
-}
 
 /// Whether a packet can match both: no bit that both ask for has to be 0 and 1.
 fn overlap(one: &Match, other: &Match) -> bool {
@@ -43,7 +32,7 @@ proptest! {
     fn no_two_flows_of_one_priority_say_different_things_of_one_frame(
         world in World::any_with_overlays()
     ) {
-        let flows = flows(&world);
+        let flows = world.flows();
         for (index, one) in flows.iter().enumerate() {
             let rivals = flows[index + 1..].iter().filter(|other| {
                 (one.table, one.priority) == (other.table, other.priority)
@@ -64,7 +53,7 @@ proptest! {
     fn flows_written_in_another_order_do_the_same(
         (world, port, frame) in any_case(), seed in any::<u64>()
     ) {
-        let mut shuffled = flows(&world);
+        let mut shuffled = world.flows();
         // Any order will do that the seed alone decides.
         shuffled.sort_by_key(|flow| {
             let text = format!("{seed}{flow}");

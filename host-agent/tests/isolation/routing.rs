@@ -16,7 +16,7 @@ use proptest::sample::select;
 
 use crate::anything::any_frame;
 use crate::frame::{Frame, Mac, Payload, ipv6, udp};
-use crate::world::PATCHES;
+use crate::world::{PATCHES, open, open_groups};
 
 /// What the two hosts route with.
 const ROUTERS: [Mac; 2] = [[0x0a, 0xbe, 0, 0, 0, 1], [0x0a, 0xbe, 0, 0, 0, 2]];
@@ -72,6 +72,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
         addresses: addresses(*member),
         allowed: Default::default(),
         spoof_guard: model::SpoofGuard::On,
+        policy: open(port(tenant, n, *member).0),
     };
     let remote = |member: &u8| RemotePort {
         mac: mac(n, *member).try_into().unwrap(),
@@ -114,7 +115,8 @@ fn routing(host: usize, tenant: u8) -> Routing {
 
 fn tables(networks: &[NetworkView]) -> Tables {
     let flows = networks.iter().flat_map(pipeline::compile);
-    Tables::new(pipeline::infrastructure().into_iter().chain(flows))
+    let flows = pipeline::infrastructure().into_iter().chain(flows);
+    Tables::new(flows.chain(open_groups()))
 }
 
 fn evaluate(tables: &Tables, port: PortNo, bytes: Vec<u8>) -> Outcome<'_> {

@@ -14,7 +14,7 @@ use proptest::sample::select;
 use crate::anything::any_frame;
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
 use crate::world::{
-    Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, put, send, tag,
+    Delivered, FIRST_VLAN, PATCHES, World, deliver, ipv4, ipv6, mac, open, put, send, tag,
 };
 
 /// What the gateways of external networks speak from: no member of any.
@@ -51,6 +51,7 @@ fn other_side(network: &NetworkView) -> NetworkView {
         addresses: Arc::clone(&remote.addresses),
         allowed: Arc::default(),
         spoof_guard: model::SpoofGuard::On,
+        policy: open(number(n).0),
     });
     NetworkView {
         locals: locals.collect(),

@@ -10,14 +10,14 @@ use host_agent::pipeline::{
     self, Floating, LocalPort, Mark, NetworkView, Outside, Outsiders, Presence, Reach, Routing,
     Uplink, WayOut,
 };
-use model::{MacAddr, NetworkNumber, SpoofGuard};
+use model::{MacAddr, NetworkNumber, SpoofGuard, Tracking};
 use openflow::PortNo;
 use openflow::table::{Connections, Packet, Tables};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::frame::{BROADCAST, Frame, Mac, Payload, udp};
-use crate::world::PATCHES;
+use crate::world::{PATCHES, open_groups, open_to};
 
 const EXTERNAL: u32 = 9;
 const VLAN: u16 = 300;
@@ -87,6 +87,7 @@ fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
         addresses: [address.into()].into(),
         allowed: Arc::default(),
         spoof_guard: SpoofGuard::On,
+        policy: open_to(port.0, Tracking::Stateful),
     }
 }
 
@@ -182,8 +183,9 @@ impl Host {
         let mut networks: Vec<NetworkView> = TENANTS.map(|it| network(it, snat(it))).into();
         networks.push(external(snat));
         let flows = networks.iter().flat_map(pipeline::compile);
+        let flows = flows.chain(pipeline::infrastructure()).chain(open_groups());
         Self {
-            tables: Tables::new(pipeline::infrastructure().into_iter().chain(flows)),
+            tables: Tables::new(flows),
             connections: Connections::default(),
         }
     }
@@ -330,6 +332,26 @@ fn a_vif_of_the_external_network_reaches_a_floating_ip_of_its_host() {
         (answer.port, answer.from),
         (NEIGHBOUR_PORT, (floating(1), 80))
     );
+}
+
+#[test]
+fn what_the_pool_gave_out_elsewhere_is_sent_there_and_not_by_way_of_the_router() {
+    let mut host = Host::new();
+    let elsewhere = public(70);
+    let [sent] = &host.vif((1, 1), (4000, 80), elsewhere)[..] else {
+        panic!("one frame");
+    };
+    let macs = [floating(1), elsewhere].map(|it| MacAddr::public(it).octets());
+    assert_eq!((sent.port, sent.macs), (PATCH, (macs[0], macs[1])));
+    let beyond = host.vif((1, 1), (4000, 80), public(200));
+    assert_eq!(beyond, [to_upstream(floating(1), (4000, 80), public(200))]);
+    // A VIF of the external network is reached by it, too.
+    let mac_of_it = MacAddr::public(NEIGHBOUR).octets();
+    let frame = datagram((macs[1], mac_of_it), (elsewhere, NEIGHBOUR), (1, 2));
+    let [arrived] = &host.send(PATCH, &frame.tagged(0x8100, VLAN))[..] else {
+        panic!("one frame");
+    };
+    assert_eq!((arrived.port, arrived.macs.1), (NEIGHBOUR_PORT, mac(9)));
 }
 
 #[test]

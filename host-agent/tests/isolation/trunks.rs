@@ -12,7 +12,7 @@ use proptest::sample::select;
 use crate::anything::any_frame;
 use crate::frame::{BROADCAST, Frame, Mac, Payload};
 use crate::world::{
-    Delivered, FIRST_VLAN, PATCHES, World, addresses, deliver, ipv4, mac, send, tag,
+    Delivered, FIRST_VLAN, PATCHES, World, addresses, deliver, ipv4, mac, open, send, tag,
 };
 
 /// Who is behind every sub-port.
@@ -35,6 +35,7 @@ fn with_trunk(mut world: World) -> World {
             addresses: addresses(MEMBER),
             allowed: Default::default(),
             spoof_guard: model::SpoofGuard::On,
+            policy: open(1000 + u32::try_from(n).unwrap()),
         });
     }
     world

@@ -1,15 +1,16 @@
 //! Networks whose ports share MAC and IP addresses, the tables compiled for them, and who is who.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{
-    self, LocalPort, Mark, NetworkView, Outside, Outsiders, Reach, RemotePort, Uplink,
+    self, GroupView, LocalPort, Mark, NetworkView, Outside, Outsiders, Policy, Reach, RemotePort,
+    Uplink,
 };
-use model::{MacAddr, PortId, SpoofGuard};
+use model::{Direction, MacAddr, PortId, Rule, RuleForm, RuleId, SpoofGuard, Tracking};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
-use openflow::{Field, PortNo};
+use openflow::{Field, Flow, PortNo};
 use proptest::prelude::*;
 
 use crate::frame::{Frame, Mac};
@@ -49,14 +50,18 @@ impl World {
             .zip(0u16..)
             .map(|((locals, remotes, way), n)| {
                 let uplink = way.map(|way| uplink(way, n));
-                let local = |member| LocalPort {
-                    id: PortId::generate(),
-                    port: PortNo(numbers.next().unwrap()),
-                    tag: None,
-                    mac: mac(member).try_into().unwrap(),
-                    addresses: addresses(member),
-                    allowed: Arc::default(),
-                    spoof_guard: SpoofGuard::On,
+                let mut local = |member| {
+                    let number = numbers.next().unwrap();
+                    LocalPort {
+                        id: PortId::generate(),
+                        port: PortNo(number),
+                        tag: None,
+                        mac: mac(member).try_into().unwrap(),
+                        addresses: addresses(member),
+                        allowed: Arc::default(),
+                        spoof_guard: SpoofGuard::On,
+                        policy: open(number),
+                    }
                 };
                 let remote = |member| RemotePort {
                     mac: mac(member).try_into().unwrap(),
@@ -68,7 +73,7 @@ impl World {
                 NetworkView {
                     number: (u32::from(n) + 1).try_into().unwrap(),
                     uplink,
-                    locals: (1..=*locals).map(local).collect(),
+                    locals: (1..=*locals).map(&mut local).collect(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
                     resolvers: [].into(),
@@ -110,9 +115,14 @@ impl World {
         })
     }
 
-    pub(crate) fn tables(&self) -> Tables {
+    pub(crate) fn flows(&self) -> Vec<Flow> {
         let networks = self.networks.iter().flat_map(pipeline::compile);
-        Tables::new(pipeline::infrastructure().into_iter().chain(networks))
+        let flows = pipeline::infrastructure().into_iter().chain(networks);
+        flows.chain(open_groups()).collect()
+    }
+
+    pub(crate) fn tables(&self) -> Tables {
+        Tables::new(self.flows())
     }
 
     /// The network of a VIF's port.
@@ -148,6 +158,42 @@ impl World {
             .chain(TUNNELS)
             .chain([UNPLANNED, PortNo::LOCAL])
             .collect()
+    }
+}
+
+/// The policy of ports whose guards are looked at: their group lets everything through.
+pub(crate) fn open(number: u32) -> Policy {
+    open_to(number, Tracking::Stateless)
+}
+
+pub(crate) fn open_to(number: u32, tracking: Tracking) -> Policy {
+    Policy {
+        zone: number.try_into().unwrap(),
+        tracking,
+        groups: [open_group(tracking).number].into(),
+    }
+}
+
+/// The flows of the groups that let everything through.
+pub(crate) fn open_groups() -> Vec<Flow> {
+    let groups = [Tracking::Stateless, Tracking::Stateful].map(open_group);
+    groups.iter().flat_map(pipeline::compile_group).collect()
+}
+
+fn open_group(tracking: Tracking) -> GroupView {
+    let rule = |direction| Rule {
+        id: RuleId::generate(),
+        allows: RuleForm::new(direction).check().unwrap(),
+    };
+    GroupView {
+        number: match tracking {
+            Tracking::Stateless => 1.try_into().unwrap(),
+            Tracking::Stateful => 2.try_into().unwrap(),
+        },
+        tracking,
+        rules: vec![rule(Direction::Ingress), rule(Direction::Egress)],
+        members: BTreeMap::new(),
+        prefixes: BTreeMap::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use api::resource::{HostView, PortView};
 use clap::{Args, ValueEnum};
 use model::{AddressPair, MacAddr, Name, Network, PortState, SpoofGuard, Tenant};
 
-use super::{ListArgs, Maybe, Outcome, filter, id_of, object_of, optional, present};
+use super::{ListArgs, Maybe, Outcome, filter, group, id_of, object_of, optional, present};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, word};
 use crate::resolve::{Scope, resolve, resolve_network};
@@ -37,6 +37,9 @@ pub(crate) struct Create {
     /// Whether it may send from nothing else
     #[arg(long)]
     spoof_guard: Option<Guard>,
+    /// The security groups it is in, comma-separated; if absent, its tenant's default group
+    #[arg(long, value_delimiter = ',')]
+    groups: Option<Vec<String>>,
     /// The host it will appear on, if known
     #[arg(long)]
     host: Option<String>,
@@ -71,6 +74,9 @@ pub(crate) struct Set {
     /// Whether it may send from nothing else: switching this off is an administrator's act
     #[arg(long)]
     spoof_guard: Option<Guard>,
+    /// All security groups it is in, comma-separated; none if empty
+    #[arg(long, value_delimiter = ',')]
+    groups: Option<Vec<String>>,
 }
 
 /// Whether a VIF may send only from what it was given.
@@ -147,6 +153,8 @@ impl Create {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
         let network = resolve_network(client, &self.network, scope).await?;
         let host = id_of::<HostView>(client, self.host.as_deref(), Scope::Pool).await?;
+        let owner = scope.tenant().unwrap_or(network.tenant_id);
+        let groups = group::ids_of(client, self.groups.as_ref(), Scope::Tenant(owner)).await?;
         let request = PortCreate {
             network_id: network.id,
             tenant_id: scope.tenant(),
@@ -155,6 +163,7 @@ impl Create {
             addresses: self.address.clone(),
             allowed: self.allowed.clone(),
             spoof_guard: self.spoof_guard.map(Into::into),
+            security_group_ids: groups,
             host_id: host.map(Into::into),
         };
         let port: PortView = client.create(&request).await?;
@@ -166,6 +175,8 @@ impl Set {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
         let port: PortView = resolve(client, &self.name, scope).await?;
+        let owner = Scope::Tenant(port.port.tenant_id);
+        let groups = group::ids_of(client, self.groups.as_ref(), owner).await?;
         let request = PortUpdate {
             addresses: AddressesUpdate {
                 whole: self.address.as_deref().map(present),
@@ -178,6 +189,7 @@ impl Set {
                 remove: self.remove_allowed.clone(),
             },
             spoof_guard: self.spoof_guard.map(Into::into),
+            security_group_ids: groups,
         };
         let port: PortView = client.update(port.port.id.uuid(), &request).await?;
         Ok(object_of(&port).into())

@@ -9,7 +9,7 @@ use clap::Args;
 use model::{Name, PortState, Tenant};
 use tokio::time::{Instant, sleep};
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
+use super::{ListArgs, Outcome, filter, group, id_of, object_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
@@ -33,6 +33,10 @@ pub(crate) struct Start {
     /// VIFs that exist already, comma-separated; they outlive the instance
     #[arg(long, value_delimiter = ',')]
     vif: Vec<String>,
+    /// The security groups of the VIFs that are made, comma-separated; if absent, its tenant's default
+    /// group
+    #[arg(long, value_delimiter = ',')]
+    groups: Option<Vec<String>>,
     /// The host that runs it; if absent, the connected one with the fewest instances
     #[arg(long)]
     host: Option<String>,
@@ -92,6 +96,7 @@ impl Start {
                 .await?
                 .map(Into::into),
             network_ids: Vec::new(),
+            security_group_ids: group::ids_of(client, self.groups.as_ref(), scope).await?,
             port_ids: Vec::new(),
         };
         for name in &self.network {

@@ -36,6 +36,7 @@ impl Scene {
              endpoints=10.254.0.0/16",
         );
         pool.must("tenant-create name=acme");
+        pool.admit_everybody("acme");
         let network = pool.json(&format!("{kind}-create tenant=acme name=web mtu=1400"));
         let data = pool.lab().controller().unwrap().directory().to_owned();
         pool.wait(async {

@@ -84,6 +84,10 @@ fn good(pool: &Pool, collection: &str) -> Value {
         "sub-ports" => {
             json!({"trunk_id": pool.trunk["id"], "port_id": pool.sub_port["id"], "vlan": 7})
         }
+        "security-groups" => json!({"tenant_id": pool.tenant["id"], "name": "g",
+            "rules": [{"direction": "ingress", "protocol": "tcp", "ports": "80"}]}),
+        "address-groups" => json!({"tenant_id": pool.tenant["id"], "name": "a",
+            "prefixes": ["192.0.2.0/24"]}),
         "routers" => json!({"tenant_id": pool.tenant["id"], "name": "r",
             "network_ids": [pool.network["id"]]}),
         _ => {
@@ -151,6 +155,11 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("routers", "name", r#""first""#, "duplicate"),
     ("routers", "network_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
     ("ports", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("security-groups", "tracking", r#""sometimes""#, "out_of_range"),
+    ("security-groups", "name", r#""default""#, "duplicate"),
+    ("address-groups", "prefixes", r#"["192.0.2.1/24"]"#, "out_of_range"),
+    ("address-groups", "prefixes", r#"["192.0.2.0/24", "192.0.2.0/24"]"#, "duplicate"),
+    ("ports", "security_group_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
     ("sub-ports", "vlan", "4095", "out_of_range"),
     ("ports", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("ports", "name", r#""one""#, "duplicate"),
@@ -447,4 +456,66 @@ async fn what_was_acknowledged_survives_a_crash() {
         controller.crash_and_restart();
         assert_eq!(controller.rest().everything().await, before);
     }
+}
+
+/// Every fault of every rule is named at once, whatever else is wrong with the request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_every_rule_is_named_and_nothing_is_changed() {
+    let controller = LoneController::start();
+    let rest = controller.rest();
+    let pool = pool(&rest).await;
+    let stranger = rest.create("tenants", json!({"name": "stranger"})).await;
+    let group = json!({"tenant_id": stranger["id"], "name": "theirs"});
+    let theirs = rest.create("security-groups", group).await;
+    let before = rest.everything().await;
+    let rules = json!([
+        {"direction": "ingress", "ports": "80"},
+        {"direction": "ingress", "protocol": "icmp", "icmp_type": 256},
+        {"direction": "ingress", "family": "ipv6", "protocol": "tcp", "remote_cidr": "10.0.0.0/8"},
+        {"direction": "ingress", "remote_cidr": "10.0.0.1/8"},
+        {"direction": "up", "protocol": "carrier pigeon", "ports": "90-80", "colour": "blue"},
+        {"direction": "egress", "protocol": "tcp", "icmp_type": 8, "icmp_code": 1},
+    ]);
+    let request = json!({"tenant_id": pool.tenant["id"], "name": "", "rules": rules});
+    let (status, answer) = rest.post("security-groups", &request).await;
+    assert_eq!(status, 422, "{answer}");
+    for (field, code) in [
+        ("name", "out_of_range"),
+        ("rules[0].ports", "inconsistent"),
+        ("rules[1].icmp_type", "out_of_range"),
+        ("rules[2].remote_cidr", "inconsistent"),
+        ("rules[3].remote_cidr", "out_of_range"),
+        ("rules[4].direction", "out_of_range"),
+        ("rules[4].protocol", "out_of_range"),
+        ("rules[4].ports", "out_of_range"),
+        ("rules[4].colour", "unknown"),
+        ("rules[5].icmp_type", "inconsistent"),
+    ] {
+        let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+        let named = |it: &Value| it["field"] == field && it["code"] == code;
+        assert!(errors.iter().any(named), "{field} {code}: {answer}");
+    }
+
+    // What only the pool can tell: another tenant's group, the same rule twice, too many rules.
+    let mut rules = vec![
+        json!({"direction": "ingress", "remote_group_id": theirs["id"]}),
+        json!({"direction": "egress"}),
+        json!({"direction": "egress"}),
+    ];
+    let more = (1..=200)
+        .map(|port| json!({"direction": "ingress", "protocol": "udp", "ports": port.to_string()}));
+    rules.extend(more);
+    let request = json!({"tenant_id": pool.tenant["id"], "name": "g", "rules": rules});
+    let (status, answer) = rest.post("security-groups", &request).await;
+    assert_eq!(status, 422, "{answer}");
+    for (field, code) in [
+        ("rules", "out_of_range"),
+        ("rules[0].remote_group_id", "inconsistent"),
+        ("rules[2]", "duplicate"),
+    ] {
+        let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+        let named = |it: &Value| it["field"] == field && it["code"] == code;
+        assert!(errors.iter().any(named), "{field} {code}: {answer}");
+    }
+    assert_eq!(rest.everything().await, before);
 }

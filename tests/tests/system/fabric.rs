@@ -45,7 +45,7 @@ fn told(pool: &Pool, kind: &str, host: &str) -> Vec<String> {
 #[test]
 fn a_tunnel_goes_down_with_its_host_and_up_again_but_not_with_an_agent() {
     let pool = Pool::up(&PoolSpec::real(3));
-    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {});
+    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {}).admitting_everybody();
     let pool = &scene.pool;
     // h3 shares an overlay with nobody yet.
     eventually("four tunnel ends are up", PATIENCE, || {
@@ -157,7 +157,7 @@ fn says(pool: &Pool, line: &str, expected: &[&str]) {
 fn what_is_wrong_between_hosts_is_named_and_a_healthy_pool_has_no_complaint() {
     let pool = Pool::up(&PoolSpec::real(3));
     // The switches carry more than the tenants' 1500 bytes, which is what overlays live on.
-    let scene = TwoTenants::set_on(pool, ["vxlan", "vlan"], |_| {});
+    let scene = TwoTenants::set_on(pool, ["vxlan", "vlan"], |_| {}).admitting_everybody();
     let pool = &scene.pool;
     pool.must("vlan-create tenant=acme name=other vlan=103");
     pool.vm_start("acme-3", "acme", "web", "h3");
@@ -220,7 +220,7 @@ impl Drop for Over<'_> {
 #[test]
 fn no_vif_sees_a_probe_and_none_sends_one() {
     let pool = Pool::up(&PoolSpec::real(2));
-    let scene = TwoTenants::set_on(pool, ["vxlan", "vlan"], |_| {});
+    let scene = TwoTenants::set_on(pool, ["vxlan", "vlan"], |_| {}).admitting_everybody();
     let nics = [1, 2].map(|host| {
         let host = scene.pool.host(host);
         Sniffer::start(host.namespace(), host.private_nic())

@@ -10,8 +10,10 @@ mod churn;
 mod drift;
 mod fabric;
 mod isolation;
+mod outside;
 mod overlays;
 mod peers;
+mod policy;
 mod pool_setup;
 mod public;
 mod restarts;
@@ -29,5 +31,5 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two tenants with the same addresses on the first two of `hosts` hosts.
 fn two_tenants(hosts: usize) -> TwoTenants {
-    TwoTenants::set(Pool::up(&PoolSpec::real(hosts)), |_| {})
+    TwoTenants::set(Pool::up(&PoolSpec::real(hosts)), |_| {}).admitting_everybody()
 }

@@ -22,7 +22,7 @@ const VNIS: [u32; 2] = [4096, 4097];
 /// One tenant on VXLAN, the other on Geneve, on the first two of `hosts` hosts.
 fn overlay_tenants(hosts: usize) -> TwoTenants {
     let pool = Pool::up(&PoolSpec::real(hosts));
-    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {});
+    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {}).admitting_everybody();
     all_reach_each_other(&scene);
     scene
 }
@@ -109,6 +109,7 @@ fn what_a_vif_wraps_stays_wrapped(scene: &TwoTenants) {
     let pool = &scene.pool;
     let endpoints = [1, 2, 3].map(|host| (underlay_mac(pool, host), endpoint(pool, host)));
     pool.must("tenant-create name=mallory");
+    pool.admit_everybody("mallory");
     pool.must("vlan-create tenant=mallory name=under");
     pool.must("subnet-create name=under cidr=10.254.0.0/16 network=under tenant=mallory gateway=10.254.0.250");
     let hosts = endpoints.iter().zip(1..);

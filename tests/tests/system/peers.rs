@@ -223,6 +223,14 @@ fn an_exception_for_whoever_says_that_it_is_special() {
     }
 }
 
+/// A flow without the zone of its port, which is in the lower bits of what it loads.
+fn without_zone(flow: &str) -> String {
+    match flow.find("/0xfffff->reg4") {
+        Some(end) => format!("{}{}", &flow[..end - 4], &flow[end..]),
+        None => flow.to_owned(),
+    }
+}
+
 /// The flows of what a port sends, with its own numbers and addresses left out.
 fn guard_of(pool: &Pool, plug: &Plug, port: &Value) -> Vec<String> {
     let number = vsctl(pool, 1, &["get", "interface", &plug.interface, "ofport"]);
@@ -234,7 +242,8 @@ fn guard_of(pool: &Pool, plug: &Plug, port: &Value) -> Vec<String> {
         let flow = flow.replace(&here, "in_port=P,").replace(mac, "MAC");
         let flow = flow.replace(&address, "IP,");
         let flow = flow.replace(&format!("{} ", plug.instance.address), "IP ");
-        flow.replace(&format!("meter:{number},"), "meter:P,")
+        without_zone(&flow)
+            .replace(&format!("meter:{number},"), "meter:P,")
             .replace(
                 &format!("reg1={:#x},", number.parse::<u32>().unwrap()),
                 "reg1=P,",

@@ -16,7 +16,7 @@ const ROUTER_V6: &str = "2001:db8:113::1";
 const FORGED: &str = "BULKHEAD neighbour";
 
 /// The place outside, which is the router.
-fn outside(pool: &Pool) -> Instance {
+pub(crate) fn outside(pool: &Pool) -> Instance {
     let namespace = pool.lab().outside();
     let shown = Command::new("ip")
         .args(["-n", &namespace, "-j", "link", "show", "eth0"])
@@ -47,6 +47,9 @@ fn pool(network: &str) -> (Pool, Instance) {
         "tenant-create name=globex",
     ] {
         pool.must(line);
+    }
+    for tenant in ["acme", "globex"] {
+        pool.admit_everybody(tenant);
     }
     let network = network.replace("ROUTER", &mac.to_string());
     pool.must(&format!(

@@ -35,6 +35,7 @@ impl Scene {
         let others = [("globex", ["geneve", "vxlan"], ["h2", "h3"])];
         let tenants = kinds.into_iter().chain(others).map(|(name, kinds, hosts)| {
             pool.must(&format!("tenant-create name={name}"));
+            pool.admit_everybody(name);
             for ((network, kind), n) in ["web", "db"].into_iter().zip(kinds).zip(1..) {
                 pool.must(&format!(
                     "{kind}-create tenant={name} name={network} subnet=10.0.{n}.0/24"

@@ -38,6 +38,9 @@ impl Scene {
         ] {
             pool.must(line);
         }
+        for tenant in ["acme", "globex"] {
+            pool.admit_everybody(tenant);
+        }
         let trunk = pool.json("vif-create fw tenant=acme network=web");
         let leg = pool.json("vif-create leg tenant=acme network=db address=10.0.1.9");
         pool.must(&format!(

@@ -5,6 +5,7 @@ use std::future::Future;
 use model::Driver;
 use uuid::Uuid;
 
+use super::port::MAX_GROUPS;
 use super::{Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
 use crate::request::InstanceCreate;
@@ -59,12 +60,14 @@ impl Made for InstanceView {
         let name = fields.required("name");
         let host_id = fields.optional("host_id");
         let network_ids = fields.list("network_ids", MAX_VIFS);
+        let security_group_ids = fields.list("security_group_ids", MAX_GROUPS);
         let port_ids = fields.list("port_ids", MAX_VIFS);
         Some(InstanceCreate {
             tenant_id: tenant_id?,
             name: name?,
             host_id,
             network_ids: network_ids.unwrap_or_default(),
+            security_group_ids,
             port_ids: port_ids.unwrap_or_default(),
         })
     }

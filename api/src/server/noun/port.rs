@@ -12,6 +12,9 @@ use crate::resource::PortView;
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
 
+/// The most security groups that are read of one port.
+pub(super) const MAX_GROUPS: usize = 64;
+
 const STATES: Kind = Kind::Word(&["down", "building", "active"]);
 const GUARDS: Kind = Kind::Word(&["on", "off"]);
 
@@ -70,6 +73,7 @@ impl Made for PortView {
         let addresses = fields.list("addresses", Port::ADDRESSES_MAX);
         let allowed = fields.list("allowed", Port::ALLOWED_MAX);
         let spoof_guard = fields.optional("spoof_guard");
+        let security_group_ids = fields.list("security_group_ids", MAX_GROUPS);
         let host_id = fields.optional("host_id");
         Some(PortCreate {
             network_id: network_id?,
@@ -79,6 +83,7 @@ impl Made for PortView {
             addresses,
             allowed: allowed.unwrap_or_default(),
             spoof_guard,
+            security_group_ids,
             host_id,
         })
     }
@@ -117,6 +122,7 @@ impl Changed for PortView {
                 remove: fields.list("remove_allowed", pairs).unwrap_or_default(),
             },
             spoof_guard: fields.optional("spoof_guard"),
+            security_group_ids: fields.list("security_group_ids", MAX_GROUPS),
         }
     }
 

@@ -37,6 +37,7 @@ fn largest() -> [PlanItem; 2] {
         allowed: vec![pair; model::Port::ALLOWED_MAX],
         spoof_guard: model::SpoofGuard::Off,
         hostname: Some("a".repeat(63).parse().unwrap()),
+        security_group_ids: Vec::new(),
         on_trunk: None,
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]

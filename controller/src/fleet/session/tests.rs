@@ -145,6 +145,7 @@ impl Lab {
             addresses: None,
             allowed: Vec::new(),
             spoof_guard: None,
+            security_group_ids: None,
             host_id,
         };
         self.service.port_create(caller(), port).await.unwrap().port

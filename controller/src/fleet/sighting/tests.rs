@@ -41,6 +41,7 @@ impl World {
                 mac: None,
                 last: None,
                 host: bound,
+                group: None,
             },
         ];
         for op in &ops {

@@ -1,23 +1,26 @@
 //! Random requests, decided on an intent in memory.
 
-use std::collections::BTreeMap;
-
 use api::backend::Outcome;
 use api::request::{
-    AddressesUpdate, AllowedUpdate, HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RoleChange, RouterCreate,
-    Setting, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TopologyChange,
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, RouterCreate,
+    SubPortCreate, SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
+use self::uplinks::{host_uplink, topology_change};
 use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    host, instance, network, physical_network, port, reservation, router, subnet, tenant, topology,
-    trunk, uplink,
+    address_group, consequences, floating_ip, gateway, host, instance, network, physical_network,
+    port, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
+
+mod addresses;
+mod groups;
+mod outside;
+mod uplinks;
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -74,6 +77,26 @@ pub(crate) enum Op {
         mac: Option<u8>,
         last: Option<u8>,
         host: Option<u8>,
+        group: Option<u8>,
+    },
+    SecurityGroup {
+        tenant: u8,
+        name: u8,
+        stateless: bool,
+    },
+    AddressGroup {
+        tenant: u8,
+        name: u8,
+    },
+    /// A rule about a group, an address group or anybody, in place of the group's first.
+    Rule {
+        group: u8,
+        remote: u8,
+        sort: u8,
+    },
+    Prefix {
+        group: u8,
+        last: u8,
     },
     Instance {
         tenant: u8,
@@ -86,6 +109,26 @@ pub(crate) enum Op {
         tenant: u8,
         name: u8,
         networks: Vec<u8>,
+    },
+    /// A network with a gateway outside, and its subnet.
+    External {
+        tenant: u8,
+        name: u8,
+    },
+    Gateway {
+        router: u8,
+        network: u8,
+        snat: bool,
+    },
+    FloatingIp {
+        tenant: u8,
+        network: u8,
+        port: Option<u8>,
+    },
+    /// Binds a floating IP, or unbinds it.
+    Float {
+        floating: u8,
+        port: Option<u8>,
     },
     SubPort {
         trunk: u8,
@@ -116,6 +159,7 @@ pub(crate) enum Op {
         last: Option<u8>,
         allowed: Vec<(u8, u8)>,
         mac: Option<u8>,
+        group: Option<u8>,
     },
     Delete {
         noun: Noun,
@@ -165,7 +209,11 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::Network),
         1 => Just(Noun::Subnet),
         1 => Just(Noun::Reservation),
+        1 => Just(Noun::SecurityGroup),
+        1 => Just(Noun::AddressGroup),
         1 => Just(Noun::Router),
+        1 => Just(Noun::Gateway),
+        1 => Just(Noun::FloatingIp),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -185,12 +233,24 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
         2 => (n(), n(), maybe())
             .prop_map(|(network, cidr, gateway)| Op::Subnet { network, cidr, gateway }),
-        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()))
-            .prop_map(|(network, name, mac, last, host)| Op::Port { network, name, mac, last, host }),
+        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()), maybe())
+            .prop_map(|(network, name, mac, last, host, group)| Op::Port { network, name, mac, last, host, group }),
+        2 => (n(), n(), any::<bool>())
+            .prop_map(|(tenant, name, stateless)| Op::SecurityGroup { tenant, name, stateless }),
+        1 => (n(), n()).prop_map(|(tenant, name)| Op::AddressGroup { tenant, name }),
+        4 => (n(), n(), 0..3u8).prop_map(|(group, remote, sort)| Op::Rule { group, remote, sort }),
+        2 => (n(), n()).prop_map(|(group, last)| Op::Prefix { group, last }),
         4 => (n(), n(), n(), some(), some())
             .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
         3 => (n(), n(), some())
             .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
+        1 => (n(), n()).prop_map(|(tenant, name)| Op::External { tenant, name }),
+        3 => (n(), n(), any::<bool>())
+            .prop_map(|(router, network, snat)| Op::Gateway { router, network, snat }),
+        4 => (n(), n(), proptest::option::of(n()))
+            .prop_map(|(tenant, network, port)| Op::FloatingIp { tenant, network, port }),
+        4 => (n(), proptest::option::weighted(0.8, n()))
+            .prop_map(|(floating, port)| Op::Float { floating, port }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -199,8 +259,10 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(subnet, gateway, last)| Op::SubnetUpdate { subnet, gateway, last }),
         2 => (n(), 0..9u8, 0..4u8)
             .prop_map(|(network, first, count)| Op::Reservation { network, first, count }),
-        4 => (n(), maybe(), proptest::collection::vec((0..16u8, 28..33u8), 0..3), maybe())
-            .prop_map(|(port, last, allowed, mac)| Op::PortUpdate { port, last, allowed, mac }),
+        4 => (n(), maybe(), proptest::collection::vec((0..16u8, 28..33u8), 0..3), maybe(), maybe())
+            .prop_map(|(port, last, allowed, mac, group)| {
+                Op::PortUpdate { port, last, allowed, mac, group }
+            }),
         6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
     ]
 }
@@ -237,6 +299,11 @@ const ENDPOINTS: [&str; 2] = ["10.254.0.0/30", "10.254.0.0/24"];
 
 /// What the operation would write.
 pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
+    let decided = decide_alone(intent, op)?;
+    Ok(consequences::with(intent, decided))
+}
+
+fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match op.clone() {
         Op::Tenant { name: it } => {
             let request = TenantCreate {
@@ -312,60 +379,6 @@ fn private(
     draft.map(|draft| draft.writes)
 }
 
-/// What may carry a physical network: alone, beside another, and against it.
-const UPLINKS: [&str; 6] = [
-    "eth0",
-    "eth0/vlan20",
-    "eth1",
-    "eth2+eth3/lacp",
-    "eth2/vlan103",
-    "eth2",
-];
-
-fn topology_change(op: &Op) -> TopologyChange {
-    let Op::Topology {
-        role,
-        uplink,
-        vlans,
-        endpoints,
-    } = *op
-    else {
-        unreachable!()
-    };
-    let (role, _) = Role::ALL[usize::from(role) % Role::ALL.len()];
-    let ranges = ["100-101", "103-109"].get(usize::from(vlans));
-    let prefix = ENDPOINTS.get(usize::from(endpoints));
-    let setup = RoleChange {
-        uplink: UPLINKS[usize::from(uplink)].parse().ok(),
-        vlans: ranges.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
-        endpoints: prefix.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
-        ..RoleChange::default()
-    };
-    TopologyChange {
-        roles: BTreeMap::from([(role, (vlans < 5).then_some(setup))]),
-        confirm_within_seconds: None,
-    }
-}
-
-fn host_uplink(intent: &Intent, op: &Op) -> HostUplinkSet {
-    let Op::HostUplink {
-        carrier,
-        uplink,
-        last,
-        ..
-    } = *op
-    else {
-        unreachable!()
-    };
-    HostUplinkSet {
-        physical_network_id: id(intent, Noun::PhysicalNetwork, carrier),
-        uplink: (uplink != 5).then(|| UPLINKS[usize::from(uplink)].parse().unwrap()),
-        address: last.map(|it| format!("192.0.2.{}/29", it + 1).parse().unwrap()),
-        gateway: None,
-        confirm_within_seconds: None,
-    }
-}
-
 fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
     let Op::Overlay {
         tenant,
@@ -432,6 +445,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
             mac,
             last,
             host,
+            group,
         } => {
             let request = PortCreate {
                 network_id: id(intent, Noun::Network, network),
@@ -441,72 +455,15 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 addresses: last.map(|it| vec![format!("10.0.0.{it}").parse().unwrap()]),
                 allowed: Vec::new(),
                 spoof_guard: None,
+                security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
             port::create(intent, request).map(|draft| draft.writes)
         }
         Op::SubnetUpdate { .. } | Op::Reservation { .. } | Op::PortUpdate { .. } => {
-            decide_of_addresses(intent, op)
+            addresses::decide(intent, op)
         }
         op => decide_of_instance(intent, op),
-    }
-}
-
-fn decide_of_addresses(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
-    let address = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
-    match op {
-        Op::SubnetUpdate {
-            subnet,
-            gateway,
-            last,
-        } => {
-            let request = SubnetUpdate {
-                gateway: gateway.map(address),
-                pools: last
-                    .map(|last| vec![format!("10.0.0.1-10.0.0.{}", last + 1).parse().unwrap()]),
-                ..SubnetUpdate::default()
-            };
-            let subnet = id(intent, Noun::Subnet, subnet);
-            subnet::update(intent, subnet, request).map(|draft| draft.writes)
-        }
-        Op::Reservation {
-            network,
-            first,
-            count,
-        } => {
-            let range = format!("10.0.0.{first}-10.0.0.{}", first + count);
-            let request = ReservationCreate {
-                network_id: id(intent, Noun::Network, network),
-                name: None,
-                addresses: range.parse().unwrap(),
-            };
-            reservation::create(intent, request).map(|draft| draft.writes)
-        }
-        Op::PortUpdate {
-            port,
-            last,
-            allowed,
-            mac,
-        } => {
-            let pair = |(last, length)| model::AddressPair {
-                prefix: ipnet::IpNet::new(address(last), length).unwrap().trunc(),
-                mac: mac.map(|it| MacAddr::local(it.into())),
-            };
-            let request = PortUpdate {
-                addresses: AddressesUpdate {
-                    whole: last.map(|last| vec![address(last)]),
-                    ..AddressesUpdate::default()
-                },
-                allowed: AllowedUpdate {
-                    whole: Some(allowed.into_iter().map(pair).collect()),
-                    ..AllowedUpdate::default()
-                },
-                spoof_guard: None,
-            };
-            let port = id(intent, Noun::Port, port);
-            port::update(intent, port, request).map(|draft| draft.writes)
-        }
-        _ => Ok(Vec::new()),
     }
 }
 
@@ -527,6 +484,7 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     .iter()
                     .map(|it| id(intent, Noun::Network, *it))
                     .collect(),
+                security_group_ids: None,
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
@@ -557,7 +515,11 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         Op::OffTrunk { port } => {
             trunk::remove(intent, id(intent, Noun::Port, port)).map(|draft| draft.writes)
         }
-        _ => Ok(Vec::new()),
+        op @ (Op::External { .. }
+        | Op::Gateway { .. }
+        | Op::FloatingIp { .. }
+        | Op::Float { .. }) => outside::decide(intent, &op),
+        op => groups::decide(intent, &op),
     }
 }
 
@@ -568,6 +530,10 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::Network(id) => network::delete(intent, id),
         Key::Subnet(id) => subnet::delete(intent, id),
         Key::Reservation(id) => reservation::delete(intent, id),
+        Key::AddressGroup(id) => address_group::delete(intent, id),
+        Key::SecurityGroup(id) => security_group::delete(intent, id),
+        Key::Gateway(id) => gateway::delete(intent, id),
+        Key::FloatingIp(id) => floating_ip::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),

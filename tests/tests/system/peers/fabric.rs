@@ -99,7 +99,7 @@ fn a_machine_in_the_vlan_that_plays_port_router_or_dhcp_server() {
 fn copies_of_a_broadcast_that_nobody_sent() {
     const COUNT: usize = 500;
     let pool = tests::Pool::up(&tests::PoolSpec::real(3));
-    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {});
+    let scene = TwoTenants::set_on(pool, ["vxlan", "geneve"], |_| {}).admitting_everybody();
     for tenant in &scene.tenants {
         let [first, second] = &tenant.instances;
         eventually("they reach each other", crate::PATIENCE, || {

@@ -16,10 +16,14 @@ async fn a_host_is_told_its_whole_plan_and_then_what_differs() {
     assert_eq!(agent.plan.items.len(), 1, "only the physical network");
     let local = lab.port(lab.network, Some(agent.id)).await;
     let change = agent.take_plan().await;
-    assert_eq!(change.upsert.len(), 2, "the network and the port");
+    assert_eq!(
+        change.upsert.len(),
+        3,
+        "the network, the port and its group"
+    );
     lab.service.port_delete(caller(), local.id).await.unwrap();
     let change = agent.take_plan().await;
-    assert_eq!(change.remove.len(), 2);
+    assert_eq!(change.remove.len(), 3);
     assert_eq!(
         agent.plan.items,
         compile::plan(&lab.service.intent(), agent.id).items
@@ -144,7 +148,7 @@ async fn generations_only_grow_over_restarts_and_hosts_stay_who_they_are() {
     let agent = Agent::with_plan(&lab, "h1").await;
     assert_eq!(agent.id, id);
     assert!(agent.plan.generation.0 > before);
-    assert_eq!(agent.plan.items.len(), 3);
+    assert_eq!(agent.plan.items.len(), 4);
 }
 
 #[tokio::test]

@@ -157,6 +157,7 @@ async fn a_host_cannot_take_the_port_of_an_instance_that_runs_elsewhere() {
         name: "vm".parse().unwrap(),
         host_id: Some(home.id),
         network_ids: vec![network.id],
+        security_group_ids: None,
         port_ids: Vec::new(),
     };
     let instance = lab
