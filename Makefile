@@ -48,6 +48,7 @@ bench: tools ## micro-benches and whole-system figures
 	cargo build --release $(PROGRAMS)
 	cargo bench -p openflow -p sflow -p flow-collector -p controller -p host-agent
 	cargo bench -p tests --bench system
+	cargo bench -p tests --bench translation
 
 SECONDS_EACH ?= 60
 fuzz: tools ## fuzz every decoder, SECONDS_EACH seconds each

@@ -23,7 +23,8 @@ use crate::request::{
     TopologyChange, UsageQuery,
 };
 use crate::resource::{
-    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+    Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
+    TunnelView,
 };
 
 /// The outcome of a change.
@@ -399,6 +400,9 @@ pub trait Backend: UsageBackend {
         caller: Caller,
         id: FabricCheckId,
     ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// What logged rules let through, by group.
+    fn rule_hits(&self) -> Vec<RuleHitsView>;
 
     /// Every tunnel that a host has, by host.
     fn tunnels(&self) -> Vec<TunnelView>;

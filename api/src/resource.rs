@@ -5,8 +5,8 @@ use model::report::ManagementPath;
 use model::{
     AddressGroup, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus,
     HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId,
-    PortStatus, Reservation, Router, SecurityGroup, Subnet, Tenant, TenantId, Timestamp, Tunnel,
-    VlanId,
+    PortStatus, Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant,
+    TenantId, Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,18 @@ pub struct TunnelView {
     pub tunnel: Tunnel,
     /// Since when its state is what it is, as far as the controller knows.
     pub since: Timestamp,
+}
+
+/// What a logged rule let through on all hosts that have it, replies included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleHitsView {
+    /// The rule.
+    pub id: RuleId,
+    /// Its group.
+    pub security_group_id: SecurityGroupId,
+    /// How much, since it is on each host; half a minute old at most.
+    #[serde(flatten)]
+    pub traffic: Traffic,
 }
 
 /// An instance, its ports and whether it runs.
@@ -213,6 +225,7 @@ resources! {
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
     FabricCheck, "fabric check", "fabric-checks", |it| it.id.uuid(), |_| None;
+    RuleHitsView, "rule", "rule-hits", |it| it.id.uuid(), |_| None;
     TunnelView, "tunnel", "tunnels", |it| it.id, |_| None;
     Event, "event", "events", |it| Uuid::from_u128(it.id.into()), |_| None;
 }

@@ -43,7 +43,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use routes::{Access, Method, ROUTES, Route};
 
 use crate::backend::{Backend, UsageBackend};
-use crate::resource::{HostView, InstanceView, PortView, SubPort, TunnelView};
+use crate::resource::{HostView, InstanceView, PortView, RuleHitsView, SubPort, TunnelView};
 use noun::{Changed, Listed, Made, Shown};
 use routes::Noun;
 
@@ -151,6 +151,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::SubPort => made::<B, SubPort>(route),
         Noun::Instance => made::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
+        Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),
         Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Event => listed::<B, Event>(),

@@ -4,20 +4,21 @@
 //! takes a moment.
 
 mod groups;
+mod ledger;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use model::billing::*;
 use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Caller, Ledger, Outcome, UsageBackend};
+use crate::backend::{Backend, Caller, Outcome, UsageBackend};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 
 mod samples;
@@ -131,62 +132,6 @@ impl UsageBackend for TestPool {
 
     fn ledger(&self) -> Outcome<&Self> {
         Ok(self)
-    }
-}
-
-impl Ledger for TestPool {
-    async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.usage_queries.lock().unwrap().push(query);
-        Ok(Vec::new())
-    }
-
-    async fn records(&self, _: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
-        Ok(Vec::new())
-    }
-
-    async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
-        Err(Problem::not_found("bill", query.period))
-    }
-
-    async fn seal(&self, request: TenantPeriod) -> Outcome<Seal> {
-        Err(Problem::not_found("period", request.period))
-    }
-
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
-        Ok(Vec::new())
-    }
-
-    async fn verify(&self) -> Outcome<Verification> {
-        Ok(Verification {
-            seals: 0,
-            records: 0,
-            fault: None,
-        })
-    }
-
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
-        Ok(Vec::new())
-    }
-
-    async fn rate_plan_create(&self, request: RatePlanCreate) -> Outcome<RatePlan> {
-        Ok(RatePlan {
-            id: RatePlanId::generate(),
-            name: request.name,
-            terms: request.terms,
-            created_at: Timestamp::from_unix_seconds(0),
-        })
-    }
-
-    async fn rate_plan_delete(&self, id: RatePlanId) -> Outcome<()> {
-        Err(Problem::not_found("rate plan", id))
-    }
-
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
-        Ok(Vec::new())
-    }
-
-    async fn rate_plan_assign(&self, _: RatePlanAssignment) -> Outcome<()> {
-        Ok(())
     }
 }
 
@@ -629,6 +574,10 @@ impl Backend for TestPool {
     async fn fabric_check_delete(&self, caller: Caller, id: FabricCheckId) -> Outcome<()> {
         self.note(caller);
         self.fabric_checks.take(id.uuid())
+    }
+
+    fn rule_hits(&self) -> Vec<RuleHitsView> {
+        vec![rule_hits()]
     }
 
     fn tunnels(&self) -> Vec<TunnelView> {

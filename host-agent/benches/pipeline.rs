@@ -7,7 +7,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use host_agent::diff::{Changes, diff};
 use host_agent::pipeline::{
-    self, LocalPort, Mark, NetworkView, Outside, Outsiders, Policy, Reach, RemotePort, Uplink,
+    self, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink,
 };
 use model::{MacAddr, PortId, SecurityGroupNumber, Tracking, VlanId};
 use openflow::{Flow, PortNo};
@@ -56,7 +56,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: None,
-        outside: Outside::default(),
+        outside: Box::default(),
     }
 }
 

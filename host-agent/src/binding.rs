@@ -15,7 +15,7 @@ use model::{NetworkId, NetworkNumber, PortId, RouterId, SecurityGroupId, Segment
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
-use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Outside, Policy, Uplink, View};
+use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
 use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
 pub use outside::{Announced, announced, translating};
@@ -355,7 +355,7 @@ fn without_ports(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> N
         outsiders: network.outsiders,
         reach: network.reach.clone(),
         routing: network.routing.clone(),
-        outside: Outside::default(),
+        outside: Box::default(),
     }
 }
 

@@ -25,6 +25,7 @@ mod fabric_guard;
 mod fabric_senders;
 mod forward;
 mod ingress;
+pub mod logged;
 mod neighbour_guard;
 mod next_hop;
 mod outside;

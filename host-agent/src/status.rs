@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::plan::Generation;
-use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, Vif};
+use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, RuleHits, Vif};
 use model::{InstanceId, Nic};
 use tokio::sync::Notify;
 
@@ -34,6 +34,8 @@ pub struct Status {
     pub management_path: ManagementPath,
     /// Every tunnel that this host should have.
     pub tunnels: Tunnels,
+    /// What logged rules let through when the flows were last looked at.
+    pub rule_hits: Vec<RuleHits>,
 }
 
 impl Status {
@@ -46,6 +48,7 @@ impl Status {
             // Nothing said would be as it was, in the eyes of a controller that knew another state.
             nics: Some(self.nics.clone()),
             management_path: Some(self.management_path.clone()),
+            rule_hits: Some(self.rule_hits.clone()),
             ..everything
         }
     }
@@ -66,6 +69,7 @@ impl Status {
             management_path: differs(&self.management_path, &now.management_path),
             tunnels: changed(&self.tunnels, &now.tunnels),
             tunnels_gone: gone(&self.tunnels, &now.tunnels),
+            rule_hits: differs(&self.rule_hits, &now.rule_hits),
             remarks: Vec::new(),
         }
     }

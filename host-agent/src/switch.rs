@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::{RuleId, Traffic};
 use openflow::Flow;
 use openflow::client::{Client, Error, Event, Events, Options};
-use openflow::message::{AsyncConfig, FlowFilter, FlowUpdate, PortChange, PortStatus};
+use openflow::message::{
+    AsyncConfig, FlowFilter, FlowUpdate, InstalledFlow, PortChange, PortStatus,
+};
 use rustc_hash::FxHashMap;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -19,6 +22,7 @@ use crate::binding::SwitchPorts;
 use crate::diff::{Changes, diff};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::cookie::{Group, MARK, MARK_MASK, is_ours};
+use crate::pipeline::logged;
 use meters::Meters;
 
 /// The pause between attempts to reach a switch that is not there: every one of them is time
@@ -41,6 +45,8 @@ pub struct Switch {
     installed: FxHashMap<Group, Vec<Flow>>,
     /// Whether somebody else changed flows since we last looked.
     tampered: bool,
+    /// What logged rules let through when we last looked.
+    rule_hits: BTreeMap<RuleId, Traffic>,
     meters: Meters,
     /// Whether something happened that nobody was woken for yet.
     unheard: bool,
@@ -121,6 +127,7 @@ impl Switch {
             events,
             installed: FxHashMap::default(),
             tampered: false,
+            rule_hits: BTreeMap::new(),
             meters: Meters::default(),
             unheard: false,
         };
@@ -179,6 +186,12 @@ impl Switch {
         }
     }
 
+    /// What logged rules let through when we last looked.
+    #[must_use]
+    pub const fn rule_hits(&self) -> &BTreeMap<RuleId, Traffic> {
+        &self.rule_hits
+    }
+
     /// Looks at all of our flows again, and says what is not as we left it.
     ///
     /// # Errors
@@ -213,7 +226,19 @@ impl Switch {
             .flows(FlowFilter::cookie(MARK, MARK_MASK))
             .await?;
         self.installed.clear();
-        for flow in found.into_iter().map(|found| found.flow) {
+        self.rule_hits.clear();
+        for InstalledFlow {
+            flow,
+            packets,
+            bytes,
+            ..
+        } in found
+        {
+            if let Some(rule) = logged::rule(&flow) {
+                let hits = self.rule_hits.entry(rule).or_default();
+                hits.packets = hits.packets.saturating_add(packets);
+                hits.bytes = hits.bytes.saturating_add(bytes);
+            }
             if let Some(group) = Group::from_cookie(flow.cookie) {
                 self.installed.entry(group).or_default().push(flow);
             }

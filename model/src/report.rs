@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Generation, PlanKey};
-use crate::{Encapsulation, InstanceId, Nic, PortId, PortState, Timestamp, Tunnel};
+use crate::{
+    Encapsulation, InstanceId, Nic, PortId, PortState, RuleId, Timestamp, Traffic, Tunnel,
+};
 
 /// What changed on a host since its last report of this session; the first is complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct HostReport {
     /// Tunnels that are gone.
     #[serde(default)]
     pub tunnels_gone: Vec<(Encapsulation, IpAddr)>,
+    /// What logged rules let through, whole; absent when that is as it was.
+    #[serde(default)]
+    pub rule_hits: Option<Vec<RuleHits>>,
     /// What an operator should know, one sentence each: drift that was healed, a refused plan.
     pub remarks: Vec<String>,
 }
@@ -70,6 +75,16 @@ pub struct ItemFailure {
     pub key: PlanKey,
     /// Why, as a sentence.
     pub reason: String,
+}
+
+/// What a logged rule let through on this host since its flows were installed, replies included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleHits {
+    /// Which rule.
+    pub rule_id: RuleId,
+    /// How much.
+    #[serde(flatten)]
+    pub traffic: Traffic,
 }
 
 /// An interface on the integration bridge that names a port.

@@ -13,6 +13,7 @@ mod physical_network;
 mod port;
 mod reservation;
 mod router;
+mod rule_hits;
 mod security_group;
 mod sub_port;
 mod subnet;

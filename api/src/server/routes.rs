@@ -69,6 +69,7 @@ pub(super) enum Noun {
     Gateway,
     FloatingIp,
     SecurityGroup,
+    RuleHits,
     Port,
     SubPort,
     Instance,
@@ -326,6 +327,11 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/v1/hosts", N::Host, "list hosts and how they are"),
     get("/v1/hosts/{id}", N::Host, "show a host"),
+    get(
+        "/v1/rule-hits",
+        N::RuleHits,
+        "list what logged rules of security groups let through",
+    ),
     get(
         "/v1/tunnels",
         N::Tunnel,

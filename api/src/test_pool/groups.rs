@@ -2,6 +2,8 @@
 
 use model::*;
 
+use crate::resource::RuleHitsView;
+
 pub(super) fn address_group(name: &str) -> AddressGroup {
     AddressGroup {
         id: AddressGroupId::generate(),
@@ -30,4 +32,15 @@ pub(super) fn numbered(allows: Vec<Allowance>) -> Vec<Rule> {
         allows,
     };
     allows.into_iter().map(rule).collect()
+}
+
+pub(crate) fn rule_hits() -> RuleHitsView {
+    RuleHitsView {
+        id: RuleId::generate(),
+        security_group_id: SecurityGroupId::generate(),
+        traffic: Traffic {
+            bytes: 980,
+            packets: 10,
+        },
+    }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::plan::Generation;
-use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, Vif};
+use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, RuleHits, Vif};
 use model::{EventKind, HostId, HostStatus, InstanceId, InstanceStatus, Nic, NicUse};
-use model::{Port, PortId, PortState, PortStatus, Timestamp, Tunnel};
+use model::{Port, PortId, PortState, PortStatus, RuleId, Timestamp, Traffic, Tunnel};
 use uuid::Uuid;
 
 use self::tunnels::SeenTunnels;
@@ -43,6 +43,8 @@ pub(crate) struct SeenHost {
     instances: OrdMap<InstanceId, InstanceReport>,
     failures: Vec<ItemFailure>,
     pub(crate) tunnels: SeenTunnels,
+    /// What logged rules let through there.
+    pub(crate) rule_hits: OrdMap<RuleId, Traffic>,
 }
 
 /// An interface, and since when we know it so.
@@ -220,6 +222,7 @@ impl Observed {
             gone: &report.tunnels_gone,
         };
         tunnels::absorb(&mut seen.tunnels, said, &mut news);
+        seen.absorb_rule_hits(report.rule_hits);
         let gone = match report.complete {
             true => seen.vifs_not_in(&report.vifs),
             false => report.vifs_gone,
@@ -292,6 +295,13 @@ impl SeenHost {
         news.truncated |= nics.len() > NICS_MAX;
         nics.truncate(NICS_MAX);
         self.nics = nics.into_iter().map(sanitized_nic).collect();
+    }
+
+    fn absorb_rule_hits(&mut self, hits: Option<Vec<RuleHits>>) {
+        if let Some(hits) = hits {
+            let hits = hits.into_iter().take(ENTRIES_MAX);
+            self.rule_hits = hits.map(|it| (it.rule_id, it.traffic)).collect();
+        }
     }
 
     fn absorb_path(&mut self, path: Option<ManagementPath>, news: &mut News) {

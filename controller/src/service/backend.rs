@@ -11,7 +11,8 @@ use api::request::{
     SubnetCreate, SubnetUpdate, TenantCreate, TopologyChange,
 };
 use api::resource::{
-    Accepted, Health, HostView, InstanceView, PortView, SubPort, TopologyView, TunnelView,
+    Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
+    TunnelView,
 };
 use flow_collector::Collector;
 use model::{
@@ -19,7 +20,7 @@ use model::{
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId, HostStatus,
     InstanceId, Inventory, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId,
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
-    Subnet, SubnetId, Tenant, TenantId,
+    Subnet, SubnetId, Tenant, TenantId, Traffic,
 };
 use uuid::Uuid;
 
@@ -474,6 +475,14 @@ impl Backend for Service {
         self.checks.delete(id)
     }
 
+    fn rule_hits(&self) -> Vec<RuleHitsView> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let groups = intent.security_groups.values();
+        groups
+            .flat_map(|group| group_hits(group, &observed))
+            .collect()
+    }
+
     fn tunnels(&self) -> Vec<TunnelView> {
         let (intent, observed) = (self.writer.intent(), self.fleet.observed());
         let hosts = observed.hosts();
@@ -482,6 +491,27 @@ impl Backend for Service {
             .flat_map(|(host, seen)| tunnel_views(&intent, *host, seen))
             .collect()
     }
+}
+
+/// What each logged rule of a group let through on all hosts.
+fn group_hits<'a>(
+    group: &'a SecurityGroup,
+    observed: &'a Observed,
+) -> impl Iterator<Item = RuleHitsView> + 'a {
+    let logged = group.rules.iter().filter(|rule| rule.allows.logged);
+    logged.map(move |rule| {
+        let hosts = observed.hosts();
+        let hits = hosts.filter_map(|(_, seen)| seen.rule_hits.get(&rule.id));
+        let traffic = hits.fold(Traffic::default(), |sum, hits| Traffic {
+            packets: sum.packets.saturating_add(hits.packets),
+            bytes: sum.bytes.saturating_add(hits.bytes),
+        });
+        RuleHitsView {
+            id: rule.id,
+            security_group_id: group.id,
+            traffic,
+        }
+    })
 }
 
 /// The tunnels of a host, as it sees them.

@@ -20,11 +20,11 @@ mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Direction, Family, Remote, Rule};
+use model::{Direction, Family, Remote, Rule, RuleId};
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{ALLOWED, ASKED, ASKED_EGRESS, ASKED_INGRESS, GROUP};
-use super::{GroupView, Miss, Table, nothing, same_for_all};
+use super::{GroupView, Miss, Table, logged, nothing, same_for_all};
 use clause::Known;
 use remote::Numbers;
 
@@ -55,12 +55,12 @@ pub(super) fn compile(group: &GroupView) -> Vec<Flow> {
 struct Compiling<'a> {
     group: &'a GroupView,
     numbers: Numbers,
-    /// What lets through by itself.
-    direct: BTreeSet<(u16, Match)>,
+    /// What lets through by itself, and for which logged rule.
+    direct: BTreeMap<(u16, Match), Option<RuleId>>,
     /// What is part of conjunctions: which, and which part.
     clauses: BTreeMap<(u16, Match), BTreeSet<(u32, u8)>>,
-    /// The conjunctions that let through.
-    complete: BTreeSet<(u16, u32)>,
+    /// The conjunctions that let through, and for which logged rule: such a rule has its own.
+    complete: BTreeMap<(u16, u32), Option<RuleId>>,
     /// The many addresses whose flows are there already.
     remotes: BTreeSet<(u32, Direction, Family, Known)>,
 }
@@ -70,9 +70,9 @@ impl<'a> Compiling<'a> {
         Self {
             group,
             numbers: Numbers::of(group),
-            direct: BTreeSet::new(),
+            direct: BTreeMap::new(),
             clauses: BTreeMap::new(),
-            complete: BTreeSet::new(),
+            complete: BTreeMap::new(),
             remotes: BTreeSet::new(),
         }
     }
@@ -112,10 +112,10 @@ impl<'a> Compiling<'a> {
         };
         let place = (allows.direction, family, known);
         match allows.remote {
-            Remote::Any => self.direct.extend(said.into_iter().map(|it| (one, it))),
+            Remote::Any => self.direct(rule, one, said),
             Remote::Prefix(prefix) => {
                 let with = said.into_iter().map(|it| remote::end(it, prefix, place));
-                self.direct.extend(with.map(|it| (one, it)));
+                self.direct(rule, one, with);
             }
             Remote::Group(_) | Remote::AddressGroup(_) => {
                 let Some(number) = self.numbers.get(rule) else {
@@ -124,20 +124,31 @@ impl<'a> Compiling<'a> {
                 for matching in said {
                     self.clause(many, matching, (number, 2));
                 }
-                self.addresses(allows.remote, (many, number), place);
+                self.addresses(rule, (many, number), place);
             }
+        }
+    }
+
+    /// What lets through by itself. Two logged rules that say the same are one flow: it counts for
+    /// the first of them.
+    fn direct(&mut self, rule: &Rule, priority: u16, said: impl IntoIterator<Item = Match>) {
+        for matching in said {
+            let counts = self.direct.entry((priority, matching));
+            let counts = counts.or_insert(logged_id(rule));
+            *counts = (*counts).min(logged_id(rule));
         }
     }
 
     /// The many addresses of a remote end, once.
     fn addresses(
         &mut self,
-        remote: Remote,
+        rule: &Rule,
         (priority, number): (u16, u32),
         place: (Direction, Family, Known),
     ) {
         let (direction, family, known) = place;
-        self.complete.insert((priority, number));
+        let remote = rule.allows.remote;
+        self.complete.insert((priority, number), logged_id(rule));
         if !self.remotes.insert((number, direction, family, known)) {
             return;
         }
@@ -153,12 +164,19 @@ impl<'a> Compiling<'a> {
     }
 
     fn flows(self) -> Vec<Flow> {
-        let allow = |(priority, matching)| TABLE.flow(priority, matching).action(ALLOWED.set(1));
+        let allow = |(priority, matching, rule): (u16, Match, Option<RuleId>)| {
+            let flow = TABLE.flow(priority, matching).action(ALLOWED.set(1));
+            rule.into_iter()
+                .fold(flow, |flow, rule| logged::by(rule, flow))
+        };
         let group = self.group.number.get();
-        let complete = self.complete.into_iter().map(|(priority, number)| {
+        let complete = self.complete.into_iter();
+        let complete = complete.map(|((priority, number), rule)| {
             let matching = GROUP.is(group, Match::new());
-            (priority, matching.exact(Field::ConjId, number))
+            (priority, matching.exact(Field::ConjId, number), rule)
         });
+        let direct = self.direct.into_iter();
+        let direct = direct.map(|((priority, matching), rule)| (priority, matching, rule));
         let clauses = self
             .clauses
             .into_iter()
@@ -170,7 +188,11 @@ impl<'a> Compiling<'a> {
                 });
                 TABLE.flow(priority, matching).actions(parts)
             });
-        let direct = self.direct.into_iter().chain(complete).map(allow);
-        direct.chain(clauses).collect()
+        direct.chain(complete).map(allow).chain(clauses).collect()
     }
+}
+
+/// The rule, if what it lets through is counted by itself.
+fn logged_id(rule: &Rule) -> Option<RuleId> {
+    rule.allows.logged.then_some(rule.id)
 }

@@ -50,7 +50,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: None,
-        outside: Outside::default(),
+        outside: Box::default(),
     }
 }
 

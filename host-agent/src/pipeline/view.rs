@@ -83,7 +83,7 @@ pub struct NetworkView {
     /// How its packets get to other networks, if a router joins it to some.
     pub routing: Option<Routing>,
     /// What it has to do with translated addresses.
-    pub outside: Outside,
+    pub outside: Box<Outside>,
 }
 
 /// A router, as one of its networks has it.

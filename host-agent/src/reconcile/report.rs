@@ -5,11 +5,11 @@ use std::iter;
 use compute::ovsdb::ObservedVif;
 use model::PortState;
 use model::plan::PlanKey;
-use model::report::Vif;
+use model::report::{RuleHits, Vif};
 use ovsdb::{Condition, Mutator, Operation, Value};
 
-use super::Reconciler;
 use super::flows::Way;
+use super::{Link, Reconciler};
 use crate::binding::{Binding, Dark, foreign_vifs, port_id};
 use crate::observe::{ACTIVE, Observed};
 use crate::status::Status;
@@ -51,7 +51,20 @@ impl Reconciler {
             nics: self.nics.clone(),
             management_path: self.uplinks.management_path(),
             tunnels: tunnels(observed, wanted),
+            rule_hits: self.rule_hits(),
         }
+    }
+
+    fn rule_hits(&self) -> Vec<RuleHits> {
+        let Link::Up(switch) = &self.link else {
+            return Vec::new();
+        };
+        let hits = switch.rule_hits().iter();
+        hits.map(|(rule_id, traffic)| RuleHits {
+            rule_id: *rule_id,
+            traffic: *traffic,
+        })
+        .collect()
     }
 
     fn state(&self, vif: &ObservedVif, wanted: &Wanted, binding: &Binding) -> State {

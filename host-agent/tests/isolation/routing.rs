@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{
-    self, LocalPort, Mark, NetworkView, Outside, Outsiders, Reach, RemotePort, Routing, Uplink,
+    self, LocalPort, Mark, NetworkView, Outsiders, Reach, RemotePort, Routing, Uplink,
 };
 use host_agent::respond::Question;
 use model::MacAddr;
@@ -94,7 +94,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: (n != APART).then(|| routing(host, tenant)),
-        outside: Outside::default(),
+        outside: Box::default(),
     }
 }
 

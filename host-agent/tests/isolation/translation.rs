@@ -102,7 +102,7 @@ fn without_ports(number: NetworkNumber) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: None,
-        outside: Outside::default(),
+        outside: Box::default(),
     }
 }
 
@@ -120,7 +120,7 @@ fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
             routes: [(prefix, own)].into(),
             endpoints: Arc::default(),
         }),
-        outside: Outside {
+        outside: Box::new(Outside {
             way: Some(WayOut {
                 network: number(EXTERNAL),
                 mac: UPSTREAM.try_into().unwrap(),
@@ -130,7 +130,7 @@ fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
                 pool: vec!["203.0.113.0/25".parse().unwrap()],
             }),
             routers: Vec::new(),
-        },
+        }),
         ..without_ports(own)
     }
 }
@@ -151,10 +151,10 @@ fn external(snat: impl Fn(u8) -> Option<Ipv4Addr>) -> NetworkView {
         }),
         locals: vec![local(NEIGHBOUR_PORT, mac(9), NEIGHBOUR)],
         outsiders: Outsiders::Machines,
-        outside: Outside {
+        outside: Box::new(Outside {
             way: None,
             routers: TENANTS.map(presence).into(),
-        },
+        }),
         ..without_ports(number(EXTERNAL))
     }
 }
@@ -493,7 +493,7 @@ type Begun = BTreeSet<((u8, u8), (Ipv4Addr, u16), (Ipv4Addr, u16))>;
 
 /// Whether a packet that arrived at a VIF may have.
 fn may_arrive(sent: &Sent, out: &Out, begun: &Begun) -> bool {
-    let (tenant, member) = ((out.port.0 / 10) as u8, (out.port.0 % 10) as u8);
+    let [tenant, member] = [out.port.0 / 10, out.port.0 % 10].map(|it| u8::try_from(it).unwrap());
     if sent.by.0 == tenant && out.from.0 == sent.source {
         return true;
     }

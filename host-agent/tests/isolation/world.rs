@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use host_agent::pipeline::{
-    self, GroupView, LocalPort, Mark, NetworkView, Outside, Outsiders, Policy, Reach, RemotePort,
-    Uplink,
+    self, GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Uplink,
 };
 use model::{Direction, MacAddr, PortId, Rule, RuleForm, RuleId, SpoofGuard, Tracking};
 use openflow::table::{Connections, Output, Packet, Tables, ToController};
@@ -80,7 +79,7 @@ impl World {
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
                     routing: None,
-                    outside: Outside::default(),
+                    outside: Box::default(),
                 }
             });
         Self {

@@ -1,16 +1,19 @@
 //! `group-*`: security groups and their rules.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use api::client::{Client, ListQuery};
 use api::request::{SecurityGroupCreate, SecurityGroupUpdate};
+use api::resource::RuleHitsView;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use model::{
     AddressGroup, Allowance, Direction, Family, Name, PortRange, ProtocolName, Remote, Rule,
-    RuleForm, SecurityGroup, SecurityGroupId, Tenant, Tracking,
+    RuleForm, RuleId, SecurityGroup, SecurityGroupId, Tenant, Tracking, Traffic,
 };
+use serde::Serialize;
 
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::exit::Exit;
@@ -127,21 +130,42 @@ const COLUMNS: &[Column<SecurityGroup>] = &[
     column("id", |it, _| it.id.to_string().into()),
 ];
 
-const RULE_COLUMNS: &[Column<Rule>] = &[
-    column("direction", |it, _| word(&it.allows.direction).into()),
+/// A rule, and if it is logged what it let through.
+#[derive(Serialize)]
+struct ListedRule {
+    #[serde(flatten)]
+    rule: Rule,
+    #[serde(flatten)]
+    hits: Option<Traffic>,
+}
+
+const RULE_COLUMNS: &[Column<ListedRule>] = &[
+    column("direction", |it, _| word(&it.rule.allows.direction).into()),
     column("family", |it, _| {
-        it.allows.family.map_or("both", Family::name).into()
+        it.rule.allows.family.map_or("both", Family::name).into()
     }),
     column("protocol", |it, _| {
-        it.allows.protocol.name().to_string().into()
+        it.rule.allows.protocol.name().to_string().into()
     }),
-    column("what", |it, _| what(&it.allows).into()),
-    column("remote", |it, names| remote(it.allows.remote, names).into()),
-    column("logged", |it, _| match it.allows.logged {
+    column("what", |it, _| what(&it.rule.allows).into()),
+    column("remote", |it, names| {
+        remote(it.rule.allows.remote, names).into()
+    }),
+    column("logged", |it, _| match it.rule.allows.logged {
         true => "yes".into(),
         false => "".into(),
     }),
-    column("id", |it, _| it.id.to_string().into()),
+    column("packets", |it, _| {
+        it.hits
+            .map_or(String::new(), |it| it.packets.to_string())
+            .into()
+    }),
+    column("bytes", |it, _| {
+        it.hits
+            .map_or(String::new(), |it| it.bytes.to_string())
+            .into()
+    }),
+    column("id", |it, _| it.rule.id.to_string().into()),
 ];
 
 /// The ports, or the type and code, of a rule.
@@ -203,9 +227,28 @@ impl Rules {
 async fn list_rules(client: &Client, group: &SecurityGroup) -> Outcome {
     let names = Names::default().with::<SecurityGroup>(client).await?;
     let names = names.with::<AddressGroup>(client).await?;
-    let id = |rule: &Rule| rule.id.to_string();
-    let listing = Listing::with_ids(&group.rules, RULE_COLUMNS, &names, id);
+    let hits = hits(client, group).await?;
+    let rules = group.rules.iter().map(|rule| ListedRule {
+        hits: hits.get(&rule.id).copied(),
+        rule: rule.clone(),
+    });
+    let id = |it: &ListedRule| it.rule.id.to_string();
+    let rules: Vec<ListedRule> = rules.collect();
+    let listing = Listing::with_ids(&rules, RULE_COLUMNS, &names, id);
     Ok(Output::List(listing).into())
+}
+
+/// What the logged rules of a group let through.
+async fn hits(
+    client: &Client,
+    group: &SecurityGroup,
+) -> Result<BTreeMap<RuleId, Traffic>, Failure> {
+    if !group.rules.iter().any(|rule| rule.allows.logged) {
+        return Ok(BTreeMap::new());
+    }
+    let query = filter(ListQuery::default(), "security_group_id", Some(&group.id));
+    let hits: Vec<RuleHitsView> = client.list_all(&query).await?;
+    Ok(hits.into_iter().map(|it| (it.id, it.traffic)).collect())
 }
 
 impl Allow {

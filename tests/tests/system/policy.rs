@@ -153,3 +153,24 @@ fn a_stateless_group_needs_rules_for_replies_and_then_works() {
     let mixed = "vif-create tenant=acme network=lan groups=plain,web";
     assert!(pool.netctl(mixed).is_err());
 }
+
+#[test]
+fn what_a_logged_rule_let_through_can_be_read_to_the_packet() {
+    let scene = scene();
+    let (one, web) = (&scene.one, &scene.web);
+    scene.allow("protocol=tcp port=80 logged=true");
+    let logged = scene.allow("protocol=icmp from=group:default logged=true");
+    scene.allow("protocol=icmp from=10.0.0.0/24");
+    scene.settle();
+    assert_eq!(one.ping(web.address, 10, Duration::from_millis(50)), 10);
+    // Hosts look at their flows every half minute. Replies count as well.
+    eventually("ten pings and their answers", 2 * PATIENCE, || {
+        let rules = scene.pool.json("group-rule-list web tenant=acme");
+        let rules = rules.as_array().cloned().unwrap_or_default();
+        let of = |id: &str| rules.iter().find(|it| it["id"] == id).cloned();
+        let others = rules.iter().filter(|it| it["id"] != logged.as_str());
+        let none = |it: &serde_json::Value| it["packets"].as_u64().unwrap_or(0) == 0;
+        assert!(others.clone().all(none), "{rules:?}");
+        of(&logged).is_some_and(|it| it["packets"] == 20 && it["bytes"] == 20 * 98)
+    });
+}

@@ -512,6 +512,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
     assert_fields_match_json::<model::FabricCheck>(&test_pool::fabric_check());
+    assert_fields_match_json(&test_pool::rule_hits());
     for (state, _) in model::TunnelState::ALL {
         assert_fields_match_json(&test_pool::tunnel(*state));
     }

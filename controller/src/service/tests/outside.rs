@@ -99,10 +99,9 @@ async fn routers_lead_only_to_networks_that_are_fit_for_it() {
         (to(&six), "network_id inconsistent"),
     ];
     world.refuses(ask, scene.fitting(), &cases).await;
-    let again = world
-        .service
-        .gateway_create(caller(), request(scene.fitting()));
-    let again = again.await.unwrap_err();
+    scene.lead().await;
+    let again = ask(request(scene.fitting())).await;
+    let again = again.unwrap_err();
     assert_eq!(again.code, Code::InvalidFields);
     assert_eq!(again.errors[0].field, "router_id");
 }
@@ -197,6 +196,12 @@ async fn what_is_lent_is_nobody_elses_and_nothing_under_it_goes() {
             .await
             .unwrap_err(),
     );
+    everything_goes_in_its_order(&scene, &gateway, &floating).await;
+}
+
+async fn everything_goes_in_its_order(scene: &Scene, gateway: &Gateway, floating: &FloatingIp) {
+    let service = &scene.world.service;
+    let in_use = |problem: api::problem::Problem| assert_eq!(problem.code, Code::InUse);
     let unbind = FloatingIpUpdate {
         port_id: Some(None),
         port_address: None,
