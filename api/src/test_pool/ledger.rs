@@ -5,7 +5,7 @@ use model::*;
 
 use super::TestPool;
 use crate::backend::{Ledger, Outcome};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::request::*;
 
 impl Ledger for TestPool {

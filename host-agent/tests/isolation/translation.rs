@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use host_agent::pipeline::counting::{Counted, Direction};
 use host_agent::pipeline::{
     self, Floating, LocalPort, Mark, NetworkView, Outside, Outsiders, Presence, Reach, Routing,
     Uplink, WayOut,
 };
-use model::{MacAddr, NetworkNumber, SpoofGuard, Tracking};
+use model::{MacAddr, NetworkNumber, SpoofGuard, Tracking, TrafficClass};
 use openflow::PortNo;
 use openflow::table::{Connections, Packet, Tables};
 use proptest::prelude::*;
@@ -217,6 +218,15 @@ impl Host {
     }
 }
 
+/// What is counted of a frame, and as what.
+fn counted(host: &mut Host, port: PortNo, frame: &Frame) -> Vec<(Direction, TrafficClass)> {
+    let packet = Packet::new(port, frame.bytes());
+    let outcome = host.tables.evaluate(packet, &mut host.connections);
+    let flows = outcome.path.iter().filter_map(|hop| hop.flow);
+    let counted = flows.filter_map(Counted::of);
+    counted.map(|it| (it.direction, it.class)).collect()
+}
+
 fn datagram(
     (source_mac, destination_mac): (Mac, Mac),
     (source, destination): (Ipv4Addr, Ipv4Addr),
@@ -352,6 +362,49 @@ fn what_the_pool_gave_out_elsewhere_is_sent_there_and_not_by_way_of_the_router()
         panic!("one frame");
     };
     assert_eq!((arrived.port, arrived.macs.1), (NEIGHBOUR_PORT, mac(9)));
+}
+
+#[test]
+fn a_packet_is_counted_once_for_each_vif_as_what_it_is() {
+    use Direction::{Received, Sent};
+    use TrafficClass::{PoolInternal, Public, TenantInternal};
+    let mut host = Host::new();
+    let sent = |to_mac, to| datagram((mac(1), to_mac), (inner(1), to), (4000, 80));
+    let mut by_vif = |to_mac, to| counted(&mut host, port(1, 1), &sent(to_mac, to));
+    let within = by_vif(mac(2), inner(2));
+    assert_eq!(within, [(Sent, TenantInternal), (Received, TenantInternal)]);
+    assert_eq!(by_vif(gateway(1), FAR), [(Sent, Public)]);
+    assert_eq!(by_vif(gateway(1), public(70)), [(Sent, PoolInternal)]);
+    let between = by_vif(gateway(1), floating(2));
+    assert_eq!(between, [(Sent, PoolInternal), (Received, PoolInternal)]);
+    for (from, class) in [(FAR, Public), (public(70), PoolInternal)] {
+        let macs = (UPSTREAM, MacAddr::public(floating(1)).octets());
+        let frame = datagram(macs, (from, floating(1)), (1, 2));
+        let arrived = counted(&mut host, PATCH, &frame.tagged(0x8100, VLAN));
+        assert_eq!(arrived, [(Received, class)]);
+    }
+}
+
+#[test]
+fn translation_takes_as_many_flows_as_documented() {
+    let count = |network: &NetworkView| pipeline::compile(network).len();
+    let with = network(1, Some(snat(1)));
+    let mut without = with.clone();
+    without.outside.way.as_mut().unwrap().floating.clear();
+    assert_eq!(count(&with) - count(&without), 2, "a floating IP");
+    let mut alone = without.clone();
+    alone.outside = Box::default();
+    let per_port = 4 * without.locals.len();
+    let prefixes_and_pools = 2;
+    let more = count(&without) - count(&alone) - per_port - prefixes_and_pools;
+    assert_eq!(more, 8, "a network with a way out");
+    let with = external(|tenant| Some(snat(tenant)));
+    let mut without = with.clone();
+    without.outside.routers[0].floating.clear();
+    assert_eq!(count(&with) - count(&without), 8, "a floating IP outside");
+    let mut fewer = without.clone();
+    fewer.outside.routers.remove(0);
+    assert_eq!(count(&without) - count(&fewer), 7 + 2, "a router outside");
 }
 
 #[test]
