@@ -10,8 +10,10 @@ PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool 
             util-linux procps busybox isc-dhcp-client xz-utils gcc g++ libc6-dev \
             pkg-config ca-certificates
 
-# Programs that a lab starts; they stand beside each other in target/debug.
-PROGRAMS := -p controller -p host-agent -p flow-collector -p netctl
+# What a lab starts, and what looks at it, stands side by side in target/debug. Cargo builds a
+# dependency once for each set of features that is asked of it, so everything is asked for at once:
+# always the whole workspace, and for tests with what tests need.
+PROGRAMS := --workspace --bins
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,10 +33,10 @@ build: tools ## build the programs
 	cargo build $(PROGRAMS)
 
 demo: build ## show the main job end to end on three hosts, then clean up
-	@cargo build --quiet -p tests --bin demo
 	@target/debug/demo
 
-test: build ## run every test: unit, property, golden, codec, whole system, fuzz
+test: tools ## run every test: unit, property, golden, codec, whole system, fuzz
+	cargo build $(PROGRAMS) --tests
 	cargo test --workspace --no-fail-fast
 	$(MAKE) --no-print-directory fuzz SECONDS_EACH=5
 
@@ -45,10 +47,8 @@ check: tools ## formatting, lints, documentation, dependency edges
 	cargo test --quiet -p tests --test architecture
 
 bench: tools ## micro-benches and whole-system figures
-	cargo build --release $(PROGRAMS)
-	cargo bench -p openflow -p sflow -p flow-collector -p controller -p host-agent
-	cargo bench -p tests --bench system
-	cargo bench -p tests --bench translation
+	cargo build --release $(PROGRAMS) --benches
+	cargo bench --workspace --bench '*'
 
 SECONDS_EACH ?= 60
 fuzz: tools ## fuzz every decoder, SECONDS_EACH seconds each

@@ -13,7 +13,7 @@ use model::{
     Sharing, Snat, SpoofGuard, TenantId, Timestamp, Tracking, Uplink, UsageOf, VlanId, VlanRanges,
     Vni,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 
@@ -167,12 +167,8 @@ pub struct SubnetUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns: Option<Vec<IpAddr>>,
     /// The domain that short names are looked up in; `null` takes it away.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
-    )]
-    pub domain: Option<Option<DomainName>>,
+    #[serde(default, skip_serializing_if = "Setting::is_kept")]
+    pub domain: Setting<DomainName>,
     /// Routes besides the one to the gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<Route>>,
@@ -185,11 +181,6 @@ pub struct SubnetUpdate {
     /// The resolvers that hosts ask about all other names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_forward: Option<Vec<IpAddr>>,
-}
-
-/// A field that is there, even if as `null`.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 /// `POST /v1/security-groups`
@@ -377,12 +368,8 @@ pub struct FloatingIpCreate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloatingIpUpdate {
     /// The port it stands for; `null` unbinds it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
-    )]
-    pub port_id: Option<Option<PortId>>,
+    #[serde(default, skip_serializing_if = "Setting::is_kept")]
+    pub port_id: Setting<PortId>,
     /// Which of the port's addresses; if absent, its first IPv4 address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_address: Option<Ipv4Addr>,

@@ -277,7 +277,7 @@ impl Backend for TestPool {
         let held = self.subnets.one(id.uuid());
         let mut subnet = held.ok_or_else(|| Problem::not_found("subnet", id))?;
         subnet.gateway = request.gateway.unwrap_or(subnet.gateway);
-        subnet.handout.domain = request.domain.unwrap_or(subnet.handout.domain);
+        subnet.handout.domain = request.domain.after(subnet.handout.domain);
         Ok(self.subnets.put(subnet))
     }
 
@@ -454,12 +454,11 @@ impl Backend for TestPool {
         self.note(caller);
         let held = self.floating_ips.one(id.uuid());
         let mut held = held.ok_or_else(|| Problem::not_found("floating ip", id))?;
-        if let Some(port) = request.port_id {
-            held.bound = port.map(|port_id| BoundTo {
-                port_id,
-                address: [10, 0, 0, 5].into(),
-            });
-        }
+        let port = request.port_id.after(held.bound.map(|it| it.port_id));
+        held.bound = port.map(|port_id| BoundTo {
+            port_id,
+            address: [10, 0, 0, 5].into(),
+        });
         Ok(self.floating_ips.put(held))
     }
 

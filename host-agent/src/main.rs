@@ -18,7 +18,7 @@ use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder;
 use host_agent::session::{Controller, Session};
-use host_agent::shield::{self, Cover, Nics};
+use host_agent::shield::{self, Cover};
 use host_agent::status::Remarks;
 use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
@@ -129,11 +129,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let nics = Nics {
-        plan: plan.subscribe(),
-        controller: arguments.controller,
-    };
-    let shield = shield::run(monitor.clone(), nics, remarks.clone(), cover_sender);
+    let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
     let mut shielding = tokio::spawn(shield);
     let channels = Channels {
         plan: plan.subscribe(),

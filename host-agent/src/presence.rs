@@ -139,6 +139,32 @@ pub fn held(networks: &PhysicalNetworks, observed: &Observed) -> BTreeSet<String
     held.map(|nic| nic.to_string()).collect()
 }
 
+/// The NICs that carry tenants' frames and nothing of the host's own. Pure.
+#[must_use]
+pub fn of_tenants(networks: &PhysicalNetworks, way: Option<&str>) -> BTreeSet<String> {
+    let (own, tenants): (Vec<_>, Vec<_>) = networks.values().partition(|it| it.is_of_hosts());
+    let nics = tenants.iter().flat_map(|it| it.uplink.nics());
+    let nics = nics.map(|nic| nic.to_string());
+    let alone = nics.filter(|nic| Some(nic.as_str()) != way);
+    alone
+        .filter(|nic| !own.iter().any(|it| it.stands_on(nic)))
+        .collect()
+}
+
+/// Puts NICs behind the shield, those of them that are there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub async fn put_behind(nics: &BTreeSet<String>, kernel: &Kernel) -> io::Result<()> {
+    for nic in nics {
+        let link = kernel.links.get(nic);
+        if link.is_some_and(|link| link.group != SHIELDED_GROUP) {
+            links::ensure_group_of_nic(nic, SHIELDED_GROUP).await?;
+        }
+    }
+    Ok(())
+}
+
 /// The place of a host in its networks, as it is to be.
 pub struct Places<'a> {
     /// The physical networks as they are carried out.
@@ -149,6 +175,8 @@ pub struct Places<'a> {
     pub settled: &'a mut Settled,
     /// What the bridges have.
     pub observed: &'a Observed,
+    /// The link that leads to the controller.
+    pub way: Option<&'a str>,
 }
 
 impl Places<'_> {
@@ -240,9 +268,10 @@ impl Places<'_> {
         Ok(())
     }
 
-    /// NICs that a bridge has, and those whose place a bridge took.
+    /// NICs that a bridge has, those whose place a bridge took, and those of tenants alone.
     async fn shield(&mut self, kernel: &Kernel) -> io::Result<()> {
         let mut behind = held(self.networks, self.observed);
+        behind.extend(of_tenants(self.networks, self.way));
         let of_hosts = targets(self.networks, &self.settled.taken);
         let taken = self.settled.taken.iter();
         let taken = taken.filter(|(bridge, _)| of_hosts.contains_key(*bridge));
@@ -250,16 +279,10 @@ impl Places<'_> {
         let before = self.settled.shielded.clone();
         self.settled.shielded.extend(behind.iter().cloned());
         self.save_if(self.settled.shielded != before)?;
-        let group = |nic: &String| kernel.links.get(nic).map(|link| link.group);
-        for nic in behind
-            .iter()
-            .filter(|nic| group(nic) != Some(SHIELDED_GROUP))
-        {
-            links::ensure_group_of_nic(nic, SHIELDED_GROUP).await?;
-        }
-        let free = self.settled.shielded.difference(&behind);
-        let free: Vec<String> = free.cloned().collect();
-        for nic in &free {
+        put_behind(&behind, kernel).await?;
+        let free: Vec<String> = self.settled.shielded.difference(&behind).cloned().collect();
+        // One that is not there any more needs no group.
+        for nic in free.iter().filter(|nic| kernel.links.contains_key(*nic)) {
             links::ensure_group_of_nic(nic, NO_GROUP).await?;
         }
         self.settled.shielded = behind;

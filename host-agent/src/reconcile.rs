@@ -287,7 +287,8 @@ impl Reconciler {
         let settled = match rows {
             Outcome::Done => {
                 let failures = &topology.failures;
-                self.uplinks.settle(stage, observed, failures).await
+                let way = self.surroundings.management_interface.as_deref();
+                self.uplinks.settle(stage, observed, way, failures).await
             }
             Outcome::Again => Ok(presence::Outcome::Waiting),
         };

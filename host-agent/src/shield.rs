@@ -15,14 +15,14 @@
 //! place the kernel asks before ARP and before routing, whatever else the host filters.
 //!
 //! The same goes for the NICs of private and public networks: the host's stack would answer what VIFs
-//! of *other* hosts send there without a tag, with its management address if they ask for it.
+//! of *other* hosts send there without a tag, with its management address if they ask for it. Which
+//! NICs these are rests on what is in force, so they are put there by [`presence`](crate::presence).
 //!
 //! **It fails closed**: a VIF whose link is not behind the shield, or that is plugged while the filter
 //! cannot be loaded, stays dark ([`Cover::check`]). One that works already goes on working: whoever
 //! flushes the host's filters must not take the traffic of all instances with them. The kernel tells
 //! of every change of its filters, so ours is back within moments.
 
-mod nics;
 mod ruleset;
 
 use std::collections::BTreeSet;
@@ -39,7 +39,6 @@ use tracing::warn;
 use crate::links::ensure_group;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Remarks;
-pub use nics::Nics;
 use ruleset::{Changes, list, raise};
 
 /// How often everything is looked at though nothing changed.
@@ -89,11 +88,10 @@ impl Cover {
 
 /// Raises the shield and keeps it up, and puts every VIF's link behind it as it appears. Never
 /// returns.
-pub async fn run(monitor: Monitor, nics: Nics, remarks: Remarks, cover: watch::Sender<Cover>) {
+pub async fn run(monitor: Monitor, remarks: Remarks, cover: watch::Sender<Cover>) {
     tokio::join!(
         keep_raised(&remarks, &cover),
-        put_links_behind(monitor, &remarks, &cover),
-        nics.put_behind(&remarks)
+        put_links_behind(monitor, &remarks, &cover)
     );
 }
 

@@ -98,6 +98,13 @@ impl Default for Options {
     }
 }
 
+/// Whole packets for the controller, and first fragments looked into. A switch is told both at once,
+/// and whoever told it last is heard, so all of our connections say the same.
+const CONFIG: SwitchConfig = SwitchConfig {
+    flags: SwitchConfig::FRAGMENTS_NX_MATCH,
+    miss_send_len: u16::MAX,
+};
+
 /// A connection to a switch. Clones share it; it closes when the last one is dropped.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -274,17 +281,15 @@ impl Client {
     }
 
     /// Makes the switch send packets for the controller, removed flows and changed ports as
-    /// events. By default Open vSwitch sends a connection like ours none of them.
+    /// events. By default Open vSwitch sends a connection like ours none of them. What asks for them
+    /// sets the bridge's treatment of fragments as well, to that of
+    /// [`Client::look_into_first_fragments`].
     ///
     /// # Errors
     /// As [`Client::features`].
     pub async fn subscribe(&self, to: AsyncConfig) -> Result<(), Error> {
-        let whole_packets = SwitchConfig {
-            flags: 0,
-            miss_send_len: u16::MAX,
-        };
         self.send(vec![
-            ToSwitch::SetConfig(whole_packets),
+            ToSwitch::SetConfig(CONFIG),
             ToSwitch::SetPacketInFormat2,
             ToSwitch::SetAsync(to),
         ])
@@ -292,17 +297,13 @@ impl Client {
     }
 
     /// Makes the switch match the ports, types and codes of first fragments as they are. By default
-    /// Open vSwitch takes every fragment to have none (ovs-ofctl(8), `set-frags`). Until the next
-    /// [`Client::subscribe`], or until anybody says otherwise.
+    /// Open vSwitch takes every fragment to have none (ovs-ofctl(8), `set-frags`). Until anybody says
+    /// otherwise.
     ///
     /// # Errors
     /// As [`Client::features`].
     pub async fn look_into_first_fragments(&self) -> Result<(), Error> {
-        let config = SwitchConfig {
-            flags: SwitchConfig::FRAGMENTS_NX_MATCH,
-            miss_send_len: u16::MAX,
-        };
-        self.send(vec![ToSwitch::SetConfig(config)]).await
+        self.send(vec![ToSwitch::SetConfig(CONFIG)]).await
     }
 
     /// What happens in the switch from now on. Each receiver gets every event; one that takes

@@ -38,9 +38,20 @@ pub fn udp6(from: (Mac, Ipv6Addr), to: (Mac, Ipv6Addr), mark: &str) -> Vec<u8> {
 /// An IPv4 UDP datagram to a port, with any payload.
 #[must_use]
 pub fn datagram(from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr), port: u16, payload: &[u8]) -> Vec<u8> {
+    between_ports(from, to, (port, port), payload)
+}
+
+/// The same from one port to another.
+#[must_use]
+pub fn between_ports(
+    from: (Mac, Ipv4Addr),
+    to: (Mac, Ipv4Addr),
+    ports: (u16, u16),
+    payload: &[u8],
+) -> Vec<u8> {
     let builder = PacketBuilder::ethernet2(from.0, to.0)
         .ipv4(from.1.octets(), to.1.octets(), 64)
-        .udp(port, port);
+        .udp(ports.0, ports.1);
     let mut frame = Vec::new();
     let written = builder.write(&mut frame, payload);
     written.unwrap_or_else(|e| panic!("{e}"));

@@ -3,14 +3,16 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use pnet::datalink::Channel;
 
 use crate::frame::Mac;
-use crate::namespace;
 use crate::sniffer::{self, Sniffer};
+use crate::{eventually, namespace};
+
+/// How long one step of a transfer may take: to connect, to send a piece, to receive one.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An instance with one VIF.
 #[derive(Clone, Debug)]
@@ -38,15 +40,18 @@ pub struct Counters {
     pub received_bytes: u64,
     /// Bytes it sent, Ethernet header included.
     pub sent_bytes: u64,
+    /// Frames it received.
+    pub received_packets: u64,
 }
 
 impl Instance {
     /// Pings once a `interval`, `count` times; gives the number of answers.
     #[must_use]
     pub fn ping(&self, to: Ipv4Addr, count: u32, interval: Duration) -> u32 {
+        let patience = if count > 1 { "5" } else { "2" };
         let output = self
             .command("ping")
-            .args(["-n", "-q", "-W", "2", "-c", &count.to_string()])
+            .args(["-n", "-q", "-W", patience, "-c", &count.to_string()])
             .args(["-i", &interval.as_secs_f64().to_string(), &to.to_string()])
             .output()
             .unwrap_or_else(|e| panic!("could not run ping: {e}"));
@@ -79,26 +84,15 @@ impl Instance {
     #[must_use]
     pub fn tcp_send(&self, to: &Self, bytes: u64) -> u64 {
         const PORT: u16 = 7001;
-        const PATIENCE: Duration = Duration::from_secs(120);
-        let (listening, is_listening) = mpsc::channel();
         let target = SocketAddr::from((to.address, PORT));
+        // It may be known by an address that is not its own.
+        let any = (Ipv4Addr::UNSPECIFIED, PORT);
+        let listener = namespace::inside(&to.namespace, || TcpListener::bind(any));
+        let listener = listener.unwrap_or_else(|e| panic!("listening on {target}: {e}"));
         std::thread::scope(|scope| {
-            let receiver = scope.spawn(|| {
-                namespace::inside(&to.namespace, || {
-                    // It may be known by an address that is not its own.
-                    let any = (Ipv4Addr::UNSPECIFIED, PORT);
-                    let socket = TcpListener::bind(any).unwrap_or_else(|e| panic!("{e}"));
-                    listening.send(()).unwrap_or_default();
-                    let Ok((mut stream, _)) = socket.accept() else {
-                        return 0;
-                    };
-                    stream.set_read_timeout(Some(PATIENCE)).unwrap_or_default();
-                    drain(&mut stream)
-                })
-            });
-            assert!(is_listening.recv().is_ok(), "nobody listens");
+            let receiver = scope.spawn(|| drain(&mut accept(&listener)));
             namespace::inside(&self.namespace, || {
-                let stream = TcpStream::connect_timeout(&target, Duration::from_secs(10));
+                let stream = TcpStream::connect_timeout(&target, PATIENCE);
                 let mut stream = stream.unwrap_or_else(|e| panic!("connect to {target}: {e}"));
                 stream.set_write_timeout(Some(PATIENCE)).unwrap_or_default();
                 pour(&mut stream, bytes);
@@ -153,6 +147,7 @@ impl Instance {
         Counters {
             received_bytes: numbers[0],
             sent_bytes: numbers[8],
+            received_packets: numbers[1],
         }
     }
 
@@ -164,6 +159,26 @@ impl Instance {
         command.args(["--", program]);
         command
     }
+}
+
+/// Takes one connection. A listener by itself would wait for ever for who cannot connect.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener
+        .set_nonblocking(true)
+        .unwrap_or_else(|e| panic!("{e}"));
+    let mut accepted = None;
+    eventually("somebody connects", PATIENCE + PATIENCE / 2, || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let Some((stream, _)) = accepted else {
+        panic!("nobody connected");
+    };
+    let bounded = stream
+        .set_nonblocking(false)
+        .and_then(|()| stream.set_read_timeout(Some(PATIENCE)));
+    bounded.unwrap_or_else(|e| panic!("{e}"));
+    stream
 }
 
 fn drain(stream: &mut TcpStream) -> u64 {

@@ -13,6 +13,7 @@
 
 pub mod checks;
 mod controller;
+mod daemons;
 pub mod frame;
 mod instance;
 pub mod management;

@@ -1,9 +1,14 @@
 //! VIFs as a hypervisor that is not ours plugs them: a veth pair, a port on br-int, an `iface-id`.
 
+use std::time::Duration;
+
 use lab::Host;
 use serde_json::Value;
 
-use crate::{Instance, Pool};
+use crate::{Instance, Pool, eventually};
+
+/// How long a switch may take to come back.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The interface on br-int, for unplugging.
 #[derive(Clone, Debug)]
@@ -112,14 +117,24 @@ impl Pool {
     /// The flows of br-int on a host, without counters, one a line, sorted.
     #[must_use]
     pub fn flows(&self, host: usize) -> Vec<String> {
-        let dump = ["-O", "OpenFlow15", "--no-stats", "dump-flows", "br-int"];
-        let host = self.host(host);
-        let text = self.wait(host.vswitch().ovs_ofctl(&dump));
-        let text = text.unwrap_or_else(|e| panic!("{e}"));
+        let text = self.dump_flows(host, &["--no-stats"]);
         let lines = text.lines().map(|line| line.trim().to_owned());
         let mut flows: Vec<String> = lines.filter(|line| line.contains("actions=")).collect();
         flows.sort();
         flows
+    }
+
+    /// What `ovs-ofctl dump-flows` prints of br-int. A switch that was only just started may not have
+    /// the bridge yet.
+    pub(crate) fn dump_flows(&self, host: usize, options: &[&str]) -> String {
+        let host = self.host(host);
+        let line = [&["-O", "OpenFlow15"], options, &["dump-flows", "br-int"]].concat();
+        let mut text = String::new();
+        eventually("the switch shows its flows", PATIENCE, || {
+            let shown = self.wait(host.vswitch().ovs_ofctl(&line));
+            shown.map(|shown| text = shown).is_ok()
+        });
+        text
     }
 
     fn run(&self, line: &[&str]) {

@@ -148,7 +148,7 @@ impl Pool {
     fn wait_for_hosts(&self, count: usize) {
         eventually(
             "every host has realized its plan",
-            Duration::from_secs(60),
+            Duration::from_secs(120),
             || {
                 let hosts = self.json("host-list");
                 let well = |host: &&Value| {

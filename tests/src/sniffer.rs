@@ -1,8 +1,7 @@
 //! Catches every frame that reaches an instance.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,8 +12,11 @@ use crate::namespace;
 /// A packet socket inside a namespace. Frames that the instance itself sends are caught too.
 pub struct Sniffer {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<Vec<u8>>>>,
+    caught: Caught,
+    thread: Option<JoinHandle<()>>,
 }
+
+type Caught = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl Sniffer {
     /// Starts to catch on `interface`; every frame after the return is caught.
@@ -24,17 +26,27 @@ impl Sniffer {
         let (ready, is_ready) = mpsc::channel();
         let (namespace, interface) = (namespace.to_owned(), interface.to_owned());
         let told = Arc::clone(&stop);
+        let caught = Caught::default();
+        let here = Arc::clone(&caught);
         let thread = std::thread::spawn(move || {
             namespace::enter(&namespace);
             let socket = open(&interface);
             ready.send(()).unwrap_or_default();
-            catch(socket, &told)
+            catch(socket, &told, &here);
         });
         assert!(is_ready.recv().is_ok(), "the sniffer did not start");
         Self {
             stop,
+            caught,
             thread: Some(thread),
         }
+    }
+
+    /// How many frames of this kind it has caught so far.
+    #[must_use]
+    pub fn count(&self, kind: impl Fn(&Vec<u8>) -> bool) -> usize {
+        let caught = self.caught.lock().unwrap_or_else(PoisonError::into_inner);
+        caught.iter().filter(|frame| kind(frame)).count()
     }
 
     /// Stops, after what is under way has had time to arrive, and gives what was caught.
@@ -42,10 +54,11 @@ impl Sniffer {
     pub fn stop(mut self) -> Vec<Vec<u8>> {
         std::thread::sleep(Duration::from_millis(300));
         self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take();
-        thread
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default()
+        if let Some(thread) = self.thread.take() {
+            assert!(thread.join().is_ok(), "the sniffer failed");
+        }
+        let mut caught = self.caught.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut caught)
     }
 }
 
@@ -75,13 +88,12 @@ pub(crate) fn channel(interface: &str) -> Channel {
     datalink::channel(&found, config).unwrap_or_else(|e| panic!("{interface}: {e}"))
 }
 
-fn catch(mut socket: Box<dyn DataLinkReceiver>, stop: &AtomicBool) -> Vec<Vec<u8>> {
-    let mut caught = Vec::new();
+fn catch(mut socket: Box<dyn DataLinkReceiver>, stop: &AtomicBool, caught: &Caught) {
     while !stop.load(Ordering::Relaxed) {
         // A time-out is not an error: it lets us look at `stop`.
         if let Ok(frame) = socket.next() {
+            let mut caught = caught.lock().unwrap_or_else(PoisonError::into_inner);
             caught.push(frame.to_vec());
         }
     }
-    caught
 }

@@ -41,15 +41,27 @@ impl TwoTenants {
 
     /// The same on networks of these kinds: `vlan`, `vxlan`, `geneve`.
     #[must_use]
-    pub fn set_on(pool: Pool, kinds: [&str; 2], mut say: impl FnMut(&str)) -> Self {
+    pub fn set_on(pool: Pool, kinds: [&str; 2], say: impl FnMut(&str)) -> Self {
+        let endpoints = match kinds {
+            ["vlan", "vlan"] => None,
+            _ => Some("10.254.0.0/16"),
+        };
+        Self::set_over(pool, kinds, endpoints, say)
+    }
+
+    /// The same with hosts whose endpoints are of this prefix.
+    #[must_use]
+    pub fn set_over(
+        pool: Pool,
+        kinds: [&str; 2],
+        endpoints: Option<&str>,
+        mut say: impl FnMut(&str),
+    ) -> Self {
         let mut command = |line: String| {
             say(&line);
             pool.must(&line);
         };
-        let endpoints = match kinds {
-            ["vlan", "vlan"] => "",
-            _ => " endpoints=10.254.0.0/16",
-        };
+        let endpoints = endpoints.map_or_else(String::new, |it| format!(" endpoints={it}"));
         command(format!(
             "physical-network-create name=private role=private nic=eth1 vlans=100-199{endpoints}"
         ));

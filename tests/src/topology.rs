@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{Pool, Rest, eventually};
 
 /// How long every host may take to carry out a topology.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Pool {
     /// The API with no client between.

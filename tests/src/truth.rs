@@ -37,9 +37,7 @@ impl Pool {
     /// What the counting flows of a host show at this moment, by port.
     #[must_use]
     pub fn counted_by_switch(&self, host: usize) -> ByPort {
-        let dump = ["-O", "OpenFlow15", "dump-flows", "br-int"];
-        let text = self.wait(self.host(host).vswitch().ovs_ofctl(&dump));
-        let text = text.unwrap_or_else(|e| panic!("{e}"));
+        let text = self.dump_flows(host, &[]);
         let mut by_port = ByPort::new();
         for flow in text.lines() {
             if let Some((port, moved)) = counting_flow(flow) {

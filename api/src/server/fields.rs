@@ -78,15 +78,6 @@ impl Fields {
         self.read(name, &value)
     }
 
-    /// A field that may be absent, or `null`, which takes away what there was.
-    pub(super) fn removable<T: FieldValue>(&mut self, name: &'static str) -> Option<Option<T>> {
-        self.asked.push(name);
-        match self.rest.remove(name)? {
-            Value::Null => Some(None),
-            value => self.read(name, &value).map(Some),
-        }
-    }
-
     /// A field that may be absent, which leaves what there is, or `null`, which takes it away.
     pub(super) fn setting<T: FieldValue>(&mut self, name: &'static str) -> Setting<T> {
         self.asked.push(name);

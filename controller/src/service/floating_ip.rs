@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
-use api::request::{FloatingIpCreate, FloatingIpUpdate};
+use api::request::{FloatingIpCreate, FloatingIpUpdate, Setting};
 use model::{BoundTo, FloatingIp, FloatingIpId, Id, Network, Port, PortId, Timestamp};
 
 use super::faults::Faults;
@@ -168,12 +168,12 @@ pub(super) fn update(
     let floating = floating.ok_or_else(|| Problem::not_found("floating ip", id))?;
     let mut faults = Faults::default();
     let bound = match request.port_id {
-        Some(Some(port)) => bind(intent, floating, (port, request.port_address), &mut faults),
-        Some(None) => {
+        Setting::To(port) => bind(intent, floating, (port, request.port_address), &mut faults),
+        Setting::Removed => {
             refuse_address(request.port_address, &mut faults);
             None
         }
-        None => {
+        Setting::Kept => {
             refuse_address(request.port_address, &mut faults);
             floating.bound
         }

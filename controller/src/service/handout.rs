@@ -57,7 +57,7 @@ pub(super) fn change(handout: &mut Handout, request: SubnetUpdate) {
     }
     set(&mut handout.dhcp, request.dhcp);
     set(&mut handout.dns, request.dns);
-    set(&mut handout.domain, request.domain);
+    handout.domain = request.domain.after(handout.domain.take());
     set(&mut handout.routes, request.routes);
     set(&mut handout.lease_seconds, request.lease_seconds);
     set(&mut handout.dns_names, request.dns_names);

@@ -111,3 +111,25 @@ fn networks_of_tenants_take_over_nothing() {
     let taken = claims(&networks.into(), &kernel, Some("eth0"), &BTreeMap::new());
     assert!(taken.is_empty());
 }
+
+#[test]
+fn only_nics_that_tenants_alone_are_on_are_theirs() {
+    let networks = |of: &[(Role, &str)]| -> PhysicalNetworks {
+        let named = of.iter().zip(1..);
+        let networks = named.map(|((role, uplink), n)| (id(n), network("any", *role, uplink)));
+        networks.collect()
+    };
+    let separate = networks(&[
+        (Role::Management, "eth0"),
+        (Role::Private, "eth1"),
+        (Role::Public, "eth2/vlan20"),
+        (Role::Storage, "eth3"),
+    ]);
+    let both = ["eth1", "eth2"].map(str::to_owned);
+    assert_eq!(of_tenants(&separate, Some("eth0")), both.into());
+    let one = networks(&[(Role::Management, "eth0/vlan7"), (Role::Private, "eth0")]);
+    assert_eq!(of_tenants(&one, Some("br-mgmt")), BTreeSet::new());
+    // Nobody said what management is on, and yet the way there is never closed.
+    let unsaid = networks(&[(Role::Private, "eth0")]);
+    assert_eq!(of_tenants(&unsaid, Some("eth0")), BTreeSet::new());
+}

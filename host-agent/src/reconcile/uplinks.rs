@@ -1,7 +1,7 @@
 //! What carries the host's networks: which plan of it is in force, and the trial of a change that may
 //! cut the way to the controller.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,10 +50,43 @@ pub(super) struct Uplinks {
     settled: Settled,
     refusal: Option<Refusal>,
     standing: Standing,
-    /// The networks whose links were last found right, and the NICs that bridges had then.
-    placed: Option<(PhysicalNetworks, BTreeSet<String>)>,
+    /// The networks whose links were last found right, and how bridges had their NICs then.
+    placed: Option<(PhysicalNetworks, Holds)>,
     /// Whether links may have changed by our own doing since that was last asked.
     touched: bool,
+}
+
+/// The NICs that bridges have, each with what the switch says of it: one that was taken out and put
+/// back is another link, and anew has to be made right.
+type Holds = BTreeMap<String, (Option<u32>, Option<String>)>;
+
+fn holds(networks: &PhysicalNetworks, observed: &Observed) -> Holds {
+    let nics = presence::held(networks, observed).into_iter();
+    let with_port = nics.filter_map(|nic| {
+        let (_, port) = observed.holder(&nic)?;
+        let said = (port.ofport, port.error.clone());
+        Some((nic, said))
+    });
+    with_port.collect()
+}
+
+/// What was read, or nothing, which is not silently so.
+fn or_nothing<T: Default>(read: io::Result<T>) -> T {
+    read.unwrap_or_else(|error| {
+        warn!("could not read what was settled of the uplinks before: {error}");
+        T::default()
+    })
+}
+
+/// Where an earlier agent left off, when all journals can be read.
+fn standing(folder: &Folder) -> io::Result<Standing> {
+    if let Some(journal) = folder.reverting()? {
+        return Ok(Standing::Reverting(Box::new(journal)));
+    }
+    Ok(match folder.trial()? {
+        Some(journal) => Standing::OnTrial(Box::new(OnTrial::resumed(journal))),
+        None => Standing::Settled,
+    })
 }
 
 /// How it stands with a change.
@@ -62,6 +95,8 @@ enum Standing {
     OnTrial(Box<OnTrial>),
     /// A guard, or whoever has the right to it, takes a change back.
     Reverting(Box<Journal>),
+    /// There is a journal that cannot be read, found at this time. Its guard takes the change back.
+    Unreadable(Timestamp),
 }
 
 struct OnTrial {
@@ -88,14 +123,16 @@ impl Uplinks {
     /// When the state folder cannot be used.
     pub(super) fn open(ground: Ground) -> io::Result<Self> {
         let folder = Folder::below(&ground.state)?;
-        let standing = match (folder.reverting(), folder.trial()) {
-            (Ok(Some(journal)), _) => Standing::Reverting(Box::new(journal)),
-            (_, Ok(Some(journal))) => Standing::OnTrial(Box::new(OnTrial::resumed(journal))),
-            _ => Standing::Settled,
+        let standing = match folder.unreadable()? {
+            Some((journal, error)) => {
+                warn!("could not read {journal}, the journal of a change on trial: {error}");
+                Standing::Unreadable(Timestamp::now())
+            }
+            None => standing(&folder)?,
         };
         Ok(Self {
-            settled: folder.settled().unwrap_or_default(),
-            refusal: folder.refused().unwrap_or_default(),
+            settled: or_nothing(folder.settled()),
+            refusal: or_nothing(folder.refused()),
             ground,
             folder,
             standing,
@@ -123,6 +160,8 @@ impl Uplinks {
             (Standing::Reverting(journal), _) => ManagementPath::OnTrial {
                 until: journal.until,
             },
+            // Nobody but the guard knows until when.
+            (Standing::Unreadable(found), _) => ManagementPath::OnTrial { until: *found },
             (Standing::Settled, Some(refusal)) => ManagementPath::Reverted {
                 at: refusal.at,
                 reason: refusal.reason.clone(),
@@ -143,10 +182,19 @@ impl Uplinks {
         observed: &Observed,
         surroundings: &Surroundings,
     ) -> Stage {
-        self.follow().await;
+        let way = surroundings.management_interface.as_deref();
+        self.follow(wanted, way).await;
         let networks = &wanted.physical_networks;
-        let hands_off = matches!(self.standing, Standing::Reverting(_));
+        let hands_off = matches!(
+            self.standing,
+            Standing::Reverting(_) | Standing::Unreadable(_)
+        );
         let (networks, failures) = match &self.standing {
+            Standing::Unreadable(_) => {
+                let change = Change::between(&self.settled.networks, networks, way);
+                let undone = change.map_or_else(|| networks.clone(), |it| it.undone(networks));
+                (undone, Vec::new())
+            }
             Standing::OnTrial(trial) => (trial.journal.change.done(networks), Vec::new()),
             Standing::Reverting(journal) => (journal.change.undone(networks), Vec::new()),
             Standing::Settled => self.decide(wanted, observed, surroundings).await,
@@ -248,23 +296,26 @@ impl Uplinks {
         Ok(())
     }
 
-    /// Takes what bridges have to take over from links, before these become mere wires.
+    /// Takes what bridges have to take over from links, before these become mere wires, and puts the
+    /// NICs of tenants behind the shield, before their frames come in.
     pub(super) async fn claim(
         &mut self,
         stage: &Stage,
         surroundings: &mut Surroundings,
     ) -> io::Result<()> {
         let networks = &stage.wanted.physical_networks;
-        let hosts = networks.values().any(|it| it.is_of_hosts());
         let placed = self.placed.as_ref().map(|(networks, _)| networks);
-        if placed != Some(networks) && hosts && !stage.hands_off {
+        if placed != Some(networks) && !stage.hands_off {
             let kernel = kernel::read().await?;
             let way = surroundings.management_interface.as_deref();
-            let taken = presence::claims(networks, &kernel, way, &self.settled.taken);
-            if taken != self.settled.taken {
-                self.settled.taken = taken;
+            let before = self.settled.clone();
+            self.settled.taken = presence::claims(networks, &kernel, way, &before.taken);
+            let of_tenants = presence::of_tenants(networks, way);
+            self.settled.shielded.extend(of_tenants.iter().cloned());
+            if self.settled != before {
                 self.folder.save_settled(&self.settled)?;
             }
+            presence::put_behind(&of_tenants, &kernel).await?;
         }
         let taken = self.settled.taken.iter();
         let macs = taken.filter_map(|(bridge, taken)| Some((bridge.clone(), taken.mac?)));
@@ -278,13 +329,14 @@ impl Uplinks {
         &mut self,
         stage: &Stage,
         observed: &Observed,
+        way: Option<&str>,
         failures: &[ItemFailure],
     ) -> io::Result<Outcome> {
         let networks = &stage.wanted.physical_networks;
         if stage.hands_off {
             return Ok(Outcome::Waiting);
         }
-        let now = (networks.clone(), presence::held(networks, observed));
+        let now = (networks.clone(), holds(networks, observed));
         if self.placed.as_ref() != Some(&now) {
             self.touched = true;
             let mut places = Places {
@@ -292,6 +344,7 @@ impl Uplinks {
                 folder: &self.folder,
                 settled: &mut self.settled,
                 observed,
+                way,
             };
             if places.settle().await? == Outcome::Waiting {
                 return Ok(Outcome::Waiting);
@@ -324,9 +377,10 @@ impl Uplinks {
     }
 
     /// Learns what became of a trial.
-    async fn follow(&mut self) {
+    async fn follow(&mut self, wanted: &Wanted, way: Option<&str>) {
         match &mut self.standing {
             Standing::Settled => {}
+            Standing::Unreadable(_) => self.outlive(wanted, way),
             Standing::OnTrial(trial) => {
                 let journal = trial.journal.clone();
                 if trial.is_proven() {
@@ -343,6 +397,40 @@ impl Uplinks {
                 let journal = (**journal).clone();
                 self.take_back(journal).await;
             }
+        }
+    }
+
+    /// Waits for the guard of a trial whose journal cannot be read. Should there be none any more, what
+    /// was settled before is made so again, and what was tried is not tried again by itself.
+    fn outlive(&mut self, wanted: &Wanted, way: Option<&str>) {
+        let left = match (self.folder.unreadable(), self.folder.is_guarded()) {
+            (Ok(None), _) => Ok(()),
+            (Ok(Some((journal, _))), Ok(false)) => {
+                let after = Change::between(&self.settled.networks, &wanted.physical_networks, way);
+                let refusal = after.map(|change| Refusal {
+                    at: Timestamp::now(),
+                    reason: format!("{change} was taken back: its journal could not be read"),
+                    after: change.after,
+                    attempt: wanted.trial.attempt,
+                });
+                self.folder.set_aside(&journal, refusal.as_ref())
+            }
+            _ => return,
+        };
+        match left {
+            Ok(()) => self.resettle(),
+            Err(error) => warn!("could not put an unreadable journal out of the way: {error}"),
+        }
+    }
+
+    /// Starts again from what is on disk, after others may have changed anything.
+    fn resettle(&mut self) {
+        self.settled = or_nothing(self.folder.settled());
+        self.refusal = or_nothing(self.folder.refused());
+        self.standing = Standing::Settled;
+        self.doubt();
+        if let Some(refusal) = &self.refusal {
+            warn!("{}", refusal.reason);
         }
     }
 
@@ -376,15 +464,8 @@ impl Uplinks {
                 false
             }
         };
-        if !done {
-            return;
-        }
-        self.settled = self.folder.settled().unwrap_or_default();
-        self.refusal = self.folder.refused().unwrap_or_default();
-        self.standing = Standing::Settled;
-        self.doubt();
-        if let Some(refusal) = &self.refusal {
-            warn!("{}", refusal.reason);
+        if done {
+            self.resettle();
         }
     }
 

@@ -66,6 +66,7 @@ pub async fn run(
     let Some(journal) = journal else {
         return Ok(());
     };
+    let _watch = folder.watch()?;
     // A session of our own: what is sent to the agent's whole group is not for us. One that leads a
     // group already has its own.
     let _own = nix::unistd::setsid();
@@ -79,11 +80,11 @@ pub async fn run(
     }
     if let Err(error) = folder.claim(id)
         && error.kind() == io::ErrorKind::NotFound
-        && folder.reverting()?.is_none()
+        && !folder.is_reverting(id)
     {
         return Ok(());
     }
-    while folder.reverting()?.is_some_and(|it| it.id == id) {
+    while folder.is_reverting(id) {
         if let Err(error) = revert(folder, ovsdb, &journal).await {
             warn!("could not take the change back, trying again: {error}");
         }

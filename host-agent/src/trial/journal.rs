@@ -6,7 +6,11 @@
 //!   <state-dir>/uplinks/reverting-<id>.json  the same, being taken back
 //!   <state-dir>/uplinks/refused.json         the last change that was taken back, and why
 //!   <state-dir>/uplinks/lock                 held while something is taken back
+//!   <state-dir>/uplinks/guard                held by a guard as long as it lives
 //! ```
+//!
+//! A journal is written whole before anything is changed, so one that cannot be read was damaged, or
+//! is of another version of the agent. Its guard knows what is in it, and needs its name only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -172,6 +176,32 @@ impl Folder {
         self.journal(REVERTING)
     }
 
+    /// The name of a journal that is there and cannot be read, and why.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn unreadable(&self) -> io::Result<Option<(String, io::Error)>> {
+        for name in self.journals()? {
+            if let Err(error) = self.read::<Journal>(&name) {
+                return Ok(Some((name, error)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts a journal that nobody can read out of the way, and remembers what it told of as refused.
+    ///
+    /// # Errors
+    /// When the folder fails.
+    pub fn set_aside(&self, name: &str, refusal: Option<&Refusal>) -> io::Result<()> {
+        if let Some(refusal) = refusal {
+            self.write("refused.json", refusal)?;
+        }
+        let aside = self.path.join(format!("unreadable-{name}"));
+        fs::rename(self.path.join(name), aside)?;
+        self.sync()
+    }
+
     /// Begins a trial: from here on a crash ends in the state that the journal tells of.
     ///
     /// # Errors
@@ -184,6 +214,12 @@ impl Folder {
     #[must_use]
     pub fn is_on_trial(&self, id: Uuid) -> bool {
         self.path.join(name(ON_TRIAL, id)).exists()
+    }
+
+    /// Whether a change is being taken back.
+    #[must_use]
+    pub fn is_reverting(&self, id: Uuid) -> bool {
+        self.path.join(name(REVERTING, id)).exists()
     }
 
     /// Ends a trial well, unless it is being taken back already.
@@ -244,15 +280,41 @@ impl Folder {
         Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
     }
 
+    /// What a guard holds as long as it lives. Several may: one has yet to see that its trial is over.
+    ///
+    /// # Errors
+    /// When the folder fails, or an agent is just looking whether there is one.
+    pub fn watch(&self) -> io::Result<Flock<File>> {
+        let file = private(&self.path.join("guard"))?;
+        Flock::lock(file, FlockArg::LockShared).map_err(|(_, error)| error.into())
+    }
+
+    /// Whether a guard lives.
+    ///
+    /// # Errors
+    /// When the folder fails.
+    pub fn is_guarded(&self) -> io::Result<bool> {
+        let file = private(&self.path.join("guard"))?;
+        Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err())
+    }
+
     fn journal(&self, state: &str) -> io::Result<Option<Journal>> {
+        let names = self.journals()?;
+        let name = names.iter().find(|name| name.starts_with(state));
+        name.map_or(Ok(None), |name| self.read(name))
+    }
+
+    /// The names of all journals.
+    fn journals(&self) -> io::Result<Vec<String>> {
+        let mut journals = Vec::new();
         for entry in fs::read_dir(&self.path)? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(state) && name.ends_with(".json") {
-                return self.read(&name);
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            let begins = [ON_TRIAL, REVERTING].iter().any(|it| name.starts_with(it));
+            if begins && name.ends_with(".json") {
+                journals.push(name);
             }
         }
-        Ok(None)
+        Ok(journals)
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
@@ -353,7 +415,34 @@ mod tests {
         for end in [0, 1, whole.len() / 2, whole.len() - 1] {
             fs::write(&path, &whole[..end]).unwrap();
             assert!(folder.trial().is_err(), "cut at {end}");
+            let (unreadable, _) = folder.unreadable().unwrap().unwrap();
+            assert_eq!(unreadable, name(ON_TRIAL, journal.id));
         }
+        fs::write(&path, &whole).unwrap();
+        assert!(folder.unreadable().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_journal_that_is_set_aside_is_none_any_more_and_what_it_tried_is_refused() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = Folder::below(state.path()).unwrap();
+        let name = name(ON_TRIAL, Uuid::new_v4());
+        fs::write(state.path().join("uplinks").join(&name), "{").unwrap();
+        folder.set_aside(&name, Some(&refusal())).unwrap();
+        assert_eq!(folder.trial().unwrap(), None);
+        assert!(folder.unreadable().unwrap().is_none());
+        assert_eq!(folder.refused().unwrap(), Some(refusal()));
+    }
+
+    #[test]
+    fn a_folder_is_guarded_as_long_as_a_guard_lives() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = Folder::below(state.path()).unwrap();
+        assert!(!folder.is_guarded().unwrap());
+        let guards = [folder.watch().unwrap(), folder.watch().unwrap()];
+        assert!(folder.is_guarded().unwrap());
+        drop(guards);
+        assert!(!folder.is_guarded().unwrap());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub async fn revert(folder: &Folder, ovsdb: &Endpoint, journal: &Journal) -> io:
     let Some(_lock) = folder.lock()? else {
         return Ok(());
     };
-    if folder.reverting()?.is_none_or(|it| it.id != journal.id) {
+    if !folder.is_reverting(journal.id) {
         return Ok(());
     }
     info!("taking back: {}", journal.change);

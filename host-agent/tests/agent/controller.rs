@@ -66,7 +66,7 @@ impl Controller {
     /// What was heard, once it is as `expected`.
     pub(crate) async fn hears(&self, expected: impl Fn(&Heard) -> bool) -> Heard {
         let mut heard = self.heard.clone();
-        let outcome = timeout(Duration::from_secs(20), heard.wait_for(expected)).await;
+        let outcome = timeout(Duration::from_secs(60), heard.wait_for(expected)).await;
         let outcome = outcome.map(|heard| heard.unwrap().clone());
         outcome.unwrap_or_else(|_| panic!("never heard; last: {:#?}", self.heard.borrow()))
     }

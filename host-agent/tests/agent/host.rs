@@ -237,7 +237,7 @@ fn run(program: &str, folder: &Path, arguments: &[&str]) -> String {
 }
 
 pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));

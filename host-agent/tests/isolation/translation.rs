@@ -393,7 +393,7 @@ fn translation_takes_as_many_flows_as_documented() {
     without.outside.way.as_mut().unwrap().floating.clear();
     assert_eq!(count(&with) - count(&without), 2, "a floating IP");
     let mut alone = without.clone();
-    alone.outside = Box::default();
+    *alone.outside = Outside::default();
     let per_port = 4 * without.locals.len();
     let prefixes_and_pools = 2;
     let more = count(&without) - count(&alone) - per_port - prefixes_and_pools;

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use api::client::{Client, ListQuery};
-use api::request::{FloatingIpCreate, FloatingIpUpdate};
+use api::request::{FloatingIpCreate, FloatingIpUpdate, Setting};
 use api::resource::PortView;
 use clap::Args;
 use model::{FloatingIp, Network, Tenant};
@@ -160,7 +160,7 @@ impl Floating {
 
     pub(super) async fn unbind(&self, client: &Client) -> Outcome {
         let request = FloatingIpUpdate {
-            port_id: Some(None),
+            port_id: Setting::Removed,
             port_address: None,
         };
         let floating = self.find(client).await?;
@@ -175,7 +175,7 @@ impl Bind {
         let scope = Scope::Tenant(floating.tenant_id);
         let port: PortView = resolve(client, &self.vif, scope).await?;
         let request = FloatingIpUpdate {
-            port_id: Some(Some(port.port.id)),
+            port_id: Setting::To(port.port.id),
             port_address: self.vif_address,
         };
         let floating: FloatingIp = client.update(floating.id.uuid(), &request).await?;

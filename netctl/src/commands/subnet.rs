@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use api::client::{Client, ListQuery};
-use api::request::{SubnetCreate, SubnetUpdate};
+use api::request::{Setting, SubnetCreate, SubnetUpdate};
 use clap::{ArgAction, Args};
 use ipnet::IpNet;
 use model::{AddressRange, DomainName, Handout, Name, Network, Route, Subnet, Tenant};
@@ -155,7 +155,11 @@ impl Set {
             pools: self.pool.clone(),
             dhcp: self.dhcp,
             dns: self.dns.as_deref().map(present),
-            domain: self.domain.clone().map(|it| it.0),
+            domain: match &self.domain {
+                None => Setting::Kept,
+                Some(Maybe(None)) => Setting::Removed,
+                Some(Maybe(Some(domain))) => Setting::To(domain.clone()),
+            },
             routes: self.routes.as_deref().map(present),
             lease_seconds: self.lease,
             dns_names: self.dns_names,

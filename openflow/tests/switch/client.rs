@@ -61,6 +61,17 @@ async fn versions_are_negotiated_and_ports_described() {
 }
 
 #[tokio::test]
+async fn whoever_subscribes_leaves_first_fragments_to_be_looked_into() {
+    let switch = Switch::start(1);
+    let client = switch.client(Version::V1_5).await;
+    client.look_into_first_fragments().await.unwrap();
+    let another = switch.client(Version::V1_5).await;
+    another.subscribe(AsyncConfig::default()).await.unwrap();
+    another.barrier().await.unwrap();
+    assert!(switch.ofctl(&["get-frags"]).contains("nx-match"));
+}
+
+#[tokio::test]
 async fn a_bundle_is_applied_whole_and_its_flows_are_read_back() {
     let switch = Switch::start(2);
     for version in VERSIONS {

@@ -32,6 +32,13 @@ fn two_hundred_networks_and_a_thousand_ports_come_and_go_without_residue() {
         .as_array()
         .cloned()
         .unwrap_or_default();
+    // What an agent does to its switch for the physical network comes after the answer.
+    eventually("both hosts have the physical network", PATIENCE, || {
+        let both = hosts
+            .iter()
+            .all(|host| pool.is_settled(host["name"].as_str().unwrap()));
+        both && [1, 2].iter().all(|host| has_private(&pool, *host))
+    });
     let before = Residue::of(&pool, &data);
     let vlans = VlansInUse::default();
 
@@ -56,6 +63,11 @@ fn two_hundred_networks_and_a_thousand_ports_come_and_go_without_residue() {
     eventually("nothing is left", PATIENCE, || {
         Residue::of(&pool, &data) == before
     });
+}
+
+fn has_private(pool: &Pool, host: usize) -> bool {
+    let bridges = pool.wait(pool.host(host).vswitch().ovs_vsctl(&["list-br"]));
+    bridges.is_ok_and(|it| it.contains("br-private"))
 }
 
 async fn prepare(rest: &Rest) -> Value {

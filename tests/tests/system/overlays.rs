@@ -1,5 +1,7 @@
 //! VXLAN and Geneve networks keep every promise that VLANs keep, and those of their own.
 
+mod over_ipv6;
+
 use std::net::{Ipv4Addr, UdpSocket};
 use std::thread;
 use std::time::Duration;

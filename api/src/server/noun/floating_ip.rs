@@ -80,7 +80,7 @@ impl Made for FloatingIp {
 impl Changed for FloatingIp {
     fn read_update(fields: &mut Fields) -> FloatingIpUpdate {
         FloatingIpUpdate {
-            port_id: fields.removable("port_id"),
+            port_id: fields.setting("port_id"),
             port_address: fields.optional("port_address"),
         }
     }

@@ -92,7 +92,7 @@ impl Changed for Subnet {
             pools: fields.list("pools", Self::POOLS_MAX),
             dhcp: fields.optional("dhcp"),
             dns: fields.list("dns", Handout::DNS_MAX),
-            domain: fields.removable("domain"),
+            domain: fields.setting("domain"),
             routes: fields.list("routes", Handout::ROUTES_MAX),
             lease_seconds: fields.optional::<Lease>("lease_seconds").map(|it| it.0),
             dns_names: fields.optional("dns_names"),

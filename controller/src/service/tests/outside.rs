@@ -2,7 +2,9 @@
 
 use api::backend::Backend;
 use api::problem::Code;
-use api::request::{FloatingIpUpdate, NetworkCreate, PortCreate, RouterCreate, SubnetCreate};
+use api::request::{
+    FloatingIpUpdate, NetworkCreate, PortCreate, RouterCreate, Setting, SubnetCreate,
+};
 use model::{FloatingIp, Gateway, Network, Port, Router};
 use serde_json::{Value, json};
 
@@ -203,7 +205,7 @@ async fn everything_goes_in_its_order(scene: &Scene, gateway: &Gateway, floating
     let service = &scene.world.service;
     let in_use = |problem: api::problem::Problem| assert_eq!(problem.code, Code::InUse);
     let unbind = FloatingIpUpdate {
-        port_id: Some(None),
+        port_id: Setting::Removed,
         port_address: None,
     };
     service

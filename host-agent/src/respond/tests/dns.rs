@@ -227,6 +227,26 @@ fn an_answer_that_the_asker_cannot_take_is_truncated_and_none_is_a_failure() {
 }
 
 #[test]
+fn an_answer_of_our_own_that_the_asker_cannot_take_says_that_there_is_more() {
+    let mut port = asking(&[]);
+    port.names = (0..40)
+        .map(|n| NamedPort {
+            name: "web1".parse().unwrap(),
+            addresses: [Ipv4Addr::new(10, 0, 0, 100 + n).into()].into(),
+        })
+        .collect();
+    let answer = |edns| {
+        let reply = ask_at(&port, &query("web1.web.example", A, edns)).unwrap();
+        payload(&reply.into_frame().unwrap(), (53, 5353))
+    };
+    // TC, RFC 1035 §4.1.1, and no record: half an answer would be taken for all of it.
+    let message = answer(None);
+    assert_eq!((message[2] & 2, &message[6..8]), (2, &[0, 0][..]));
+    let message = answer(Some(1232));
+    assert_eq!((message[2] & 2, &message[6..8]), (0, &[0, 40][..]));
+}
+
+#[test]
 fn what_is_no_plain_question_is_dropped_wherever_it_is_cut_or_changed() {
     let port = asking(&["9.9.9.9"]);
     let whole = query("web1.web.example", A, Some(1232));

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tests::{Instance, eventually};
+
+use crate::PATIENCE;
 
 /// What a client tells its script; the system's own scripts would change this machine.
 pub(crate) type Told = BTreeMap<String, String>;
@@ -81,6 +82,17 @@ pub(crate) fn udhcpc(at: &Instance) -> Option<Told> {
     told
 }
 
+/// The same until there is a lease: the client gives up after five seconds, and an agent that was
+/// only just started may take longer.
+pub(crate) fn leased_by_udhcpc(at: &Instance) -> Told {
+    let mut told = None;
+    eventually("udhcpc has a lease", PATIENCE, || {
+        told = udhcpc(at);
+        told.is_some()
+    });
+    told.unwrap()
+}
+
 /// Asks once by the ISC's client, which goes on in the background and is ended here.
 pub(crate) fn dhclient(at: &Instance, family: &str) -> Told {
     let run = Run::new(DHCLIENT);
@@ -101,7 +113,7 @@ pub(crate) fn dhclient(at: &Instance, family: &str) -> Told {
     let mut child = command.arg("eth0").spawn().unwrap();
     let mut told = None;
     let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        eventually("dhclient has a lease", Duration::from_secs(60), || {
+        eventually("dhclient has a lease", PATIENCE, || {
             told = run.told();
             told.is_some()
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tests::eventually;
 
-use super::clients::{ip, udhcpc};
+use super::clients::{ip, leased_by_udhcpc, udhcpc};
 use super::{Scene, ipv6};
 use crate::PATIENCE;
 
@@ -47,14 +47,14 @@ fn a_port_gains_and_loses_addresses_without_a_lost_packet_for_the_others() {
     let expected = serde_json::json!([two.address, ipv6(2), "10.0.0.61"]);
     assert_eq!(shown["addresses"], expected);
     // Of several IPv4 addresses, DHCP gives the first.
-    assert_eq!(udhcpc(two).unwrap()["ip"], two.address.to_string());
+    assert_eq!(leased_by_udhcpc(two)["ip"], two.address.to_string());
 }
 
 #[test]
 fn a_changed_subnet_reaches_clients_at_their_renewal_and_by_router_advertisement_at_once() {
     let scene = configured();
     let one = scene.instance(1);
-    let told = udhcpc(one).unwrap();
+    let told = leased_by_udhcpc(one);
     assert_eq!(
         [told["lease"].as_str(), told["dns"].as_str()],
         ["86400", "9.9.9.9"]
@@ -62,7 +62,7 @@ fn a_changed_subnet_reaches_clients_at_their_renewal_and_by_router_advertisement
     let change = "subnet-set four tenant=acme lease=120 dns=9.9.9.10 domain=db.example route=";
     scene.pool.must(change);
     eventually("a client hears of it", PATIENCE, || {
-        let told = udhcpc(one).unwrap();
+        let told = leased_by_udhcpc(one);
         let word = |key: &str| told.get(key).cloned().unwrap_or_default();
         word("lease") == "120" && word("dns") == "9.9.9.10" && word("domain") == "db.example"
     });

@@ -1,8 +1,10 @@
 //! Management that moves, and the moves that must not last.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lab::{Nics, Signal};
+use nix::unistd::Pid;
 use tests::{Instance, Pinging, Pool, eventually};
 
 use super::{SHORT, all, pair, pool};
@@ -179,5 +181,96 @@ fn an_agent_that_was_killed_and_starts_again_ends_the_trial_it_finds() {
     pool.wait(agent.start()).unwrap();
     eventually("the host took the move back", PATIENCE, || {
         pool.management_path("h1") == "reverted" && state(&pool) == before
+    });
+}
+
+/// The journal of the change that host 1 tries.
+fn journal(pool: &Pool) -> PathBuf {
+    let folder = pool.host(1).agent_directory().join("uplinks");
+    let mut found = None;
+    eventually("the trial begins", PATIENCE, || {
+        let entries = std::fs::read_dir(&folder).unwrap().flatten();
+        let mut paths = entries.map(|entry| entry.path());
+        found = paths.find(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("trial-") && name.ends_with(".json")
+        });
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+/// The guard of the change that host 1 tries, by its command line.
+fn guard(journal: &Path) -> Pid {
+    let name = journal.file_stem().unwrap().to_string_lossy().into_owned();
+    let id = name.trim_start_matches("trial-").to_owned();
+    let of_guard = |entry: &std::fs::DirEntry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.contains("revert") && line.contains(&id)
+    };
+    let mut processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let guard = processes.find(of_guard).unwrap().file_name();
+    Pid::from_raw(guard.to_string_lossy().parse().unwrap())
+}
+
+#[test]
+fn a_trial_whose_journal_cannot_be_read_is_taken_back_with_and_without_its_guard() {
+    let (pool, _) = scene();
+    let before = state(&pool);
+    let host = pool.host(1);
+    let agent = host.agent().unwrap();
+    for guarded in [Guarded::Yes, Guarded::No] {
+        pool.move_management("h1", Some("eth1/vlan4000"), None, DEADLINE);
+        let journal = journal(&pool);
+        eventually("the bridges are changed", PATIENCE, || {
+            state(&pool) != before
+        });
+        pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
+        if guarded == Guarded::No {
+            nix::sys::signal::kill(guard(&journal), nix::sys::signal::Signal::SIGKILL).unwrap();
+        }
+        std::fs::write(&journal, "{").unwrap();
+        pool.wait(agent.start()).unwrap();
+        eventually("the host took the move back", PATIENCE, || {
+            pool.management_path("h1") == "reverted" && state(&pool) == before
+        });
+        give_up(&pool);
+    }
+}
+
+/// Whether a trial has its guard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guarded {
+    Yes,
+    No,
+}
+
+#[test]
+fn a_nic_is_behind_the_shield_by_what_is_in_force_whatever_was_asked_for() {
+    let (pool, _) = scene();
+    let group = |nic: &str| {
+        let link = pool.on_host(1, &format!("ip -j link show {nic}"));
+        let link: serde_json::Value = serde_json::from_str(&link).unwrap();
+        link[0]["group"].as_str().unwrap().to_owned()
+    };
+    let shielded = group("eth1");
+    assert_ne!(shielded, "default");
+    pool.move_management("h1", Some("eth1/vlan4000"), None, DEADLINE);
+    // Asked for is that the host itself speaks on it; in force it is not, before, meanwhile and after.
+    eventually("the host took the move back", PATIENCE, || {
+        assert_eq!(group("eth1"), shielded);
+        pool.management_path("h1") == "reverted"
+    });
+    // Whoever looked at the plan instead would have come by meanwhile.
+    let until = Instant::now() + Duration::from_secs(8);
+    while Instant::now() < until {
+        assert_eq!(group("eth1"), shielded);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    give_up(&pool);
+    pool.lay(&serde_json::json!({ "public": null }));
+    eventually("a NIC without a role is the host's", PATIENCE, || {
+        group("eth2") == "default"
     });
 }

@@ -2,7 +2,8 @@
 
 use api::backend::Outcome;
 use api::request::{
-    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, NetworkCreate, NetworkKind, SubnetCreate,
+    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, NetworkCreate, NetworkKind, Setting,
+    SubnetCreate,
 };
 use model::{FloatingIpId, Handout, Sharing, Snat};
 
@@ -44,7 +45,9 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         Op::Float { floating, port } => {
             let floating: FloatingIpId = id(intent, Noun::FloatingIp, floating);
             let request = FloatingIpUpdate {
-                port_id: Some(port.map(|port| id(intent, Noun::Port, port))),
+                port_id: port.map_or(Setting::Removed, |port| {
+                    Setting::To(id(intent, Noun::Port, port))
+                }),
                 port_address: None,
             };
             floating_ip::update(intent, floating, request).map(|draft| draft.writes)

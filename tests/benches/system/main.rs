@@ -11,28 +11,65 @@ use ovsdb::{Client, Condition, Endpoint, Monitor, MonitorRequest, NamedUuid, Ope
 use serde_json::{Value as Json, json};
 use tests::{Pool, PoolSpec, Rest};
 
-const PORTS_PER_NETWORK: usize = 10;
+mod flows;
+
 const CHANGES: usize = 40;
 
-/// How many hosts, and how many ports each has before anything is measured.
-const SCALES: &[(usize, usize)] = &[(1, 10), (1, 1000), (10, 100)];
+/// What a pool has before anything is measured.
+#[derive(Clone, Copy)]
+struct Scale {
+    hosts: usize,
+    ports_per_host: usize,
+    ports_per_network: usize,
+}
 
-fn main() {
-    println!("interface appears in OVSDB -> flows confirmed (external_ids:bulkhead-active)");
-    for (hosts, ports) in scales() {
-        let mut bench = Bench::set(hosts, ports);
-        println!("\n{hosts} host(s), {ports} ports on each, networks of {PORTS_PER_NETWORK}:");
-        bench.measure("plug, port known to the host", Bench::plug_known);
-        bench.measure("add + plug", Bench::add_and_plug);
-        bench.print_sizes();
+const fn scale(hosts: usize, ports_per_host: usize, ports_per_network: usize) -> Scale {
+    Scale {
+        hosts,
+        ports_per_host,
+        ports_per_network,
     }
 }
 
-/// Those named on the command line, as `hosts`x`ports`, or all.
-fn scales() -> Vec<(usize, usize)> {
+/// The last two have 10 and 1,000 networks, each with a port on either host.
+const SCALES: &[Scale] = &[
+    scale(1, 10, 10),
+    scale(1, 1000, 10),
+    scale(10, 100, 10),
+    scale(2, 10, 2),
+    scale(2, 1000, 2),
+];
+
+fn main() {
+    println!("interface appears in OVSDB -> flows confirmed (external_ids:bulkhead-active)");
+    for scale in scales() {
+        let mut bench = Bench::set(scale);
+        let networks = bench.networks.len();
+        println!(
+            "\n{} host(s), {} ports on each, {networks} networks of {}:",
+            scale.hosts, scale.ports_per_host, scale.ports_per_network
+        );
+        if scale.hosts == 2 {
+            bench.measure("new network, two ports: both hosts", Bench::new_network);
+        } else {
+            bench.measure("plug, port known to the host", Bench::plug_known);
+            bench.measure("add + plug", Bench::add_and_plug);
+        }
+        bench.print_sizes();
+    }
+    flows::print();
+}
+
+/// Those named on the command line, as `hosts`x`ports` or `hosts`x`ports`/`ports of a network`, or all.
+fn scales() -> Vec<Scale> {
     let named = std::env::args().filter_map(|word| {
-        let (hosts, ports) = word.split_once('x')?;
-        Some((hosts.parse().ok()?, ports.parse().ok()?))
+        let (hosts, rest) = word.split_once('x')?;
+        let (ports, network) = rest.split_once('/').unwrap_or((rest, "10"));
+        Some(scale(
+            hosts.parse().ok()?,
+            ports.parse().ok()?,
+            network.parse().ok()?,
+        ))
     });
     let named: Vec<_> = named.collect();
     if named.is_empty() {
@@ -47,6 +84,7 @@ struct Bench {
     pool: Pool,
     rest: Rest,
     hosts: Vec<Host>,
+    tenant: Json,
     networks: Vec<String>,
     plugged: usize,
 }
@@ -58,7 +96,8 @@ struct Host {
 }
 
 impl Bench {
-    fn set(hosts: usize, ports: usize) -> Self {
+    fn set(scale: Scale) -> Self {
+        let hosts = scale.hosts;
         let pool = Pool::up(&PoolSpec {
             datapath: Datapath::Dummy,
             ..PoolSpec::real(hosts)
@@ -76,37 +115,31 @@ impl Bench {
             pool,
             rest,
             hosts,
+            tenant: Json::Null,
             networks: Vec::new(),
             plugged: 0,
         };
-        bench.fill(ports);
+        bench.fill(scale);
         bench
     }
 
     /// Port j of every network is on host j, so that every host has every network.
-    fn fill(&mut self, ports_per_host: usize) {
+    fn fill(&mut self, scale: Scale) {
         let start = Instant::now();
-        let total = ports_per_host * self.hosts.len();
+        let total = scale.ports_per_host * scale.hosts;
         self.create(
             "physical-networks",
             json!({"name": "private", "role": "private", "uplink": "eth1", "vlans": "2-3999"}),
         );
-        let tenant = self.create("tenants", json!({"name": "acme"}))["id"].clone();
-        for number in 0..total.div_ceil(PORTS_PER_NETWORK) {
-            let network =
-                json!({"tenant_id": tenant, "name": format!("n{number}"), "kind": "vlan"});
-            let network = text(&self.create("networks", network)["id"]);
-            self.create(
-                "subnets",
-                json!({"network_id": network, "cidr": "10.0.0.0/16"}),
-            );
-            self.networks.push(network);
+        self.tenant = self.create("tenants", json!({"name": "acme"}))["id"].clone();
+        for _ in 0..total.div_ceil(scale.ports_per_network) {
+            self.add_network("vlan");
         }
         let created = start.elapsed();
         let mut by_host: Vec<Vec<String>> = vec![Vec::new(); self.hosts.len()];
         for number in 0..total {
             let host = number % self.hosts.len();
-            by_host[host].push(self.add_port(number / PORTS_PER_NETWORK, host));
+            by_host[host].push(self.add_port(number / scale.ports_per_network, host));
         }
         let added = start.elapsed();
         for (host, ports) in by_host.iter().enumerate() {
@@ -129,6 +162,19 @@ impl Bench {
 
     fn create(&self, collection: &str, body: Json) -> Json {
         self.pool.wait(self.rest.create(collection, body))
+    }
+
+    /// A network with a subnet; gives its place among all.
+    fn add_network(&mut self, kind: &str) -> usize {
+        let number = self.networks.len();
+        let network = json!({"tenant_id": self.tenant, "name": format!("n{number}"), "kind": kind});
+        let network = text(&self.create("networks", network)["id"]);
+        self.create(
+            "subnets",
+            json!({"network_id": network, "cidr": "10.0.0.0/16"}),
+        );
+        self.networks.push(network);
+        number
     }
 
     fn add_port(&self, network: usize, host: usize) -> String {
@@ -207,11 +253,26 @@ impl Bench {
         start.elapsed()
     }
 
+    /// One change: a network of its own with a port on either of two hosts, and how long it took until
+    /// both had confirmed it.
+    fn new_network(&mut self, _number: usize) -> Duration {
+        let start = Instant::now();
+        let network = self.add_network("vlan");
+        let ports = [0, 1].map(|host| self.add_port(network, host));
+        for (host, port) in ports.iter().enumerate() {
+            self.plug(host, std::slice::from_ref(port));
+        }
+        for (host, port) in ports.iter().enumerate() {
+            self.wait_active(host, port);
+        }
+        start.elapsed()
+    }
+
     fn measure(&mut self, what: &str, mut change: impl FnMut(&mut Self, usize) -> Duration) {
-        let before = self.processor_seconds();
+        let before = self.pool.processor_seconds();
         let mut times: Vec<Duration> = (0..CHANGES).map(|number| change(self, number)).collect();
         std::thread::sleep(Duration::from_millis(500));
-        let after = self.processor_seconds();
+        let after = self.pool.processor_seconds();
         times.sort_unstable();
         // Nearest rank.
         let at = |percent: usize| {
@@ -233,42 +294,9 @@ impl Bench {
         println!("    processor ms per change: {}", per_change.join(", "));
     }
 
-    /// Processor seconds so far, by kind of process, over all hosts.
-    fn processor_seconds(&self) -> BTreeMap<&'static str, f64> {
-        let mut seconds = BTreeMap::new();
-        for (kind, pid) in self.processes() {
-            // Nanoseconds on a processor, all threads (proc(5), schedstat of each task).
-            let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
-            let tasks = tasks.into_iter().flatten().filter_map(Result::ok);
-            let spent = tasks.filter_map(|task| {
-                let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-                text.split(' ').next()?.parse::<f64>().ok()
-            });
-            *seconds.entry(kind).or_insert(0.0) += spent.sum::<f64>() / 1e9;
-        }
-        seconds
-    }
-
-    fn processes(&self) -> Vec<(&'static str, u32)> {
-        let processes = self
-            .pool
-            .lab()
-            .processes()
-            .unwrap_or_else(|e| panic!("{e}"));
-        let kinds = ["controller", "agent", "vswitchd", "ovsdb"];
-        let found = processes
-            .iter()
-            .filter(|it| !it.name().starts_with("switch"))
-            .filter_map(|it| {
-                let kind = kinds.iter().find(|kind| it.name().contains(*kind))?;
-                Some((*kind, it.pid().ok()??))
-            });
-        found.collect()
-    }
-
     fn print_sizes(&self) {
         let mut memory: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        for (kind, pid) in self.processes() {
+        for (kind, pid) in self.pool.daemons() {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
             let kilobytes =
