@@ -22,14 +22,6 @@ impl Listed for FloatingIp {
         field("address", Kind::Text, |it| {
             Key::Text(it.address.to_string().into())
         }),
-        field("bound.port_id", Kind::Id, |it| {
-            Key::of(it.bound, |bound| Key::Id(bound.port_id.uuid()))
-        }),
-        field("bound.address", Kind::Text, |it| {
-            Key::of(it.bound, |bound| {
-                Key::Text(bound.address.to_string().into())
-            })
-        }),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
     ];
 
