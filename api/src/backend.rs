@@ -9,18 +9,19 @@ use model::billing::{
 };
 use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
-    FabricScope, HostId, InstanceId, Inventory, MeterFinding, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage,
+    FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
+    MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation,
+    ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant,
+    TenantId, Trace, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, HostUplinkSet, InstanceCreate, NetworkCreate,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
-    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
-    SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange,
-    TraceRequest, UsageQuery,
+    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
+    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
+    TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -315,6 +316,47 @@ pub trait Backend: UsageBackend {
 
     /// What would become of a packet.
     fn trace(&self, request: TraceRequest) -> impl Future<Output = Outcome<Trace>> + Send;
+
+    /// All gateways of routers, by id.
+    fn gateways(&self) -> Vec<Arc<Gateway>>;
+    /// One gateway of a router.
+    fn gateway(&self, id: GatewayId) -> Option<Arc<Gateway>>;
+    /// Leads a router to an external network.
+    fn gateway_create(
+        &self,
+        caller: Caller,
+        request: GatewayCreate,
+    ) -> impl Future<Output = Outcome<Gateway>> + Send;
+    /// Takes the way away, once no floating IP needs it.
+    fn gateway_delete(
+        &self,
+        caller: Caller,
+        id: GatewayId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All floating IPs, by id.
+    fn floating_ips(&self) -> Vec<Arc<FloatingIp>>;
+    /// One floating IP.
+    fn floating_ip(&self, id: FloatingIpId) -> Option<Arc<FloatingIp>>;
+    /// Takes an address of an external network for a tenant.
+    fn floating_ip_create(
+        &self,
+        caller: Caller,
+        request: FloatingIpCreate,
+    ) -> impl Future<Output = Outcome<FloatingIp>> + Send;
+    /// Binds it to a port, or unbinds it.
+    fn floating_ip_update(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
+        request: FloatingIpUpdate,
+    ) -> impl Future<Output = Outcome<FloatingIp>> + Send;
+    /// Gives it back.
+    fn floating_ip_delete(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.
     fn ports(&self) -> Vec<PortView>;

@@ -2,6 +2,7 @@
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
 mod limits;
+mod outside;
 mod topology;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub use limits::LimitsUpdate;
+pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate};
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 
 /// `POST /v1/tenants`

@@ -3,19 +3,20 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    AddressGroup, Event, FabricCheck, FabricScope, Host, HostId, HostStatus, HostUplink, Instance,
-    InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId, PortStatus,
-    Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant, TenantId,
-    Timestamp, Traffic, Tunnel, VlanId,
+    AddressGroup, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus,
+    HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId,
+    PortStatus, Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant,
+    TenantId, Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
-    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -215,6 +216,8 @@ resources! {
     Router, "router", "routers", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Subnet, "subnet", "subnets", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    Gateway, "router gateway", "router-gateways", |it| it.id.uuid(), |_| None;
+    FloatingIp, "floating ip", "floating-ips", |it| it.id.uuid(), |_| None;
     AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
@@ -256,6 +259,15 @@ impl Changeable for Subnet {
 }
 impl Creatable for Reservation {
     type Create = ReservationCreate;
+}
+impl Creatable for Gateway {
+    type Create = GatewayCreate;
+}
+impl Creatable for FloatingIp {
+    type Create = FloatingIpCreate;
+}
+impl Changeable for FloatingIp {
+    type Update = FloatingIpUpdate;
 }
 impl Changeable for PortView {
     type Update = PortUpdate;

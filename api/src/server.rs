@@ -145,6 +145,8 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
         Noun::Network => made::<B, Network>(route),
         Noun::Router => changed::<B, model::Router>(route),
+        Noun::Gateway => made::<B, model::Gateway>(route),
+        Noun::FloatingIp => changed::<B, model::FloatingIp>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
         Noun::Reservation => made::<B, Reservation>(route),
         Noun::AddressGroup => changed::<B, AddressGroup>(route),

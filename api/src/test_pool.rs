@@ -44,6 +44,8 @@ pub(crate) struct TestPool {
     pub(crate) address_groups: Shelf<AddressGroup>,
     pub(crate) security_groups: Shelf<SecurityGroup>,
     pub(crate) routers: Shelf<Router>,
+    pub(crate) gateways: Shelf<Gateway>,
+    pub(crate) floating_ips: Shelf<FloatingIp>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,
@@ -401,6 +403,65 @@ impl Backend for TestPool {
     async fn trace(&self, request: TraceRequest) -> Outcome<Trace> {
         self.traces.lock().unwrap().push(request);
         Ok(trace())
+    }
+
+    fn gateways(&self) -> Vec<Arc<Gateway>> {
+        self.gateways.all_shared()
+    }
+
+    fn gateway(&self, id: GatewayId) -> Option<Arc<Gateway>> {
+        self.gateways.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn gateway_create(&self, caller: Caller, request: GatewayCreate) -> Outcome<Gateway> {
+        self.note(caller);
+        Ok(self
+            .gateways
+            .put(gateway(request.router_id, request.network_id)))
+    }
+
+    async fn gateway_delete(&self, caller: Caller, id: GatewayId) -> Outcome<()> {
+        self.note(caller);
+        self.gateways.take(id.uuid())
+    }
+
+    fn floating_ips(&self) -> Vec<Arc<FloatingIp>> {
+        self.floating_ips.all_shared()
+    }
+
+    fn floating_ip(&self, id: FloatingIpId) -> Option<Arc<FloatingIp>> {
+        self.floating_ips.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn floating_ip_create(
+        &self,
+        caller: Caller,
+        request: FloatingIpCreate,
+    ) -> Outcome<FloatingIp> {
+        self.note(caller);
+        Ok(self.floating_ips.put(floating_ip(request.network_id)))
+    }
+
+    async fn floating_ip_update(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
+        request: FloatingIpUpdate,
+    ) -> Outcome<FloatingIp> {
+        self.note(caller);
+        let held = self.floating_ips.one(id.uuid());
+        let mut held = held.ok_or_else(|| Problem::not_found("floating ip", id))?;
+        let port = request.port_id.after(held.bound.map(|it| it.port_id));
+        held.bound = port.map(|port_id| BoundTo {
+            port_id,
+            address: [10, 0, 0, 5].into(),
+        });
+        Ok(self.floating_ips.put(held))
+    }
+
+    async fn floating_ip_delete(&self, caller: Caller, id: FloatingIpId) -> Outcome<()> {
+        self.note(caller);
+        self.floating_ips.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {

@@ -5,6 +5,7 @@
 //! never at the pool.
 
 mod limits;
+mod outside;
 mod policy;
 mod static_route;
 #[cfg(test)]
@@ -51,6 +52,9 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
     let mut networks = BTreeSet::new();
     for port in intent.ports_on(host) {
         keys.insert(PlanKey::Port(port.id));
+        let floating = intent.floating_ips_at(port.id).map(|it| it.id);
+        let floating = floating.filter(|id| outside::floating_ip(intent, host, *id).is_some());
+        keys.extend(floating.map(PlanKey::FloatingIp));
         let groups = port.security_group_ids.iter();
         keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
         if !networks.contains(&port.network_id) {
@@ -62,6 +66,8 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
         keys.extend(remote_ports(intent, network, host));
         let router = intent.router_of(network);
         keys.extend(router.map(|it| PlanKey::Router(it.id)));
+        let external = outside::external_beyond(intent, network);
+        keys.extend(external.map(PlanKey::Network));
     }
     let instances = intent.instances_on(host);
     keys.extend(instances.map(|it| PlanKey::Instance(it.instance.id)));
@@ -104,6 +110,7 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
         PlanKey::Port(id) => PlanItem::Port(port(intent, host, id)?),
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
         PlanKey::Router(id) => PlanItem::Router(router(intent, host, id)?),
+        PlanKey::FloatingIp(id) => PlanItem::FloatingIp(outside::floating_ip(intent, host, id)?),
         PlanKey::Instance(id) => {
             let plugged = intent.instances.get(&id)?;
             let here = plugged.instance.host_id == host;
@@ -154,7 +161,7 @@ fn trial(intent: &Intent, host: HostId) -> Option<Trial> {
 }
 
 fn network(intent: &Intent, host: HostId, id: NetworkId) -> Option<PlannedNetwork> {
-    if !has(intent, id, host) {
+    if !has(intent, id, host) && !outside::leads_to(intent, id, host) {
         return None;
     }
     let network = intent.networks.get(&id)?;
@@ -264,6 +271,7 @@ fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> 
         mac: MacAddr::router(host),
         endpoints: endpoints.collect(),
         routes: static_route::planned(intent, router),
+        gateway: outside::gateway(intent, router, host),
     })
 }
 
@@ -329,6 +337,8 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::AddressGroup(id) => touched.address_group(id),
             Key::SecurityGroup(id) => touched.security_group(id),
             Key::Router(id) => touched.router(id),
+            Key::Gateway(id) => touched.gateway(id),
+            Key::FloatingIp(id) => touched.floating_ip(id),
             Key::Port(id) => touched.port(id),
             Key::Instance(id) => touched.instance(id),
         }
@@ -408,6 +418,8 @@ impl Touched<'_> {
                 self.whole(*network, host);
             }
         }
+        self.way_out(id);
+        self.floating_ips_behind(id);
     }
 
     /// All that a host is told of a network.
@@ -423,6 +435,7 @@ impl Touched<'_> {
         for host in self.hosts(id) {
             self.items.insert((host, PlanKey::Network(id)));
         }
+        self.external(id);
     }
 
     /// No port has an address of a subnet that comes or goes, but its network tells of it.
@@ -486,6 +499,7 @@ impl Touched<'_> {
             }
             self.static_routes(network, |via| static_route::has(port, via));
             self.groups_of(port);
+            self.floating_ips_at(id);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);
             }
@@ -501,6 +515,7 @@ impl Touched<'_> {
         if was == is || !self.moved.insert((host, network)) {
             return;
         }
+        self.external_of(network, host);
         for intent in [self.before, self.after] {
             for joined in intent.joined_to(network) {
                 self.whole(joined, host);

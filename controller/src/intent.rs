@@ -10,6 +10,7 @@
 mod addresses;
 mod free;
 mod kept;
+mod outside;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -22,15 +23,16 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    AddressGroup, AddressGroupId, AddressRange, Encapsulation, Host, HostId, Id, InstanceId,
-    MacAddr, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation,
-    ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet, SubnetId,
-    Tenant, TenantId, VlanId, Vni,
+    AddressGroup, AddressGroupId, AddressRange, Encapsulation, FloatingIp, FloatingIpId, Gateway,
+    GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
+    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
 use self::free::FreeAddresses;
 use self::kept::Kept;
+use self::outside::Lent;
 use self::policy::Groups;
 use self::walk::Walk;
 use crate::object::{Key, Noun, Object, PluggedInstance, ScopedName, Write};
@@ -56,6 +58,8 @@ pub struct Intent {
     pub(crate) address_groups: OrdMap<AddressGroupId, Arc<AddressGroup>>,
     pub(crate) security_groups: OrdMap<SecurityGroupId, Arc<SecurityGroup>>,
     pub(crate) routers: OrdMap<RouterId, Arc<Router>>,
+    pub(crate) gateways: OrdMap<GatewayId, Arc<Gateway>>,
+    pub(crate) floating_ips: OrdMap<FloatingIpId, Arc<FloatingIp>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
@@ -71,6 +75,7 @@ pub struct Intent {
     free: FreeAddresses,
     walk: Walk,
     kept: Kept,
+    lent: Lent,
     reservations_by_network: OrdSet<(NetworkId, ReservationId)>,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
@@ -113,6 +118,11 @@ impl Intent {
                 found.map(Object::SecurityGroup)
             }
             Key::Router(id) => self.routers.get(&id).cloned().map(Object::Router),
+            Key::Gateway(id) => self.gateways.get(&id).cloned().map(Object::Gateway),
+            Key::FloatingIp(id) => {
+                let found = self.floating_ips.get(&id).cloned();
+                found.map(Object::FloatingIp)
+            }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
@@ -146,6 +156,14 @@ impl Intent {
                 all.map(Object::SecurityGroup).collect()
             }
             Noun::Router => self.routers.values().cloned().map(Object::Router).collect(),
+            Noun::Gateway => {
+                let all = self.gateways.values().cloned();
+                all.map(Object::Gateway).collect()
+            }
+            Noun::FloatingIp => {
+                let all = self.floating_ips.values().cloned();
+                all.map(Object::FloatingIp).collect()
+            }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
@@ -386,8 +404,10 @@ impl Intent {
             Object::Subnet(it) => {
                 self.free.add_subnet(&it);
                 let whole = AddressRange::of_prefix(it.cidr);
-                let used: Vec<_> = self.addresses_in(it.network_id, whole).collect();
-                for (address, _) in used {
+                let used = self.addresses_in(it.network_id, whole).map(|(it, _)| it);
+                let lent = self.lent_in(it.network_id, whole).map(|(it, _)| it);
+                let used: Vec<IpAddr> = used.chain(lent).collect();
+                for address in used {
                     self.free.take(&it, address);
                 }
                 self.subnets_by_network.insert((it.network_id, it.id));
@@ -401,6 +421,8 @@ impl Intent {
             Object::AddressGroup(it) => self.put_address_group(it),
             Object::SecurityGroup(it) => self.put_security_group(it),
             Object::Router(it) => self.put_router(it),
+            Object::Gateway(it) => self.put_gateway(it),
+            Object::FloatingIp(it) => self.put_floating_ip(it),
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
         }
@@ -444,6 +466,8 @@ impl Intent {
             Object::AddressGroup(it) => self.delete_address_group(it),
             Object::SecurityGroup(it) => self.delete_security_group(it),
             Object::Router(it) => self.delete_router(it),
+            Object::Gateway(it) => self.delete_gateway(it),
+            Object::FloatingIp(it) => self.delete_floating_ip(it),
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
         }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use model::{
-    AddressGroup, AddressGroupId, Host, HostId, Instance, InstanceId, Name, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
-    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
+    AddressGroup, AddressGroupId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId,
+    Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port,
+    PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet,
+    SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -31,6 +32,10 @@ pub enum Object {
     SecurityGroup(Arc<SecurityGroup>),
     /// See [`Router`].
     Router(Arc<Router>),
+    /// See [`Gateway`].
+    Gateway(Arc<Gateway>),
+    /// See [`FloatingIp`].
+    FloatingIp(Arc<FloatingIp>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -68,6 +73,10 @@ pub enum Key {
     SecurityGroup(SecurityGroupId),
     /// A router.
     Router(RouterId),
+    /// A router's way to an external network.
+    Gateway(GatewayId),
+    /// A floating IP.
+    FloatingIp(FloatingIpId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -95,6 +104,10 @@ pub enum Noun {
     SecurityGroup,
     /// See [`Router`].
     Router,
+    /// See [`Gateway`].
+    Gateway,
+    /// See [`FloatingIp`].
+    FloatingIp,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -113,7 +126,9 @@ impl Noun {
         (Self::AddressGroup, "address_group"),
         (Self::SecurityGroup, "security_group"),
         (Self::Router, "router"),
+        (Self::Gateway, "gateway"),
         (Self::Port, "port"),
+        (Self::FloatingIp, "floating_ip"),
         (Self::Instance, "instance"),
     ];
 
@@ -159,6 +174,8 @@ impl Key {
             Self::AddressGroup(_) => Noun::AddressGroup,
             Self::SecurityGroup(_) => Noun::SecurityGroup,
             Self::Router(_) => Noun::Router,
+            Self::Gateway(_) => Noun::Gateway,
+            Self::FloatingIp(_) => Noun::FloatingIp,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -177,6 +194,8 @@ impl Key {
             Self::AddressGroup(id) => id.uuid(),
             Self::SecurityGroup(id) => id.uuid(),
             Self::Router(id) => id.uuid(),
+            Self::Gateway(id) => id.uuid(),
+            Self::FloatingIp(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -205,6 +224,8 @@ impl Object {
             Self::AddressGroup(it) => Key::AddressGroup(it.id),
             Self::SecurityGroup(it) => Key::SecurityGroup(it.id),
             Self::Router(it) => Key::Router(it.id),
+            Self::Gateway(it) => Key::Gateway(it.id),
+            Self::FloatingIp(it) => Key::FloatingIp(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -222,6 +243,7 @@ impl Object {
             Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
+            Self::Gateway(_) | Self::FloatingIp(_) => return None,
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -247,6 +269,8 @@ impl Object {
             Self::AddressGroup(it) => serde_json::to_string(it),
             Self::SecurityGroup(it) => serde_json::to_string(it),
             Self::Router(it) => serde_json::to_string(it),
+            Self::Gateway(it) => serde_json::to_string(it),
+            Self::FloatingIp(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -267,6 +291,8 @@ impl Object {
             Noun::AddressGroup => Self::AddressGroup(serde_json::from_str(text)?),
             Noun::SecurityGroup => Self::SecurityGroup(serde_json::from_str(text)?),
             Noun::Router => Self::Router(serde_json::from_str(text)?),
+            Noun::Gateway => Self::Gateway(serde_json::from_str(text)?),
+            Noun::FloatingIp => Self::FloatingIp(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

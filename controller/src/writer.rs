@@ -31,6 +31,7 @@ use crate::answers::{KeptAnswers, Known};
 use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
 use crate::object::{Key, Write};
+use crate::service::consequences;
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -174,6 +175,7 @@ impl Writer {
         if draft.writes.is_empty() {
             return Ok(Decided::Nothing(answer));
         }
+        let writes = consequences::with(&working.intent, draft.writes);
         let mut change = Change {
             revision: working.intent.revision + 1,
             at: Timestamp::now(),
@@ -181,7 +183,7 @@ impl Writer {
             actor: caller.actor,
             request_id: caller.request_id,
             verb,
-            steps: steps(&working.intent, draft.writes),
+            steps: steps(&working.intent, writes),
             forget_answers_through: None,
         };
         working.carry_out(&mut change);

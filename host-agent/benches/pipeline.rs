@@ -57,6 +57,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: None,
+        outside: Box::default(),
     }
 }
 

@@ -4,18 +4,21 @@
 //! restarts, the database still shows the numbers of before, and a number may by then be another
 //! tenant's interface.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compute::ovsdb::ObservedVif;
 use model::plan::PlanKey;
-use model::{NetworkId, NetworkNumber, PortId, SecurityGroupId, Segment, Tracking};
+use model::{NetworkId, NetworkNumber, PortId, RouterId, SecurityGroupId, Segment, Tracking};
 use openflow::PortNo;
 
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
 use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
+pub use outside::{Announced, announced, translating};
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;
@@ -232,7 +235,7 @@ pub fn all_views(
     wanted: &Wanted,
     binding: &Binding,
     uplinks: &BTreeMap<Exit, PortNo>,
-    zones: &BTreeMap<PortId, u16>,
+    zones: ZonesInUse<'_>,
 ) -> BTreeMap<PlanKey, View> {
     let networks = views(wanted, binding, uplinks, zones).into_iter();
     let networks = networks.map(|(id, view)| (PlanKey::Network(id), View::Network(view)));
@@ -241,13 +244,23 @@ pub fn all_views(
     networks.chain(groups).collect()
 }
 
-/// What each network looks like on this host, with the zone of each port. A network without a plugged port looks like nothing:
-/// none of its frames has anywhere to go.
+/// Which connection-tracking zone everybody has.
+#[derive(Clone, Copy, Debug)]
+pub struct ZonesInUse<'a> {
+    /// Ports.
+    pub ports: &'a BTreeMap<PortId, u16>,
+    /// Routers that translate addresses.
+    pub routers: &'a BTreeMap<RouterId, u16>,
+}
+
+/// What each network looks like on this host, with the zone of each port. A network without a plugged
+/// port looks like nothing, since none of its frames has anywhere to go, unless packets are routed to it,
+/// or out by it.
 fn views(
     wanted: &Wanted,
     binding: &Binding,
     uplinks: &BTreeMap<Exit, PortNo>,
-    zones: &BTreeMap<PortId, u16>,
+    zones: ZonesInUse<'_>,
 ) -> BTreeMap<NetworkId, NetworkView> {
     let mut views = BTreeMap::<NetworkId, NetworkView>::new();
     for (id, carrier) in &binding.carriers {
@@ -257,7 +270,7 @@ fn views(
         let Some(network) = wanted.networks.get(&port.network) else {
             continue;
         };
-        let Some(policy) = zones.get(id).map(|zone| policy(wanted, port, *zone)) else {
+        let Some(policy) = zones.ports.get(id).map(|zone| policy(wanted, port, *zone)) else {
             continue;
         };
         let view = views.entry(port.network);
@@ -276,6 +289,10 @@ fn views(
     }
     for router in &wanted.routers {
         add_joined(router, wanted, uplinks, &mut views);
+    }
+    for router in &wanted.routers {
+        let here = (wanted, binding);
+        outside::add(router, here, zones.routers, uplinks, &mut views);
     }
     for view in views.values_mut() {
         view.locals.sort_unstable_by_key(|local| local.port);
@@ -339,6 +356,7 @@ fn without_ports(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> N
         outsiders: network.outsiders,
         reach: network.reach.clone(),
         routing: network.routing.clone(),
+        outside: Box::default(),
     }
 }
 

@@ -12,6 +12,7 @@ mod admit_in;
 mod admit_out;
 mod advertise;
 pub mod answer;
+mod class;
 mod classify;
 mod conntrack_in;
 mod conntrack_out;
@@ -31,6 +32,7 @@ pub mod limits;
 pub mod logged;
 mod neighbour_guard;
 mod next_hop;
+mod outside;
 mod policy;
 pub mod probe;
 pub mod registers;
@@ -40,12 +42,14 @@ mod rules;
 mod spoof_guard;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod undeliverable;
 mod view;
 
 use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
+pub use outside::{Floating, Outside, Presence, WayOut};
 pub use view::{
     GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing,
     StaticHop, Uplink, View, link_local, speaks_as,
@@ -85,6 +89,7 @@ pub const TABLES: &[Table] = &[
     spoof_guard::TABLE,
     neighbour_guard::TABLE,
     limit_sent::TABLE,
+    class::TABLE,
     count_sent::TABLE,
     respond::TABLE,
     advertise::TABLE,
@@ -93,6 +98,7 @@ pub const TABLES: &[Table] = &[
     admit_out::TABLE,
     route::TABLE,
     fits::TABLE,
+    translate::TABLE,
     next_hop::TABLE,
     undeliverable::TABLE,
     forward::TABLE,

@@ -26,15 +26,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::Nic;
 use model::plan::HostPlan;
+use model::{Nic, PortId, RouterId};
 use ovsdb::{Client, Monitor, Operation};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::announcer::{self, Stations};
-use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust};
+use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust, ZonesInUse};
 use crate::connection_limits::ConnectionLimits;
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
@@ -107,7 +107,9 @@ pub struct Reconciler {
     /// The plan, checked; none before the first one.
     wanted: Option<Arc<Wanted>>,
     carried: Carried,
-    zones: Zones,
+    /// The zones of ports, and of routers that translate addresses.
+    zones: Zones<PortId>,
+    router_zones: Zones<RouterId>,
     connections: ConnectionLimits,
     /// Why connections are not limited, where that is so.
     unlimited: Option<String>,
@@ -148,6 +150,7 @@ impl Reconciler {
     ) -> io::Result<Self> {
         Ok(Self {
             link: Link::Down(Dialling::start(&settings.run_directory)),
+            router_zones: Zones::load_routers(&settings.state_directory),
             surroundings: Surroundings {
                 datapath_type: settings.datapath_type.clone(),
                 ..Surroundings::default()
@@ -416,22 +419,23 @@ impl Reconciler {
             )
         };
         let uplinks = binding::uplinks(observed, &topology.exits, switch.ports());
-        let plugged = binding.carriers.keys().copied();
-        let planned = |port| wanted.ports.contains_key(&port);
-        self.zones.settle(plugged, planned);
-        let flushed = switch.flush(self.zones.unflushed()).await;
         self.drifted(drift);
+        if let Err(error) = self.settle_zones(wanted, &binding).await {
+            self.unapplied(error);
+            return (binding, Outcome::Again);
+        }
         self.limit_connections(wanted).await;
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
-        if let Err(error) = flushed {
-            self.unapplied(error);
-            return (binding, Outcome::Again);
-        }
-        self.zones.flushed();
+        let zones = ZonesInUse {
+            ports: self.zones.known(),
+            routers: self.router_zones.known(),
+        };
+        let views = binding::all_views(wanted, &binding, &uplinks, zones);
+        let announced = binding::announced(&views);
         let sight = Sight {
-            views: binding::all_views(wanted, &binding, &uplinks, self.zones.by_port()),
+            views,
             ways: uplinks.keys().copied().collect(),
         };
         let stations = Stations {
@@ -442,7 +446,8 @@ impl Reconciler {
         if applied.is_ok() {
             stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
-            let known = Known::new(wanted, &binding).with(uplinks, self.zones.by_port());
+            let known = Known::new(wanted, &binding, announced);
+            let known = known.with(uplinks, self.zones.known());
             known.publish(&self.channels.known);
         }
         match applied {
@@ -460,6 +465,28 @@ impl Reconciler {
 
     /// Nothing of a bundle that was refused is in force, and the switch is as it was; after any
     /// other failure nobody knows what is installed.
+    /// Gives zones to ports and routers that need one, and flushes what was another's before.
+    async fn settle_zones(
+        &mut self,
+        wanted: &Wanted,
+        binding: &Binding,
+    ) -> Result<(), openflow::client::Error> {
+        let plugged = binding.carriers.keys().copied();
+        let planned = |port| wanted.ports.contains_key(&port);
+        self.zones.settle(plugged, planned);
+        let translating = binding::translating(wanted);
+        let planned = |router| binding::translating(wanted).any(|it| it == router);
+        self.router_zones.settle(translating, planned);
+        let unflushed = self.zones.unflushed().into_iter();
+        let unflushed = unflushed.chain(self.router_zones.unflushed()).collect();
+        if let Link::Up(switch) = &mut self.link {
+            switch.flush(unflushed).await?;
+            self.zones.flushed();
+            self.router_zones.flushed();
+        }
+        Ok(())
+    }
+
     fn unapplied(&mut self, error: openflow::client::Error) {
         let refused = matches!(error, openflow::client::Error::Bundle { .. });
         let error = anyhow::Error::from(error);

@@ -6,6 +6,7 @@
 
 mod check;
 mod names;
+mod outside;
 mod policy;
 mod router;
 #[cfg(test)]
@@ -13,17 +14,17 @@ mod tests;
 mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use model::plan::{
     Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling, Trial,
 };
 use model::report::ItemFailure;
 use model::{
     AddressPair, DomainName, Encapsulation, HostAddress, Limits, MacAddr, NetworkId, NetworkNumber,
-    OnTrunk, PhysicalNetworkId, PortId, Role, SecurityGroupId, Segment, SpoofGuard,
+    OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, SecurityGroupId, Segment, SpoofGuard,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,8 @@ pub struct Wanted {
     pub security_groups: BTreeMap<SecurityGroupId, Arc<GroupView>>,
     /// Routers: the networks that each joins, which are in no other.
     pub routers: Vec<WantedRouter>,
+    /// Floating IPs, none of which anybody else has here.
+    pub floating_ips: Vec<WantedFloatingIp>,
     /// The sub-ports of each trunk among them.
     pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
@@ -150,6 +153,8 @@ pub struct WantedNetwork {
 /// A router, whose networks are all carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedRouter {
+    /// Its identifier.
+    pub id: RouterId,
     /// The networks it joins.
     pub networks: Vec<NetworkId>,
     /// Where what this host routed comes from on its way to other hosts.
@@ -158,6 +163,34 @@ pub struct WantedRouter {
     pub endpoints: Arc<[IpAddr]>,
     /// Its static routes.
     pub routes: Vec<StaticHop>,
+    /// Where it sends what is for none of its networks.
+    pub gateway: Option<WantedGateway>,
+}
+
+/// The default route of a router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedGateway {
+    /// The external network.
+    pub network: NetworkId,
+    /// The Ethernet address of its gateway.
+    pub mac: MacAddr,
+    /// As whom ports without a floating IP speak from this host.
+    pub snat: Option<Ipv4Addr>,
+    /// The addresses of that network that the pool gives out.
+    pub pool: Vec<Ipv4Net>,
+}
+
+/// An address of an external network that stands for one of a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedFloatingIp {
+    /// The external network.
+    pub network: NetworkId,
+    /// The address there.
+    pub address: Ipv4Addr,
+    /// The port, which is one of [`Wanted::ports`].
+    pub port: PortId,
+    /// The port's address.
+    pub inner: Ipv4Addr,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -235,7 +268,8 @@ impl Wanted {
                         remotes.entry(item.network_id).or_default().push(port);
                     })
                 }
-                PlanItem::Router(item) => wanted.router(item),
+                PlanItem::Router(item) => wanted.router(item, &mut claims),
+                PlanItem::FloatingIp(item) => wanted.floating_ip(item, &mut claims),
                 PlanItem::Instance(item) => {
                     wanted.instances.push(item.clone());
                     Ok(())

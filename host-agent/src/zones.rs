@@ -1,7 +1,9 @@
-//! Connection-tracking zones: one for each plugged port, the same for as long as the plan has it.
+//! Connection-tracking zones: one for each plugged port and one for each router that translates
+//! addresses here, the same for as long as the plan has it.
 //!
 //! ```text
-//!   <state-dir>/zones.json   which port has which zone
+//!   <state-dir>/zones.json          which port has which zone
+//!   <state-dir>/router-zones.json   the same for routers
 //! ```
 //!
 //! A zone may hold connections of a port that had it before, so it is flushed before it is anybody's,
@@ -9,35 +11,54 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use model::PortId;
+use model::{PortId, RouterId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use crate::plan_store;
 
 /// The zones that ports may have: more than a host has ports, and so few that each has its own meters.
-/// Those above are left for others, such as routers.
-pub const LAST: u16 = 0x5fff;
+pub const OF_PORTS: RangeInclusive<u16> = 1..=0x5fff;
 
-/// Which port has which zone.
-#[derive(Debug, Default)]
-pub struct Zones {
+/// The zones that routers may have.
+pub const OF_ROUTERS: RangeInclusive<u16> = 0xf000..=0xffff;
+
+/// Which port, or which router, has which zone.
+#[derive(Debug)]
+pub struct Zones<K> {
     path: PathBuf,
-    by_port: BTreeMap<PortId, u16>,
+    range: RangeInclusive<u16>,
+    zones: BTreeMap<K, u16>,
     /// The zone given last: the next is one after it, so that one is used again late.
     last: u16,
-    /// Zones that were given to ports and not flushed yet.
+    /// Zones that were given and not flushed yet.
     unflushed: BTreeSet<u16>,
 }
 
-impl Zones {
-    /// The zones that were written down. What cannot be read is given anew.
+impl Zones<PortId> {
+    /// The zones of ports that were written down. What cannot be read is given anew.
     #[must_use]
     pub fn load(state_dir: &Path) -> Self {
-        let path = state_dir.join("zones.json");
-        let by_port: BTreeMap<PortId, u16> = match plan_store::read(&path) {
-            Ok(by_port) => by_port,
+        Self::read(state_dir.join("zones.json"), OF_PORTS)
+    }
+}
+
+impl Zones<RouterId> {
+    /// The same for routers.
+    #[must_use]
+    pub fn load_routers(state_dir: &Path) -> Self {
+        Self::read(state_dir.join("router-zones.json"), OF_ROUTERS)
+    }
+}
+
+impl<K: Copy + Ord + Serialize + DeserializeOwned> Zones<K> {
+    fn read(path: PathBuf, range: RangeInclusive<u16>) -> Self {
+        let zones: BTreeMap<K, u16> = match plan_store::read(&path) {
+            Ok(zones) => zones,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => {
                 warn!(
@@ -48,39 +69,37 @@ impl Zones {
             }
         };
         let mut taken = BTreeSet::new();
-        let by_port: BTreeMap<PortId, u16> = by_port
+        let zones: BTreeMap<K, u16> = zones
             .into_iter()
-            .filter(|(_, zone)| (1..=LAST).contains(zone) && taken.insert(*zone))
+            .filter(|(_, zone)| range.contains(zone) && taken.insert(*zone))
             .collect();
+        let last = zones.values().copied().max();
         Self {
             path,
-            last: by_port.values().copied().max().unwrap_or(0),
-            by_port,
+            last: last.unwrap_or_else(|| range.start().saturating_sub(1)),
+            range,
+            zones,
             unflushed: BTreeSet::new(),
         }
     }
 
-    /// Gives every plugged port a zone, and takes those back of ports that the plan has no more.
-    pub fn settle(
-        &mut self,
-        plugged: impl Iterator<Item = PortId>,
-        planned: impl Fn(PortId) -> bool,
-    ) {
-        let before = self.by_port.len();
-        self.by_port.retain(|port, _| planned(*port));
-        let gone = before != self.by_port.len();
-        let mut taken: BTreeSet<u16> = self.by_port.values().copied().collect();
-        for port in plugged {
-            if self.by_port.contains_key(&port) {
+    /// Gives everyone who is plugged a zone, and takes those back of whom the plan has no more.
+    pub fn settle(&mut self, plugged: impl Iterator<Item = K>, planned: impl Fn(K) -> bool) {
+        let before = self.zones.len();
+        self.zones.retain(|owner, _| planned(*owner));
+        let gone = before != self.zones.len();
+        let mut taken: BTreeSet<u16> = self.zones.values().copied().collect();
+        for owner in plugged {
+            if self.zones.contains_key(&owner) {
                 continue;
             }
-            let Some(zone) = free_after(self.last, &taken) else {
+            let Some(zone) = self.free_after(&taken) else {
                 return;
             };
             taken.insert(zone);
             self.last = zone;
             self.unflushed.insert(zone);
-            self.by_port.insert(port, zone);
+            self.zones.insert(owner, zone);
         }
         if gone && self.unflushed.is_empty() {
             self.save();
@@ -103,22 +122,22 @@ impl Zones {
 
     /// The zones that may be used.
     #[must_use]
-    pub const fn by_port(&self) -> &BTreeMap<PortId, u16> {
-        &self.by_port
+    pub const fn known(&self) -> &BTreeMap<K, u16> {
+        &self.zones
     }
 
     /// Without the file a restart only makes connections begin anew.
     fn save(&self) {
-        if let Err(error) = plan_store::replace(&self.path, &self.by_port) {
+        if let Err(error) = plan_store::replace(&self.path, &self.zones) {
             warn!("could not write {}: {error}", self.path.display());
         }
     }
-}
 
-fn free_after(last: u16, taken: &BTreeSet<u16>) -> Option<u16> {
-    let following = last.saturating_add(1).max(1)..=LAST;
-    let mut candidates = following.chain(1..=last.min(LAST));
-    candidates.find(|zone| !taken.contains(zone))
+    fn free_after(&self, taken: &BTreeSet<u16>) -> Option<u16> {
+        let following = self.range.clone().filter(|zone| *zone > self.last);
+        let mut candidates = following.chain(self.range.clone());
+        candidates.find(|zone| !taken.contains(zone))
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    fn settle(zones: &mut Zones, ports: &[PortId]) {
+    fn settle(zones: &mut Zones<PortId>, ports: &[PortId]) {
         zones.settle(ports.iter().copied(), |port| ports.contains(&port));
     }
 
@@ -141,7 +160,7 @@ mod tests {
         zones.flushed();
         let mut zones = Zones::load(folder.path());
         settle(&mut zones, &[one, two]);
-        assert_eq!(zones.by_port(), &[(one, 1), (two, 2)].into());
+        assert_eq!(zones.known(), &[(one, 1), (two, 2)].into());
         assert_eq!(zones.unflushed(), [2]);
     }
 
@@ -150,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut zones = Zones::load(folder.path());
         settle(&mut zones, &[Id::generate()]);
-        assert!(Zones::load(folder.path()).by_port().is_empty());
+        assert!(Zones::load(folder.path()).known().is_empty());
     }
 
     #[test]
@@ -162,10 +181,10 @@ mod tests {
         settle(&mut zones, &[one, two]);
         zones.flushed();
         settle(&mut zones, &[two, three]);
-        assert_eq!(zones.by_port()[&three], 3);
-        zones.last = LAST;
+        assert_eq!(zones.known()[&three], 3);
+        zones.last = *OF_PORTS.end();
         settle(&mut zones, &[two, three, one]);
-        assert_eq!(zones.by_port()[&one], 1);
+        assert_eq!(zones.known()[&one], 1);
         assert_eq!(zones.unflushed(), [1, 3]);
     }
 
@@ -174,10 +193,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("zones.json");
         std::fs::write(&path, "{").unwrap();
-        assert!(Zones::load(folder.path()).by_port().is_empty());
+        assert!(Zones::load(folder.path()).known().is_empty());
         let (one, two): (PortId, PortId) = (Id::generate(), Id::generate());
         let twice: BTreeMap<PortId, u16> = [(one, 7), (two, 7), (Id::generate(), 0)].into();
         std::fs::write(&path, serde_json::to_vec(&twice).unwrap()).unwrap();
-        assert_eq!(Zones::load(folder.path()).by_port().len(), 1);
+        assert_eq!(Zones::load(folder.path()).known().len(), 1);
     }
 }

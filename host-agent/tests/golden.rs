@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_agent::binding::{self, Binding, Carrier};
+use host_agent::binding::{self, Binding, Carrier, ZonesInUse};
 use host_agent::pipeline::limits::Meter;
 use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
@@ -56,8 +56,11 @@ fn views(case: &Case) -> BTreeMap<PlanKey, View> {
         .ports
         .iter()
         .map(|(id, port)| (*id, (*port).try_into().unwrap()));
-    let zones = zones.collect();
-    binding::all_views(&wanted, &binding, &uplinks.collect(), &zones)
+    let zones = ZonesInUse {
+        ports: &zones.collect(),
+        routers: &binding::translating(&wanted).zip(0xf000..).collect(),
+    };
+    binding::all_views(&wanted, &binding, &uplinks.collect(), zones)
 }
 
 fn compile(views: &BTreeMap<PlanKey, View>) -> Vec<Flow> {

@@ -16,6 +16,8 @@ pub mod billing;
 mod encapsulation;
 mod event;
 mod fabric;
+mod floating_ip;
+mod gateway;
 mod handout;
 mod host;
 mod id;
@@ -57,6 +59,8 @@ pub use fabric::{
     FabricCheck, FabricCheckId, FabricScope, FabricState, Finding, FindingKind, Loss, PathResult,
     VlanChoice,
 };
+pub use floating_ip::{BoundTo, FloatingIp, FloatingIpId};
+pub use gateway::{Gateway, GatewayId, Snat, SnatAddress};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;

@@ -1,6 +1,7 @@
 //! Ethernet addresses.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,25 @@ impl MacAddr {
     pub const fn is_a_routers(self) -> bool {
         let [first, second, ..] = self.0;
         first == Self::ROUTERS[0] && second == Self::ROUTERS[1]
+    }
+
+    /// What the addresses of [`public`](Self::public) begin with.
+    pub const PUBLIC: [u8; 2] = [0x0a, 0xbf];
+
+    /// The Ethernet address behind which hosts have an address of an external network: it follows from
+    /// that, so it moves with it, and who knows it already has nothing to learn. No port may have it.
+    #[must_use]
+    pub const fn public(address: Ipv4Addr) -> Self {
+        let [a, b, c, d] = address.octets();
+        let [first, second] = Self::PUBLIC;
+        Self([first, second, a, b, c, d])
+    }
+
+    /// Whether it could be a [`public`](Self::public) one.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        let [first, second, ..] = self.0;
+        first == Self::PUBLIC[0] && second == Self::PUBLIC[1]
     }
 }
 

@@ -5,17 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressGroupId, AddressPair, DomainName, Driver, Handout, HostAddress, HostId, InstanceId,
-    Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role,
-    RouterId, Rule, SecurityGroupId, SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId,
-    Tracking, Uplink, VlanRanges,
+    AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, Handout, HostAddress, HostId,
+    InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId,
+    PortId, Role, RouterId, Rule, SecurityGroupId, SecurityGroupNumber, Segment, Sharing,
+    SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -85,6 +85,8 @@ pub enum PlanKey {
     RemotePort(PortId),
     /// A router that joins such networks.
     Router(RouterId),
+    /// A floating IP of a port bound to this host.
+    FloatingIp(FloatingIpId),
     /// An instance this host must run.
     Instance(InstanceId),
     /// How this host samples its traffic.
@@ -103,6 +105,7 @@ impl fmt::Display for PlanKey {
             Self::Port(id) => write!(f, "port {id}"),
             Self::RemotePort(id) => write!(f, "remote port {id}"),
             Self::Router(id) => write!(f, "router {id}"),
+            Self::FloatingIp(id) => write!(f, "floating IP {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
             Self::Trial => f.write_str("trial"),
@@ -128,6 +131,8 @@ pub enum PlanItem {
     RemotePort(PlannedRemotePort),
     /// See [`PlanKey::Router`].
     Router(PlannedRouter),
+    /// See [`PlanKey::FloatingIp`].
+    FloatingIp(PlannedFloatingIp),
     /// See [`PlanKey::Instance`].
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
@@ -148,6 +153,7 @@ impl PlanItem {
             Self::Port(item) => PlanKey::Port(item.id),
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
             Self::Router(item) => PlanKey::Router(item.id),
+            Self::FloatingIp(item) => PlanKey::FloatingIp(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
             Self::Trial(_) => PlanKey::Trial,
@@ -312,6 +318,9 @@ pub struct PlannedRouter {
     /// Where it sends packets for other prefixes than its networks'.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<PlannedRoute>,
+    /// Where it sends what is for none of its networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<PlannedGateway>,
 }
 
 /// A static route, resolved.
@@ -324,6 +333,36 @@ pub struct PlannedRoute {
     /// The next hop's Ethernet address; absent while nobody has its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
+}
+
+/// The default route of a router, as one host has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGateway {
+    /// The external network, which is in the plan.
+    pub network_id: NetworkId,
+    /// The Ethernet address of that network's gateway.
+    pub mac: MacAddr,
+    /// As whom ports without a floating IP speak from this host; absent: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snat: Option<Ipv4Addr>,
+    /// The addresses of that network that the pool gives out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pool: Vec<Ipv4Net>,
+}
+
+/// A floating IP of a port of this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFloatingIp {
+    /// Its identifier.
+    pub id: FloatingIpId,
+    /// The external network, to which the router of the port's network has its gateway.
+    pub network_id: NetworkId,
+    /// The address there.
+    pub address: Ipv4Addr,
+    /// The port it stands for.
+    pub port_id: PortId,
+    /// The address of the port.
+    pub inner: Ipv4Addr,
 }
 
 /// An instance that this host must run.

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, bill, completion, event, fabric_check, group, host, ip, lab, meter,
-    network, nic, physical_network, rate_plan, router, status, subnet, tenant, topology, trace,
-    tunnel, uplink, usage, vif, vif_trunk, vm,
+    One, Owned, address_group, bill, completion, event, fabric_check, floating_ip, group, host, ip,
+    lab, meter, network, nic, physical_network, rate_plan, router, router_gateway, status, subnet,
+    tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -180,6 +180,24 @@ pub(crate) enum Command {
     RouterRouteList(router::RouteList),
     /// Delete a router; its networks stay
     RouterDelete(Owned),
+    /// Lead a router to an external network, for its VIFs to speak with the outside
+    RouterGatewaySet(router_gateway::Set),
+    /// Take a router's way to the outside away
+    RouterGatewayClear(router_gateway::Clear),
+    /// List routers that lead to an external network, and as whom their VIFs speak there
+    RouterGatewayList(router_gateway::List),
+    /// Take an address of an external network, to stand for a VIF wherever that is
+    FloatingIpCreate(floating_ip::Create),
+    /// List floating IPs and what they stand for
+    FloatingIpList(floating_ip::List),
+    /// Show a floating IP
+    FloatingIpShow(floating_ip::Floating),
+    /// Let a floating IP stand for a VIF
+    FloatingIpBind(floating_ip::Bind),
+    /// Let a floating IP stand for nothing, and keep it
+    FloatingIpUnbind(floating_ip::Floating),
+    /// Give a floating IP back
+    FloatingIpDelete(floating_ip::Floating),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow

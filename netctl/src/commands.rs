@@ -6,6 +6,7 @@ mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod fabric_check;
+pub(crate) mod floating_ip;
 pub(crate) mod group;
 pub(crate) mod host;
 pub(crate) mod ip;
@@ -17,6 +18,7 @@ pub(crate) mod nic;
 pub(crate) mod physical_network;
 pub(crate) mod rate_plan;
 pub(crate) mod router;
+pub(crate) mod router_gateway;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
@@ -126,6 +128,15 @@ impl Command {
             Self::RouterRouteRemove(command) => command.run(client).await,
             Self::RouterRouteList(command) => command.run(client).await,
             Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
+            Self::RouterGatewaySet(command) => command.run(client).await,
+            Self::RouterGatewayClear(command) => command.run(client).await,
+            Self::RouterGatewayList(command) => command.run(client).await,
+            Self::FloatingIpCreate(command) => command.run(client).await,
+            Self::FloatingIpList(command) => command.run(client).await,
+            Self::FloatingIpShow(one) => one.show(client).await,
+            Self::FloatingIpBind(command) => command.run(client).await,
+            Self::FloatingIpUnbind(one) => one.unbind(client).await,
+            Self::FloatingIpDelete(one) => one.delete(client).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! It does as Open vSwitch does, down to its limits, and is tested against it. It takes the
-//! straightforward way, not the fast one. What it cannot work out (address translation, groups,
+//! straightforward way, not the fast one. What it cannot work out (groups,
 //! `learn`, MPLS, the switch's own forwarding) ends in [`Failure::Unsupported`] and no output,
 //! so that nobody takes silence for isolation.
 

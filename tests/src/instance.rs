@@ -85,7 +85,9 @@ impl Instance {
     pub fn tcp_send(&self, to: &Self, bytes: u64) -> u64 {
         const PORT: u16 = 7001;
         let target = SocketAddr::from((to.address, PORT));
-        let listener = namespace::inside(&to.namespace, || TcpListener::bind(target));
+        // It may be known by an address that is not its own.
+        let any = (Ipv4Addr::UNSPECIFIED, PORT);
+        let listener = namespace::inside(&to.namespace, || TcpListener::bind(any));
         let listener = listener.unwrap_or_else(|e| panic!("listening on {target}: {e}"));
         std::thread::scope(|scope| {
             let receiver = scope.spawn(|| drain(&mut accept(&listener)));

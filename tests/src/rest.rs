@@ -22,6 +22,8 @@ pub const COLLECTIONS: &[&str] = &[
     "subnets",
     "reservations",
     "routers",
+    "router-gateways",
+    "floating-ips",
     "security-groups",
     "address-groups",
     "ports",

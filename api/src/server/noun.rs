@@ -4,6 +4,8 @@
 mod address_group;
 mod event;
 mod fabric_check;
+mod floating_ip;
+mod gateway;
 mod host;
 mod instance;
 mod network;

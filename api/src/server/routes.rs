@@ -66,6 +66,8 @@ pub(super) enum Noun {
     AddressGroup,
     Reservation,
     Router,
+    Gateway,
+    FloatingIp,
     SecurityGroup,
     RuleHits,
     Port,
@@ -199,6 +201,43 @@ pub const ROUTES: &[Route] = &[
         "/v1/routers/{id}",
         N::Router,
         "delete a router; its networks stay",
+    ),
+    get(
+        "/v1/router-gateways",
+        N::Gateway,
+        "list the routers that lead to an external network",
+    ),
+    post(
+        "/v1/router-gateways",
+        N::Gateway,
+        "lead a router to an external network",
+    ),
+    get(
+        "/v1/router-gateways/{id}",
+        N::Gateway,
+        "show how a router leads to an external network",
+    ),
+    delete(
+        "/v1/router-gateways/{id}",
+        N::Gateway,
+        "take away a router's way to the outside",
+    ),
+    get("/v1/floating-ips", N::FloatingIp, "list floating IPs"),
+    post(
+        "/v1/floating-ips",
+        N::FloatingIp,
+        "take an address of an external network for a tenant, given or allocated",
+    ),
+    get("/v1/floating-ips/{id}", N::FloatingIp, "show a floating IP"),
+    patch(
+        "/v1/floating-ips/{id}",
+        N::FloatingIp,
+        "bind a floating IP to a port, or unbind it",
+    ),
+    delete(
+        "/v1/floating-ips/{id}",
+        N::FloatingIp,
+        "give a floating IP back",
     ),
     get(
         "/v1/security-groups",

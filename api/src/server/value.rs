@@ -1,15 +1,15 @@
 //! How one value of a request is read, and what is said when it cannot be.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
-    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, SpoofGuard, StaticRoute,
-    Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, UsageSort, UsageStep,
-    VlanChoice, VlanId, VlanRanges, Vni,
+    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat, SpoofGuard,
+    StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, UsageSort,
+    UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -57,6 +57,7 @@ text_values! {
     Currency: "a currency of three capital letters such as \"EUR\"",
     BitRate: "bits per second from 64k to 4294967295k, such as \"100M\" or \"1G\"",
     PacketRate: "packets per second from 1 to 4000M, such as \"500\" or \"10k\"",
+    Ipv4Addr: "an IPv4 address such as \"203.0.113.7\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
 }
 
@@ -171,6 +172,18 @@ impl FieldValue for UsageSort {
         match text(value)? {
             "id" => Ok(Self::Id),
             "-bytes" => Ok(Self::MostBytesFirst),
+            _ => Err(FieldCode::OutOfRange),
+        }
+    }
+}
+
+impl FieldValue for Snat {
+    const EXPECTED: &'static str = "one of \"on\", \"off\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        match text(value)? {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
             _ => Err(FieldCode::OutOfRange),
         }
     }

@@ -80,6 +80,35 @@ pub(crate) fn reservation(addresses: AddressRange) -> Reservation {
     }
 }
 
+pub(crate) fn gateway(router_id: RouterId, network_id: NetworkId) -> Gateway {
+    Gateway {
+        id: GatewayId::generate(),
+        tenant_id: TenantId::generate(),
+        router_id,
+        network_id,
+        snat: Snat::On,
+        addresses: vec![SnatAddress {
+            host_id: HostId::generate(),
+            address: [203, 0, 113, 9].into(),
+        }],
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn floating_ip(network_id: NetworkId) -> FloatingIp {
+    FloatingIp {
+        id: FloatingIpId::generate(),
+        tenant_id: TenantId::generate(),
+        network_id,
+        address: [203, 0, 113, 7].into(),
+        bound: Some(BoundTo {
+            port_id: PortId::generate(),
+            address: [10, 0, 0, 5].into(),
+        }),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
 pub(crate) fn port(name: Option<&str>) -> PortView {
     let port = Port {
         id: PortId::generate(),

@@ -164,7 +164,11 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             });
             FIXED + PER_ADDRESS * it.sharing.gateway_macs.len() + subnets.sum::<usize>()
         }
-        PlanItem::Router(it) => FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len()),
+        PlanItem::Router(it) => {
+            let pool = it.gateway.as_ref().map_or(0, |gateway| gateway.pool.len());
+            FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len() + pool)
+        }
+        PlanItem::FloatingIp(_) => FIXED,
         PlanItem::Port(it) => {
             let addresses = it.addresses.len() + 2 * it.allowed.len();
             FIXED + PER_ADDRESS * addresses + PER_GROUP * it.security_group_ids.len()

@@ -43,8 +43,8 @@ proptest! {
             intent.apply(intent.revision, &off.unwrap().writes);
         }
         let order = [
-            Noun::Instance, Noun::Router, Noun::Port, Noun::Reservation, Noun::Subnet, Noun::Network,
-            Noun::PhysicalNetwork, Noun::Tenant,
+            Noun::Instance, Noun::FloatingIp, Noun::Gateway, Noun::Router, Noun::Port,
+            Noun::Reservation, Noun::Subnet, Noun::Network, Noun::PhysicalNetwork, Noun::Tenant,
         ];
         for noun in order {
             for object in intent.all(noun) {

@@ -41,7 +41,7 @@ pub(super) fn check_count(field: &str, count: usize, faults: &mut Faults) {
     }
 }
 
-fn check_one(
+pub(super) fn check_one(
     intent: &Intent,
     (network, own): (&Network, Option<PortId>),
     address: IpAddr,
@@ -74,6 +74,11 @@ fn check_one(
             "the port {port} of this network may send from {prefix}, which holds {address}; \
              choose another"
         );
+        return Err((FieldCode::Duplicate, message));
+    }
+    let alone = AddressRange::of_prefix(address.into());
+    if let Some((_, borrower)) = intent.lent_in(network.id, alone).next() {
+        let message = format!("{borrower} has {address}; choose another");
         return Err((FieldCode::Duplicate, message));
     }
     match intent.port_with_address(network.id, address) {

@@ -1,14 +1,17 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
+mod views;
+
 use std::sync::Arc;
 
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
-    AddressGroupCreate, AddressGroupUpdate, HostUplinkSet, InstanceCreate, NetworkCreate,
-    PhysicalNetworkCreate, PortCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
+    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
+    TraceRequest,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -16,20 +19,19 @@ use api::resource::{
 };
 use flow_collector::Collector;
 use model::{
-    AddressGroup, AddressGroupId, Encapsulation, Event, EventKind, FabricCheck, FabricCheckId,
-    FabricScope, Host, HostId, HostStatus, InstanceId, Inventory, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId,
-    SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant, TenantId, Trace, Traffic,
+    AddressGroup, AddressGroupId, Event, EventKind, FabricCheck, FabricCheckId, FabricScope,
+    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId,
+    Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant,
+    TenantId, Trace,
 };
-use uuid::Uuid;
 
+use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
-    Service, address_group, instance, network, physical_network, port, reservation, router,
-    security_group, subnet, tenant, topology, trunk, uplink,
+    Service, address_group, floating_ip, gateway, instance, network, physical_network, port,
+    reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
-use crate::fleet::{Observed, SeenHost};
 use crate::intent::Intent;
-use crate::object::PluggedInstance;
 
 /// The name of the one token there is.
 const ADMIN: &str = "admin";
@@ -322,6 +324,60 @@ impl Backend for Service {
         self.tracing.run(&self.fleet, &intent, &request).await
     }
 
+    fn gateways(&self) -> Vec<Arc<Gateway>> {
+        self.writer.intent().gateways.values().cloned().collect()
+    }
+
+    fn gateway(&self, id: GatewayId) -> Option<Arc<Gateway>> {
+        self.writer.intent().gateways.get(&id).cloned()
+    }
+
+    async fn gateway_create(&self, caller: Caller, request: GatewayCreate) -> Outcome<Gateway> {
+        let decide = |intent: &_| gateway::create(intent, request);
+        self.writer.change(caller, "gateway_create", decide).await
+    }
+
+    async fn gateway_delete(&self, caller: Caller, id: GatewayId) -> Outcome<()> {
+        let decide = |intent: &_| gateway::delete(intent, id);
+        self.writer.change(caller, "gateway_delete", decide).await
+    }
+
+    fn floating_ips(&self) -> Vec<Arc<FloatingIp>> {
+        let intent = self.writer.intent();
+        intent.floating_ips.values().cloned().collect()
+    }
+
+    fn floating_ip(&self, id: FloatingIpId) -> Option<Arc<FloatingIp>> {
+        self.writer.intent().floating_ips.get(&id).cloned()
+    }
+
+    async fn floating_ip_create(
+        &self,
+        caller: Caller,
+        request: FloatingIpCreate,
+    ) -> Outcome<FloatingIp> {
+        let decide = |intent: &_| floating_ip::create(intent, request);
+        let verb = "floating_ip_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn floating_ip_update(
+        &self,
+        caller: Caller,
+        id: FloatingIpId,
+        request: FloatingIpUpdate,
+    ) -> Outcome<FloatingIp> {
+        let decide = |intent: &_| floating_ip::update(intent, id, request);
+        let verb = "floating_ip_update";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn floating_ip_delete(&self, caller: Caller, id: FloatingIpId) -> Outcome<()> {
+        let decide = |intent: &_| floating_ip::delete(intent, id);
+        let verb = "floating_ip_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
     fn ports(&self) -> Vec<PortView> {
         let (intent, observed) = (self.writer.intent(), self.fleet.observed());
         let ports = intent.ports.values();
@@ -463,48 +519,6 @@ impl Backend for Service {
     }
 }
 
-/// What each logged rule of a group let through on all hosts.
-fn group_hits<'a>(
-    group: &'a SecurityGroup,
-    observed: &'a Observed,
-) -> impl Iterator<Item = RuleHitsView> + 'a {
-    let logged = group.rules.iter().filter(|rule| rule.allows.logged);
-    logged.map(move |rule| {
-        let hosts = observed.hosts();
-        let hits = hosts.filter_map(|(_, seen)| seen.rule_hits.get(&rule.id));
-        let traffic = hits.fold(Traffic::default(), |sum, hits| Traffic {
-            packets: sum.packets.saturating_add(hits.packets),
-            bytes: sum.bytes.saturating_add(hits.bytes),
-        });
-        RuleHitsView {
-            id: rule.id,
-            security_group_id: group.id,
-            traffic,
-        }
-    })
-}
-
-/// The tunnels of a host, as it sees them.
-fn tunnel_views<'a>(
-    intent: &'a Intent,
-    host: HostId,
-    seen: &'a SeenHost,
-) -> impl Iterator<Item = TunnelView> + 'a {
-    seen.tunnels.values().map(move |it| {
-        let peer = intent.host_with_endpoint(it.tunnel.peer).map(|it| it.id);
-        let [ours, theirs] = [Some(host), peer].map(|id| id.map_or(0, |id| id.uuid().as_u128()));
-        // Both ends have one of each kind, so the two ids and the kind must not cancel out.
-        let kind = u128::from(it.tunnel.kind == Encapsulation::Geneve);
-        TunnelView {
-            id: Uuid::from_u128(ours ^ theirs.rotate_left(64) ^ kind),
-            host_id: host,
-            peer_host_id: peer,
-            tunnel: it.tunnel.clone(),
-            since: it.since,
-        }
-    })
-}
-
 impl Service {
     /// Whoever watches must learn of a port that may lie about who it is.
     fn tell_guard(&self, before: SpoofGuard, port: &Port, actor: &str) {
@@ -520,35 +534,5 @@ impl Service {
             port.id
         );
         self.fleet.note(EventKind::SpoofGuard, message);
-    }
-}
-
-/// The interface of a sub-port is its trunk's, and so is what is known of it.
-fn port_view(intent: &Intent, port: &Port, observed: &Observed) -> PortView {
-    let trunk = port.on_trunk.and_then(|it| intent.ports.get(&it.trunk_id));
-    PortView {
-        port: port.clone(),
-        status: observed.port_status(trunk.map_or(port, |trunk| trunk)),
-    }
-}
-
-fn instance_view(plugged: &PluggedInstance, observed: &Observed) -> InstanceView {
-    let instance = plugged.instance.clone();
-    let status = observed.instance_status(instance.host_id, instance.id);
-    InstanceView {
-        instance,
-        port_ids: plugged.port_ids.clone(),
-        status: status.unwrap_or(instance::NOT_REPORTED),
-    }
-}
-
-fn host_view(host: &Host, observed: &Observed) -> HostView {
-    let status = observed.host(host.id).map(|seen| HostStatus {
-        nics: seen.nics.to_vec(),
-        ..seen.status.clone()
-    });
-    HostView {
-        host: host.clone(),
-        status: status.unwrap_or_default(),
     }
 }

@@ -6,8 +6,8 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{NetworkCreate, NetworkKind};
 use model::{
-    Encapsulation, Id, Network, NetworkId, NetworkNumber, PhysicalNetwork, Role, Segment,
-    Timestamp, VlanId,
+    AddressRange, Encapsulation, Id, Network, NetworkId, NetworkNumber, PhysicalNetwork, Role,
+    Segment, Timestamp, VlanId,
 };
 
 use super::after::After;
@@ -283,6 +283,19 @@ pub(super) fn delete(intent: &Intent, id: NetworkId) -> Outcome<Draft<()>> {
     }
     if let Some(router) = intent.router_of(id) {
         let detail = format!("router {} joins network {id}; delete it first", router.id);
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    if let Some(gateway) = intent.gateways_to(id).next() {
+        let detail = format!(
+            "router {} leads to network {id}; clear its gateway first",
+            gateway.router_id
+        );
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    let mut subnets = intent.subnets_of(id);
+    let lent = subnets.find_map(|it| intent.lent_in(id, AddressRange::of_prefix(it.cidr)).next());
+    if let Some((address, borrower)) = lent {
+        let detail = format!("{borrower} has {address} of network {id}; give it back first");
         return Err(Problem::new(Code::InUse, detail));
     }
     let subnets = intent.subnets_of(id);

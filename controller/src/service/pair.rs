@@ -62,7 +62,7 @@ fn check_mac(intent: &Intent, holder: &Holder<'_>, mac: MacAddr) -> Result<(), F
         let message = format!("{mac} is kept for the network's gateway; choose another");
         return Err((FieldCode::Inconsistent, message));
     }
-    if mac.is_a_routers() {
+    if mac.is_a_routers() || mac.is_public() {
         let message = format!("{mac} is one that hosts route with; choose another");
         return Err((FieldCode::Inconsistent, message));
     }
@@ -95,6 +95,14 @@ fn check_prefix(intent: &Intent, holder: &Holder<'_>, pair: &AddressPair) -> Res
         let message = format!(
             "{prefix} holds {address} of the port {owner}, which only that port may send from; \
              choose a prefix without it"
+        );
+        return Err((FieldCode::Duplicate, message));
+    }
+    let whole = AddressRange::of_prefix(prefix);
+    if let Some((address, borrower)) = intent.lent_in(network, whole).next() {
+        let message = format!(
+            "{prefix} holds {address} of {borrower}, which no port may send from; choose a prefix \
+             without it"
         );
         return Err((FieldCode::Duplicate, message));
     }

@@ -53,6 +53,12 @@ pub(super) fn check_in_use(
             format!("{address} is in use by the port {port}; expected pools that hold it");
         faults.add("pools", FieldCode::Inconsistent, message);
     }
+    let held = subnet.pools.iter();
+    let mut lent = held.flat_map(|pool| intent.lent_in(subnet.network_id, *pool));
+    if let Some((address, borrower)) = lent.find(|(address, _)| !stays(*address)) {
+        let message = format!("{borrower} has {address}; expected pools that hold it");
+        faults.add("pools", FieldCode::Inconsistent, message);
+    }
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ fn check_mac(intent: &Intent, network: &Network, mac: MacAddr, faults: &mut Faul
         let message = format!("the port {owner} of this network has {mac}; choose another");
         faults.add("mac", FieldCode::Duplicate, message);
     }
-    if mac.is_a_routers() {
+    if mac.is_a_routers() || mac.is_public() {
         let message = format!("{mac} is one that hosts route with; choose another");
         faults.add("mac", FieldCode::Inconsistent, message);
     }

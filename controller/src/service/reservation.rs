@@ -61,6 +61,10 @@ fn check(
         let message = format!("{range} overlaps the reservation {id}; choose others");
         return Err((FieldCode::Duplicate, message));
     }
+    if let Some((address, borrower)) = intent.lent_in(network.id, range).next() {
+        let message = format!("{borrower} has {address}; choose others");
+        return Err((FieldCode::Duplicate, message));
+    }
     if let Some((address, port)) = intent.addresses_in(network.id, range).next() {
         let message = format!("{address} is in use by the port {port}; choose others");
         return Err((FieldCode::Duplicate, message));

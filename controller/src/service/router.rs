@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::backend::Outcome;
-use api::problem::{FieldCode, Problem};
+use api::problem::{Code, FieldCode, Problem};
 use api::request::{RouterCreate, RouterUpdate};
 use ipnet::IpNet;
 use model::{Id, Network, NetworkId, Router, RouterId, TenantId, Timestamp};
@@ -190,6 +190,13 @@ pub(super) fn overlapping(
 pub(super) fn delete(intent: &Intent, id: RouterId) -> Outcome<Draft<()>> {
     if !intent.routers.contains_key(&id) {
         return Err(Problem::not_found("router", id));
+    }
+    if let Some(gateway) = intent.gateway_of(id) {
+        let detail = format!(
+            "router {id} leads to network {}; clear its gateway first",
+            gateway.network_id
+        );
+        return Err(Problem::new(Code::InUse, detail));
     }
     Ok(Draft {
         writes: vec![Write::Delete(Key::Router(id))],

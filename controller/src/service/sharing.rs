@@ -31,8 +31,8 @@ pub(super) fn check(request: &NetworkCreate, faults: &mut Faults) {
                        isolated network speaks from: frames of no other are let in";
         faults.add("gateway_macs", FieldCode::Required, message);
     }
-    if !needed && !sharing.gateway_macs.is_empty() {
-        let message = "is not empty; expected none but for a network that is external and isolated";
+    if !sharing.external && !sharing.gateway_macs.is_empty() {
+        let message = "is not empty; expected none but for a network that is external";
         faults.add("gateway_macs", FieldCode::Inconsistent, message);
     }
     let mut seen = BTreeSet::new();

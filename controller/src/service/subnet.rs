@@ -208,6 +208,11 @@ fn check_gateway(intent: &Intent, subnet: &Subnet, gateway: IpAddr, faults: &mut
     }
     let network = intent.networks.get(&subnet.network_id);
     check_pairs(intent, network, ("gateway", gateway), faults);
+    let alone = AddressRange::of_prefix(gateway.into());
+    if let Some((_, borrower)) = intent.lent_in(subnet.network_id, alone).next() {
+        let message = format!("{borrower} has {gateway}; choose another");
+        faults.add("gateway", FieldCode::Duplicate, message);
+    }
     let owner: Option<PortId> = intent.port_with_address(subnet.network_id, gateway);
     if let Some(owner) = owner {
         let message = format!("{gateway} is in use by the port {owner}; choose another");
@@ -220,6 +225,11 @@ pub(super) fn delete(intent: &Intent, id: SubnetId) -> Outcome<Draft<()>> {
     let subnet = subnet.ok_or_else(|| Problem::not_found("subnet", id))?;
     if let Some(port) = intent.port_in(subnet) {
         let detail = format!("subnet {id} still has ports, such as {port}; delete them first");
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    let whole = AddressRange::of_prefix(subnet.cidr);
+    if let Some((address, borrower)) = intent.lent_in(subnet.network_id, whole).next() {
+        let detail = format!("{borrower} has {address} of subnet {id}; give it back first");
         return Err(Problem::new(Code::InUse, detail));
     }
     Ok(Draft {

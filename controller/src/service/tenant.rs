@@ -67,10 +67,11 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     let instances = intent.instances_of(id).count();
     let ports = intent.ports_of_tenant(id).count();
     let routers = intent.routers_of(id).count();
-    if networks + instances + ports + routers > 0 {
+    let floating = intent.floating_ips_of(id).count();
+    if networks + instances + ports + routers + floating > 0 {
         let detail = format!(
-            "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports and \
-             {routers} routers; delete them first"
+            "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports, \
+             {routers} routers and {floating} floating IPs; delete them first"
         );
         return Err(Problem::new(Code::InUse, detail));
     }

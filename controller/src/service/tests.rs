@@ -3,6 +3,7 @@
 mod addresses;
 mod concurrent;
 mod ops;
+mod outside;
 mod refused;
 mod routers;
 mod shared;

@@ -219,12 +219,12 @@ fn a_view_has_the_plugged_ports_and_the_way_out() {
     let names = switch(&[(1, "a"), (2, "b"), (9, "to-vm")]);
     let binding = bind_alone(&observed, &wanted, &names);
     let exits = [(Exit::Patch(uuid(PHYSICAL).into()), "to-vm".to_owned())].into();
-    let views = views(
-        &wanted,
-        &binding,
-        &uplinks(&observed, &exits, &names),
-        &binding.carriers.keys().copied().zip(1..).collect(),
-    );
+    let zones = ZonesInUse {
+        ports: &binding.carriers.keys().copied().zip(1..).collect(),
+        routers: &BTreeMap::new(),
+    };
+    let found = uplinks(&observed, &exits, &names);
+    let views = views(&wanted, &binding, &found, zones);
     let view = &views[&NetworkId::from(uuid(NETWORK))];
     let ports: Vec<_> = view.locals.iter().map(|local| local.port).collect();
     assert_eq!(ports, [PortNo(1), PortNo(2)]);

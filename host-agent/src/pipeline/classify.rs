@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
-use super::{Mark, Miss, NetworkView, Table, fabric_guard, policy, probe, spoof_guard};
+use super::{Mark, Miss, NetworkView, Table, class, fabric_guard, policy, probe, spoof_guard};
 
 pub(super) const TABLE: Table = Table {
     id: 0,
@@ -44,11 +44,14 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
                 .flow(KNOWN, here.vlan(tag.get()))
                 .action(Action::PopVlan),
         };
-        let flow = flow
+        let mut flow = flow
             .action(NETWORK.set(number))
             .action(FROM.set(FROM_VIF))
             .action(policy::of(local))
             .goto(spoof_guard::TABLE.id);
+        if network.outside.way.is_some() {
+            flow = flow.action(Action::resubmit(class::TABLE.id));
+        }
         flows.push(flow);
     }
     let Some(uplink) = network.uplink else {

@@ -12,7 +12,7 @@ use openflow::{Action, Field, Flow, Match, PortNo};
 
 use super::counting::{Counted, Direction};
 use super::registers::{NETWORK, OUT_PORT};
-use super::{LocalPort, Mark, Miss, NetworkView, Routing, Table, Uplink, nothing};
+use super::{LocalPort, Mark, Miss, NetworkView, Routing, Table, Uplink, class, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 60,
@@ -31,13 +31,16 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for local in &network.locals {
         let matching = to(network, local.port);
         flows.push(not_back(&matching, local.port));
-        let flow = TABLE.flow(OUT, matching);
-        let counted = Counted {
-            port: local.id,
-            direction: Direction::Received,
-            class: network.class(),
-        };
-        flows.push(counted.by(flow.actions(delivered(local))));
+        let classes = class::of(network, matching);
+        flows.extend(classes.into_iter().map(|(matching, class)| {
+            let flow = TABLE.flow(OUT, matching);
+            let counted = Counted {
+                port: local.id,
+                direction: Direction::Received,
+                class,
+            };
+            counted.by(flow.actions(delivered(local)))
+        }));
     }
     if let Some(Uplink { port, mark }) = network.uplink {
         let matching = to(network, port);

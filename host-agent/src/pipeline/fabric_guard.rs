@@ -10,17 +10,18 @@
 //!
 //! Physical machines on an external network's segment are nobody's VIFs: none of them speaks as one
 //! of ours, and none gives out addresses where the agent does; otherwise they may be routers and
-//! servers. Where ports reach the gateway alone, nobody else gets in, so ports on different hosts
+//! servers. What is for an address that a router has here goes to be translated. Where ports reach the
+//! gateway alone, nobody else gets in, so ports on different hosts
 //! never meet, whatever the switches between pass on.
 
 use model::MacAddr;
 use openflow::protocol::{ETH_ARP, ETH_IPV4, ETH_IPV6};
-use openflow::{Flow, Match};
+use openflow::{Field, Flow, Match};
 
 use super::registers::NETWORK;
 use super::{
-    Miss, NetworkView, Outsiders, Reach, Table, fabric_senders, forward, neighbour_guard,
-    spoof_guard,
+    Miss, NetworkView, Outsiders, Reach, Table, fabric_senders, forward, neighbour_guard, respond,
+    route, spoof_guard,
 };
 use crate::respond::Question;
 
@@ -36,9 +37,12 @@ pub(super) const TABLE: Table = Table {
 const NEVER: u16 = 300;
 const GATEWAY: u16 = 250;
 const NOBODY_ELSE: u16 = 200;
+const PUBLIC: u16 = 170;
 const OUTSIDER: u16 = 150;
 const NO_VIF: u16 = 120;
 const VIF: u16 = 100;
+
+const ARP_REQUEST: u16 = 1;
 
 fn infrastructure() -> Vec<Flow> {
     let of_servers = [
@@ -67,6 +71,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let locals = network.locals.iter();
         let as_ours = locals.map(|local| from(&here, local.mac));
         flows.extend(as_ours.map(|matching| TABLE.flow(NEVER, matching)));
+        flows.extend(public(network, &here));
         if network.outsiders.leave_to_agent(Question::Dhcpv4) {
             let servers = spoof_guard::dhcpv4_servers(here.clone());
             flows.extend(servers.map(|matching| TABLE.flow(NEVER, matching)));
@@ -81,6 +86,23 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         (Reach::Everybody, Outsiders::None) => {}
         (Reach::Everybody, _) => flows.extend(allow(OUTSIDER, &here, next)),
     }
+}
+
+/// What is for the addresses that this host has there for routers, and nobody who pretends to be one.
+fn public(network: &NetworkView, here: &Match) -> Vec<Flow> {
+    let flows = network.outside.addresses().flat_map(|address| {
+        let mac = MacAddr::public(address);
+        let here = here.clone().untagged();
+        let asked = here.clone().arp().exact(Field::ArpOp, ARP_REQUEST);
+        let asked = asked.exact(Field::ArpTpa, address);
+        let sent = here.clone().ipv4().eth_dst(mac.octets());
+        [
+            TABLE.flow(NEVER, from(&here, mac)),
+            TABLE.flow(PUBLIC, asked).goto(respond::TABLE.id),
+            TABLE.flow(PUBLIC, sent).goto(route::TABLE.id),
+        ]
+    });
+    flows.collect()
 }
 
 fn from(here: &Match, mac: MacAddr) -> Match {

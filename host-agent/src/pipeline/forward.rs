@@ -104,11 +104,27 @@ fn inward(network: &NetworkView, from: &Match, flows: &mut Vec<Flow>) {
         let matching = from.clone().eth_dst(local.mac.octets());
         unicast(KNOWN, matching, to(local))
     }));
+    flows.extend(network.locals.iter().flat_map(|it| lent(network, from, it)));
     for mac in virtual_macs(network) {
         let matching = from.clone().eth_dst(mac.octets());
         let offers = offers(holders_here(network, mac).take(FLOOD_WAYS));
         flows.push(TABLE.flow(KNOWN, matching).actions(offers));
     }
+}
+
+/// Routers on other hosts know of an external network's port no more than that the pool gave its address
+/// out, and send to the Ethernet address that follows from it.
+fn lent(network: &NetworkView, from: &Match, local: &LocalPort) -> Vec<Flow> {
+    if network.outsiders == Outsiders::None {
+        return Vec::new();
+    }
+    let flows = local.ipv4().map(|address| {
+        let matching = from.clone().eth_dst(MacAddr::public(address).octets());
+        let Way { mut actions, next } = to(local);
+        actions.insert(0, Action::set_field(Field::EthDst, local.mac.octets()));
+        unicast(KNOWN, matching, Way { actions, next })
+    });
+    flows.collect()
 }
 
 /// The Ethernet addresses that several ports may have. Frames for one go to all of these and to

@@ -29,7 +29,7 @@ const KINDS: u32 = 5;
 /// Open vSwitch has meters up to this number, with the userspace datapath.
 const LAST: u32 = 0x4_0000;
 
-const _: () = assert!(FIRST + (zones::LAST as u32 + 1) * KINDS <= LAST);
+const _: () = assert!(FIRST + (*zones::OF_PORTS.end() as u32 + 1) * KINDS <= LAST);
 
 /// The least that may come at once, in kilobits and in packets: the largest frame that segmentation
 /// offload makes, and a page of small ones. A meter would never let a larger one pass.

@@ -23,6 +23,7 @@ pub const REGISTERS: &[Register] = &[
     NETWORK,
     OUT_PORT,
     FROM,
+    CLASS,
     FLOOD_PART,
     GROUP,
     ZONE,
@@ -67,6 +68,20 @@ pub const FROM: Register = Register {
 pub const FROM_VIF: u32 = 1;
 /// The frame came from another host.
 pub const FROM_FABRIC: u32 = 2;
+
+/// What the bill calls a packet: 0 for what its network says, [`CLASS_OF_POOL`] or [`CLASS_PUBLIC`].
+pub const CLASS: Register = Register {
+    name: "CLASS",
+    field: Field::Reg2,
+    offset: 2,
+    bits: 2,
+    why: "what the bill calls the packet: 0 as its network says, 1 pool-internal, 2 public",
+};
+
+/// It is of or for another address that the pool gave out.
+pub const CLASS_OF_POOL: u32 = 1;
+/// It is of or for the outside.
+pub const CLASS_PUBLIC: u32 = 2;
 
 /// Which part of a network's ports a frame for all of them is being sent to.
 pub const FLOOD_PART: Register = Register {

@@ -2,10 +2,11 @@
 //!
 //! A router is the gateway of each of its networks, on every host at once. What a VIF sends to its
 //! gateway is moved to the network of its destination right here; from then on it is that network's
-//! frame. The router's own addresses answer to echo requests and to nothing else. What can be sent no
+//! frame. What is for none of them goes out by the router's gateway, if it has one, translated. The
+//! router's own addresses answer to echo requests and to nothing else. What can be sent no
 //! further goes on to the table that has its sender told.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::{MacAddr, NetworkNumber};
@@ -14,8 +15,8 @@ use openflow::{Action, Field, Flow, Match};
 use super::registers::{FROM, FROM_VIF, NETWORK, TOO_BIG};
 use super::respond::{back, forgotten};
 use super::{
-    Miss, NetworkView, Routing, Table, count_and_output, fits, forward, next_hop, nothing,
-    undeliverable,
+    Miss, NetworkView, Routing, Table, class, count_and_output, fits, forward, next_hop, nothing,
+    translate, undeliverable,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -32,7 +33,18 @@ const OWN: u16 = 250;
 const EXPIRED: u16 = 200;
 /// With the length of the prefix, so that the longest is taken.
 const PREFIX: u16 = 50;
+/// Below every prefix.
+const OUTSIDE: u16 = 45;
 const NOWHERE: u16 = 40;
+
+/// Addresses that are never beyond a router: this network's and host's own, link-local, multicast and
+/// reserved ones (RFC 6890).
+const NOT_OUTSIDE: [(Ipv4Addr, u8); 4] = [
+    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(224, 0, 0, 0), 3),
+];
 
 /// The times to live of packets that no router passes on (RFC 1812 §5.3.1, RFC 8200 §3).
 const LAST: [u8; 2] = [0, 1];
@@ -47,6 +59,7 @@ const ECHO_V4: [u8; 2] = [8, 0];
 const ECHO_V6: [u8; 2] = [128, 129];
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
+    flows.extend(from_outside(network));
     let Some(routing) = &network.routing else {
         return;
     };
@@ -65,6 +78,32 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         flows.extend(ends.map(|flow| flow.goto(undeliverable::TABLE.id)));
     }
     flows.extend(ways(routing).map(|way| way.taken(network, routing)));
+    if network.outside.way.is_some() {
+        flows.extend(to_outside(&here));
+    }
+}
+
+/// What is for an address that a router has on this external network, from wherever.
+fn from_outside(network: &NetworkView) -> impl Iterator<Item = Flow> {
+    network.outside.addresses().map(|address| {
+        let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
+        let matching = here.eth_dst(MacAddr::public(address).octets());
+        let flow = TABLE.flow(OWN, matching);
+        let flow = flow.action(Action::resubmit(class::TABLE.id));
+        flow.action(Action::CtClear).goto(translate::TABLE.id)
+    })
+}
+
+/// What no network of the router has, but for what nobody outside can have either.
+fn to_outside(here: &Match) -> impl Iterator<Item = Flow> {
+    let nowhere = NOT_OUTSIDE.iter().map(|(prefix, length)| {
+        let matching = here.clone().ipv4().ipv4_dst(*prefix, *length);
+        let flow = TABLE.flow(PREFIX + u16::from(*length), matching);
+        flow.goto(undeliverable::TABLE.id)
+    });
+    let flow = TABLE.flow(OUTSIDE, here.clone().ipv4());
+    let flow = flow.action(Action::CtClear).goto(translate::TABLE.id);
+    nowhere.chain([flow])
 }
 
 /// What VIFs of a network send to their gateway.

@@ -51,6 +51,7 @@ fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: None,
+        outside: Box::default(),
     }
 }
 
@@ -135,7 +136,7 @@ fn every_flow_is_marked_as_its_networks_and_no_key_comes_twice() {
 #[test]
 fn the_number_of_flows_is_as_documented() {
     let count = |locals, remotes| compile(&network(locals, remotes)).len();
-    assert_eq!(infrastructure().len(), 127);
+    assert_eq!(infrastructure().len(), 129);
     let empty = count(Vec::new(), 0);
     assert_eq!(empty, 5);
     assert_eq!(count(vec![local(1, &["10.0.0.1"])], 0) - empty, 17);

@@ -12,6 +12,7 @@ use model::{
 };
 use openflow::{Flow, PortNo};
 
+use super::Outside;
 use super::cookie::Group;
 use super::limits::{self, Meter};
 use crate::respond::Question;
@@ -91,6 +92,8 @@ pub struct NetworkView {
     pub reach: Reach,
     /// How its packets get to other networks, if a router joins it to some.
     pub routing: Option<Routing>,
+    /// What it has to do with translated addresses.
+    pub outside: Box<Outside>,
 }
 
 /// A router, as one of its networks has it.
@@ -265,7 +268,10 @@ impl NetworkView {
     /// Every IPv4 address that its ports may ask for, with the Ethernet address that answers for it.
     pub(super) fn ipv4_owners(&self) -> impl Iterator<Item = (Ipv4Addr, MacAddr, Place)> {
         let owners = self.owners();
-        owners.flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)))
+        let owners = owners
+            .flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)));
+        let public = self.outside.addresses();
+        owners.chain(public.map(|ip| (ip, MacAddr::public(ip), Place::Elsewhere)))
     }
 
     /// The same for IPv6, link-local addresses included.

@@ -10,7 +10,7 @@ impl Reconciler {
     /// Limits what is tracked for each plugged port. A switch that cannot be told so still carries its
     /// frames: operators hear of it, once.
     pub(super) async fn limit_connections(&mut self, wanted: &Wanted) {
-        let limits = connection_limits::wanted(wanted, self.zones.by_port());
+        let limits = connection_limits::wanted(wanted, self.zones.known());
         let settings = &self.settings;
         let applied =
             self.connections

@@ -31,6 +31,14 @@ pub(super) struct Claims {
 }
 
 impl Claims {
+    /// Takes an address of a network, unless somebody has it.
+    pub(super) fn take(&mut self, network: NetworkId, address: IpAddr) -> Result<(), Refused> {
+        match self.addresses.insert((network, address)) {
+            true => Ok(()),
+            false => Err(taken(address)),
+        }
+    }
+
     /// The gateways of a network's subnets. A prefix of one address has no other for its gateway
     /// than its port's.
     pub(super) fn unclaimed_gateways(

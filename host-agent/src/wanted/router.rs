@@ -8,13 +8,17 @@ use ipnet::IpNet;
 use model::plan::PlannedRouter;
 use model::{NetworkId, NetworkNumber};
 
-use super::check::Refused;
+use super::check::{Claims, Refused};
 use super::{Wanted, WantedNetwork, WantedRouter};
 use crate::pipeline::{Outsiders, Reach, Routing, StaticHop};
 
 impl Wanted {
     /// A router is carried out with all of its networks, or not at all.
-    pub(super) fn router(&mut self, item: &PlannedRouter) -> Result<(), Refused> {
+    pub(super) fn router(
+        &mut self,
+        item: &PlannedRouter,
+        claims: &mut Claims,
+    ) -> Result<(), Refused> {
         for id in &item.network_ids {
             let network = self.networks.get(id);
             let network =
@@ -26,11 +30,14 @@ impl Wanted {
                 return Err(format!("another router joins its network {id}"));
             }
         }
+        let gateway = self.gateway(item, claims);
         self.routers.push(WantedRouter {
+            id: item.id,
             networks: item.network_ids.clone(),
             mac: item.mac,
             endpoints: item.endpoints.clone().into(),
             routes: self.static_routes(item)?,
+            gateway,
         });
         Ok(())
     }

@@ -16,6 +16,7 @@ mod policy;
 mod probes;
 mod routing;
 mod shared;
+mod translation;
 mod trunks;
 mod ways;
 mod world;

@@ -8,7 +8,7 @@ mod said;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use host_agent::binding::{self, Binding, Carrier};
+use host_agent::binding::{self, Binding, Carrier, ZonesInUse};
 use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
 use ipnet::IpNet;
@@ -157,8 +157,11 @@ impl Scene {
         };
         let uplinks = [(Exit::Patch(uuid(1, 1u8).into()), PATCH)].into();
         let zones = members.map(|member| (uuid(3, member).into(), member.into()));
-        let views: BTreeMap<PlanKey, View> =
-            binding::all_views(&wanted, &binding, &uplinks, &zones.collect());
+        let zones = ZonesInUse {
+            ports: &zones.collect(),
+            routers: &BTreeMap::new(),
+        };
+        let views: BTreeMap<PlanKey, View> = binding::all_views(&wanted, &binding, &uplinks, zones);
         let flows = views.values().flat_map(View::compile);
         pipeline::infrastructure()
             .into_iter()

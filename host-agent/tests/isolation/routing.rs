@@ -95,6 +95,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
         outsiders: Outsiders::None,
         reach: Reach::Everybody,
         routing: (n != APART).then(|| routing(host, tenant)),
+        outside: Box::default(),
     }
 }
 

@@ -80,6 +80,7 @@ impl World {
                     outsiders: Outsiders::None,
                     reach: Reach::Everybody,
                     routing: None,
+                    outside: Box::default(),
                 }
             });
         Self {

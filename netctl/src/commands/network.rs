@@ -86,7 +86,8 @@ pub(crate) struct OnSwitches {
     /// Its VIFs reach the gateway and nobody else on it
     #[arg(long)]
     isolated: bool,
-    /// What the gateway of an external, isolated network speaks from, comma-separated
+    /// What the gateway of an external network speaks from, comma-separated: for routers to lead there,
+    /// and for an isolated network to let nobody else in
     #[arg(long, value_name = "MAC", value_delimiter = ',')]
     gateway_mac: Vec<MacAddr>,
 }

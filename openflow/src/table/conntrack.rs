@@ -1,8 +1,11 @@
 //! What `ct` asks and tells: connections.
 
+mod translation;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::action::Nat;
 use crate::matching::CtState;
 
 /// One end of a connection.
@@ -59,6 +62,18 @@ pub trait ConnectionTracker {
 
     /// Remembers the connection of a packet that goes this way, with this mark and label.
     fn commit(&mut self, packet: Connection, mark: u32, label: u128);
+
+    /// Remembers a new connection of which no packet was seen, and how `nat` has it translated;
+    /// `false` when nothing is left that it could be translated to. It then stays unknown.
+    fn translate(&mut self, packet: Connection, nat: &Nat) -> bool {
+        let _ = (packet, nat);
+        false
+    }
+
+    /// How a packet that goes this way leaves, by the translation of its connection.
+    fn leaves(&mut self, packet: Connection) -> Connection {
+        packet
+    }
 }
 
 /// A simple tracker: a connection is new until it has been committed and a reply has come, and
@@ -67,13 +82,28 @@ pub trait ConnectionTracker {
 pub struct Connections {
     /// By the direction of the first packet.
     committed: BTreeMap<Connection, Committed>,
+    /// The same, by the direction of replies.
+    replies: BTreeMap<Connection, Connection>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Committed {
     mark: u32,
     label: u128,
     has_reply: bool,
+    /// What the first packet became: replies come the other way.
+    leaves: Connection,
+}
+
+impl Committed {
+    fn as_it_is(packet: Connection) -> Committed {
+        Committed {
+            mark: 0,
+            label: 0,
+            has_reply: false,
+            leaves: packet,
+        }
+    }
 }
 
 impl ConnectionTracker for Connections {
@@ -91,20 +121,48 @@ impl ConnectionTracker for Connections {
             };
             return tracked(packet, known, state);
         }
-        if let Some(known) = self.committed.get_mut(&packet.reversed()) {
+        if let Some(original) = self.replies.get(&packet)
+            && let Some(known) = self.committed.get_mut(original)
+        {
             known.has_reply = true;
-            return tracked(packet.reversed(), known, CtState::EST | CtState::RPL);
+            return tracked(*original, known, CtState::EST | CtState::RPL);
         }
-        tracked(packet, &Committed::default(), CtState::NEW)
+        tracked(packet, &Committed::as_it_is(packet), CtState::NEW)
     }
 
     fn commit(&mut self, packet: Connection, mark: u32, label: u128) {
-        let reversed = packet.reversed();
-        let original = match self.committed.contains_key(&reversed) {
-            true => reversed,
-            false => packet,
-        };
-        let known = self.committed.entry(original).or_default();
+        let original = self.replies.get(&packet).copied().unwrap_or(packet);
+        let known = self.committed.entry(original);
+        let known = known.or_insert_with(|| Committed::as_it_is(packet));
         (known.mark, known.label) = (mark, label);
+        self.replies.insert(known.leaves.reversed(), original);
+    }
+
+    fn translate(&mut self, packet: Connection, nat: &Nat) -> bool {
+        if self.committed.contains_key(&packet) || self.replies.contains_key(&packet) {
+            return true;
+        }
+        let is_free = |way: &Connection| {
+            let reply = way.reversed();
+            !self.replies.contains_key(&reply) && !self.committed.contains_key(&reply)
+        };
+        let Some(leaves) = translation::candidates(packet, nat).find(is_free) else {
+            return false;
+        };
+        let known = Committed {
+            leaves,
+            ..Committed::as_it_is(packet)
+        };
+        self.committed.insert(packet, known);
+        self.replies.insert(leaves.reversed(), packet);
+        true
+    }
+
+    fn leaves(&mut self, packet: Connection) -> Connection {
+        if let Some(known) = self.committed.get(&packet) {
+            return known.leaves;
+        }
+        let original = self.replies.get(&packet);
+        original.map_or(packet, |original| original.reversed())
     }
 }

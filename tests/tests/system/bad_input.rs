@@ -13,6 +13,8 @@ struct Pool {
     subnet: Value,
     trunk: Value,
     sub_port: Value,
+    router: Value,
+    external: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -32,7 +34,12 @@ async fn pool(rest: &Rest) -> Pool {
     let sub_port = json!({"network_id": other["id"]});
     let sub_port = rest.create("ports", sub_port).await;
     let router = json!({"tenant_id": tenant["id"], "name": "first"});
-    rest.create("routers", router).await;
+    let router = rest.create("routers", router).await;
+    let external = json!({"tenant_id": tenant["id"], "name": "internet", "kind": "vlan", "vlan": 103,
+        "external": true, "gateway_macs": ["00:00:5e:00:01:07"]});
+    let external = rest.create("networks", external).await;
+    let subnet_outside = json!({"network_id": external["id"], "cidr": "203.0.113.0/24"});
+    rest.create("subnets", subnet_outside).await;
     Pool {
         tenant,
         physical,
@@ -40,6 +47,8 @@ async fn pool(rest: &Rest) -> Pool {
         subnet,
         trunk,
         sub_port,
+        router,
+        external,
     }
 }
 
@@ -89,6 +98,10 @@ fn good(pool: &Pool, collection: &str) -> Value {
             "rules": [{"direction": "ingress", "protocol": "tcp", "ports": "80"}]}),
         "address-groups" => json!({"tenant_id": pool.tenant["id"], "name": "a",
             "prefixes": ["192.0.2.0/24"]}),
+        "router-gateways" => json!({"router_id": pool.router["id"],
+            "network_id": pool.external["id"], "snat": "on"}),
+        "floating-ips" => json!({"tenant_id": pool.tenant["id"],
+            "network_id": pool.external["id"], "address": "203.0.113.7"}),
         "routers" => json!({"tenant_id": pool.tenant["id"], "name": "r",
             "network_ids": [pool.network["id"]]}),
         _ => {
@@ -155,6 +168,15 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("routers", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("routers", "name", r#""first""#, "duplicate"),
     ("routers", "network_ids", r#"["00000000-0000-4000-8000-000000000000"]"#, "unknown_reference"),
+    ("router-gateways", "router_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("router-gateways", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("router-gateways", "snat", r#""maybe""#, "out_of_range"),
+    ("floating-ips", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("floating-ips", "network_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("floating-ips", "address", r#""203.0.113.1""#, "inconsistent"),
+    ("floating-ips", "address", r#""fd00::1""#, "out_of_range"),
+    ("floating-ips", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("floating-ips", "port_address", r#""10.0.0.2""#, "inconsistent"),
     ("ports", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("security-groups", "tracking", r#""sometimes""#, "out_of_range"),
     ("security-groups", "name", r#""default""#, "duplicate"),
@@ -304,6 +326,8 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
         ("subnets", &["network_id", "cidr"]),
         ("ports", &["network_id"]),
         ("reservations", &["network_id", "addresses"]),
+        ("router-gateways", &["router_id", "network_id"]),
+        ("floating-ips", &["tenant_id", "network_id"]),
         ("instances", &["tenant_id", "name"]),
     ] {
         let (status, problem) = rest.post(collection, &json!({})).await;

@@ -13,6 +13,7 @@ mod fabric;
 mod isolation;
 mod limits;
 mod metering;
+mod outside;
 mod overlays;
 mod peers;
 mod policy;

@@ -16,7 +16,7 @@ const ROUTER_V6: &str = "2001:db8:113::1";
 const FORGED: &str = "BULKHEAD neighbour";
 
 /// The place outside, which is the router.
-fn outside(pool: &Pool) -> Instance {
+pub(crate) fn outside(pool: &Pool) -> Instance {
     let namespace = pool.lab().outside();
     let shown = Command::new("ip")
         .args(["-n", &namespace, "-j", "link", "show", "eth0"])

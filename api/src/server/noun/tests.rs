@@ -501,6 +501,9 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Subnet>(&test_pool::subnet("10.0.0.0/24"));
     let kept = "10.0.0.5-10.0.0.9".parse().unwrap();
     assert_fields_match_json::<Reservation>(&test_pool::reservation(kept));
+    let (router, network) = (model::Id::generate(), model::Id::generate());
+    assert_fields_match_json::<model::Gateway>(&test_pool::gateway(router, network));
+    assert_fields_match_json::<model::FloatingIp>(&test_pool::floating_ip(network));
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));
     let ids = [model::Id::generate(), model::Id::generate()];

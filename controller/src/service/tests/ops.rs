@@ -1,27 +1,27 @@
 //! Random requests, decided on an intent in memory.
 
-mod routers;
-
-use std::collections::BTreeMap;
-
 use api::backend::Outcome;
 use api::request::{
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate,
-    RoleChange, Setting, SubPortCreate, SubnetCreate, TenantCreate, TopologyChange,
+    InstanceCreate, NetworkCreate, NetworkKind, PhysicalNetworkCreate, PortCreate, Setting,
+    SubPortCreate, SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
 use proptest::prelude::*;
 
+use self::uplinks::{host_uplink, topology_change};
 use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    address_group, host, instance, network, physical_network, port, reservation, router,
-    security_group, subnet, tenant, topology, trunk, uplink,
+    address_group, consequences, floating_ip, gateway, host, instance, network, physical_network,
+    port, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 
 mod addresses;
 mod groups;
+mod outside;
+mod routers;
+mod uplinks;
 
 /// Something to ask for. Numbers pick among what there is, so that most of it makes sense.
 #[derive(Clone, Debug)]
@@ -122,6 +122,26 @@ pub(crate) enum Op {
         leave: Option<u8>,
         via: Option<u8>,
     },
+    /// A network with a gateway outside, and its subnet.
+    External {
+        tenant: u8,
+        name: u8,
+    },
+    Gateway {
+        router: u8,
+        network: u8,
+        snat: bool,
+    },
+    FloatingIp {
+        tenant: u8,
+        network: u8,
+        port: Option<u8>,
+    },
+    /// Binds a floating IP, or unbinds it.
+    Float {
+        floating: u8,
+        port: Option<u8>,
+    },
     SubPort {
         trunk: u8,
         port: u8,
@@ -204,6 +224,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::SecurityGroup),
         1 => Just(Noun::AddressGroup),
         1 => Just(Noun::Router),
+        1 => Just(Noun::Gateway),
+        1 => Just(Noun::FloatingIp),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -237,6 +259,13 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
         3 => (n(), maybe(), maybe(), maybe())
             .prop_map(|(router, join, leave, via)| Op::RouterUpdate { router, join, leave, via }),
+        1 => (n(), n()).prop_map(|(tenant, name)| Op::External { tenant, name }),
+        3 => (n(), n(), any::<bool>())
+            .prop_map(|(router, network, snat)| Op::Gateway { router, network, snat }),
+        4 => (n(), n(), proptest::option::of(n()))
+            .prop_map(|(tenant, network, port)| Op::FloatingIp { tenant, network, port }),
+        4 => (n(), proptest::option::weighted(0.8, n()))
+            .prop_map(|(floating, port)| Op::Float { floating, port }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -285,6 +314,11 @@ const ENDPOINTS: [&str; 2] = ["10.254.0.0/30", "10.254.0.0/24"];
 
 /// What the operation would write.
 pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
+    let decided = decide_alone(intent, op)?;
+    Ok(consequences::with(intent, decided))
+}
+
+fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match op.clone() {
         Op::Tenant { name: it } => {
             let request = TenantCreate {
@@ -367,60 +401,6 @@ fn private(
     };
     let draft = physical_network::create(intent, request, &Observed::default());
     draft.map(|draft| draft.writes)
-}
-
-/// What may carry a physical network: alone, beside another, and against it.
-const UPLINKS: [&str; 6] = [
-    "eth0",
-    "eth0/vlan20",
-    "eth1",
-    "eth2+eth3/lacp",
-    "eth2/vlan103",
-    "eth2",
-];
-
-fn topology_change(op: &Op) -> TopologyChange {
-    let Op::Topology {
-        role,
-        uplink,
-        vlans,
-        endpoints,
-    } = *op
-    else {
-        unreachable!()
-    };
-    let (role, _) = Role::ALL[usize::from(role) % Role::ALL.len()];
-    let ranges = ["100-101", "103-109"].get(usize::from(vlans));
-    let prefix = ENDPOINTS.get(usize::from(endpoints));
-    let setup = RoleChange {
-        uplink: UPLINKS[usize::from(uplink)].parse().ok(),
-        vlans: ranges.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
-        endpoints: prefix.map_or(Setting::Kept, |it| Setting::To(it.parse().unwrap())),
-        ..RoleChange::default()
-    };
-    TopologyChange {
-        roles: BTreeMap::from([(role, (vlans < 5).then_some(setup))]),
-        confirm_within_seconds: None,
-    }
-}
-
-fn host_uplink(intent: &Intent, op: &Op) -> HostUplinkSet {
-    let Op::HostUplink {
-        carrier,
-        uplink,
-        last,
-        ..
-    } = *op
-    else {
-        unreachable!()
-    };
-    HostUplinkSet {
-        physical_network_id: id(intent, Noun::PhysicalNetwork, carrier),
-        uplink: (uplink != 5).then(|| UPLINKS[usize::from(uplink)].parse().unwrap()),
-        address: last.map(|it| format!("192.0.2.{}/29", it + 1).parse().unwrap()),
-        gateway: None,
-        confirm_within_seconds: None,
-    }
 }
 
 fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
@@ -546,6 +526,10 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         Op::OffTrunk { port } => {
             trunk::remove(intent, id(intent, Noun::Port, port)).map(|draft| draft.writes)
         }
+        op @ (Op::External { .. }
+        | Op::Gateway { .. }
+        | Op::FloatingIp { .. }
+        | Op::Float { .. }) => outside::decide(intent, &op),
         op => groups::decide(intent, &op),
     }
 }
@@ -559,6 +543,8 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::Reservation(id) => reservation::delete(intent, id),
         Key::AddressGroup(id) => address_group::delete(intent, id),
         Key::SecurityGroup(id) => security_group::delete(intent, id),
+        Key::Gateway(id) => gateway::delete(intent, id),
+        Key::FloatingIp(id) => floating_ip::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),

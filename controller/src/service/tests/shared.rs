@@ -54,7 +54,6 @@ async fn networks_whose_sharing_does_not_fit_are_refused() {
     let cases = [
         (json!({"gateway_macs": []}), "gateway_macs required"),
         (json!({"external": false}), "gateway_macs inconsistent"),
-        (json!({"isolated": false}), "gateway_macs inconsistent"),
         (
             json!({"gateway_macs": [GATEWAY, GATEWAY]}),
             "gateway_macs[1] duplicate",

@@ -18,8 +18,8 @@ const ECHO_REPLY_V6: u128 = 129;
 
 impl<'a> Run<'a, '_> {
     pub(super) fn track(&mut self, pass: &mut Pass<'a>, ct: &'a Ct) -> Result<(), Failure> {
-        if ct.nat.is_some() {
-            return Err(Failure::Unsupported("address translation"));
+        if ct.nat.is_some() && ct.table.is_none() {
+            return Err(Failure::Unsupported("address translation without a table"));
         }
         if ct.table.is_some() && !pass.action_set.is_empty() {
             // Open vSwitch 3.1 fails an assertion and ends.
@@ -41,6 +41,7 @@ impl<'a> Run<'a, '_> {
         let connection = connection(&seen, zone);
         let tracked = connection.map(|connection| self.tracker.look_up(connection));
         let tracked = tracked.filter(|tracked| may_be(&seen, tracked));
+        let tracked = tracked.filter(|_| self.translated(ct, connection));
         let tracked = match (connection, tracked) {
             (Some(connection), Some(tracked)) if ct.commit != Commit::No => {
                 let tracked = marked(pass, ct, tracked)?;
@@ -52,6 +53,9 @@ impl<'a> Run<'a, '_> {
         if let Some(table) = ct.table
             && pass.recirculations < MAX_RECIRCULATIONS
         {
+            if let (Some(connection), Some(_), Some(_)) = (connection, tracked, &ct.nat) {
+                leave(&mut seen, self.tracker.leaves(connection));
+            }
             write(&mut seen, zone, tracked);
             let mut again = Pass::new(seen, table, pass.recirculations + 1);
             again.stack = pass.stack.clone();
@@ -61,6 +65,40 @@ impl<'a> Run<'a, '_> {
         pass.state.clear_conntrack();
         Ok(())
     }
+}
+
+impl Run<'_, '_> {
+    /// Has a new connection translated, if that is asked for; `false` when it cannot be.
+    fn translated(&mut self, ct: &Ct, connection: Option<Connection>) -> bool {
+        let asked = ct.nat.as_ref().filter(|_| ct.commit != Commit::No);
+        match (asked, connection) {
+            (Some(nat), Some(connection)) => self.tracker.translate(connection, nat),
+            _ => true,
+        }
+    }
+}
+
+/// Gives a packet the addresses and ports that it leaves with.
+fn leave(state: &mut State, leaves: Connection) {
+    let mut set = |field: Field, value: u128| state.set(field, value, field.full_mask());
+    let ends = [
+        (leaves.source.address, Field::Ipv4Src, Field::Ipv6Src),
+        (leaves.destination.address, Field::Ipv4Dst, Field::Ipv6Dst),
+    ];
+    for (address, v4, v6) in ends {
+        match address {
+            IpAddr::V4(address) => set(v4, u32::from(address).into()),
+            IpAddr::V6(address) => set(v6, address.into()),
+        }
+    }
+    let ports = match leaves.protocol {
+        IP_TCP => [Field::TcpSrc, Field::TcpDst],
+        IP_UDP => [Field::UdpSrc, Field::UdpDst],
+        // An echo's identifier is not translated.
+        _ => return,
+    };
+    set(ports[0], leaves.source.port.into());
+    set(ports[1], leaves.destination.port.into());
 }
 
 /// The connection with the mark and label that the nested actions write.

@@ -1,0 +1,49 @@
+//! Ways to external networks.
+
+use std::net::Ipv4Addr;
+
+use model::{NetworkId, PortId, RouterId, Snat, TenantId};
+use serde::{Deserialize, Serialize};
+
+use super::Setting;
+
+/// `POST /v1/router-gateways`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayCreate {
+    /// The router that gets a default route.
+    pub router_id: RouterId,
+    /// The external network that it leads to.
+    pub network_id: NetworkId,
+    /// Whether ports without a floating IP get out, too; if absent, they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snat: Option<Snat>,
+}
+
+/// `POST /v1/floating-ips`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloatingIpCreate {
+    /// Who will own it.
+    pub tenant_id: TenantId,
+    /// The external network whose address it is.
+    pub network_id: NetworkId,
+    /// The address; if absent, the next free one of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
+    /// The port it stands for, if it is to be bound at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_id: Option<PortId>,
+    /// Which of the port's addresses; if absent, its first IPv4 address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_address: Option<Ipv4Addr>,
+}
+
+/// `PATCH /v1/floating-ips/{id}`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloatingIpUpdate {
+    /// The port it stands for; `null` unbinds it.
+    #[serde(default, skip_serializing_if = "Setting::is_kept")]
+    pub port_id: Setting<PortId>,
+    /// Which of the port's addresses; if absent, its first IPv4 address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_address: Option<Ipv4Addr>,
+}

@@ -1,0 +1,142 @@
+//! Ways to external networks: whose they are, and which addresses there are lent.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use model::{
+    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, NetworkId, PortId, RouterId,
+    TenantId,
+};
+
+use super::{Intent, within};
+
+/// What is needed to find gateways and floating IPs without looking at all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lent {
+    gateways: OrdMap<RouterId, GatewayId>,
+    gateways_by_network: OrdSet<(NetworkId, GatewayId)>,
+    floating_ips_by_tenant: OrdSet<(TenantId, FloatingIpId)>,
+    floating_ips_by_port: OrdSet<(PortId, FloatingIpId)>,
+    addresses: OrdMap<(NetworkId, IpAddr), Borrower>,
+}
+
+/// Who has an address of a network, other than a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Borrower {
+    /// A router, as whom ports without a floating IP speak.
+    Gateway(GatewayId),
+    /// A floating IP.
+    FloatingIp(FloatingIpId),
+}
+
+impl std::fmt::Display for Borrower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gateway(id) => write!(f, "the router gateway {id}"),
+            Self::FloatingIp(id) => write!(f, "the floating IP {id}"),
+        }
+    }
+}
+
+/// Everything that can be looked up without a search.
+impl Intent {
+    /// The way of a router to an external network.
+    #[must_use]
+    pub fn gateway_of(&self, router: RouterId) -> Option<&Arc<Gateway>> {
+        self.gateways.get(self.lent.gateways.get(&router)?)
+    }
+
+    /// The way to an external network that ports of this network have.
+    #[must_use]
+    pub fn way_out_of(&self, network: NetworkId) -> Option<&Arc<Gateway>> {
+        self.gateway_of(self.router_of(network)?.id)
+    }
+
+    /// The gateways that lead to a network, by id.
+    pub fn gateways_to(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Gateway>> + '_ {
+        let pairs = self.lent.gateways_by_network.range(within(network));
+        pairs.filter_map(|(_, id)| self.gateways.get(id))
+    }
+
+    /// The floating IPs of a tenant, by id.
+    pub fn floating_ips_of(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<FloatingIp>> + '_ {
+        let pairs = self.lent.floating_ips_by_tenant.range(within(tenant));
+        pairs.filter_map(|(_, id)| self.floating_ips.get(id))
+    }
+
+    /// The floating IPs that stand for addresses of a port, by id.
+    pub fn floating_ips_at(&self, port: PortId) -> impl Iterator<Item = &Arc<FloatingIp>> + '_ {
+        let pairs = self.lent.floating_ips_by_port.range(within(port));
+        pairs.filter_map(|(_, id)| self.floating_ips.get(id))
+    }
+
+    /// The addresses of a network in this range that are no port's, with who has them.
+    pub fn lent_in(
+        &self,
+        network: NetworkId,
+        range: AddressRange,
+    ) -> impl Iterator<Item = (IpAddr, Borrower)> + '_ {
+        let within = (network, range.first)..=(network, range.last);
+        let lent = self.lent.addresses.range(within);
+        lent.map(|((_, address), borrower)| (*address, *borrower))
+    }
+}
+
+/// How it changes.
+impl Intent {
+    pub(super) fn put_gateway(&mut self, it: Arc<Gateway>) {
+        self.lent.gateways.insert(it.router_id, it.id);
+        self.lent.gateways_by_network.insert((it.network_id, it.id));
+        for lent in &it.addresses {
+            let address = lent.address.into();
+            self.lend(it.network_id, address, Borrower::Gateway(it.id));
+        }
+        self.gateways.insert(it.id, it);
+    }
+
+    pub(super) fn delete_gateway(&mut self, it: &Gateway) {
+        self.lent.gateways.remove(&it.router_id);
+        let pair = (it.network_id, it.id);
+        self.lent.gateways_by_network.remove(&pair);
+        for lent in &it.addresses {
+            self.take_back(it.network_id, lent.address.into());
+        }
+        self.gateways.remove(&it.id);
+    }
+
+    pub(super) fn put_floating_ip(&mut self, it: Arc<FloatingIp>) {
+        let lent = &mut self.lent;
+        lent.floating_ips_by_tenant.insert((it.tenant_id, it.id));
+        if let Some(bound) = it.bound {
+            lent.floating_ips_by_port.insert((bound.port_id, it.id));
+        }
+        let borrower = Borrower::FloatingIp(it.id);
+        self.lend(it.network_id, it.address.into(), borrower);
+        self.floating_ips.insert(it.id, it);
+    }
+
+    pub(super) fn delete_floating_ip(&mut self, it: &FloatingIp) {
+        let lent = &mut self.lent;
+        lent.floating_ips_by_tenant.remove(&(it.tenant_id, it.id));
+        if let Some(bound) = it.bound {
+            lent.floating_ips_by_port.remove(&(bound.port_id, it.id));
+        }
+        self.take_back(it.network_id, it.address.into());
+        self.floating_ips.remove(&it.id);
+    }
+
+    fn lend(&mut self, network: NetworkId, address: IpAddr, borrower: Borrower) {
+        self.lent.addresses.insert((network, address), borrower);
+        if let Some(subnet) = self.subnet_with(network, address).cloned() {
+            self.free.take(&subnet, address);
+        }
+    }
+
+    fn take_back(&mut self, network: NetworkId, address: IpAddr) {
+        self.lent.addresses.remove(&(network, address));
+        if let Some(subnet) = self.subnet_with(network, address).cloned() {
+            self.free.give_back(&subnet, address);
+        }
+    }
+}

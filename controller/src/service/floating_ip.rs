@@ -1,0 +1,216 @@
+//! Floating IPs.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use api::backend::Outcome;
+use api::problem::{Code, FieldCode, Problem};
+use api::request::{FloatingIpCreate, FloatingIpUpdate, Setting};
+use model::{BoundTo, FloatingIp, FloatingIpId, Id, Network, Port, PortId, Timestamp};
+
+use super::faults::Faults;
+use super::{address, gateway, sharing};
+use crate::intent::Intent;
+use crate::object::{Key, Object, Write};
+use crate::writer::Draft;
+
+pub(super) fn create(intent: &Intent, request: FloatingIpCreate) -> Outcome<Draft<FloatingIp>> {
+    let mut faults = Faults::default();
+    let tenant = request.tenant_id;
+    faults.known("tenant_id", tenant, intent.tenants.get(&tenant));
+    let network = intent.networks.get(&request.network_id);
+    let network = faults.known("network_id", request.network_id, network);
+    if let Some(network) = network {
+        gateway::check_network(intent, network, &mut faults);
+        sharing::check_user("network_id", network, tenant, &mut faults);
+        check_address(intent, network, request.address, &mut faults);
+    }
+    let asked = FloatingIp {
+        id: Id::generate(),
+        tenant_id: tenant,
+        network_id: request.network_id,
+        address: request.address.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        bound: None,
+        created_at: Timestamp::now(),
+    };
+    let bound = match request.port_id {
+        Some(port) => bind(intent, &asked, (port, request.port_address), &mut faults),
+        None => {
+            refuse_address(request.port_address, &mut faults);
+            None
+        }
+    };
+    faults.check()?;
+    let address = request.address;
+    let address = address.or_else(|| gateway::next_free(intent, request.network_id));
+    let address = address.ok_or_else(|| {
+        let detail = format!(
+            "every IPv4 address of the pools of network {} is in use or kept; give one back first",
+            request.network_id
+        );
+        Problem::new(Code::Exhausted, detail)
+    })?;
+    Ok(put(FloatingIp {
+        address,
+        bound,
+        ..asked
+    }))
+}
+
+fn put(floating: FloatingIp) -> Draft<FloatingIp> {
+    Draft {
+        writes: vec![write(floating.clone())],
+        answer: floating,
+    }
+}
+
+fn write(floating: FloatingIp) -> Write {
+    Write::Put(Object::FloatingIp(Arc::new(floating)))
+}
+
+/// An address that is asked for by name.
+fn check_address(intent: &Intent, network: &Network, asked: Option<Ipv4Addr>, faults: &mut Faults) {
+    let asked = asked.map(IpAddr::from);
+    let fault = asked.and_then(|it| address::check_one(intent, (network, None), it).err());
+    if let Some((code, message)) = fault {
+        faults.add("address", code, message);
+    }
+}
+
+/// An address of a port says nothing without the port.
+fn refuse_address(address: Option<Ipv4Addr>, faults: &mut Faults) {
+    if let Some(address) = address {
+        let message = format!("got {address} without port_id; give the port whose address it is");
+        faults.add("port_address", FieldCode::Inconsistent, message);
+    }
+}
+
+/// What a floating IP is to stand for; notes every reason why it cannot.
+fn bind(
+    intent: &Intent,
+    floating: &FloatingIp,
+    (port, inner): (PortId, Option<Ipv4Addr>),
+    faults: &mut Faults,
+) -> Option<BoundTo> {
+    let port = faults.known("port_id", port, intent.ports.get(&port))?;
+    let id = port.id;
+    let mut fault = |code, message: String| faults.add("port_id", code, message);
+    if port.tenant_id != floating.tenant_id {
+        let message = format!(
+            "port {id} belongs to the tenant {}; expected one of the floating IP's",
+            port.tenant_id
+        );
+        fault(FieldCode::Inconsistent, message);
+    }
+    let leads = intent.way_out_of(port.network_id).map(|it| it.network_id);
+    if leads != Some(floating.network_id) {
+        let message = format!(
+            "no router leads from the network {} of port {id} to the network {}; set its gateway first",
+            port.network_id, floating.network_id
+        );
+        fault(FieldCode::Inconsistent, message);
+    }
+    let address = match inner {
+        Some(inner) => inner,
+        None => match first(port) {
+            Some(first) => first,
+            None => {
+                let message = format!("port {id} has no IPv4 address to stand for");
+                fault(FieldCode::Inconsistent, message);
+                return None;
+            }
+        },
+    };
+    check_inner(intent, floating, (port, address), faults);
+    Some(BoundTo {
+        port_id: id,
+        address,
+    })
+}
+
+fn first(port: &Port) -> Option<Ipv4Addr> {
+    port.addresses.iter().find_map(|address| match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    })
+}
+
+fn check_inner(
+    intent: &Intent,
+    floating: &FloatingIp,
+    (port, address): (&Port, Ipv4Addr),
+    faults: &mut Faults,
+) {
+    let id = port.id;
+    if !port.addresses.contains(&address.into()) {
+        let message = format!("port {id} does not have {address}; expected an address of it");
+        faults.add("port_address", FieldCode::Inconsistent, message);
+    }
+    let mut others = intent.floating_ips_at(id);
+    let taken = |it: &&Arc<FloatingIp>| {
+        it.id != floating.id && it.bound.is_some_and(|bound| bound.address == address)
+    };
+    if let Some(other) = others.find(taken) {
+        let message = format!(
+            "the floating IP {} stands for {address} of port {id} already; unbind it first",
+            other.address
+        );
+        faults.add("port_id", FieldCode::Duplicate, message);
+    }
+}
+
+pub(super) fn update(
+    intent: &Intent,
+    id: FloatingIpId,
+    request: FloatingIpUpdate,
+) -> Outcome<Draft<FloatingIp>> {
+    let floating = intent.floating_ips.get(&id);
+    let floating = floating.ok_or_else(|| Problem::not_found("floating ip", id))?;
+    let mut faults = Faults::default();
+    let bound = match request.port_id {
+        Setting::To(port) => bind(intent, floating, (port, request.port_address), &mut faults),
+        Setting::Removed => {
+            refuse_address(request.port_address, &mut faults);
+            None
+        }
+        Setting::Kept => {
+            refuse_address(request.port_address, &mut faults);
+            floating.bound
+        }
+    };
+    faults.check()?;
+    let mut draft = put(FloatingIp {
+        bound,
+        ..FloatingIp::clone(floating)
+    });
+    if bound == floating.bound {
+        draft.writes.clear();
+    }
+    Ok(draft)
+}
+
+pub(super) fn delete(intent: &Intent, id: FloatingIpId) -> Outcome<Draft<()>> {
+    if !intent.floating_ips.contains_key(&id) {
+        return Err(Problem::not_found("floating ip", id));
+    }
+    Ok(Draft {
+        writes: vec![Write::Delete(Key::FloatingIp(id))],
+        answer: (),
+    })
+}
+
+/// The floating IPs of a port that stand for an address which it has no more.
+pub(crate) fn unbound(intent: &Intent, port: PortId) -> Vec<Write> {
+    let held = intent.ports.get(&port);
+    let has = |address: Ipv4Addr| held.is_some_and(|port| port.addresses.contains(&address.into()));
+    let stale = intent.floating_ips_at(port);
+    let stale = stale.filter(|it| it.bound.is_some_and(|bound| !has(bound.address)));
+    stale
+        .map(|it| {
+            write(FloatingIp {
+                bound: None,
+                ..FloatingIp::clone(it)
+            })
+        })
+        .collect()
+}

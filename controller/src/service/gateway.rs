@@ -1,0 +1,176 @@
+//! Gateways of routers: the way to an external network.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use api::backend::Outcome;
+use api::problem::{Code, FieldCode, Problem};
+use api::request::GatewayCreate;
+use model::{
+    Gateway, GatewayId, HostId, Id, Network, NetworkId, Router, Snat, SnatAddress, Timestamp,
+};
+
+use super::faults::Faults;
+use super::{router, sharing};
+use crate::intent::Intent;
+use crate::object::{Key, Object, Write};
+use crate::writer::Draft;
+
+pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<Gateway>> {
+    let mut faults = Faults::default();
+    let router = intent.routers.get(&request.router_id);
+    let router = faults.known("router_id", request.router_id, router);
+    let network = intent.networks.get(&request.network_id);
+    let network = faults.known("network_id", request.network_id, network);
+    if let Some(network) = network {
+        check_network(intent, network, &mut faults);
+    }
+    if let (Some(router), Some(network)) = (router, network) {
+        sharing::check_user("network_id", network, router.tenant_id, &mut faults);
+        check_overlap(intent, router, network, &mut faults);
+    }
+    if let Some(other) = intent.gateway_of(request.router_id) {
+        let message = format!(
+            "it leads to the network {} already; clear that gateway first",
+            other.network_id
+        );
+        faults.add("router_id", FieldCode::Duplicate, message);
+    }
+    let router = faults.require(router)?;
+    let gateway = Gateway {
+        id: Id::generate(),
+        tenant_id: router.tenant_id,
+        router_id: router.id,
+        network_id: request.network_id,
+        snat: request.snat.unwrap_or_default(),
+        addresses: Vec::new(),
+        created_at: Timestamp::now(),
+    };
+    let gateway = Gateway {
+        addresses: addresses(intent, &gateway),
+        ..gateway
+    };
+    Ok(Draft {
+        writes: vec![put(&gateway)],
+        answer: gateway,
+    })
+}
+
+fn put(gateway: &Gateway) -> Write {
+    Write::Put(Object::Gateway(Arc::new(gateway.clone())))
+}
+
+/// What makes a network fit to lead outside by.
+pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Faults) {
+    let id = network.id;
+    let mut fault = |message: String| faults.add("network_id", FieldCode::Inconsistent, message);
+    if !network.sharing.external || network.sharing.isolated {
+        fault(format!(
+            "network {id} is not external, or isolated as well; expected one where physical machines \
+             are and that is not isolated"
+        ));
+    } else if network.sharing.gateway_macs.is_empty() {
+        fault(format!(
+            "network {id} does not say the Ethernet address of its gateway; expected one that was made \
+             with gateway_macs"
+        ));
+    }
+    if !intent.subnets_of(id).any(|it| it.cidr.addr().is_ipv4()) {
+        fault(format!(
+            "network {id} has no IPv4 subnet; expected one, since only IPv4 is translated"
+        ));
+    }
+}
+
+fn check_overlap(intent: &Intent, router: &Router, network: &Network, faults: &mut Faults) {
+    for subnet in intent.subnets_of(network.id) {
+        let joined = router.network_ids.iter().copied();
+        if let Some(own) = router::overlapping(intent, subnet.cidr, joined) {
+            let message = format!(
+                "its subnet {} overlaps {own} of the router's own networks; expected another network",
+                subnet.cidr
+            );
+            faults.add("network_id", FieldCode::Inconsistent, message);
+        }
+    }
+}
+
+pub(super) fn delete(intent: &Intent, id: GatewayId) -> Outcome<Draft<()>> {
+    let gateway = intent.gateways.get(&id);
+    let gateway = gateway.ok_or_else(|| Problem::not_found("router gateway", id))?;
+    let router = intent.routers.get(&gateway.router_id);
+    let joins = |network: NetworkId| router.is_some_and(|it| it.network_ids.contains(&network));
+    let needs = |bound: model::BoundTo| {
+        let port = intent.ports.get(&bound.port_id);
+        port.is_some_and(|port| joins(port.network_id))
+    };
+    let mut floating = intent.floating_ips_of(gateway.tenant_id);
+    let needing =
+        floating.find(|it| it.network_id == gateway.network_id && it.bound.is_some_and(needs));
+    if let Some(floating) = needing {
+        let detail = format!(
+            "the floating IP {} stands for a port behind this router; unbind it first",
+            floating.address
+        );
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    Ok(Draft {
+        writes: vec![Write::Delete(Key::Gateway(id))],
+        answer: (),
+    })
+}
+
+/// The address of each host that has the router: those that were given stay, a host that is new gets one
+/// if there is any left.
+fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
+    let router = intent.routers.get(&gateway.router_id);
+    let networks = router.into_iter().flat_map(|it| &it.network_ids);
+    let hosts: BTreeSet<HostId> = match gateway.snat {
+        Snat::On => networks.flat_map(|id| intent.hosts_of(*id)).collect(),
+        Snat::Off => BTreeSet::new(),
+    };
+    let held = gateway.addresses.iter();
+    let mut kept: Vec<SnatAddress> = held
+        .filter(|it| hosts.contains(&it.host_id))
+        .copied()
+        .collect();
+    let mut after = intent.clone();
+    for host_id in hosts {
+        if kept.iter().any(|it| it.host_id == host_id) {
+            continue;
+        }
+        let Some(address) = next_free(&after, gateway.network_id) else {
+            break;
+        };
+        kept.push(SnatAddress { host_id, address });
+        after.put(&Object::Gateway(Arc::new(Gateway {
+            addresses: kept.clone(),
+            ..gateway.clone()
+        })));
+    }
+    kept.sort_unstable_by_key(|it| it.host_id);
+    kept
+}
+
+/// The IPv4 address that a network would give out next.
+pub(super) fn next_free(intent: &Intent, network: NetworkId) -> Option<Ipv4Addr> {
+    let mut subnets = intent.subnets_of(network);
+    subnets.find_map(|subnet| match intent.next_free_address(subnet)? {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    })
+}
+
+/// What has to be written for a gateway to fit the hosts that have its router now.
+pub(crate) fn settled(intent: &Intent, id: GatewayId) -> Option<Write> {
+    let gateway = intent.gateways.get(&id)?;
+    let addresses = addresses(intent, gateway);
+    let changed = addresses != gateway.addresses;
+    changed.then(|| {
+        put(&Gateway {
+            addresses,
+            ..Gateway::clone(gateway)
+        })
+    })
+}

@@ -1,0 +1,116 @@
+//! What each network has to do with translated addresses: which routers lead to the outside, and which
+//! of the addresses there are this host's.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use model::plan::PlanKey;
+use model::{MacAddr, NetworkId, NetworkNumber, RouterId};
+use openflow::PortNo;
+
+use super::{Binding, without_ports};
+use crate::pipeline::{Floating, NetworkView, Presence, View, WayOut};
+use crate::wanted::{Exit, Wanted, WantedGateway, WantedRouter};
+
+/// The routers that translate addresses.
+pub fn translating(wanted: &Wanted) -> impl Iterator<Item = RouterId> + '_ {
+    let routers = wanted.routers.iter();
+    let translating = routers.filter(|router| router.gateway.is_some());
+    translating.map(|router| router.id)
+}
+
+/// Gives the networks of a router that is here their way out. Without a zone it has none: its
+/// connections would be anybody's.
+pub(super) fn add(
+    router: &WantedRouter,
+    (wanted, binding): (&Wanted, &Binding),
+    zones: &BTreeMap<RouterId, u16>,
+    uplinks: &BTreeMap<Exit, PortNo>,
+    views: &mut BTreeMap<NetworkId, NetworkView>,
+) {
+    let (Some(gateway), Some(zone)) = (&router.gateway, zones.get(&router.id)) else {
+        return;
+    };
+    let Some(external) = wanted.networks.get(&gateway.network) else {
+        return;
+    };
+    if !router.networks.iter().any(|id| views.contains_key(id)) {
+        return;
+    }
+    let floating = floating(router, gateway, wanted, binding);
+    for id in &router.networks {
+        if let Some(view) = views.get_mut(id) {
+            let own = floating.iter().filter(|it| it.network == view.number);
+            view.outside.way = Some(WayOut {
+                network: external.number,
+                mac: gateway.mac,
+                zone: *zone,
+                snat: gateway.snat,
+                floating: own.copied().collect(),
+                pool: gateway.pool.clone(),
+            });
+        }
+    }
+    let networks = router.networks.iter();
+    let networks = networks.filter_map(|id| wanted.networks.get(id));
+    let routes = networks.flat_map(|network| {
+        let subnets = network.subnets.iter();
+        subnets.map(|subnet| (subnet.cidr, network.number))
+    });
+    let presence = Presence {
+        zone: *zone,
+        snat: gateway.snat,
+        floating,
+        routes: routes.collect(),
+        pool: gateway.pool.clone(),
+    };
+    let view = views.entry(gateway.network);
+    let view = view.or_insert_with(|| without_ports(external, uplinks));
+    view.outside.routers.push(presence);
+}
+
+/// The floating IPs of this router's ports that are plugged here.
+fn floating(
+    router: &WantedRouter,
+    gateway: &WantedGateway,
+    wanted: &Wanted,
+    binding: &Binding,
+) -> Vec<Floating> {
+    let all = wanted.floating_ips.iter();
+    let here =
+        all.filter(|it| it.network == gateway.network && binding.carriers.contains_key(&it.port));
+    let mut floating: Vec<Floating> = here
+        .filter_map(|it| {
+            let port = wanted.ports.get(&it.port)?;
+            let network = wanted.networks.get(&port.network)?;
+            router.networks.contains(&port.network).then_some(Floating {
+                address: it.address,
+                inner: it.inner,
+                network: network.number,
+            })
+        })
+        .collect();
+    floating.sort_unstable();
+    floating
+}
+
+/// An address of an external network that this host answers for, and how it is reached.
+pub type Announced = BTreeMap<(NetworkNumber, Ipv4Addr), (PortNo, MacAddr)>;
+
+/// The addresses that machines outside are to learn are here.
+#[must_use]
+pub fn announced(views: &BTreeMap<PlanKey, View>) -> Announced {
+    let networks = views.values().filter_map(|view| match view {
+        View::Network(view) => Some(view),
+        View::SecurityGroup(_) => None,
+    });
+    let reached = networks.filter_map(|view| Some((view, view.uplink?)));
+    let addresses = reached.flat_map(|(view, uplink)| {
+        let addresses = view.outside.addresses();
+        addresses.map(move |address| {
+            let place = (uplink.port, MacAddr::public(address));
+            ((view.number, address), place)
+        })
+    });
+    addresses.collect()
+}

@@ -1,0 +1,99 @@
+//! What views know of external networks by which routers lead to the outside.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
+use model::{MacAddr, NetworkNumber};
+
+/// What a network has to do with translated addresses: as one behind a router with a way out, or as the
+/// external network that such a way leads by. Never both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// How its packets get out.
+    pub way: Option<WayOut>,
+    /// The routers that have their way out by it.
+    pub routers: Vec<Presence>,
+}
+
+/// How packets of a router's network get to an external network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayOut {
+    /// The external network.
+    pub network: NetworkNumber,
+    /// The Ethernet address of its gateway.
+    pub mac: MacAddr,
+    /// The router's zone: no other's connections are known in it.
+    pub zone: u16,
+    /// As whom ports without a floating IP speak; absent: they do not.
+    pub snat: Option<Ipv4Addr>,
+    /// The floating IPs of this network's ports on this host.
+    pub floating: Vec<Floating>,
+    /// The addresses of the external network that the pool gives out.
+    pub pool: Vec<Ipv4Net>,
+}
+
+/// A router on an external network, as it is on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The router's zone.
+    pub zone: u16,
+    /// As whom ports without a floating IP speak.
+    pub snat: Option<Ipv4Addr>,
+    /// The floating IPs of its ports on this host.
+    pub floating: Vec<Floating>,
+    /// Which network each prefix behind it is.
+    pub routes: Vec<(IpNet, NetworkNumber)>,
+    /// The addresses of the external network that the pool gives out.
+    pub pool: Vec<Ipv4Net>,
+}
+
+/// A floating IP of a port of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Floating {
+    /// The address on the external network.
+    pub address: Ipv4Addr,
+    /// The port's own.
+    pub inner: Ipv4Addr,
+    /// The port's network.
+    pub network: NetworkNumber,
+}
+
+impl Outside {
+    /// The addresses of the external network that this host has, for all routers.
+    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        self.routers.iter().flat_map(Presence::addresses)
+    }
+
+    /// The addresses that the pool gives out, of all routers' words the same.
+    pub(super) fn pool(&self) -> BTreeSet<Ipv4Net> {
+        let routers = self.routers.iter().flat_map(|it| &it.pool);
+        let way = self.way.iter().flat_map(|it| &it.pool);
+        routers.chain(way).copied().collect()
+    }
+}
+
+impl WayOut {
+    /// As whom packets leave.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        let floating = self.floating.iter().map(|it| it.address);
+        floating.chain(self.snat)
+    }
+}
+
+impl Presence {
+    fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        let floating = self.floating.iter().map(|it| it.address);
+        floating.chain(self.snat)
+    }
+
+    /// Its IPv4 prefixes.
+    pub(super) fn routes_v4(&self) -> impl Iterator<Item = (Ipv4Net, NetworkNumber)> + '_ {
+        self.routes
+            .iter()
+            .filter_map(|(prefix, network)| match prefix {
+                IpNet::V4(prefix) => Some((*prefix, *network)),
+                IpNet::V6(_) => None,
+            })
+    }
+}

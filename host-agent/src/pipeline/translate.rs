@@ -1,0 +1,162 @@
+//! Table `translate`: as whom does this leave for an external network, and for whom did it come.
+//!
+//! ```text
+//!   tenant's network --route--> untracked --ct(router's zone, nat)--> tracked --> external network
+//!   external network --route--> untracked --ct(router's zone, nat)--> tracked --> tenant's network
+//! ```
+//!
+//! A packet passes twice: first its connection is looked up in the zone of its router, and translated;
+//! then, by the addresses it has now, it becomes a packet of the other network. Routers have a zone each,
+//! so the same addresses behind different ones never meet. What was not translated to an address that is
+//! this router's here goes no further: nobody leaves in a name that is not theirs, and of what comes from
+//! outside only what is for a floating IP, or answers what was sent, comes in.
+
+use std::net::Ipv4Addr;
+
+use model::{MacAddr, NetworkNumber};
+use openflow::action::{Commit, Ct, Nat};
+use openflow::matching::CtState;
+use openflow::{Action, Field, Flow, Match};
+
+use super::outside::{Presence, WayOut};
+use super::registers::NETWORK;
+use super::respond::forgotten;
+use super::{Miss, NetworkView, Table, next_hop, nothing, spoof_guard, undeliverable};
+
+pub(super) const TABLE: Table = Table {
+    id: 34,
+    name: "translate",
+    miss: Miss::Drop,
+    why: "as whom does this leave for an external network, or for whom did it come from one",
+    infrastructure: nothing,
+    network: flows,
+};
+
+const NEVER: u16 = 300;
+const FLOATING: u16 = 200;
+const SNAT: u16 = 100;
+
+/// The times to live of packets that no router passes on (RFC 1812 §5.3.1).
+const LAST: [u8; 2] = [0, 1];
+const NONE: CtState = CtState(0);
+
+fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
+    if let Some(way) = &network.outside.way {
+        outward(network, way, flows);
+    }
+    let routers = &network.outside.routers;
+    if !routers.is_empty() {
+        flows.extend(never(network));
+    }
+    for router in routers {
+        inward(network, router, flows);
+    }
+}
+
+fn here(network: &NetworkView) -> Match {
+    NETWORK.is(network.number.get(), Match::new())
+}
+
+fn untracked(network: &NetworkView) -> Match {
+    here(network).ipv4().ct_state(NONE, CtState::TRK)
+}
+
+fn tracked(network: &NetworkView, found: CtState) -> Match {
+    let here = here(network).ipv4();
+    here.ct_state(CtState::TRK | found, CtState::INV)
+}
+
+fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>) {
+    for floating in &way.floating {
+        let matching = untracked(network).ipv4_src(floating.inner, 32);
+        let nat = source(floating.address);
+        flows.push(translated(FLOATING, matching, committed(way.zone, nat)));
+    }
+    flows.push(match way.snat {
+        Some(address) => {
+            let ct = committed(way.zone, source(address));
+            translated(SNAT, untracked(network), ct)
+        }
+        None => {
+            let flow = TABLE.flow(SNAT, untracked(network));
+            flow.goto(undeliverable::TABLE.id)
+        }
+    });
+    flows.extend(way.addresses().map(|address| {
+        let matching = tracked(network, NONE).ipv4_src(address, 32);
+        let gateway = Action::set_field(Field::EthDst, way.mac.octets());
+        let flow = forgotten(TABLE.flow(FLOATING, matching)).action(gateway);
+        becomes(flow, way.network, MacAddr::public(address))
+    }));
+}
+
+fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
+    let of_router = |found| tracked(network, found).exact(Field::CtZone, router.zone);
+    for floating in &router.floating {
+        let matching = untracked(network).ipv4_dst(floating.address, 32);
+        let nat = destination(floating.inner);
+        flows.push(translated(FLOATING, matching, committed(router.zone, nat)));
+        let matching = of_router(NONE).ipv4_dst(floating.inner, 32);
+        flows.push(delivered(FLOATING, matching, floating.network));
+    }
+    let Some(snat) = router.snat else {
+        return;
+    };
+    let known = Ct {
+        commit: Commit::No,
+        ..committed(router.zone, Nat::default())
+    };
+    let matching = untracked(network).ipv4_dst(snat, 32);
+    flows.push(translated(SNAT, matching, known));
+    for (prefix, behind) in router.routes_v4() {
+        for found in [CtState::EST | CtState::RPL, CtState::REL] {
+            let matching = of_router(found).ipv4_dst(prefix.addr(), prefix.prefix_len());
+            flows.push(delivered(SNAT, matching, behind));
+        }
+    }
+}
+
+/// What no packet from outside may be: at the end of its time, or the answer of a DHCP server.
+fn never(network: &NetworkView) -> impl Iterator<Item = Flow> {
+    let untracked = untracked(network);
+    let expired = LAST.map(|ttl| untracked.clone().exact(Field::IpTtl, ttl));
+    let servers = spoof_guard::dhcpv4_servers(untracked);
+    let never = expired.into_iter().chain(servers);
+    never.map(|matching| TABLE.flow(NEVER, matching))
+}
+
+fn source(address: Ipv4Addr) -> Nat {
+    Nat::source(address.into()..=address.into())
+}
+
+fn destination(address: Ipv4Addr) -> Nat {
+    Nat::destination(address.into()..=address.into())
+}
+
+/// Begins a connection if it is new; one that is known stays as it is.
+fn committed(zone: u16, nat: Nat) -> Ct {
+    Ct {
+        commit: Commit::Yes,
+        nat: Some(nat),
+        ..Ct::lookup(zone, TABLE.id)
+    }
+}
+
+fn translated(priority: u16, matching: Match, ct: Ct) -> Flow {
+    let flow = TABLE.flow(priority, matching).action(Action::DecTtl);
+    flow.action(ct)
+}
+
+/// To a network of the router.
+fn delivered(priority: u16, matching: Match, network: NetworkNumber) -> Flow {
+    let flow = TABLE.flow(priority, matching);
+    becomes(flow, network, MacAddr::gateway(network))
+}
+
+/// A packet of this network from here on, sent by its router.
+fn becomes(flow: Flow, network: NetworkNumber, router: MacAddr) -> Flow {
+    flow.action(Action::CtClear)
+        .action(NETWORK.set(network.get()))
+        .action(Action::set_field(Field::EthSrc, router.octets()))
+        .goto(next_hop::TABLE.id)
+}
