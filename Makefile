@@ -47,7 +47,7 @@ check: tools ## formatting, lints, documentation, dependency edges
 	cargo test --quiet -p tests --test architecture
 
 bench: tools ## micro-benches and whole-system figures
-	cargo build --release $(PROGRAMS) --benches
+	cargo build --release $(PROGRAMS) --bench '*'
 	cargo bench --workspace --bench '*'
 
 SECONDS_EACH ?= 60

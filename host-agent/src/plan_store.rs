@@ -10,6 +10,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use model::plan::HostPlan;
 use nix::fcntl::{Flock, FlockArg};
@@ -18,6 +20,10 @@ use serde::de::DeserializeOwned;
 
 /// Nothing of ours is larger than this, in bytes; a file that is was not written by us.
 const MAX_BYTES: u64 = 512 << 20;
+
+/// How long an agent that was killed may take to let go of the lock: it is gone only when the last of
+/// its threads is.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the plan is kept. Holds the lock of the folder.
 #[derive(Debug)]
@@ -67,8 +73,20 @@ pub enum PlanStoreError {
     },
 }
 
+fn locked(mut file: File) -> Result<Flock<File>, nix::Error> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((_, source)) if Instant::now() >= deadline => return Err(source),
+            Err((held, _)) => file = held,
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 impl PlanStore {
-    /// Opens the folder, made if missing, and locks it.
+    /// Opens the folder, made if missing, and locks it. Waits for an agent that is just ending.
     ///
     /// # Errors
     /// When the folder cannot be used or another agent holds it.
@@ -79,11 +97,9 @@ impl PlanStore {
         };
         fs::create_dir_all(folder).map_err(unusable)?;
         let lock = writable(&folder.join("lock")).map_err(unusable)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, source)| {
-            PlanStoreError::Locked {
-                folder: folder.to_owned(),
-                source,
-            }
+        let lock = locked(lock).map_err(|source| PlanStoreError::Locked {
+            folder: folder.to_owned(),
+            source,
         })?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -190,6 +206,18 @@ mod tests {
             PlanStore::open(folder.path()),
             Err(PlanStoreError::Locked { .. })
         ));
+    }
+
+    #[test]
+    fn an_agent_that_is_just_ending_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = PlanStore::open(folder.path()).unwrap();
+        let ending = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            drop(first);
+        });
+        assert!(PlanStore::open(folder.path()).is_ok());
+        ending.join().unwrap();
     }
 
     #[test]
