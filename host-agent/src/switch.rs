@@ -122,9 +122,8 @@ impl Switch {
         let events = client.events();
         client.subscribe(TOLD).await?;
         client.watch_flows().await?;
-        let ports = client.ports().await?;
         let mut switch = Self {
-            ports: ports.into_iter().map(|it| (it.number, it.name)).collect(),
+            ports: SwitchPorts::default(),
             client,
             events,
             installed: FxHashMap::default(),
@@ -194,7 +193,7 @@ impl Switch {
         &self.rule_hits
     }
 
-    /// Looks at all of our flows again, and says what is not as we left it.
+    /// Looks at ports and all of our flows again, and says what is not as we left it.
     ///
     /// # Errors
     /// When the switch does not answer.
@@ -221,6 +220,9 @@ impl Switch {
 
     async fn look(&mut self) -> Result<(), Error> {
         self.tampered = false;
+        // An event that was missed may have told of a port. Those that wait are heard after this.
+        let ports = self.client.ports().await?;
+        self.ports = ports.into_iter().map(|it| (it.number, it.name)).collect();
         // Others may have said otherwise meanwhile; the guards then drop every first fragment.
         self.client.look_into_first_fragments().await?;
         let found = self

@@ -4,7 +4,9 @@ use model::PortState;
 use model::plan::Generation;
 
 use crate::host::{Host, in_namespace, until};
-use crate::plan::{BLUE, PHYSICAL, RED, network, open, physical, plan, port, two_tenants, uuid};
+use crate::plan::{
+    BLUE, PHYSICAL, RED, network, open, physical, plan, port, port_id, two_tenants, uuid,
+};
 
 /// Frames: from interface 1, a port of red with the address 10.0.0.1.
 const ARP_FOR_REMOTE: &str = "in_port=vif1,arp,dl_src=fa:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,\
@@ -176,5 +178,41 @@ fn a_physical_network_whose_nic_belongs_to_another_bridge_is_a_failure_and_is_le
         );
         assert!(heard.failures[0].reason.contains("br-theirs"));
         assert_eq!(host.vsctl(&["list-ports", "br-theirs"]), "nic1\n");
+    });
+}
+
+/// More at once than what the switch tells of is kept for an agent that is busy.
+#[test]
+fn of_very_many_interfaces_that_appear_at_once_none_is_missed() {
+    const NETWORKS: u128 = 12;
+    const PORTS: u8 = 200;
+    in_namespace(async {
+        let host = Host::start().await;
+        let mut items = vec![physical(), open()];
+        let mut arguments = Vec::new();
+        for id in 1..=NETWORKS {
+            let number = u16::try_from(id).unwrap();
+            items.push(network(id, number.into(), 99 + number));
+            for n in 1..=PORTS {
+                items.push(port(id, n));
+                let name = format!("v{id}-{n}");
+                let iface_id = port_id(id, n);
+                arguments.push(format!(
+                    "-- add-port br-int {name} -- set Interface {name} type=dummy \
+                     external_ids:iface-id={iface_id}"
+                ));
+            }
+        }
+        host.controller.send(plan(1, &items));
+        host.controller
+            .hears(|it| it.realized == Generation(1))
+            .await;
+        let arguments = arguments.join(" ");
+        host.vsctl(&arguments.split_whitespace().skip(1).collect::<Vec<_>>());
+        let all = usize::from(PORTS) * usize::try_from(NETWORKS).unwrap();
+        let active = |it: &&model::report::Vif| it.state == PortState::Active;
+        host.controller
+            .hears(|it| it.vifs.values().filter(active).count() == all)
+            .await;
     });
 }
