@@ -2,14 +2,12 @@
 //! of the addresses there are this host's.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
-use model::plan::PlanKey;
-use model::{MacAddr, NetworkId, NetworkNumber, RouterId};
+use model::{NetworkId, RouterId};
 use openflow::PortNo;
 
 use super::{Binding, without_ports};
-use crate::pipeline::{Floating, NetworkView, Presence, View, WayOut};
+use crate::pipeline::{Floating, NetworkView, Presence, WayOut};
 use crate::wanted::{Exit, Wanted, WantedGateway, WantedRouter};
 
 /// The routers that translate addresses.
@@ -92,25 +90,4 @@ fn floating(
         .collect();
     floating.sort_unstable();
     floating
-}
-
-/// An address of an external network that this host answers for, and how it is reached.
-pub type Announced = BTreeMap<(NetworkNumber, Ipv4Addr), (PortNo, MacAddr)>;
-
-/// The addresses that machines outside are to learn are here.
-#[must_use]
-pub fn announced(views: &BTreeMap<PlanKey, View>) -> Announced {
-    let networks = views.values().filter_map(|view| match view {
-        View::Network(view) => Some(view),
-        View::SecurityGroup(_) => None,
-    });
-    let reached = networks.filter_map(|view| Some((view, view.uplink?)));
-    let addresses = reached.flat_map(|(view, uplink)| {
-        let addresses = view.outside.addresses();
-        addresses.map(move |address| {
-            let place = (uplink.port, MacAddr::public(address));
-            ((view.number, address), place)
-        })
-    });
-    addresses.collect()
 }
