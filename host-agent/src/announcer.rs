@@ -55,6 +55,8 @@ pub enum Subject {
     Port(PortId),
     /// An address of an external network that a router has.
     Address(NetworkNumber, Ipv4Addr),
+    /// The host itself, where other hosts of an external network send it what they answer for.
+    Host(NetworkNumber),
 }
 
 /// An Ethernet address on a network where switches learn, and the IP addresses behind it.
@@ -134,16 +136,20 @@ fn ports(view: &NetworkView, out: PortNo) -> impl Iterator<Item = (Subject, Stat
 
 /// The addresses of an external network that routers have here.
 fn addresses(view: &NetworkView, out: PortNo) -> impl Iterator<Item = (Subject, Station)> + '_ {
-    view.outside.addresses().map(move |address| {
-        let station = Station {
-            network: view.number,
-            port: None,
-            out,
-            mac: MacAddr::public(address),
-            addresses: [address.into()].into(),
-        };
+    let station = move |mac, addresses| Station {
+        network: view.number,
+        port: None,
+        out,
+        mac,
+        addresses,
+    };
+    let addresses = view.outside.addresses().map(move |address| {
+        let station = station(MacAddr::public(address), [address.into()].into());
         (Subject::Address(view.number, address), station)
-    })
+    });
+    let host = view.outside.own_mac();
+    let host = host.map(|mac| (Subject::Host(view.number), station(mac, [].into())));
+    addresses.chain(host)
 }
 
 /// Who was announced, and who is to be announced when.
@@ -164,7 +170,7 @@ impl Round {
             let before = self.told.insert(*subject, station.clone());
             let was_here = match subject {
                 Subject::Port(id) => stations.before.contains(id),
-                Subject::Address(..) => false,
+                Subject::Address(..) | Subject::Host(_) => false,
             };
             let known = !self.begun && was_here;
             if before.as_ref() != Some(station) && !known {

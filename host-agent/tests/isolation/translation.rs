@@ -131,6 +131,8 @@ fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
                 zone: zone(tenant),
                 snat,
                 floating: vec![floating_ip(tenant)],
+                forwarded: Vec::new(),
+                answered: Vec::new(),
                 pool: vec!["203.0.113.0/25".parse().unwrap()],
             }),
             routers: Vec::new(),
@@ -145,6 +147,9 @@ fn external(snat: impl Fn(u8) -> Option<Ipv4Addr>) -> NetworkView {
         zone: zone(tenant),
         snat: snat(tenant),
         floating: vec![floating_ip(tenant)],
+        forwarded: Vec::new(),
+        answered: Vec::new(),
+        mac: MacAddr::local(1),
         routes: vec![(prefix, number(tenant.into()))],
         pool: vec!["203.0.113.0/25".parse().unwrap()],
     };
