@@ -12,11 +12,11 @@
 //! is, and no answer makes a detour. The host that answers for the address keeps nothing in mind: it sends
 //! a frame on by the port that it is for. What has been sent on once is not sent on again.
 //!
-//! Fragments but the first do not show their port, so all of a packet's are put together first (`ct` does
-//! that), and known by their connection. An ICMP error does not show it either, and whose it is only the
-//! host knows that has the connection: it is sent to each.
+//! Fragments but the first do not show their port, and ICMP errors another one's. Whose they are only the
+//! host knows that has the connection, so they are sent on to each. There a packet is put together, and goes
+//! by its connection; one that would begin a connection comes to nothing, since it cannot be told for whom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
@@ -132,6 +132,13 @@ pub(super) fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>
         flows.push(translated(PORT, matching, committed(way.zone, nat)));
         names.insert(forwarded.address);
     }
+    if way.snat.is_none() {
+        let from: BTreeSet<Ipv4Addr> = here(&way.forwarded).map(|(_, it)| it.address).collect();
+        flows.extend(from.into_iter().map(|address| {
+            let matching = fragments(untracked(network).ipv4_src(address, 32));
+            translated(GROUPED, matching, known(way.zone))
+        }));
+    }
     flows.extend(names.into_iter().map(|address| {
         // Switches look for the address where it is answered for.
         let mac = match way.answered.contains(&address) {
@@ -153,14 +160,25 @@ pub(super) fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<F
     let addresses = router.forwarded.iter().map(|it| it.address);
     let addresses: BTreeSet<Ipv4Addr> = addresses.chain(router.answered.clone()).collect();
     for address in addresses {
-        flows.extend(grouped(network, router, address));
+        let to = untracked(network).ipv4_dst(address, 32);
+        let shown_by_none = [fragments(to.clone()), to.icmp()];
+        let known = shown_by_none.map(|it| translated(GROUPED, it, known(router.zone)));
+        flows.extend(known);
     }
     let once = untracked(network).eth_dst(router.mac.octets());
     let again = tracked(network, NONE).eth_dst(router.mac.octets());
     flows.extend([once, again].map(|matching| TABLE.flow(ONCE, matching)));
-    for (forwarded, inside) in here(&router.forwarded) {
-        flows.extend(for_here(network, router, (forwarded, inside)));
-    }
+    flows.extend(here(&router.forwarded).map(|(forwarded, inside)| {
+        let nat = Nat {
+            ports: Some((inside.port.get(), None)),
+            ..destination(inside.address)
+        };
+        translated(
+            PORT,
+            sent_to(network, forwarded),
+            committed(router.zone, nat),
+        )
+    }));
     let inner = here(&router.forwarded).map(|(_, inside)| (inside.address, inside.network));
     let inner: BTreeSet<(Ipv4Addr, NetworkNumber)> = inner.collect();
     flows.extend(inner.into_iter().map(|(address, behind)| {
@@ -172,10 +190,12 @@ pub(super) fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<F
     };
     for forwarded in &router.forwarded {
         if let ForwardedTo::Elsewhere(host) = forwarded.target {
-            flows.extend(for_others(network, router, (forwarded, host), uplink));
+            let flow = TABLE.flow(ELSEWHERE, sent_to(network, forwarded));
+            let flow = sent_on(flow, (router.mac, host), uplink);
+            flows.push(flow.goto(count_and_output::TABLE.id));
         }
     }
-    flows.extend(errors(network, router, uplink));
+    flows.extend(to_everybody(network, router, uplink));
 }
 
 fn here(all: &[Forwarded]) -> impl Iterator<Item = (&Forwarded, &Inside)> {
@@ -185,58 +205,21 @@ fn here(all: &[Forwarded]) -> impl Iterator<Item = (&Forwarded, &Inside)> {
     })
 }
 
-/// What does not show its port: known by its connection, if it is of one.
-fn grouped(network: &NetworkView, router: &Presence, address: Ipv4Addr) -> [Flow; 2] {
-    let here = untracked(network).ipv4_dst(address, 32);
-    let fragments = here.clone().masked(Field::IpFrag, FRAGMENT, FRAGMENT);
-    [fragments, here.icmp()].map(|matching| translated(GROUPED, matching, known(router)))
+fn fragments(matching: Match) -> Match {
+    matching.masked(Field::IpFrag, FRAGMENT, FRAGMENT)
 }
 
-fn known(router: &Presence) -> Ct {
+/// What belongs to a connection is translated like it; anything else stays what it is.
+fn known(zone: u16) -> Ct {
     Ct {
         commit: Commit::No,
-        ..committed(router.zone, Nat::default())
+        ..committed(zone, Nat::default())
     }
 }
 
-/// A packet whose fragments were put together, by the connection that it would begin.
-fn whole(network: &NetworkView, router: &Presence, forwarded: &Forwarded) -> Match {
-    tracked(network, CtState::NEW)
-        .exact(Field::CtZone, router.zone)
-        .ipv4_dst(forwarded.address, 32)
-        .exact(Field::CtNwProto, forwarded.protocol())
-        .exact(Field::CtTpDst, forwarded.port.get())
-}
-
-fn for_here(
-    network: &NetworkView,
-    router: &Presence,
-    (forwarded, inside): (&Forwarded, &Inside),
-) -> [Flow; 2] {
-    let nat = Nat {
-        ports: Some((inside.port.get(), None)),
-        ..destination(inside.address)
-    };
-    let ct = committed(router.zone, nat);
+fn sent_to(network: &NetworkView, forwarded: &Forwarded) -> Match {
     let to = untracked(network).ipv4_dst(forwarded.address, 32);
-    let sent = forwarded.spoken_to(to, forwarded.port);
-    let whole = TABLE.flow(PORT, whole(network, router, forwarded));
-    [translated(PORT, sent, ct.clone()), whole.action(ct)]
-}
-
-fn for_others(
-    network: &NetworkView,
-    router: &Presence,
-    (forwarded, host): (&Forwarded, MacAddr),
-    uplink: Uplink,
-) -> [Flow; 2] {
-    let to = untracked(network).ipv4_dst(forwarded.address, 32);
-    let sent = forwarded.spoken_to(to, forwarded.port);
-    let whole = whole(network, router, forwarded);
-    [sent, whole].map(|matching| {
-        let flow = TABLE.flow(ELSEWHERE, matching);
-        sent_on(flow, (router.mac, host), uplink).goto(count_and_output::TABLE.id)
-    })
+    forwarded.spoken_to(to, forwarded.port)
 }
 
 /// To another host on the external network, from this one. It may be where the frame came from.
@@ -247,22 +230,21 @@ fn sent_on(flow: Flow, (from, to): (MacAddr, MacAddr), uplink: Uplink) -> Flow {
         .action(OUT_PORT.set(uplink.port.0))
 }
 
-/// To whom it may concern, once.
-fn errors(network: &NetworkView, router: &Presence, uplink: Uplink) -> Vec<Flow> {
-    let mut hosts = BTreeSet::<(Ipv4Addr, MacAddr)>::new();
-    hosts.extend(router.forwarded.iter().filter_map(|it| match it.target {
-        ForwardedTo::Elsewhere(host) => Some((it.address, host)),
-        ForwardedTo::Here(_) => None,
-    }));
-    let addresses: BTreeSet<Ipv4Addr> = hosts.iter().map(|(address, _)| *address).collect();
-    let flows = addresses.into_iter().flat_map(|address| {
-        let hosts = hosts.iter().filter(move |(of, _)| *of == address);
-        let hosts: Vec<MacAddr> = hosts.map(|(_, host)| *host).collect();
-        let here = untracked(network).ipv4_dst(address, 32);
-        let here = here.eth_dst(MacAddr::public(address).octets());
-        ERRORS.map(|kind| {
-            let matching = here.clone().icmp().exact(Field::Icmpv4Type, kind);
-            let flow = translated(GROUPED + 1, matching, known(router));
+/// What does not show its port, to all other hosts that it may concern, once.
+fn to_everybody(network: &NetworkView, router: &Presence, uplink: Uplink) -> Vec<Flow> {
+    let mut hosts = BTreeMap::<Ipv4Addr, BTreeSet<MacAddr>>::new();
+    for forwarded in &router.forwarded {
+        if let ForwardedTo::Elsewhere(host) = forwarded.target {
+            hosts.entry(forwarded.address).or_default().insert(host);
+        }
+    }
+    let flows = hosts.into_iter().flat_map(|(address, hosts)| {
+        let to = untracked(network).ipv4_dst(address, 32);
+        let to = to.eth_dst(MacAddr::public(address).octets());
+        let errors = ERRORS.map(|kind| to.clone().icmp().exact(Field::Icmpv4Type, kind));
+        let all = errors.into_iter().chain([fragments(to)]);
+        all.map(move |matching| {
+            let flow = translated(GROUPED + 1, matching, known(router.zone));
             hosts.iter().fold(flow, |flow, host| {
                 let out = Action::resubmit(count_and_output::TABLE.id);
                 let flow = sent_on(flow, (router.mac, *host), uplink).action(out);
