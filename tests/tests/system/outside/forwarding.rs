@@ -1,5 +1,6 @@
 //! Ports of one address outside that lead to instances on different hosts.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
@@ -95,20 +96,25 @@ fn asked_by_tcp(from: &Instance, to: SocketAddrV4) -> Option<String> {
     })
 }
 
-/// Asks twice: what it says is the second answer, to a question of this length.
-fn asked_by_udp(from: (&Instance, Ipv4Addr), to: SocketAddrV4, length: usize) -> Option<String> {
-    namespace::inside(&from.0.namespace, || {
-        let socket = UdpSocket::bind((from.1, 0)).unwrap();
+/// A socket of somebody who asks again and again, in one connection.
+struct Conversation(UdpSocket);
+
+impl Conversation {
+    fn begin((from, address): (&Instance, Ipv4Addr), to: SocketAddrV4) -> Self {
+        let socket = namespace::inside(&from.namespace, || UdpSocket::bind((address, 0)).unwrap());
         socket.connect(to).unwrap();
         socket.set_read_timeout(Some(A_MOMENT)).unwrap();
+        Self(socket)
+    }
+
+    /// What is said to a question of this length.
+    fn ask(&self, length: usize) -> Option<String> {
         let mut said = [0; LARGE];
-        socket.send(b"?").ok()?;
-        socket.recv(&mut said).ok()?;
-        socket.send(&vec![b'?'; length]).ok()?;
-        let length = socket.recv(&mut said).ok()?;
+        self.0.send(&vec![b'?'; length]).ok()?;
+        let length = self.0.recv(&mut said).ok()?;
         let said = String::from_utf8_lossy(&said[..length]);
         Some(said.trim_end().to_owned())
-    })
+    }
 }
 
 fn at(port: u16) -> SocketAddrV4 {
@@ -143,6 +149,7 @@ fn ports_of_one_address_lead_to_instances_on_different_hosts() {
     ];
     assert!(Command::new("ip").args(less).status().unwrap().success());
     let servers = scene.acme.each_ref().map(Server::start);
+    let heard_outside = outside.sniff();
     // The second host's first: it is the one that answers for the address.
     for (instance, port) in scene.acme.iter().zip(OUTSIDE).rev() {
         forward(&scene, port, instance, "tcp");
@@ -153,6 +160,21 @@ fn ports_of_one_address_lead_to_instances_on_different_hosts() {
         listed.contains("203.0.113.70") && listed.contains("8001"),
         "{listed}"
     );
+    each_hears_who_asks(&scene);
+    // Switches on the way know both hosts, before anything is sent on.
+    let is_a_hosts = |it: &Vec<u8>| it[6..8] == [0x0a, 0xbe] && it[12..14] == [0x80, 0x35];
+    let announced = heard_outside.stop().into_iter().filter(is_a_hosts);
+    let macs: BTreeSet<Vec<u8>> = announced.map(|it| it[6..12].to_vec()).collect();
+    assert_eq!(macs.len(), 2);
+    tenants_reach_it_too(&scene);
+    nothing_else_comes_in(&scene);
+    a_host_is_asked_for_an_address_until_its_last_port_goes(&scene);
+    drop(servers);
+}
+
+/// By TCP and UDP, in fragments too.
+fn each_hears_who_asks(scene: &Scene) {
+    let outside = &scene.outside;
     for (instance, port) in scene.acme.iter().zip(OUTSIDE) {
         let heard = |by: Ipv4Addr| Some(format!("{} hears {by}", instance.name));
         let by_outside = heard(outside.address);
@@ -162,20 +184,13 @@ fn ports_of_one_address_lead_to_instances_on_different_hosts() {
         for _ in 0..5 {
             assert_eq!(asked_by_tcp(outside, at(port)), by_outside);
             let asker = (outside, Ipv4Addr::UNSPECIFIED);
-            assert_eq!(asked_by_udp(asker, at(port), 10), by_outside);
-            assert_eq!(
-                asked_by_udp(asker, at(port), LARGE),
-                by_outside,
-                "in fragments"
-            );
+            let conversation = Conversation::begin(asker, at(port));
+            assert_eq!(conversation.ask(10), by_outside);
+            assert_eq!(conversation.ask(LARGE), by_outside, "in fragments");
         }
-        let asker = (outside, FAR);
-        assert_eq!(asked_by_udp(asker, at(port), 10), heard(FAR));
+        let conversation = Conversation::begin((outside, FAR), at(port));
+        assert_eq!(conversation.ask(10), heard(FAR));
     }
-    tenants_reach_it_too(&scene);
-    nothing_else_comes_in(&scene);
-    a_host_is_asked_for_an_address_until_its_last_port_goes(&scene);
-    drop(servers);
 }
 
 /// From both hosts, and even who is behind it: each is heard in the name of its host.
@@ -206,7 +221,10 @@ fn nothing_else_comes_in(scene: &Scene) {
 
 fn a_host_is_asked_for_an_address_until_its_last_port_goes(scene: &Scene) {
     let (pool, outside) = (&scene.pool, &scene.outside);
-    let name = &scene.acme[0].name;
+    let by_outside = format!("{} hears {}", scene.acme[0].name, outside.address);
+    let asker = (outside, Ipv4Addr::UNSPECIFIED);
+    let conversation = Conversation::begin(asker, at(OUTSIDE[0]));
+    assert_eq!(conversation.ask(10).as_ref(), Some(&by_outside));
     for protocol in ["tcp", "udp"] {
         pool.must(&format!(
             "port-forward-delete {} protocol={protocol}",
@@ -218,8 +236,9 @@ fn a_host_is_asked_for_an_address_until_its_last_port_goes(scene: &Scene) {
     });
     // Now the other host answers for the address, and the gateway need not ask again where that is.
     eventually("the other one goes on", PATIENCE, || {
-        asked_by_tcp(outside, at(OUTSIDE[0])) == Some(format!("{name} hears {}", outside.address))
+        conversation.ask(10).as_ref() == Some(&by_outside)
     });
+    assert_eq!(asked_by_tcp(outside, at(OUTSIDE[0])), Some(by_outside));
     for protocol in ["tcp", "udp"] {
         pool.must(&format!(
             "port-forward-delete {} protocol={protocol}",
