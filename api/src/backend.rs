@@ -10,18 +10,19 @@ use model::billing::{
 use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
-    MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation,
-    ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant,
-    TenantId, Trace, Usage,
+    MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortForwarding,
+    PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate,
+    PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate,
+    RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
+    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
+    UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -356,6 +357,23 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: FloatingIpId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All port forwardings, by id.
+    fn port_forwardings(&self) -> Vec<Arc<PortForwarding>>;
+    /// One port forwarding.
+    fn port_forwarding(&self, id: PortForwardingId) -> Option<Arc<PortForwarding>>;
+    /// Lets a port of a floating IP stand for a port of a VIF.
+    fn port_forwarding_create(
+        &self,
+        caller: Caller,
+        request: PortForwardingCreate,
+    ) -> impl Future<Output = Outcome<PortForwarding>> + Send;
+    /// Lets it stand for nothing.
+    fn port_forwarding_delete(
+        &self,
+        caller: Caller,
+        id: PortForwardingId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

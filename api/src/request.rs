@@ -18,7 +18,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub use limits::LimitsUpdate;
-pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate};
+pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 
 /// `POST /v1/tenants`

@@ -4,9 +4,9 @@ use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
     AddressGroup, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus,
-    HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId,
-    PortStatus, Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant,
-    TenantId, Timestamp, Traffic, Tunnel, VlanId,
+    HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port,
+    PortForwarding, PortId, PortStatus, Reservation, Router, RuleId, SecurityGroup,
+    SecurityGroupId, Subnet, Tenant, TenantId, Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortForwardingCreate,
+    PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -218,6 +218,7 @@ resources! {
     Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     Gateway, "router gateway", "router-gateways", |it| it.id.uuid(), |_| None;
     FloatingIp, "floating ip", "floating-ips", |it| it.id.uuid(), |_| None;
+    PortForwarding, "port forwarding", "port-forwardings", |it| it.id.uuid(), |_| None;
     AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
@@ -268,6 +269,9 @@ impl Creatable for FloatingIp {
 }
 impl Changeable for FloatingIp {
     type Update = FloatingIpUpdate;
+}
+impl Creatable for PortForwarding {
+    type Create = PortForwardingCreate;
 }
 impl Changeable for PortView {
     type Update = PortUpdate;

@@ -147,6 +147,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Router => changed::<B, model::Router>(route),
         Noun::Gateway => made::<B, model::Gateway>(route),
         Noun::FloatingIp => changed::<B, model::FloatingIp>(route),
+        Noun::PortForwarding => made::<B, model::PortForwarding>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
         Noun::Reservation => made::<B, Reservation>(route),
         Noun::AddressGroup => changed::<B, AddressGroup>(route),

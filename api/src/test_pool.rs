@@ -15,7 +15,7 @@ use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Caller, Outcome, UsageBackend};
+use crate::backend::{Backend, Caller, Outcome};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
@@ -46,6 +46,7 @@ pub(crate) struct TestPool {
     pub(crate) routers: Shelf<Router>,
     pub(crate) gateways: Shelf<Gateway>,
     pub(crate) floating_ips: Shelf<FloatingIp>,
+    pub(crate) port_forwardings: Shelf<PortForwarding>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,
@@ -77,26 +78,6 @@ impl TestPool {
 
     fn note(&self, caller: Caller) {
         self.callers.lock().unwrap().push(caller);
-    }
-}
-
-impl UsageBackend for TestPool {
-    fn authenticate(&self, token: &str) -> Option<String> {
-        (token == TOKEN).then(|| ACTOR.to_owned())
-    }
-
-    fn health(&self) -> Health {
-        Health {
-            status: "ok".to_owned(),
-            hosts_connected: 0,
-            hosts: self.hosts.all().len(),
-        }
-    }
-
-    type Ledger = Self;
-
-    fn ledger(&self) -> Outcome<&Self> {
-        Ok(self)
     }
 }
 
@@ -462,6 +443,29 @@ impl Backend for TestPool {
     async fn floating_ip_delete(&self, caller: Caller, id: FloatingIpId) -> Outcome<()> {
         self.note(caller);
         self.floating_ips.take(id.uuid())
+    }
+
+    fn port_forwardings(&self) -> Vec<Arc<PortForwarding>> {
+        self.port_forwardings.all_shared()
+    }
+
+    fn port_forwarding(&self, id: PortForwardingId) -> Option<Arc<PortForwarding>> {
+        self.port_forwardings.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn port_forwarding_create(
+        &self,
+        caller: Caller,
+        request: PortForwardingCreate,
+    ) -> Outcome<PortForwarding> {
+        self.note(caller);
+        let forwarding = port_forwarding(request.floating_ip_id, request.port_id);
+        Ok(self.port_forwardings.put(forwarding))
+    }
+
+    async fn port_forwarding_delete(&self, caller: Caller, id: PortForwardingId) -> Outcome<()> {
+        self.note(caller);
+        self.port_forwardings.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {

@@ -55,6 +55,7 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
         let floating = intent.floating_ips_at(port.id).map(|it| it.id);
         let floating = floating.filter(|id| outside::floating_ip(intent, host, *id).is_some());
         keys.extend(floating.map(PlanKey::FloatingIp));
+        keys.extend(outside::forwardings_with(intent, host, port.id));
         let groups = port.security_group_ids.iter();
         keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
         if !networks.contains(&port.network_id) {
@@ -111,6 +112,9 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
         PlanKey::Router(id) => PlanItem::Router(router(intent, host, id)?),
         PlanKey::FloatingIp(id) => PlanItem::FloatingIp(outside::floating_ip(intent, host, id)?),
+        PlanKey::PortForwarding(id) => {
+            PlanItem::PortForwarding(outside::port_forwarding(intent, host, id)?)
+        }
         PlanKey::Instance(id) => {
             let plugged = intent.instances.get(&id)?;
             let here = plugged.instance.host_id == host;
@@ -339,6 +343,7 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Router(id) => touched.router(id),
             Key::Gateway(id) => touched.gateway(id),
             Key::FloatingIp(id) => touched.floating_ip(id),
+            Key::PortForwarding(id) => touched.port_forwarding(id),
             Key::Port(id) => touched.port(id),
             Key::Instance(id) => touched.instance(id),
         }
@@ -500,6 +505,7 @@ impl Touched<'_> {
             self.static_routes(network, |via| static_route::has(port, via));
             self.groups_of(port);
             self.floating_ips_at(id);
+            self.port_forwardings_at(id);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);
             }

@@ -25,8 +25,9 @@ use model::plan::Sampling;
 use model::{
     AddressGroup, AddressGroupId, AddressRange, Encapsulation, FloatingIp, FloatingIpId, Gateway,
     GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
-    SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId, Reservation, ReservationId,
+    Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId,
+    VlanId, Vni,
 };
 use uuid::Uuid;
 
@@ -60,6 +61,7 @@ pub struct Intent {
     pub(crate) routers: OrdMap<RouterId, Arc<Router>>,
     pub(crate) gateways: OrdMap<GatewayId, Arc<Gateway>>,
     pub(crate) floating_ips: OrdMap<FloatingIpId, Arc<FloatingIp>>,
+    pub(crate) port_forwardings: OrdMap<PortForwardingId, Arc<PortForwarding>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
@@ -123,6 +125,10 @@ impl Intent {
                 let found = self.floating_ips.get(&id).cloned();
                 found.map(Object::FloatingIp)
             }
+            Key::PortForwarding(id) => {
+                let found = self.port_forwardings.get(&id).cloned();
+                found.map(Object::PortForwarding)
+            }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
@@ -163,6 +169,10 @@ impl Intent {
             Noun::FloatingIp => {
                 let all = self.floating_ips.values().cloned();
                 all.map(Object::FloatingIp).collect()
+            }
+            Noun::PortForwarding => {
+                let all = self.port_forwardings.values().cloned();
+                all.map(Object::PortForwarding).collect()
             }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
             Noun::Instance => {
@@ -423,6 +433,7 @@ impl Intent {
             Object::Router(it) => self.put_router(it),
             Object::Gateway(it) => self.put_gateway(it),
             Object::FloatingIp(it) => self.put_floating_ip(it),
+            Object::PortForwarding(it) => self.put_port_forwarding(it),
             Object::Port(it) => self.put_port(it),
             Object::Instance(it) => self.put_instance(it),
         }
@@ -468,6 +479,7 @@ impl Intent {
             Object::Router(it) => self.delete_router(it),
             Object::Gateway(it) => self.delete_gateway(it),
             Object::FloatingIp(it) => self.delete_floating_ip(it),
+            Object::PortForwarding(it) => self.delete_port_forwarding(it),
             Object::Port(it) => self.delete_port(it),
             Object::Instance(it) => self.delete_instance(it),
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use model::{
     AddressGroup, AddressGroupId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId,
     Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port,
-    PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet,
-    SubnetId, Tenant, TenantId,
+    PortForwarding, PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -36,6 +36,8 @@ pub enum Object {
     Gateway(Arc<Gateway>),
     /// See [`FloatingIp`].
     FloatingIp(Arc<FloatingIp>),
+    /// See [`PortForwarding`].
+    PortForwarding(Arc<PortForwarding>),
     /// See [`Port`].
     Port(Arc<Port>),
     /// See [`PluggedInstance`].
@@ -77,6 +79,8 @@ pub enum Key {
     Gateway(GatewayId),
     /// A floating IP.
     FloatingIp(FloatingIpId),
+    /// A port of a floating IP.
+    PortForwarding(PortForwardingId),
     /// A port.
     Port(PortId),
     /// An instance.
@@ -108,6 +112,8 @@ pub enum Noun {
     Gateway,
     /// See [`FloatingIp`].
     FloatingIp,
+    /// See [`PortForwarding`].
+    PortForwarding,
     /// See [`Port`].
     Port,
     /// See [`PluggedInstance`].
@@ -129,6 +135,7 @@ impl Noun {
         (Self::Gateway, "gateway"),
         (Self::Port, "port"),
         (Self::FloatingIp, "floating_ip"),
+        (Self::PortForwarding, "port_forwarding"),
         (Self::Instance, "instance"),
     ];
 
@@ -176,6 +183,7 @@ impl Key {
             Self::Router(_) => Noun::Router,
             Self::Gateway(_) => Noun::Gateway,
             Self::FloatingIp(_) => Noun::FloatingIp,
+            Self::PortForwarding(_) => Noun::PortForwarding,
             Self::Port(_) => Noun::Port,
             Self::Instance(_) => Noun::Instance,
         }
@@ -196,6 +204,7 @@ impl Key {
             Self::Router(id) => id.uuid(),
             Self::Gateway(id) => id.uuid(),
             Self::FloatingIp(id) => id.uuid(),
+            Self::PortForwarding(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
@@ -226,6 +235,7 @@ impl Object {
             Self::Router(it) => Key::Router(it.id),
             Self::Gateway(it) => Key::Gateway(it.id),
             Self::FloatingIp(it) => Key::FloatingIp(it.id),
+            Self::PortForwarding(it) => Key::PortForwarding(it.id),
             Self::Port(it) => Key::Port(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
@@ -243,7 +253,7 @@ impl Object {
             Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
-            Self::Gateway(_) | Self::FloatingIp(_) => return None,
+            Self::Gateway(_) | Self::FloatingIp(_) | Self::PortForwarding(_) => return None,
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -271,6 +281,7 @@ impl Object {
             Self::Router(it) => serde_json::to_string(it),
             Self::Gateway(it) => serde_json::to_string(it),
             Self::FloatingIp(it) => serde_json::to_string(it),
+            Self::PortForwarding(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
@@ -293,6 +304,7 @@ impl Object {
             Noun::Router => Self::Router(serde_json::from_str(text)?),
             Noun::Gateway => Self::Gateway(serde_json::from_str(text)?),
             Noun::FloatingIp => Self::FloatingIp(serde_json::from_str(text)?),
+            Noun::PortForwarding => Self::PortForwarding(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })

@@ -25,6 +25,7 @@ mod pair;
 mod physical_network;
 mod pool;
 mod port;
+mod port_forwarding;
 mod reservation;
 mod router;
 mod security_group;

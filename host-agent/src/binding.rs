@@ -18,7 +18,7 @@ use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
 use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
-pub use outside::{Announced, announced, translating};
+pub use outside::translating;
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;

@@ -21,7 +21,7 @@
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
-//! * [`announcer`]: the task that tells the fabric of ports that came here.
+//! * [`announcer`]: the task that tells the fabric of ports and addresses that came here.
 //! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
 //! * [`tracer`]: the task that says what becomes of packets, by the flows that are installed.
 //! * [`accounting`]: the task that counts what ports move, for the bill.

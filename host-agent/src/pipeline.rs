@@ -25,6 +25,7 @@ mod fabric_guard;
 mod fabric_senders;
 mod fits;
 mod forward;
+mod forwarded;
 mod ingress;
 mod limit_received;
 mod limit_sent;
@@ -49,6 +50,7 @@ mod view;
 use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
+pub use forwarded::{Forwarded, ForwardedTo, Inside};
 pub use outside::{Floating, Outside, Presence, WayOut};
 pub use view::{
     GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing,

@@ -433,7 +433,6 @@ impl Reconciler {
             routers: self.router_zones.known(),
         };
         let views = binding::all_views(wanted, &binding, &uplinks, zones);
-        let announced = binding::announced(&views);
         let sight = Sight {
             views,
             ways: uplinks.keys().copied().collect(),
@@ -446,7 +445,7 @@ impl Reconciler {
         if applied.is_ok() {
             stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
-            let known = Known::new(wanted, &binding, announced);
+            let known = Known::new(wanted, &binding);
             let known = known.with(uplinks, self.zones.known());
             known.publish(&self.channels.known);
         }

@@ -10,7 +10,6 @@
 //! them hides what the reconcile task has to hear. All it knows is in the plan on disk: it answers
 //! while the controller is away.
 
-mod announcer;
 mod forward;
 mod places;
 
@@ -19,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use announcer::Announcer;
 use forward::{Asker, Forwarder};
 use futures::FutureExt;
 use model::{MacAddr, NetworkNumber, PortId};
@@ -30,7 +28,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::debug;
 
-use crate::binding::{Announced, Binding};
+use crate::binding::Binding;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::cookie::Group;
@@ -63,14 +61,12 @@ pub struct Known {
     exits: BTreeMap<Exit, PortNo>,
     /// The ports by their zones of connection tracking.
     zones: BTreeMap<u16, PortId>,
-    /// The addresses of external networks that are here.
-    announced: Announced,
 }
 
 impl Known {
-    /// The ports that this binding plugs, and the addresses of external networks that are here.
+    /// The ports that this binding plugs.
     #[must_use]
-    pub fn new(wanted: &Arc<Wanted>, binding: &Binding, announced: Announced) -> Self {
+    pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
         let carriers = binding.carriers.iter();
         let ports = carriers.filter_map(|(id, carrier)| {
             let network = wanted.ports.get(id)?.network;
@@ -82,7 +78,6 @@ impl Known {
             ports: ports.collect(),
             exits: BTreeMap::new(),
             zones: BTreeMap::new(),
-            announced,
         }
     }
 
@@ -103,8 +98,7 @@ impl Known {
             let same = Arc::ptr_eq(&held.wanted, &self.wanted)
                 && held.ports == self.ports
                 && held.exits == self.exits
-                && held.zones == self.zones
-                && held.announced == self.announced;
+                && held.zones == self.zones;
             if !same {
                 *held = Arc::new(self);
             }
@@ -235,10 +229,6 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
     advertise.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut forwarder = Forwarder::default();
     let mut told = Arc::clone(&known.borrow_and_update());
-    let mut pace = interval(announcer::PAUSE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut announcer = Announcer::default();
-    announcer.know(&told.announced);
     loop {
         let answers = tokio::select! {
             event = events.next() => {
@@ -250,15 +240,12 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
                 known.borrow().bring(asker, frame).into_iter().collect()
             }
             _ = advertise.tick() => known.borrow().advertisements(),
-            _ = pace.tick(), if announcer.is_busy() => announcer.next(),
             changed = known.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
                 let now = Arc::clone(&known.borrow_and_update());
-                let mut news = now.news(&told);
-                announcer.know(&now.announced);
-                news.extend(announcer.next());
+                let news = now.news(&told);
                 told = now;
                 news
             }

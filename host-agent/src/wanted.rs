@@ -15,16 +15,19 @@ mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use model::plan::{
-    Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling, Trial,
+    Answered, Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling,
+    Trial,
 };
 use model::report::ItemFailure;
 use model::{
-    AddressPair, DomainName, Encapsulation, HostAddress, Limits, MacAddr, NetworkId, NetworkNumber,
-    OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, SecurityGroupId, Segment, SpoofGuard,
+    AddressPair, DomainName, Encapsulation, ForwardedProtocol, HostAddress, Limits, MacAddr,
+    NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, SecurityGroupId,
+    Segment, SpoofGuard,
 };
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +53,8 @@ pub struct Wanted {
     pub routers: Vec<WantedRouter>,
     /// Floating IPs, none of which anybody else has here.
     pub floating_ips: Vec<WantedFloatingIp>,
+    /// Forwarded ports of addresses outside, none of which anybody else has here.
+    pub forwardings: Vec<WantedForwarding>,
     /// The sub-ports of each trunk among them.
     pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
@@ -193,6 +198,31 @@ pub struct WantedFloatingIp {
     pub inner: Ipv4Addr,
 }
 
+/// A port of an address of an external network that stands for one of a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedForwarding {
+    /// The router that the port is behind.
+    pub router: RouterId,
+    /// The external network.
+    pub network: NetworkId,
+    /// The address there.
+    pub address: Ipv4Addr,
+    /// Who answers for it.
+    pub answered: Answered,
+    /// What is spoken.
+    pub protocol: ForwardedProtocol,
+    /// The port of the address.
+    pub external_port: NonZeroU16,
+    /// The port of a network. Where it is none of [`Wanted::ports`], its host is reached at `host_mac`.
+    pub port: PortId,
+    /// The port's address.
+    pub inner: Ipv4Addr,
+    /// The port of it.
+    pub internal_port: NonZeroU16,
+    /// Where the port's host is reached on the external network.
+    pub host_mac: MacAddr,
+}
+
 /// A way out of the integration bridge, towards other hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -270,6 +300,7 @@ impl Wanted {
                 }
                 PlanItem::Router(item) => wanted.router(item, &mut claims),
                 PlanItem::FloatingIp(item) => wanted.floating_ip(item, &mut claims),
+                PlanItem::PortForwarding(item) => wanted.forwarding(item, &mut claims),
                 PlanItem::Instance(item) => {
                     wanted.instances.push(item.clone());
                     Ok(())

@@ -32,6 +32,7 @@ mod nic;
 mod physical_network;
 pub mod plan;
 mod port;
+mod port_forwarding;
 mod probe;
 pub mod report;
 mod reservation;
@@ -74,6 +75,7 @@ pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
 pub use port::{OnTrunk, Port, PortId, PortState, PortStatus, SpoofGuard};
+pub use port_forwarding::{ForwardedProtocol, PortForwarding, PortForwardingId};
 pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, address_group, bill, completion, event, fabric_check, floating_ip, group, host, ip,
-    lab, meter, network, nic, physical_network, rate_plan, router, router_gateway, status, subnet,
-    tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
+    lab, meter, network, nic, physical_network, port_forward, rate_plan, router, router_gateway,
+    status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -198,6 +198,14 @@ pub(crate) enum Command {
     FloatingIpUnbind(floating_ip::Floating),
     /// Give a floating IP back
     FloatingIpDelete(floating_ip::Floating),
+    /// Forward a port of a floating IP to a port of a VIF; others of it may go to other VIFs
+    PortForwardCreate(port_forward::Create),
+    /// List ports of floating IPs and where they are forwarded
+    PortForwardList(port_forward::List),
+    /// Show where a port of a floating IP is forwarded
+    PortForwardShow(port_forward::Forwarding),
+    /// Forward a port of a floating IP no more
+    PortForwardDelete(port_forward::Forwarding),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow

@@ -16,6 +16,7 @@ pub(crate) mod meter;
 pub(crate) mod network;
 pub(crate) mod nic;
 pub(crate) mod physical_network;
+pub(crate) mod port_forward;
 pub(crate) mod rate_plan;
 pub(crate) mod router;
 pub(crate) mod router_gateway;
@@ -137,6 +138,10 @@ impl Command {
             Self::FloatingIpBind(command) => command.run(client).await,
             Self::FloatingIpUnbind(one) => one.unbind(client).await,
             Self::FloatingIpDelete(one) => one.delete(client).await,
+            Self::PortForwardCreate(command) => command.run(client).await,
+            Self::PortForwardList(command) => command.run(client).await,
+            Self::PortForwardShow(one) => one.show(client).await,
+            Self::PortForwardDelete(one) => one.delete(client).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,

@@ -24,6 +24,7 @@ pub const COLLECTIONS: &[&str] = &[
     "routers",
     "router-gateways",
     "floating-ips",
+    "port-forwardings",
     "security-groups",
     "address-groups",
     "ports",

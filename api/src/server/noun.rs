@@ -11,6 +11,7 @@ mod instance;
 mod network;
 mod physical_network;
 mod port;
+mod port_forwarding;
 mod reservation;
 mod router;
 mod rule_hits;

@@ -68,6 +68,7 @@ pub(super) enum Noun {
     Router,
     Gateway,
     FloatingIp,
+    PortForwarding,
     SecurityGroup,
     RuleHits,
     Port,
@@ -238,6 +239,26 @@ pub const ROUTES: &[Route] = &[
         "/v1/floating-ips/{id}",
         N::FloatingIp,
         "give a floating IP back",
+    ),
+    get(
+        "/v1/port-forwardings",
+        N::PortForwarding,
+        "list ports of floating IPs and what they stand for",
+    ),
+    post(
+        "/v1/port-forwardings",
+        N::PortForwarding,
+        "let one port of a floating IP stand for a port of a VIF",
+    ),
+    get(
+        "/v1/port-forwardings/{id}",
+        N::PortForwarding,
+        "show what a port of a floating IP stands for",
+    ),
+    delete(
+        "/v1/port-forwardings/{id}",
+        N::PortForwarding,
+        "let a port of a floating IP stand for nothing",
     ),
     get(
         "/v1/security-groups",

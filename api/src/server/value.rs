@@ -1,15 +1,16 @@
 //! How one value of a request is read, and what is said when it cannot be.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 
 use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
-    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat, SpoofGuard,
-    StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, UsageSort,
-    UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, ForwardedProtocol, Handout,
+    Id, MacAddr, Name, PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat,
+    SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf,
+    UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -82,6 +83,22 @@ impl FieldValue for Tracking {
 
     fn read(value: &Value) -> Result<Self, FieldCode> {
         word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for ForwardedProtocol {
+    const EXPECTED: &'static str = "one of \"tcp\", \"udp\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for NonZeroU16 {
+    const EXPECTED: &'static str = "a port: a number from 1 to 65535";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        Self::new(number(value)?).ok_or(FieldCode::OutOfRange)
     }
 }
 

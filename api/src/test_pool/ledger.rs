@@ -3,7 +3,27 @@
 use model::billing::*;
 
 use super::*;
-use crate::backend::Ledger;
+use crate::backend::{Ledger, UsageBackend};
+
+impl UsageBackend for TestPool {
+    fn authenticate(&self, token: &str) -> Option<String> {
+        (token == TOKEN).then(|| ACTOR.to_owned())
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            status: "ok".to_owned(),
+            hosts_connected: 0,
+            hosts: self.hosts.all().len(),
+        }
+    }
+
+    type Ledger = Self;
+
+    fn ledger(&self) -> Outcome<&Self> {
+        Ok(self)
+    }
+}
 
 impl Ledger for TestPool {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {

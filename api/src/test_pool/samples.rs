@@ -109,6 +109,20 @@ pub(crate) fn floating_ip(network_id: NetworkId) -> FloatingIp {
     }
 }
 
+pub(crate) fn port_forwarding(floating: FloatingIpId, port: PortId) -> PortForwarding {
+    PortForwarding {
+        id: PortForwardingId::generate(),
+        tenant_id: TenantId::generate(),
+        floating_ip_id: floating,
+        protocol: ForwardedProtocol::Tcp,
+        external_port: 443.try_into().unwrap(),
+        port_id: port,
+        port_address: [10, 0, 0, 5].into(),
+        internal_port: 8443.try_into().unwrap(),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
 pub(crate) fn port(name: Option<&str>) -> PortView {
     let port = Port {
         id: PortId::generate(),

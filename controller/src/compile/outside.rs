@@ -1,6 +1,8 @@
 //! What hosts are told of ways to external networks: each its own address there, and the floating IPs of
 //! its own ports.
 
+mod forwarding;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -12,6 +14,7 @@ use model::{
 
 use super::Touched;
 use crate::intent::Intent;
+pub(super) use forwarding::{forwardings_with, port_forwarding};
 
 /// The external network that a host needs because it has ports of this one.
 pub(super) fn external_beyond(intent: &Intent, network: NetworkId) -> Option<NetworkId> {
@@ -118,6 +121,11 @@ impl Touched<'_> {
             let placed = all.filter_map(|it| Some((place(intent, it)?, it.id)));
             let items = placed.map(|(host, id)| (host, PlanKey::FloatingIp(id)));
             self.items.extend(items);
+            let all = intent.floating_ips_of(gateway.tenant_id);
+            let ids: Vec<FloatingIpId> = all.map(|it| it.id).collect();
+            for id in ids {
+                self.forwardings_of(id);
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::{
-    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, NetworkId, PortId, RouterId,
-    TenantId,
+    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, NetworkId, PortForwarding,
+    PortForwardingId, PortId, RouterId, TenantId,
 };
 
 use super::{Intent, within};
@@ -18,6 +18,8 @@ pub(super) struct Lent {
     gateways_by_network: OrdSet<(NetworkId, GatewayId)>,
     floating_ips_by_tenant: OrdSet<(TenantId, FloatingIpId)>,
     floating_ips_by_port: OrdSet<(PortId, FloatingIpId)>,
+    port_forwardings_by_floating_ip: OrdSet<(FloatingIpId, PortForwardingId)>,
+    port_forwardings_by_port: OrdSet<(PortId, PortForwardingId)>,
     addresses: OrdMap<(NetworkId, IpAddr), Borrower>,
 }
 
@@ -69,6 +71,27 @@ impl Intent {
     pub fn floating_ips_at(&self, port: PortId) -> impl Iterator<Item = &Arc<FloatingIp>> + '_ {
         let pairs = self.lent.floating_ips_by_port.range(within(port));
         pairs.filter_map(|(_, id)| self.floating_ips.get(id))
+    }
+
+    /// What the ports of a floating IP stand for, the oldest first.
+    pub fn port_forwardings_of(
+        &self,
+        floating: FloatingIpId,
+    ) -> impl Iterator<Item = &Arc<PortForwarding>> + '_ {
+        let pairs = self
+            .lent
+            .port_forwardings_by_floating_ip
+            .range(within(floating));
+        pairs.filter_map(|(_, id)| self.port_forwardings.get(id))
+    }
+
+    /// The port forwardings that lead to a port, by id.
+    pub fn port_forwardings_at(
+        &self,
+        port: PortId,
+    ) -> impl Iterator<Item = &Arc<PortForwarding>> + '_ {
+        let pairs = self.lent.port_forwardings_by_port.range(within(port));
+        pairs.filter_map(|(_, id)| self.port_forwardings.get(id))
     }
 
     /// The addresses of a network in this range that are no port's, with who has them.
@@ -124,6 +147,22 @@ impl Intent {
         }
         self.take_back(it.network_id, it.address.into());
         self.floating_ips.remove(&it.id);
+    }
+
+    pub(super) fn put_port_forwarding(&mut self, it: Arc<PortForwarding>) {
+        let lent = &mut self.lent;
+        let of = (it.floating_ip_id, it.id);
+        lent.port_forwardings_by_floating_ip.insert(of);
+        lent.port_forwardings_by_port.insert((it.port_id, it.id));
+        self.port_forwardings.insert(it.id, it);
+    }
+
+    pub(super) fn delete_port_forwarding(&mut self, it: &PortForwarding) {
+        let lent = &mut self.lent;
+        let of = (it.floating_ip_id, it.id);
+        lent.port_forwardings_by_floating_ip.remove(&of);
+        lent.port_forwardings_by_port.remove(&(it.port_id, it.id));
+        self.port_forwardings.remove(&it.id);
     }
 
     fn lend(&mut self, network: NetworkId, address: IpAddr, borrower: Borrower) {

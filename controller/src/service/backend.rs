@@ -8,10 +8,10 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
-    TraceRequest,
+    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate,
+    PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
+    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
+    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -21,15 +21,15 @@ use flow_collector::Collector;
 use model::{
     AddressGroup, AddressGroupId, Event, EventKind, FabricCheck, FabricCheckId, FabricScope,
     FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId,
-    Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant,
-    TenantId, Trace,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
+    Subnet, SubnetId, Tenant, TenantId, Trace,
 };
 
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
     Service, address_group, floating_ip, gateway, instance, network, physical_network, port,
-    reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
 
@@ -375,6 +375,31 @@ impl Backend for Service {
     async fn floating_ip_delete(&self, caller: Caller, id: FloatingIpId) -> Outcome<()> {
         let decide = |intent: &_| floating_ip::delete(intent, id);
         let verb = "floating_ip_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    fn port_forwardings(&self) -> Vec<Arc<PortForwarding>> {
+        let intent = self.writer.intent();
+        intent.port_forwardings.values().cloned().collect()
+    }
+
+    fn port_forwarding(&self, id: PortForwardingId) -> Option<Arc<PortForwarding>> {
+        self.writer.intent().port_forwardings.get(&id).cloned()
+    }
+
+    async fn port_forwarding_create(
+        &self,
+        caller: Caller,
+        request: PortForwardingCreate,
+    ) -> Outcome<PortForwarding> {
+        let decide = |intent: &_| port_forwarding::create(intent, &request);
+        let verb = "port_forwarding_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn port_forwarding_delete(&self, caller: Caller, id: PortForwardingId) -> Outcome<()> {
+        let decide = |intent: &_| port_forwarding::delete(intent, id);
+        let verb = "port_forwarding_delete";
         self.writer.change(caller, verb, decide).await
     }
 

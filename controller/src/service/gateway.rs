@@ -12,7 +12,7 @@ use model::{
 };
 
 use super::faults::Faults;
-use super::{router, sharing};
+use super::{port_forwarding, router, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Object, Write};
 use crate::writer::Draft;
@@ -105,9 +105,20 @@ pub(super) fn delete(intent: &Intent, id: GatewayId) -> Outcome<Draft<()>> {
         let port = intent.ports.get(&bound.port_id);
         port.is_some_and(|port| joins(port.network_id))
     };
-    let mut floating = intent.floating_ips_of(gateway.tenant_id);
-    let needing =
-        floating.find(|it| it.network_id == gateway.network_id && it.bound.is_some_and(needs));
+    let floating = || {
+        let all = intent.floating_ips_of(gateway.tenant_id);
+        all.filter(|it| it.network_id == gateway.network_id)
+    };
+    let forwarding =
+        floating().find_map(|it| port_forwarding::needing(intent, it, |network| joins(network.id)));
+    if let Some(forwarding) = forwarding {
+        let detail = format!(
+            "port {} of a floating IP is forwarded to a port behind this router; delete that first",
+            forwarding.external_port
+        );
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    let needing = floating().find(|it| it.bound.is_some_and(needs));
     if let Some(floating) = needing {
         let detail = format!(
             "the floating IP {} stands for a port behind this router; unbind it first",

@@ -4,6 +4,7 @@ mod addresses;
 mod concurrent;
 mod ops;
 mod outside;
+mod port_forwardings;
 mod refused;
 mod routers;
 mod shared;

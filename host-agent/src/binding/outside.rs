@@ -1,15 +1,15 @@
 //! What each network has to do with translated addresses: which routers lead to the outside, and which
 //! of the addresses there are this host's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use model::plan::PlanKey;
-use model::{MacAddr, NetworkId, NetworkNumber, RouterId};
+use model::plan::Answered;
+use model::{NetworkId, RouterId};
 use openflow::PortNo;
 
 use super::{Binding, without_ports};
-use crate::pipeline::{Floating, NetworkView, Presence, View, WayOut};
+use crate::pipeline::{Floating, Forwarded, ForwardedTo, Inside, NetworkView, Presence, WayOut};
 use crate::wanted::{Exit, Wanted, WantedGateway, WantedRouter};
 
 /// The routers that translate addresses.
@@ -34,19 +34,25 @@ pub(super) fn add(
     let Some(external) = wanted.networks.get(&gateway.network) else {
         return;
     };
-    if !router.networks.iter().any(|id| views.contains_key(id)) {
+    let answered = answered(router, wanted);
+    let is_here = router.networks.iter().any(|id| views.contains_key(id));
+    if !is_here && answered.is_empty() {
         return;
     }
     let floating = floating(router, gateway, wanted, binding);
+    let forwarded = forwarded(router, wanted, binding);
     for id in &router.networks {
         if let Some(view) = views.get_mut(id) {
             let own = floating.iter().filter(|it| it.network == view.number);
+            let here = forwarded.iter().filter(|it| it.is_behind(view.number));
             view.outside.way = Some(WayOut {
                 network: external.number,
                 mac: gateway.mac,
                 zone: *zone,
                 snat: gateway.snat,
                 floating: own.copied().collect(),
+                forwarded: here.copied().collect(),
+                answered: answered.clone(),
                 pool: gateway.pool.clone(),
             });
         }
@@ -61,6 +67,9 @@ pub(super) fn add(
         zone: *zone,
         snat: gateway.snat,
         floating,
+        forwarded,
+        answered,
+        mac: router.mac,
         routes: routes.collect(),
         pool: gateway.pool.clone(),
     };
@@ -94,23 +103,41 @@ fn floating(
     floating
 }
 
-/// An address of an external network that this host answers for, and how it is reached.
-pub type Announced = BTreeMap<(NetworkNumber, Ipv4Addr), (PortNo, MacAddr)>;
+/// The addresses behind this router that this host answers for, whether or not its own ports are plugged.
+fn answered(router: &WantedRouter, wanted: &Wanted) -> Vec<Ipv4Addr> {
+    let all = wanted.forwardings.iter();
+    let here = all.filter(|it| it.router == router.id && it.answered == Answered::Here);
+    let here: BTreeSet<Ipv4Addr> = here.map(|it| it.address).collect();
+    here.into_iter().collect()
+}
 
-/// The addresses that machines outside are to learn are here.
-#[must_use]
-pub fn announced(views: &BTreeMap<PlanKey, View>) -> Announced {
-    let networks = views.values().filter_map(|view| match view {
-        View::Network(view) => Some(view),
-        View::SecurityGroup(_) => None,
-    });
-    let reached = networks.filter_map(|view| Some((view, view.uplink?)));
-    let addresses = reached.flat_map(|(view, uplink)| {
-        let addresses = view.outside.addresses();
-        addresses.map(move |address| {
-            let place = (uplink.port, MacAddr::public(address));
-            ((view.number, address), place)
+/// What is forwarded to this router's ports that are plugged here, or from here to those of other hosts.
+fn forwarded(router: &WantedRouter, wanted: &Wanted, binding: &Binding) -> Vec<Forwarded> {
+    let all = wanted
+        .forwardings
+        .iter()
+        .filter(|it| it.router == router.id);
+    let mut forwarded: Vec<Forwarded> = all
+        .filter_map(|it| {
+            let target = match wanted.ports.get(&it.port) {
+                None => ForwardedTo::Elsewhere(it.host_mac),
+                Some(port) => {
+                    binding.carriers.get(&it.port)?;
+                    ForwardedTo::Here(Inside {
+                        address: it.inner,
+                        port: it.internal_port,
+                        network: wanted.networks.get(&port.network)?.number,
+                    })
+                }
+            };
+            Some(Forwarded {
+                address: it.address,
+                protocol: it.protocol,
+                port: it.external_port,
+                target,
+            })
         })
-    });
-    addresses.collect()
+        .collect();
+    forwarded.sort_unstable();
+    forwarded
 }

@@ -90,19 +90,20 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 
 /// What is for the addresses that this host has there for routers, and nobody who pretends to be one.
 fn public(network: &NetworkView, here: &Match) -> Vec<Flow> {
-    let flows = network.outside.addresses().flat_map(|address| {
-        let mac = MacAddr::public(address);
-        let here = here.clone().untagged();
+    let here = here.clone().untagged();
+    let asked = network.outside.addresses().map(|address| {
         let asked = here.clone().arp().exact(Field::ArpOp, ARP_REQUEST);
         let asked = asked.exact(Field::ArpTpa, address);
+        TABLE.flow(PUBLIC, asked).goto(respond::TABLE.id)
+    });
+    let sent = network.outside.macs().into_iter().flat_map(|mac| {
         let sent = here.clone().ipv4().eth_dst(mac.octets());
         [
             TABLE.flow(NEVER, from(&here, mac)),
-            TABLE.flow(PUBLIC, asked).goto(respond::TABLE.id),
             TABLE.flow(PUBLIC, sent).goto(route::TABLE.id),
         ]
     });
-    flows.collect()
+    asked.chain(sent).collect()
 }
 
 fn from(here: &Match, mac: MacAddr) -> Match {

@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 use ipnet::{IpNet, Ipv4Net};
 use model::{MacAddr, NetworkNumber};
 
+use super::{Forwarded, ForwardedTo};
+
 /// What a network has to do with translated addresses: as one behind a router with a way out, or as the
 /// external network that such a way leads by. Never both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub struct WayOut {
     pub snat: Option<Ipv4Addr>,
     /// The floating IPs of this network's ports on this host.
     pub floating: Vec<Floating>,
+    /// What is forwarded to this network's ports on this host.
+    pub forwarded: Vec<Forwarded>,
+    /// The addresses with forwarded ports that this host answers for.
+    pub answered: Vec<Ipv4Addr>,
     /// The addresses of the external network that the pool gives out.
     pub pool: Vec<Ipv4Net>,
 }
@@ -42,6 +48,12 @@ pub struct Presence {
     pub snat: Option<Ipv4Addr>,
     /// The floating IPs of its ports on this host.
     pub floating: Vec<Floating>,
+    /// What is forwarded to its ports on this host, and by this host to those of others.
+    pub forwarded: Vec<Forwarded>,
+    /// The addresses with forwarded ports that this host answers for.
+    pub answered: Vec<Ipv4Addr>,
+    /// Where other hosts send what they answer for, and ports here are for.
+    pub mac: MacAddr,
     /// Which network each prefix behind it is.
     pub routes: Vec<(IpNet, NetworkNumber)>,
     /// The addresses of the external network that the pool gives out.
@@ -65,6 +77,24 @@ impl Outside {
         self.routers.iter().flat_map(Presence::addresses)
     }
 
+    /// The Ethernet addresses of the external network that this host has, for all routers.
+    pub(super) fn macs(&self) -> BTreeSet<MacAddr> {
+        let public = self.addresses().map(MacAddr::public);
+        let own = self.routers.iter().filter_map(Presence::sent_to);
+        public.chain(own).collect()
+    }
+
+    /// The host's own Ethernet address there, if it sends on or is sent what other hosts answer for.
+    #[must_use]
+    pub fn own_mac(&self) -> Option<MacAddr> {
+        let elsewhere = |it: &Forwarded| matches!(it.target, ForwardedTo::Elsewhere(_));
+        let mut routers = self.routers.iter();
+        routers.find_map(|it| {
+            let sends = it.forwarded.iter().any(elsewhere).then_some(it.mac);
+            it.sent_to().or(sends)
+        })
+    }
+
     /// The addresses that the pool gives out, of all routers' words the same.
     pub(super) fn pool(&self) -> BTreeSet<Ipv4Net> {
         let routers = self.routers.iter().flat_map(|it| &it.pool);
@@ -84,7 +114,15 @@ impl WayOut {
 impl Presence {
     fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         let floating = self.floating.iter().map(|it| it.address);
-        floating.chain(self.snat)
+        let answered = self.answered.iter().copied();
+        floating.chain(self.snat).chain(answered)
+    }
+
+    /// The host's own Ethernet address, if another host answers for what is forwarded to here.
+    fn sent_to(&self) -> Option<MacAddr> {
+        let mut forwarded = self.forwarded.iter();
+        let elsewhere = forwarded.any(|it| !self.answered.contains(&it.address));
+        elsewhere.then_some(self.mac)
     }
 
     /// Its IPv4 prefixes.

@@ -21,7 +21,7 @@ use openflow::{Action, Field, Flow, Match};
 use super::outside::{Presence, WayOut};
 use super::registers::NETWORK;
 use super::respond::forgotten;
-use super::{Miss, NetworkView, Table, next_hop, nothing, spoof_guard, undeliverable};
+use super::{Miss, NetworkView, Table, forwarded, next_hop, nothing, spoof_guard, undeliverable};
 
 pub(super) const TABLE: Table = Table {
     id: 34,
@@ -57,11 +57,11 @@ fn here(network: &NetworkView) -> Match {
     NETWORK.is(network.number.get(), Match::new())
 }
 
-fn untracked(network: &NetworkView) -> Match {
+pub(super) fn untracked(network: &NetworkView) -> Match {
     here(network).ipv4().ct_state(NONE, CtState::TRK)
 }
 
-fn tracked(network: &NetworkView, found: CtState) -> Match {
+pub(super) fn tracked(network: &NetworkView, found: CtState) -> Match {
     let here = here(network).ipv4();
     here.ct_state(CtState::TRK | found, CtState::INV)
 }
@@ -72,6 +72,7 @@ fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>) {
         let nat = source(floating.address);
         flows.push(translated(FLOATING, matching, committed(way.zone, nat)));
     }
+    forwarded::outward(network, way, flows);
     flows.push(match way.snat {
         Some(address) => {
             let ct = committed(way.zone, source(address));
@@ -99,6 +100,7 @@ fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
         let matching = of_router(NONE).ipv4_dst(floating.inner, 32);
         flows.push(delivered(FLOATING, matching, floating.network));
     }
+    forwarded::inward(network, router, flows);
     let Some(snat) = router.snat else {
         return;
     };
@@ -125,16 +127,16 @@ fn never(network: &NetworkView) -> impl Iterator<Item = Flow> {
     never.map(|matching| TABLE.flow(NEVER, matching))
 }
 
-fn source(address: Ipv4Addr) -> Nat {
+pub(super) fn source(address: Ipv4Addr) -> Nat {
     Nat::source(address.into()..=address.into())
 }
 
-fn destination(address: Ipv4Addr) -> Nat {
+pub(super) fn destination(address: Ipv4Addr) -> Nat {
     Nat::destination(address.into()..=address.into())
 }
 
 /// Begins a connection if it is new; one that is known stays as it is.
-fn committed(zone: u16, nat: Nat) -> Ct {
+pub(super) fn committed(zone: u16, nat: Nat) -> Ct {
     Ct {
         commit: Commit::Yes,
         nat: Some(nat),
@@ -142,19 +144,19 @@ fn committed(zone: u16, nat: Nat) -> Ct {
     }
 }
 
-fn translated(priority: u16, matching: Match, ct: Ct) -> Flow {
+pub(super) fn translated(priority: u16, matching: Match, ct: Ct) -> Flow {
     let flow = TABLE.flow(priority, matching).action(Action::DecTtl);
     flow.action(ct)
 }
 
 /// To a network of the router.
-fn delivered(priority: u16, matching: Match, network: NetworkNumber) -> Flow {
+pub(super) fn delivered(priority: u16, matching: Match, network: NetworkNumber) -> Flow {
     let flow = TABLE.flow(priority, matching);
     becomes(flow, network, MacAddr::gateway(network))
 }
 
 /// A packet of this network from here on, sent by its router.
-fn becomes(flow: Flow, network: NetworkNumber, router: MacAddr) -> Flow {
+pub(super) fn becomes(flow: Flow, network: NetworkNumber, router: MacAddr) -> Flow {
     flow.action(Action::CtClear)
         .action(NETWORK.set(network.get()))
         .action(Action::set_field(Field::EthSrc, router.octets()))

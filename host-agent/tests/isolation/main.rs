@@ -6,6 +6,7 @@
 mod allowed;
 mod anything;
 mod fabric;
+mod forwarding;
 mod frame;
 mod hidden;
 mod limits;

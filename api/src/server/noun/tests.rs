@@ -504,6 +504,8 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     let (router, network) = (model::Id::generate(), model::Id::generate());
     assert_fields_match_json::<model::Gateway>(&test_pool::gateway(router, network));
     assert_fields_match_json::<model::FloatingIp>(&test_pool::floating_ip(network));
+    let forwarding = test_pool::port_forwarding(model::Id::generate(), model::Id::generate());
+    assert_fields_match_json::<model::PortForwarding>(&forwarding);
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));
     let ids = [model::Id::generate(), model::Id::generate()];

@@ -14,7 +14,8 @@ use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
     address_group, consequences, floating_ip, gateway, host, instance, network, physical_network,
-    port, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    port, port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk,
+    uplink,
 };
 
 mod addresses;
@@ -142,6 +143,12 @@ pub(crate) enum Op {
         floating: u8,
         port: Option<u8>,
     },
+    /// Forwards one of two ports.
+    Forward {
+        floating: u8,
+        port: u8,
+        second: bool,
+    },
     SubPort {
         trunk: u8,
         port: u8,
@@ -226,6 +233,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::Router),
         1 => Just(Noun::Gateway),
         1 => Just(Noun::FloatingIp),
+        1 => Just(Noun::PortForwarding),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -266,6 +274,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, network, port)| Op::FloatingIp { tenant, network, port }),
         4 => (n(), proptest::option::weighted(0.8, n()))
             .prop_map(|(floating, port)| Op::Float { floating, port }),
+        4 => (n(), n(), any::<bool>())
+            .prop_map(|(floating, port, second)| Op::Forward { floating, port, second }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -529,7 +539,8 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         op @ (Op::External { .. }
         | Op::Gateway { .. }
         | Op::FloatingIp { .. }
-        | Op::Float { .. }) => outside::decide(intent, &op),
+        | Op::Float { .. }
+        | Op::Forward { .. }) => outside::decide(intent, &op),
         op => groups::decide(intent, &op),
     }
 }
@@ -545,6 +556,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::SecurityGroup(id) => security_group::delete(intent, id),
         Key::Gateway(id) => gateway::delete(intent, id),
         Key::FloatingIp(id) => floating_ip::delete(intent, id),
+        Key::PortForwarding(id) => port_forwarding::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
         Key::Instance(id) => instance::delete(intent, id),

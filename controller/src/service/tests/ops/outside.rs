@@ -1,16 +1,18 @@
 //! The same, of ways to external networks.
 
+use std::num::NonZeroU16;
+
 use api::backend::Outcome;
 use api::request::{
-    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, NetworkCreate, NetworkKind, Setting,
-    SubnetCreate,
+    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, NetworkCreate, NetworkKind,
+    PortForwardingCreate, Setting, SubnetCreate,
 };
-use model::{FloatingIpId, Handout, Sharing, Snat};
+use model::{FloatingIpId, ForwardedProtocol, Handout, Sharing, Snat};
 
 use super::{Op, id, name};
 use crate::intent::Intent;
 use crate::object::{Noun, Write};
-use crate::service::{floating_ip, gateway, network, subnet};
+use crate::service::{floating_ip, gateway, network, port_forwarding, subnet};
 
 pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match *op {
@@ -51,6 +53,21 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
                 port_address: None,
             };
             floating_ip::update(intent, floating, request).map(|draft| draft.writes)
+        }
+        Op::Forward {
+            floating,
+            port,
+            second,
+        } => {
+            let request = PortForwardingCreate {
+                floating_ip_id: id(intent, Noun::FloatingIp, floating),
+                protocol: ForwardedProtocol::Tcp,
+                external_port: NonZeroU16::new(80 + u16::from(second)).unwrap(),
+                port_id: id(intent, Noun::Port, port),
+                port_address: None,
+                internal_port: None,
+            };
+            port_forwarding::create(intent, &request).map(|draft| draft.writes)
         }
         _ => Ok(Vec::new()),
     }
