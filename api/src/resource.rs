@@ -3,20 +3,20 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    AddressGroup, Cap, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus,
-    HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId,
-    PortStatus, Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant,
-    TenantId, Timestamp, Traffic, Tunnel, VlanId,
+    AddressGroup, Cap, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId,
+    HostStatus, HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork,
+    Port, PortId, PortStatus, Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet,
+    Tenant, TenantId, Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,
+    FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
+    PortCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use model::{
-    AddressGroup, AddressGroupId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId,
-    Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port,
-    PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet,
-    SubnetId, Tenant, TenantId,
+    AddressGroup, AddressGroupId, Cap, CapId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host,
+    HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
+    Port, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId,
+    Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -38,6 +38,8 @@ pub enum Object {
     FloatingIp(Arc<FloatingIp>),
     /// See [`Port`].
     Port(Arc<Port>),
+    /// See [`Cap`].
+    Cap(Arc<Cap>),
     /// See [`PluggedInstance`].
     Instance(Arc<PluggedInstance>),
 }
@@ -79,6 +81,8 @@ pub enum Key {
     FloatingIp(FloatingIpId),
     /// A port.
     Port(PortId),
+    /// A cap.
+    Cap(CapId),
     /// An instance.
     Instance(InstanceId),
 }
@@ -110,6 +114,8 @@ pub enum Noun {
     FloatingIp,
     /// See [`Port`].
     Port,
+    /// See [`Cap`].
+    Cap,
     /// See [`PluggedInstance`].
     Instance,
 }
@@ -128,6 +134,7 @@ impl Noun {
         (Self::Router, "router"),
         (Self::Gateway, "gateway"),
         (Self::Port, "port"),
+        (Self::Cap, "cap"),
         (Self::FloatingIp, "floating_ip"),
         (Self::Instance, "instance"),
     ];
@@ -177,6 +184,7 @@ impl Key {
             Self::Gateway(_) => Noun::Gateway,
             Self::FloatingIp(_) => Noun::FloatingIp,
             Self::Port(_) => Noun::Port,
+            Self::Cap(_) => Noun::Cap,
             Self::Instance(_) => Noun::Instance,
         }
     }
@@ -197,6 +205,7 @@ impl Key {
             Self::Gateway(id) => id.uuid(),
             Self::FloatingIp(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
+            Self::Cap(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
     }
@@ -227,6 +236,7 @@ impl Object {
             Self::Gateway(it) => Key::Gateway(it.id),
             Self::FloatingIp(it) => Key::FloatingIp(it.id),
             Self::Port(it) => Key::Port(it.id),
+            Self::Cap(it) => Key::Cap(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
     }
@@ -243,7 +253,7 @@ impl Object {
             Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
-            Self::Gateway(_) | Self::FloatingIp(_) => return None,
+            Self::Gateway(_) | Self::FloatingIp(_) | Self::Cap(_) => return None,
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -272,6 +282,7 @@ impl Object {
             Self::Gateway(it) => serde_json::to_string(it),
             Self::FloatingIp(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
+            Self::Cap(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
     }
@@ -294,6 +305,7 @@ impl Object {
             Noun::Gateway => Self::Gateway(serde_json::from_str(text)?),
             Noun::FloatingIp => Self::FloatingIp(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
+            Noun::Cap => Self::Cap(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })
     }

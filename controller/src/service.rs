@@ -8,6 +8,7 @@ mod address;
 mod address_group;
 mod after;
 mod backend;
+mod cap;
 pub(crate) mod consequences;
 mod endpoint;
 mod fabric_check;
@@ -48,6 +49,7 @@ use model::{FabricCheck, FabricScope, Host, HostId, PortId, UsageBatch, UsageTak
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
 use crate::fleet::identity::Identity;
@@ -64,6 +66,7 @@ pub struct Service {
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
     tracing: Tracing,
+    caps: Caps,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -91,6 +94,7 @@ impl Service {
             fleet,
             checks: Arc::default(),
             tracing: Tracing::default(),
+            caps: Caps::default(),
             collector: None,
             token,
         })
@@ -103,6 +107,16 @@ impl Service {
             collector: Some(collector),
             ..self
         }
+    }
+
+    /// Who keeps the usage, if that is done here.
+    pub(crate) fn collector(&self) -> Option<&Collector> {
+        self.collector.as_deref()
+    }
+
+    /// What is known of caps besides the intent.
+    pub(crate) const fn caps(&self) -> &Caps {
+        &self.caps
     }
 
     /// How long an interval of the usage ledger is, if there is one here.

@@ -36,11 +36,7 @@ pub(crate) fn moved(
         rollup::ALL,
         sums_of.join(", ")
     );
-    let cuts = Cuts::of(
-        span.from.unix_seconds(),
-        span.to.unix_seconds(),
-        i64::MAX,
-    );
+    let cuts = Cuts::of(span.from.unix_seconds(), span.to.unix_seconds(), i64::MAX);
     let tenants: Vec<String> = tenants.iter().map(|it| hex(bytes(*it))).collect();
     let tenants = format!("[{}]", tenants.join(","));
     let range = cuts.parameters().map(rusqlite::types::Value::from);

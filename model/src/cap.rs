@@ -488,7 +488,9 @@ mod tests {
         }
         assert_eq!("1500k".parse::<CapBytes>().unwrap().to_string(), "1500k");
         assert_eq!("3000G".parse::<CapBytes>().unwrap().to_string(), "3T");
-        for text in ["", "0", "0G", "G", "-1", "+1", "1.5T", "1 G", "1GB", "1001P", "1E"] {
+        for text in [
+            "", "0", "0G", "G", "-1", "+1", "1.5T", "1 G", "1GB", "1001P", "1E",
+        ] {
             assert_eq!(text.parse::<CapBytes>(), Err(BYTES), "{text:?}");
         }
         for text in ["0", "101", "-1", "80%", ""] {

@@ -92,14 +92,8 @@ mod tests {
         };
         let text = serde_json::to_string(&suspended).unwrap();
         assert_eq!(text, r#"{"sent":["public"]}"#);
-        assert_eq!(
-            serde_json::from_str::<Suspended>(&text).unwrap(),
-            suspended
-        );
-        assert_eq!(
-            serde_json::to_string(&Suspended::default()).unwrap(),
-            "{}"
-        );
+        assert_eq!(serde_json::from_str::<Suspended>(&text).unwrap(), suspended);
+        assert_eq!(serde_json::to_string(&Suspended::default()).unwrap(), "{}");
         assert!(public.contains(TrafficClass::Public));
         assert!(!public.contains(TrafficClass::PoolInternal));
     }

@@ -28,9 +28,5 @@ pub trait CapBackend {
         request: CapUpdate,
     ) -> impl Future<Output = Outcome<CapView>> + Send;
     /// Takes a cap away, and with it what it says of being reached.
-    fn cap_delete(
-        &self,
-        caller: Caller,
-        id: CapId,
-    ) -> impl Future<Output = Outcome<()>> + Send;
+    fn cap_delete(&self, caller: Caller, id: CapId) -> impl Future<Output = Outcome<()>> + Send;
 }

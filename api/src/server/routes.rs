@@ -246,7 +246,11 @@ pub const ROUTES: &[Route] = &[
         N::Cap,
         "say how much a tenant or a port may move in a period",
     ),
-    get("/v1/caps/{id}", N::Cap, "show a cap and what was moved of it"),
+    get(
+        "/v1/caps/{id}",
+        N::Cap,
+        "show a cap and what was moved of it",
+    ),
     patch(
         "/v1/caps/{id}",
         N::Cap,

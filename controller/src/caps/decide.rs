@@ -44,9 +44,9 @@ pub(crate) enum Why {
 /// What becomes of a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// How it stands from now on; as before if nothing happened.
+    /// How it stands from now on; as before if there is nothing to write.
     pub(crate) state: CapState,
-    /// What happened, in order.
+    /// What happened, in order. There may be something to write all the same.
     pub(crate) news: Vec<News>,
 }
 
@@ -90,7 +90,9 @@ pub(crate) fn decide(cap: &Cap, span: CapSpan, moved: u64) -> Verdict {
         state.standing = CapStanding::Reached;
         news.push(News::Reached);
     }
-    if news.is_empty() {
+    // A cap that was raised, and not enough: from here on that it is over rests on the higher figure.
+    let is_noted = state.standing != CapStanding::Reached || state.noted_bytes >= cap.bytes.get();
+    if news.is_empty() && is_noted {
         return Verdict {
             state: cap.state,
             news,

@@ -27,9 +27,7 @@ impl Listed for CapView {
 
     const FIELDS: &'static [Field<Self>] = &[
         field("id", Kind::Id, |it| Key::Id(it.cap.id.uuid())),
-        field("tenant_id", Kind::Id, |it| {
-            Key::Id(it.cap.tenant_id.uuid())
-        }),
+        field("tenant_id", Kind::Id, |it| Key::Id(it.cap.tenant_id.uuid())),
         field("port_id", Kind::Id, |it| {
             Key::of(it.cap.port_id, |id| Key::Id(id.uuid()))
         }),
@@ -82,7 +80,8 @@ impl Made for CapView {
         let warn_at = warn_at(fields);
         let action = action(fields);
         if tenant_id.is_some() == port_id.is_some() {
-            let message = "a cap is of a tenant or of one port; give `tenant_id` or `port_id`, not both";
+            let message =
+                "a cap is of a tenant or of one port; give `tenant_id` or `port_id`, not both";
             let code = match port_id {
                 Some(_) => FieldCode::Inconsistent,
                 None => FieldCode::Required,

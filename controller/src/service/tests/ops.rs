@@ -13,11 +13,13 @@ use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    address_group, consequences, floating_ip, gateway, host, instance, network, physical_network,
-    port, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    address_group, cap, consequences, floating_ip, gateway, host, instance, network,
+    physical_network, port, reservation, router, security_group, subnet, tenant, topology, trunk,
+    uplink,
 };
 
 mod addresses;
+mod caps;
 mod groups;
 mod outside;
 mod routers;
@@ -142,6 +144,21 @@ pub(crate) enum Op {
         floating: u8,
         port: Option<u8>,
     },
+    /// A cap of a tenant, or of a port; more of it is in `ops/caps.rs`.
+    Cap {
+        owner: u8,
+        sort: u8,
+        bytes: u8,
+    },
+    CapLook {
+        used: u8,
+        days: u8,
+    },
+    /// Another amount, or a lift.
+    CapSet {
+        cap: u8,
+        bytes: Option<u8>,
+    },
     SubPort {
         trunk: u8,
         port: u8,
@@ -226,6 +243,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::Router),
         1 => Just(Noun::Gateway),
         1 => Just(Noun::FloatingIp),
+        1 => Just(Noun::Cap),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -266,6 +284,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, network, port)| Op::FloatingIp { tenant, network, port }),
         4 => (n(), proptest::option::weighted(0.8, n()))
             .prop_map(|(floating, port)| Op::Float { floating, port }),
+        3 => (n(), n(), n()).prop_map(|(owner, sort, bytes)| Op::Cap { owner, sort, bytes }),
+        3 => (n(), 0..2u8).prop_map(|(used, days)| Op::CapLook { used, days }),
+        2 => (n(), maybe()).prop_map(|(cap, bytes)| Op::CapSet { cap, bytes }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -530,6 +551,7 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         | Op::Gateway { .. }
         | Op::FloatingIp { .. }
         | Op::Float { .. }) => outside::decide(intent, &op),
+        op @ (Op::Cap { .. } | Op::CapLook { .. } | Op::CapSet { .. }) => caps::decide(intent, &op),
         op => groups::decide(intent, &op),
     }
 }
@@ -547,6 +569,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::FloatingIp(id) => floating_ip::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
+        Key::Cap(id) => return cap::delete(intent, id).map(|draft| draft.writes),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),
     };
