@@ -14,6 +14,7 @@ use super::*;
 use crate::print::render;
 use samples::*;
 
+mod caps;
 mod samples;
 mod topology;
 
