@@ -29,6 +29,7 @@ pub const COLLECTIONS: &[&str] = &[
     "ports",
     "sub-ports",
     "instances",
+    "caps",
 ];
 
 impl Rest {

@@ -102,6 +102,8 @@ fn good(pool: &Pool, collection: &str) -> Value {
             "network_id": pool.external["id"], "snat": "on"}),
         "floating-ips" => json!({"tenant_id": pool.tenant["id"],
             "network_id": pool.external["id"], "address": "203.0.113.7"}),
+        "caps" => json!({"tenant_id": pool.tenant["id"], "class": "public", "way": "sent",
+            "period": "day", "bytes": 1000, "warn_at": [80], "then": "throttle", "rate": "1M"}),
         "routers" => json!({"tenant_id": pool.tenant["id"], "name": "r",
             "network_ids": [pool.network["id"]]}),
         _ => {
@@ -177,6 +179,12 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("floating-ips", "address", r#""fd00::1""#, "out_of_range"),
     ("floating-ips", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("floating-ips", "port_address", r#""10.0.0.2""#, "inconsistent"),
+    ("caps", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("caps", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "inconsistent"),
+    ("caps", "class", r#""private""#, "out_of_range"),
+    ("caps", "bytes", "0", "out_of_range"),
+    ("caps", "warn_at", "[0, 101]", "out_of_range"),
+    ("caps", "rate", r#""1""#, "out_of_range"),
     ("ports", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("security-groups", "tracking", r#""sometimes""#, "out_of_range"),
     ("security-groups", "name", r#""default""#, "duplicate"),
@@ -329,6 +337,7 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
         ("router-gateways", &["router_id", "network_id"]),
         ("floating-ips", &["tenant_id", "network_id"]),
         ("instances", &["tenant_id", "name"]),
+        ("caps", &["tenant_id", "bytes", "then"]),
     ] {
         let (status, problem) = rest.post(collection, &json!({})).await;
         let errors = problem["errors"].as_array().cloned().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use model::billing::Way;
-use model::{BitRate, Cap, CapAction, CapBytes, CapClass, CapPeriod, Share};
+use model::{BitRate, Cap, CapAction, CapBytes, CapClass, CapPeriod, PortId, Share, TenantId};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -79,15 +79,7 @@ impl Made for CapView {
         let bytes = fields.required("bytes");
         let warn_at = warn_at(fields);
         let action = action(fields);
-        if tenant_id.is_some() == port_id.is_some() {
-            let message =
-                "a cap is of a tenant or of one port; give `tenant_id` or `port_id`, not both";
-            let code = match port_id {
-                Some(_) => FieldCode::Inconsistent,
-                None => FieldCode::Required,
-            };
-            fields.refuse("tenant_id", code, message);
-        }
+        refuse_owner(fields, tenant_id, port_id);
         Some(CapCreate {
             tenant_id,
             port_id,
@@ -134,6 +126,21 @@ impl Changed for CapView {
         request: CapUpdate,
     ) -> impl Future<Output = Outcome<Self>> + Send {
         backend.cap_update(caller, id.into(), request)
+    }
+}
+
+/// A cap is of a tenant or of one port: of a port it is known whose that is.
+fn refuse_owner(fields: &mut Fields, tenant_id: Option<TenantId>, port_id: Option<PortId>) {
+    match (tenant_id, port_id) {
+        (None, None) => {
+            let message = "is missing; expected the id of a tenant, or `port_id`";
+            fields.refuse("tenant_id", FieldCode::Required, message);
+        }
+        (Some(_), Some(port)) => {
+            let message = format!("got {port} besides a tenant; expected one of the two");
+            fields.refuse("port_id", FieldCode::Inconsistent, message);
+        }
+        _ => {}
     }
 }
 
@@ -237,3 +244,6 @@ impl FieldValue for Share {
         percent.try_into().map_err(|_| FieldCode::OutOfRange)
     }
 }
+
+#[cfg(test)]
+mod tests;
