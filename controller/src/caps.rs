@@ -98,7 +98,7 @@ pub(crate) async fn keep(service: Arc<Service>, folder: PathBuf) {
 
 /// Why a look failed.
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+pub(crate) enum LookError {
     /// The ledger is another program's.
     #[error("the collector runs on its own, and what was moved is not known here")]
     NoLedger,
@@ -111,7 +111,11 @@ enum LookError {
 }
 
 /// One look at all caps.
-async fn look(service: &Service, intent: &Intent, now: Timestamp) -> Result<(), LookError> {
+pub(crate) async fn look(
+    service: &Service,
+    intent: &Intent,
+    now: Timestamp,
+) -> Result<(), LookError> {
     let collector = service.collector().ok_or(LookError::NoLedger)?;
     let mut used = Vec::new();
     for (span, caps) in by_period(intent, now) {

@@ -1,6 +1,7 @@
 //! What must hold after every request, whatever was asked for.
 
 mod addresses;
+mod capped;
 mod caps;
 mod concurrent;
 mod ops;

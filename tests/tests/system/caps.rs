@@ -1,7 +1,7 @@
 //! Caps on real switches: who moved too much is warned, then held back, and nobody else is; whatever dies
 //! meanwhile.
 
-use lab::{Controller, Signal};
+use lab::Signal;
 use serde_json::Value;
 use tests::tenants::TwoTenants;
 use tests::truth::{ByPort, Moved};
@@ -44,7 +44,9 @@ fn cap_set(pool: &Pool, line: &str) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-fn kill_and_start(pool: &Pool, controller: &Controller) {
+/// The keeper of caps and of the ledger.
+fn kill_controller(pool: &Pool) {
+    let controller = pool.lab().controller().unwrap();
     pool.wait(controller.process().kill(Signal::SIGKILL))
         .unwrap();
     pool.wait(controller.process().start()).unwrap();
@@ -84,7 +86,7 @@ fn a_tenant_past_its_cap_is_warned_and_throttled_and_its_neighbour_is_not() {
     assert!(!is_throttled(other, another), "its neighbour is");
 
     // Whatever dies, it stays, and nothing is said again.
-    kill_and_start(&pool, pool.lab().controller().unwrap());
+    kill_controller(&pool);
     settle(&pool);
     let shown = || pool.json(&format!("cap-show {cap}"));
     eventually("somebody looks again", PATIENCE, || {
@@ -133,9 +135,10 @@ fn a_vif_past_its_cap_stands_still_and_no_other_does_whatever_is_killed() {
     two.send_frames(&vec![to(one, two); 500]);
 
     // The keeper of caps and of the ledger, and both agents.
-    kill_and_start(&pool, pool.lab().controller().unwrap());
+    kill_controller(&pool);
     for host in [1, 2] {
-        let agent = pool.host(host).agent().unwrap();
+        let host = pool.host(host);
+        let agent = host.agent().unwrap();
         pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
         pool.wait(agent.start()).unwrap();
     }
