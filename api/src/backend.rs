@@ -1,6 +1,8 @@
 //! What a server of the REST API must be able to do. The controller does all of it, the collector's
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
+mod caps;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
     TunnelView,
 };
+
+pub use caps::CapBackend;
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -122,7 +126,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: UsageBackend {
+pub trait Backend: UsageBackend + CapBackend {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

@@ -1,6 +1,7 @@
 //! What clients may ask for. Fields are checked one by one before any of these exists, so a value
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
+mod cap;
 mod limits;
 mod outside;
 mod topology;
@@ -17,6 +18,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};

@@ -45,7 +45,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use routes::{Access, Method, ROUTES, Route};
 
 use crate::backend::{Backend, UsageBackend};
-use crate::resource::{HostView, InstanceView, PortView, RuleHitsView, SubPort, TunnelView};
+use crate::resource::{
+    CapView, HostView, InstanceView, PortView, RuleHitsView, SubPort, TunnelView,
+};
 use noun::{Changed, Listed, Made, Shown};
 use routes::Noun;
 
@@ -148,6 +150,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Gateway => made::<B, model::Gateway>(route),
         Noun::FloatingIp => changed::<B, model::FloatingIp>(route),
         Noun::PortForwarding => made::<B, model::PortForwarding>(route),
+        Noun::Cap => changed::<B, CapView>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
         Noun::Reservation => made::<B, Reservation>(route),
         Noun::AddressGroup => changed::<B, AddressGroup>(route),

@@ -3,6 +3,7 @@
 //! A tenant called `panic` panics, one called `hang` never comes to be, and one called `slow`
 //! takes a moment.
 
+mod caps;
 mod groups;
 mod ledger;
 mod samples;
@@ -19,6 +20,7 @@ use crate::backend::{Backend, Caller, Outcome};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+pub(crate) use caps::cap;
 pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 pub(crate) use samples::*;
@@ -47,6 +49,7 @@ pub(crate) struct TestPool {
     pub(crate) gateways: Shelf<Gateway>,
     pub(crate) floating_ips: Shelf<FloatingIp>,
     pub(crate) port_forwardings: Shelf<PortForwarding>,
+    pub(crate) caps: Shelf<CapView>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) sub_ports: Shelf<SubPort>,
     pub(crate) instances: Shelf<InstanceView>,

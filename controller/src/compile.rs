@@ -345,6 +345,7 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::FloatingIp(id) => touched.floating_ip(id),
             Key::PortForwarding(id) => touched.port_forwarding(id),
             Key::Port(id) => touched.port(id),
+            Key::Cap(id) => touched.bound(&limits::touched_by_cap(before, after, id)),
             Key::Instance(id) => touched.instance(id),
         }
     }
@@ -485,8 +486,13 @@ impl Touched<'_> {
         if limits(self.before) == limits(self.after) {
             return;
         }
-        let ports = self.after.ports_of_tenant(id);
-        let ports = ports.filter_map(|id| self.after.ports.get(&id));
+        let ports: Vec<PortId> = self.after.ports_of_tenant(id).collect();
+        self.bound(&ports);
+    }
+
+    /// Ports whose limits are others.
+    fn bound(&mut self, ports: &[PortId]) {
+        let ports = ports.iter().filter_map(|id| self.after.ports.get(id));
         let items = ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))));
         self.items.extend(items);
     }

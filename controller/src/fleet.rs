@@ -111,6 +111,11 @@ impl Fleet {
         self.events.note(kind, message);
     }
 
+    /// Something happened that may happen often, on a host or on none: bounded.
+    pub(crate) fn tell_of(&self, kind: EventKind, host: Option<HostId>, message: String) {
+        self.events.add(kind, host, message);
+    }
+
     /// The newest events, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {

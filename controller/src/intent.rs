@@ -8,6 +8,7 @@
 //! [`service`]: crate::service
 
 mod addresses;
+mod caps;
 mod free;
 mod kept;
 mod outside;
@@ -23,14 +24,15 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    AddressGroup, AddressGroupId, AddressRange, Encapsulation, FloatingIp, FloatingIpId, Gateway,
-    GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId, Reservation, ReservationId,
-    Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId,
-    VlanId, Vni,
+    AddressGroup, AddressGroupId, AddressRange, Cap, CapId, Encapsulation, FloatingIp,
+    FloatingIpId, Gateway, GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet,
+    SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
+use self::caps::Capped;
 use self::free::FreeAddresses;
 use self::kept::Kept;
 use self::outside::Lent;
@@ -63,6 +65,7 @@ pub struct Intent {
     pub(crate) floating_ips: OrdMap<FloatingIpId, Arc<FloatingIp>>,
     pub(crate) port_forwardings: OrdMap<PortForwardingId, Arc<PortForwarding>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
+    pub(crate) caps: OrdMap<CapId, Arc<Cap>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
     names: OrdMap<ScopedName, Uuid>,
@@ -78,6 +81,7 @@ pub struct Intent {
     walk: Walk,
     kept: Kept,
     lent: Lent,
+    capped: Capped,
     reservations_by_network: OrdSet<(NetworkId, ReservationId)>,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
@@ -130,6 +134,7 @@ impl Intent {
                 found.map(Object::PortForwarding)
             }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
+            Key::Cap(id) => self.caps.get(&id).cloned().map(Object::Cap),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
     }
@@ -175,6 +180,7 @@ impl Intent {
                 all.map(Object::PortForwarding).collect()
             }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
+            Noun::Cap => self.caps.values().cloned().map(Object::Cap).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
                 all.map(Object::Instance).collect()
@@ -435,6 +441,7 @@ impl Intent {
             Object::FloatingIp(it) => self.put_floating_ip(it),
             Object::PortForwarding(it) => self.put_port_forwarding(it),
             Object::Port(it) => self.put_port(it),
+            Object::Cap(it) => self.put_cap(it),
             Object::Instance(it) => self.put_instance(it),
         }
     }
@@ -481,6 +488,7 @@ impl Intent {
             Object::FloatingIp(it) => self.delete_floating_ip(it),
             Object::PortForwarding(it) => self.delete_port_forwarding(it),
             Object::Port(it) => self.delete_port(it),
+            Object::Cap(it) => self.delete_cap(it),
             Object::Instance(it) => self.delete_instance(it),
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    AddressGroup, AddressGroupId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId,
-    Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port,
-    PortForwarding, PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId,
+    AddressGroup, AddressGroupId, Cap, CapId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host,
+    HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
+    Port, PortForwarding, PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId,
     SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub enum Object {
     PortForwarding(Arc<PortForwarding>),
     /// See [`Port`].
     Port(Arc<Port>),
+    /// See [`Cap`].
+    Cap(Arc<Cap>),
     /// See [`PluggedInstance`].
     Instance(Arc<PluggedInstance>),
 }
@@ -83,6 +85,8 @@ pub enum Key {
     PortForwarding(PortForwardingId),
     /// A port.
     Port(PortId),
+    /// A cap.
+    Cap(CapId),
     /// An instance.
     Instance(InstanceId),
 }
@@ -116,6 +120,8 @@ pub enum Noun {
     PortForwarding,
     /// See [`Port`].
     Port,
+    /// See [`Cap`].
+    Cap,
     /// See [`PluggedInstance`].
     Instance,
 }
@@ -134,6 +140,7 @@ impl Noun {
         (Self::Router, "router"),
         (Self::Gateway, "gateway"),
         (Self::Port, "port"),
+        (Self::Cap, "cap"),
         (Self::FloatingIp, "floating_ip"),
         (Self::PortForwarding, "port_forwarding"),
         (Self::Instance, "instance"),
@@ -185,6 +192,7 @@ impl Key {
             Self::FloatingIp(_) => Noun::FloatingIp,
             Self::PortForwarding(_) => Noun::PortForwarding,
             Self::Port(_) => Noun::Port,
+            Self::Cap(_) => Noun::Cap,
             Self::Instance(_) => Noun::Instance,
         }
     }
@@ -206,6 +214,7 @@ impl Key {
             Self::FloatingIp(id) => id.uuid(),
             Self::PortForwarding(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
+            Self::Cap(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
     }
@@ -237,6 +246,7 @@ impl Object {
             Self::FloatingIp(it) => Key::FloatingIp(it.id),
             Self::PortForwarding(it) => Key::PortForwarding(it.id),
             Self::Port(it) => Key::Port(it.id),
+            Self::Cap(it) => Key::Cap(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
     }
@@ -253,7 +263,9 @@ impl Object {
             Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
-            Self::Gateway(_) | Self::FloatingIp(_) | Self::PortForwarding(_) => return None,
+            Self::Gateway(_) | Self::FloatingIp(_) | Self::PortForwarding(_) | Self::Cap(_) => {
+                return None;
+            }
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -283,6 +295,7 @@ impl Object {
             Self::FloatingIp(it) => serde_json::to_string(it),
             Self::PortForwarding(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
+            Self::Cap(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
     }
@@ -306,6 +319,7 @@ impl Object {
             Noun::FloatingIp => Self::FloatingIp(serde_json::from_str(text)?),
             Noun::PortForwarding => Self::PortForwarding(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
+            Noun::Cap => Self::Cap(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })
     }

@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::authority::{Authority, Credentials};
+use crate::caps;
 use crate::fabric;
 use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
@@ -100,6 +101,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let chores = [
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
+        AbortOnDropHandle::new(tokio::spawn(caps::keep(service.clone(), folder.clone()))),
     ];
     let checking = config.fabric_check_minutes.map(|minutes| {
         let checking = fabric::keep_checking(service.clone(), minutes);

@@ -8,6 +8,7 @@ mod address;
 mod address_group;
 mod after;
 mod backend;
+mod cap;
 pub(crate) mod consequences;
 mod endpoint;
 mod fabric_check;
@@ -49,6 +50,7 @@ use model::{FabricCheck, FabricScope, Host, HostId, PortId, UsageBatch, UsageTak
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
 use crate::fleet::identity::Identity;
@@ -65,6 +67,7 @@ pub struct Service {
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
     tracing: Tracing,
+    caps: Caps,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -92,6 +95,7 @@ impl Service {
             fleet,
             checks: Arc::default(),
             tracing: Tracing::default(),
+            caps: Caps::default(),
             collector: None,
             token,
         })
@@ -104,6 +108,16 @@ impl Service {
             collector: Some(collector),
             ..self
         }
+    }
+
+    /// Who keeps the usage, if that is done here.
+    pub(crate) fn collector(&self) -> Option<&Collector> {
+        self.collector.as_deref()
+    }
+
+    /// What is known of caps besides the intent.
+    pub(crate) const fn caps(&self) -> &Caps {
+        &self.caps
     }
 
     /// How long an interval of the usage ledger is, if there is one here.

@@ -16,6 +16,7 @@
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
 //! * `check`: whether the meters agree;
 //! * `report`: sums over a time range;
+//! * `moved`: what tenants moved in the period of a cap;
 //! * `audit`: who changed what a bill rests on;
 //! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
@@ -33,6 +34,7 @@ mod check;
 mod collector;
 mod ledger;
 mod meters;
+mod moved;
 pub mod program;
 mod receive;
 mod report;
@@ -45,4 +47,5 @@ mod worker;
 
 pub use collector::{Collector, Config, StartError};
 pub use ledger::LedgerError;
+pub use moved::Moved;
 pub use upkeep::Upkeep;

@@ -124,7 +124,7 @@ fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
 }
 
 /// The columns that are summed.
-const AMOUNTS: [&str; 5] = [
+pub(crate) const AMOUNTS: [&str; 5] = [
     "sent_bytes",
     "sent_packets",
     "received_bytes",
@@ -148,7 +148,8 @@ fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
     }
 }
 
-fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
+/// The columns of such sums, from the fifth on.
+pub(crate) fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
     let mut sums = [0; 5];
     for (number, sum) in sums.iter_mut().enumerate() {
         let high: i64 = row.get(4 + 2 * number)?;
@@ -159,7 +160,7 @@ fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
     Ok(sums)
 }
 
-fn both_ways(sums: [u64; 5]) -> BothWays {
+pub(crate) fn both_ways(sums: [u64; 5]) -> BothWays {
     let [
         sent_bytes,
         sent_packets,

@@ -41,6 +41,7 @@ mod respond;
 mod route;
 mod rules;
 mod spoof_guard;
+mod suspension;
 #[cfg(test)]
 mod tests;
 mod translate;

@@ -13,6 +13,7 @@ mod address_group;
 mod address_pair;
 mod address_range;
 pub mod billing;
+mod cap;
 mod encapsulation;
 mod event;
 mod fabric;
@@ -41,6 +42,7 @@ mod rule;
 mod security_group;
 mod sharing;
 mod subnet;
+mod suspended;
 mod tenant;
 mod timestamp;
 mod trace;
@@ -54,6 +56,9 @@ pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken
 pub use address_group::{AddressGroup, AddressGroupId};
 pub use address_pair::AddressPair;
 pub use address_range::AddressRange;
+pub use cap::{
+    Cap, CapAction, CapBytes, CapClass, CapId, CapPeriod, CapSpan, CapStanding, CapState, Share,
+};
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use fabric::{
@@ -89,6 +94,7 @@ pub use rule::{
 pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tracking};
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
+pub use suspended::{Classes, Suspended};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use trace::{

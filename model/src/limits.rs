@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::{Invalid, Suspended};
 
 /// What bounds a port. Directions are as its instance sees them: `out` is what it sends. Whatever is
 /// absent is not limited, but for floods and connections, which have a generous default.
@@ -33,6 +33,9 @@ pub struct Limits {
     /// How long it may go beyond its rates after it was silent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst_milliseconds: Option<Burst>,
+    /// What does not pass at all: by caps that are reached, and by nothing else.
+    #[serde(default, skip_serializing_if = "Suspended::is_nothing")]
+    pub suspended: Suspended,
 }
 
 impl Limits {
@@ -43,7 +46,8 @@ impl Limits {
     /// The connections that are tracked for a port where nothing is said of them.
     pub const CONNECTIONS: Connections = Connections(100_000);
 
-    /// What remains under both: of each limit the lower one, and of two bursts the shorter.
+    /// What remains under both: of each limit the lower one, of two bursts the shorter, and nothing of
+    /// what either suspends.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -54,6 +58,7 @@ impl Limits {
             floods_out: lower(self.floods_out, other.floods_out),
             connections: lower(self.connections, other.connections),
             burst_milliseconds: lower(self.burst_milliseconds, other.burst_milliseconds),
+            suspended: self.suspended.and(other.suspended),
         }
     }
 

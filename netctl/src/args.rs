@@ -5,9 +5,10 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, bill, completion, event, fabric_check, floating_ip, group, host, ip,
-    lab, meter, network, nic, physical_network, port_forward, rate_plan, router, router_gateway,
-    status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
+    One, Owned, address_group, bill, cap, completion, event, fabric_check, floating_ip, group,
+    host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
+    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk,
+    vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -254,6 +255,16 @@ pub(crate) enum Command {
     Bill(bill::Make),
     /// Show the ledger's records that a bill rests on, with the meters as they were read
     BillExplain(bill::Explain),
+    /// Cap what a tenant or a VIF may move in a period, or change that
+    CapSet(cap::Set),
+    /// List caps and what was moved of them
+    CapList(cap::List),
+    /// Show a cap and what was moved of it
+    CapShow(cap::One),
+    /// Lift a cap that is reached, for the rest of its period
+    CapLift(cap::One),
+    /// Take a cap away
+    CapRemove(cap::One),
     /// List where the meters of usage disagreed, and why, the newest first
     MeterList(meter::List),
     /// Show what the collector of sFlow heard and what it could not use

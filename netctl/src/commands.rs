@@ -2,6 +2,7 @@
 
 pub(crate) mod address_group;
 pub(crate) mod bill;
+pub(crate) mod cap;
 mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
@@ -166,6 +167,11 @@ impl Command {
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
             Self::BillExplain(command) => command.run(client).await,
+            Self::CapSet(command) => command.run(client).await,
+            Self::CapList(command) => command.run(client).await,
+            Self::CapShow(one) => one.show(client).await,
+            Self::CapLift(one) => one.lift(client).await,
+            Self::CapRemove(one) => one.remove(client).await,
             Self::MeterList(command) => command.run(client).await,
             Self::CollectorShow => meter::collector(client).await,
             Self::LedgerSeal(command) => command.run(client).await,

@@ -30,6 +30,7 @@ pub const COLLECTIONS: &[&str] = &[
     "ports",
     "sub-ports",
     "instances",
+    "caps",
 ];
 
 impl Rest {

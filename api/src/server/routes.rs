@@ -68,6 +68,7 @@ pub(super) enum Noun {
     Router,
     Gateway,
     FloatingIp,
+    Cap,
     PortForwarding,
     SecurityGroup,
     RuleHits,
@@ -240,6 +241,23 @@ pub const ROUTES: &[Route] = &[
         N::FloatingIp,
         "give a floating IP back",
     ),
+    get("/v1/caps", N::Cap, "list caps and what was moved of them"),
+    post(
+        "/v1/caps",
+        N::Cap,
+        "say how much a tenant or a port may move in a period",
+    ),
+    get(
+        "/v1/caps/{id}",
+        N::Cap,
+        "show a cap and what was moved of it",
+    ),
+    patch(
+        "/v1/caps/{id}",
+        N::Cap,
+        "change a cap, or lift it for the rest of its period",
+    ),
+    delete("/v1/caps/{id}", N::Cap, "take a cap away"),
     get(
         "/v1/port-forwardings",
         N::PortForwarding,

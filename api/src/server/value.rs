@@ -390,7 +390,7 @@ fn text(value: &Value) -> Result<&str, FieldCode> {
 }
 
 /// One of a few words.
-fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
+pub(super) fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
     let name = text(value)?;
     let found = all.iter().find(|(_, known)| *known == name);
     found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)

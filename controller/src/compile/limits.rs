@@ -1,6 +1,6 @@
 //! What bounds a port in the end.
 
-use model::{Limits, Port};
+use model::{CapId, Limits, Port, PortId};
 
 use crate::intent::Intent;
 
@@ -9,9 +9,24 @@ pub(super) fn of(intent: &Intent, port: &Port) -> Limits {
     caps(intent, port).fold(port.limits, Limits::and)
 }
 
-/// What bounds a port besides its own limits: its tenant's, which each of the tenant's ports is under.
-/// A cap of another kind is one more here; the keys of what it bounds are touched when it changes.
+/// What bounds a port besides its own limits: its tenant's, which each of the tenant's ports is under, and
+/// caps that are reached. The keys of what these bound are touched when they change.
 fn caps(intent: &Intent, port: &Port) -> impl Iterator<Item = Limits> {
     let tenant = intent.tenants.get(&port.tenant_id);
-    tenant.map(|it| it.limits).into_iter()
+    let reached = intent.caps_on(port).map(|cap| cap.bounds());
+    tenant.map(|it| it.limits).into_iter().chain(reached)
+}
+
+/// The ports that are bound by other limits when a cap changed as it did.
+pub(super) fn touched_by_cap(before: &Intent, after: &Intent, id: CapId) -> Vec<PortId> {
+    let versions = [before.caps.get(&id), after.caps.get(&id)];
+    let bounds = versions.map(|it| it.map(|cap| cap.bounds()).unwrap_or_default());
+    let cap = versions.into_iter().flatten().next();
+    let Some(cap) = cap.filter(|_| bounds[0] != bounds[1]) else {
+        return Vec::new();
+    };
+    match cap.port_id {
+        Some(port) => vec![port],
+        None => after.ports_of_tenant(cap.tenant_id).collect(),
+    }
 }

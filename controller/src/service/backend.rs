@@ -1,5 +1,6 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
+mod caps;
 mod views;
 
 use std::sync::Arc;

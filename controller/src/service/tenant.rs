@@ -78,7 +78,8 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     // No port is left that could be in one of its groups.
     let groups = intent.security_groups_of(id).map(Key::SecurityGroup);
     let addresses = intent.address_groups_of(id).map(Key::AddressGroup);
-    let own = groups.chain(addresses).chain([Key::Tenant(id)]);
+    let caps = intent.caps_of(id).map(Key::Cap);
+    let own = groups.chain(addresses).chain(caps).chain([Key::Tenant(id)]);
     let writes = own.map(Write::Delete).collect();
     Ok(Draft { writes, answer: () })
 }

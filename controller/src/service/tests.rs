@@ -1,6 +1,8 @@
 //! What must hold after every request, whatever was asked for.
 
 mod addresses;
+mod capped;
+mod caps;
 mod concurrent;
 mod ops;
 mod outside;
@@ -18,6 +20,7 @@ use api::request::NetworkCreate;
 use model::{Host, HostId, Id, PhysicalNetworkId, TenantId, Timestamp};
 use proptest::prelude::*;
 
+pub(crate) use self::caps::capped;
 use self::ops::name;
 pub(crate) use self::ops::{Op, decide, ops, run};
 use crate::intent::Intent;

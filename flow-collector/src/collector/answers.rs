@@ -1,19 +1,22 @@
 //! The ledger as the REST API asks it. What changes it is done in the ledger's own thread; what only
 //! reads has a connection of its own, and holds up nothing.
 
+use std::collections::BTreeSet;
+
 use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
 use api::request::{RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{CollectorStatistics, MeterFinding, Timestamp, Usage};
+use model::{CapSpan, CollectorStatistics, MeterFinding, TenantId, Timestamp, Usage};
 use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::Collector;
 use crate::billing::{self, plans};
 use crate::ledger::{LedgerError, open_to_read};
+use crate::moved::{self, Moved};
 use crate::report::{self, Range};
 use crate::seal;
 use crate::{audit, check};
@@ -113,10 +116,32 @@ impl Ledger for Collector {
 }
 
 impl Collector {
+    /// What each port of these tenants moved in a period, of each class. Whatever hosts were told is
+    /// durable is in it.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn moved(
+        &self,
+        span: CapSpan,
+        tenants: BTreeSet<TenantId>,
+    ) -> Result<Vec<Moved>, LedgerError> {
+        self.ask(move |connection| moved::moved(connection, span, &tenants))
+            .await
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
+        self.ask(ask).await.map_err(silent)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, LedgerError> {
         let path = self.ledger.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let connection = open_to_read(&path)?;
@@ -125,10 +150,7 @@ impl Collector {
             let transaction = transaction.map_err(LedgerError::Read)?;
             ask(&transaction).map_err(LedgerError::Read)
         });
-        asked
-            .await
-            .unwrap_or(Err(LedgerError::Gone))
-            .map_err(silent)
+        asked.await.unwrap_or(Err(LedgerError::Gone))
     }
 
     /// Changes something, and notes with the change who did.

@@ -14,6 +14,7 @@ use super::*;
 use crate::print::render;
 use samples::*;
 
+mod caps;
 mod port_forward;
 mod samples;
 mod topology;

@@ -115,6 +115,8 @@ fn good(pool: &Pool, collection: &str) -> Value {
         "port-forwardings" => json!({"floating_ip_id": pool.floating["id"], "protocol": "tcp",
             "external_port": 443, "port_id": pool.sub_port["id"],
             "port_address": pool.sub_port["addresses"][0], "internal_port": 8443}),
+        "caps" => json!({"tenant_id": pool.tenant["id"], "class": "public", "way": "sent",
+            "period": "day", "bytes": 1000, "warn_at": [80], "then": "throttle", "rate": "1M"}),
         "routers" => json!({"tenant_id": pool.tenant["id"], "name": "r",
             "network_ids": [pool.network["id"]]}),
         _ => {
@@ -199,6 +201,12 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("port-forwardings", "port_address", r#""fd00::1""#, "out_of_range"),
     ("port-forwardings", "internal_port", "0", "out_of_range"),
     ("port-forwardings", "internal_port", "65536", "out_of_range"),
+    ("caps", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("caps", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "inconsistent"),
+    ("caps", "class", r#""private""#, "out_of_range"),
+    ("caps", "bytes", "0", "out_of_range"),
+    ("caps", "warn_at", "[0, 101]", "out_of_range"),
+    ("caps", "rate", r#""1""#, "out_of_range"),
     ("ports", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("security-groups", "tracking", r#""sometimes""#, "out_of_range"),
     ("security-groups", "name", r#""default""#, "duplicate"),
@@ -355,6 +363,7 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
             &["floating_ip_id", "protocol", "external_port", "port_id"],
         ),
         ("instances", &["tenant_id", "name"]),
+        ("caps", &["tenant_id", "bytes", "then"]),
     ] {
         let (status, problem) = rest.post(collection, &json!({})).await;
         let errors = problem["errors"].as_array().cloned().unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::PATIENCE;
 const MARK: &str = "BULKHEAD limited";
 
 /// More than any limit of these tests lets through while they are sent.
-const MANY: usize = 3_000;
+pub(crate) const MANY: usize = 3_000;
 
 /// One tenant: two instances on one host and one on another.
 struct Scene {
@@ -67,7 +67,7 @@ impl Scene {
     }
 }
 
-fn to(receiver: &Instance, from: &Instance) -> Vec<u8> {
+pub(crate) fn to(receiver: &Instance, from: &Instance) -> Vec<u8> {
     let sender = (from.mac, from.address);
     frame::udp(sender, (receiver.mac, receiver.address), MARK)
 }
@@ -82,7 +82,7 @@ fn to_everybody(from: &Instance) -> Vec<u8> {
 
 /// Sends many frames as fast as it can; gives how many arrived and how long it took, from before the
 /// first to after the last.
-fn send_many(from: &Instance, frame: &[u8], at: &Instance) -> (usize, Duration) {
+pub(crate) fn send_many(from: &Instance, frame: &[u8], at: &Instance) -> (usize, Duration) {
     let sniffer = at.sniff();
     let begun = Instant::now();
     for _ in 0..10 {
@@ -95,7 +95,7 @@ fn send_many(from: &Instance, frame: &[u8], at: &Instance) -> (usize, Duration) 
 }
 
 /// What a limit lets through in this time, at most, with a little for clocks that differ.
-fn most(per_second: u64, burst: u64, time: Duration) -> usize {
+pub(crate) fn most(per_second: u64, burst: u64, time: Duration) -> usize {
     let milliseconds = u64::try_from(time.as_millis()).unwrap();
     usize::try_from(burst + per_second * milliseconds / 1_000 + per_second / 10 + 10).unwrap()
 }

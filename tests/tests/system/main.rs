@@ -7,6 +7,7 @@ mod announcements;
 mod bad_input;
 mod billing;
 mod binding;
+mod caps;
 mod churn;
 mod drift;
 mod fabric;

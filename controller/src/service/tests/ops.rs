@@ -13,12 +13,13 @@ use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    address_group, consequences, floating_ip, gateway, host, instance, network, physical_network,
-    port, port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk,
-    uplink,
+    address_group, cap, consequences, floating_ip, gateway, host, instance, network,
+    physical_network, port, port_forwarding, reservation, router, security_group, subnet, tenant,
+    topology, trunk, uplink,
 };
 
 mod addresses;
+mod caps;
 mod groups;
 mod outside;
 mod routers;
@@ -149,6 +150,21 @@ pub(crate) enum Op {
         port: u8,
         second: bool,
     },
+    /// A cap of a tenant, or of a port; more of it is in `ops/caps.rs`.
+    Cap {
+        owner: u8,
+        sort: u8,
+        bytes: u8,
+    },
+    CapLook {
+        used: u8,
+        days: u8,
+    },
+    /// Another amount, or a lift.
+    CapSet {
+        cap: u8,
+        bytes: Option<u8>,
+    },
     SubPort {
         trunk: u8,
         port: u8,
@@ -234,6 +250,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Noun::Gateway),
         1 => Just(Noun::FloatingIp),
         1 => Just(Noun::PortForwarding),
+        1 => Just(Noun::Cap),
         4 => Just(Noun::Port),
         2 => Just(Noun::Instance),
     ];
@@ -276,6 +293,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(floating, port)| Op::Float { floating, port }),
         4 => (n(), n(), any::<bool>())
             .prop_map(|(floating, port, second)| Op::Forward { floating, port, second }),
+        3 => (n(), n(), n()).prop_map(|(owner, sort, bytes)| Op::Cap { owner, sort, bytes }),
+        3 => (n(), 0..2u8).prop_map(|(used, days)| Op::CapLook { used, days }),
+        2 => (n(), maybe()).prop_map(|(cap, bytes)| Op::CapSet { cap, bytes }),
         6 => (n(), n(), 1..4u8)
             .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
         1 => n().prop_map(|port| Op::OffTrunk { port }),
@@ -541,6 +561,7 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         | Op::FloatingIp { .. }
         | Op::Float { .. }
         | Op::Forward { .. }) => outside::decide(intent, &op),
+        op @ (Op::Cap { .. } | Op::CapLook { .. } | Op::CapSet { .. }) => caps::decide(intent, &op),
         op => groups::decide(intent, &op),
     }
 }
@@ -559,6 +580,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::PortForwarding(id) => port_forwarding::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
+        Key::Cap(id) => return cap::delete(intent, id).map(|draft| draft.writes),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),
     };
