@@ -1,5 +1,6 @@
 //! Limits on real switches: they hold, they change without a lost packet, and one VIF's are no other's.
 
+mod crowd;
 mod hostile;
 
 use std::net::Ipv4Addr;

@@ -57,14 +57,19 @@ fn random_requests(from: &Instance, _: &Instance, n: u32) -> Vec<u8> {
 }
 
 fn discovers(from: &Instance, _: &Instance, n: u32) -> Vec<u8> {
-    let builder = PacketBuilder::ethernet2(from.mac, BROADCAST)
+    discover(from.mac, mac(n), n)
+}
+
+/// A request for an address by a client of this hardware address, as one transaction of many.
+pub(super) fn discover(from: Mac, client: Mac, n: u32) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(from, BROADCAST)
         .ipv4([0; 4], [255; 4], 64)
         .udp(68, 67);
     // BOOTREQUEST, Ethernet; the transaction and the client's address differ every time.
     let mut message = vec![1, 1, 6, 0];
     message.extend(n.to_be_bytes());
     message.resize(28, 0);
-    message.extend(mac(n));
+    message.extend(client);
     message.resize(236, 0);
     message.extend([99, 130, 83, 99, 53, 1, 1, 255]);
     let mut frame = Vec::new();
