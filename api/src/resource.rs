@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
+    InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate, PortUpdate,
     ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
     SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
@@ -244,6 +244,9 @@ impl Creatable for PhysicalNetwork {
 }
 impl Creatable for Network {
     type Create = NetworkCreate;
+}
+impl Changeable for Network {
+    type Update = NetworkUpdate;
 }
 impl Creatable for Router {
     type Create = RouterCreate;

@@ -250,6 +250,11 @@ fn has(intent: &Intent, network: NetworkId, host: HostId) -> bool {
     networks.into_iter().any(|it| intent.is_on(it, host))
 }
 
+/// What hosts are told of ports whose limits are others now.
+fn limited<'a>(ports: impl Iterator<Item = &'a Port>) -> impl Iterator<Item = (HostId, PlanKey)> {
+    ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))))
+}
+
 /// The hosts that need a network.
 fn hosts_with(intent: &Intent, network: NetworkId) -> BTreeSet<HostId> {
     let networks = intent.joined_to(network);
@@ -436,6 +441,11 @@ impl Touched<'_> {
             self.items.insert((host, PlanKey::Network(id)));
         }
         self.external(id);
+        let limits = |intent: &Intent| intent.networks.get(&id).map(|it| it.limits);
+        if limits(self.before) != limits(self.after) {
+            let ports = self.after.ports_of(id);
+            self.items.extend(limited(ports.map(Arc::as_ref)));
+        }
     }
 
     /// No port has an address of a subnet that comes or goes, but its network tells of it.
@@ -482,8 +492,7 @@ impl Touched<'_> {
         }
         let ports = self.after.ports_of_tenant(id);
         let ports = ports.filter_map(|id| self.after.ports.get(&id));
-        let items = ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))));
-        self.items.extend(items);
+        self.items.extend(limited(ports.map(Arc::as_ref)));
     }
 
     fn port(&mut self, id: PortId) {

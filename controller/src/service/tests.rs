@@ -2,6 +2,7 @@
 
 mod addresses;
 mod concurrent;
+mod limits;
 mod ops;
 mod outside;
 mod refused;
@@ -19,6 +20,7 @@ use proptest::prelude::*;
 
 use self::ops::name;
 pub(crate) use self::ops::{Op, decide, ops, run};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Object};
 use crate::writer::Draft;
@@ -204,7 +206,7 @@ pub(crate) fn network_create(
     intent: &Intent,
     request: NetworkCreate,
 ) -> Outcome<Draft<model::Network>> {
-    super::network::create(intent, request)
+    super::network::create(intent, request, &Observed::default())
 }
 
 /// What taking a port off its trunk would write.

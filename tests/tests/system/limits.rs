@@ -266,6 +266,45 @@ fn a_tenants_limit_is_over_those_of_its_vifs() {
     assert!(arrived > MANY / 2, "{arrived}");
 }
 
+#[test]
+fn a_networks_limit_is_that_of_its_vifs_that_have_none_and_none_is_beyond_the_fastest_uplink() {
+    let scene = scene();
+    let (one, beside, far) = (&scene.one, &scene.beside, &scene.far);
+    scene.set(beside, "packets-out=1M");
+    scene.pool.must("vlan-set lan tenant=acme packets-out=100");
+    scene.settle();
+    let (arrived, took) = send_many(one, &to(far, one), far);
+    assert!(
+        (10..=most(100, 20, took)).contains(&arrived),
+        "{arrived} in {took:?}"
+    );
+    let (arrived, _) = send_many(beside, &to(far, beside), far);
+    assert!(arrived > MANY / 2, "{arrived}");
+    scene.pool.must("vlan-set lan tenant=acme packets-out=");
+    scene.settle();
+    let (arrived, _) = send_many(one, &to(far, one), far);
+    assert!(arrived > MANY / 2, "{arrived}");
+    // All that is wrong at once, on whatever it is asked.
+    let nics = scene.pool.json("nic-list");
+    assert!(nics.to_string().contains("speed_mbps"), "{nics}");
+    for command in [
+        &format!("vif-set {}", one.port_id),
+        "tenant-set acme",
+        "vlan-set lan tenant=acme",
+        "vlan-create tenant=acme name=lan",
+    ] {
+        let line = format!("{command} rate-out=4000G rate-in=3000G");
+        let refused = scene.pool.netctl(&line).unwrap_err();
+        assert!(
+            refused.contains("got 4000G") && refused.contains("got 3000G"),
+            "{refused}"
+        );
+        assert!(refused.contains("fastest uplink of the pool"), "{refused}");
+    }
+    let refused = scene.pool.netctl("tenant-set acme rate-out=0").unwrap_err();
+    assert!(refused.contains("64k"), "{refused}");
+}
+
 /// What a zone of a host may track, and tracks.
 fn connections(pool: &Pool, host: usize) -> Vec<(u32, u32)> {
     let line = ["dpctl/ct-get-limits", "netdev@ovs-netdev"];

@@ -8,10 +8,10 @@ use std::thread;
 
 use lab::Datapath;
 use serde_json::{Value, json};
+use tests::attack::discover;
 use tests::frame::Mac;
 use tests::{Pool, PoolSpec, Rest, eventually};
 
-use super::hostile::discover;
 use crate::PATIENCE;
 
 /// How many VIFs ask without end, and of how many to a network.

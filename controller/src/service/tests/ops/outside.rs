@@ -8,6 +8,7 @@ use api::request::{
 use model::{FloatingIpId, Handout, Sharing, Snat};
 
 use super::{Op, id, name};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Write};
 use crate::service::{floating_ip, gateway, network, subnet};
@@ -73,6 +74,7 @@ fn external(intent: &Intent, tenant: u8, number: u8) -> Outcome<Vec<Write>> {
         vlan: None,
         vni: None,
         mtu: None,
+        limits: model::Limits::default(),
         sharing: Sharing {
             external: true,
             shared: true,
@@ -80,7 +82,7 @@ fn external(intent: &Intent, tenant: u8, number: u8) -> Outcome<Vec<Write>> {
             gateway_macs: vec!["00:00:5e:00:01:07".parse().unwrap()],
         },
     };
-    let made = network::create(intent, request)?;
+    let made = network::create(intent, request, &Observed::default())?;
     let mut after = intent.clone();
     after.apply(intent.revision, &made.writes);
     let request = SubnetCreate {
