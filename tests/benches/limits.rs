@@ -20,15 +20,15 @@ const CASES: [(&str, &str); 4] = [
     ("no limit", "rate-out= rate-in= packets-out= packets-in="),
     (
         "bits sent",
-        "rate-out=10G rate-in= packets-out= packets-in=",
+        "rate-out=100G rate-in= packets-out= packets-in=",
     ),
     (
         "bits and packets sent",
-        "rate-out=10G rate-in= packets-out=100M packets-in=",
+        "rate-out=100G rate-in= packets-out=100M packets-in=",
     ),
     (
         "bits and packets, both ways",
-        "rate-out=10G rate-in=10G packets-out=100M packets-in=100M",
+        "rate-out=100G rate-in=100G packets-out=100M packets-in=100M",
     ),
 ];
 

@@ -267,7 +267,7 @@ fn a_tenants_limit_is_over_those_of_its_vifs() {
 }
 
 #[test]
-fn a_networks_limit_is_that_of_its_vifs_that_have_none_and_none_is_beyond_the_fastest_uplink() {
+fn a_networks_limit_is_that_of_its_vifs_that_have_none_and_no_limit_is_nothing() {
     let scene = scene();
     let (one, beside, far) = (&scene.one, &scene.beside, &scene.far);
     scene.set(beside, "packets-out=1M");
@@ -284,25 +284,14 @@ fn a_networks_limit_is_that_of_its_vifs_that_have_none_and_none_is_beyond_the_fa
     scene.settle();
     let (arrived, _) = send_many(one, &to(far, one), far);
     assert!(arrived > MANY / 2, "{arrived}");
-    // All that is wrong at once, on whatever it is asked.
-    let nics = scene.pool.json("nic-list");
-    assert!(nics.to_string().contains("speed_mbps"), "{nics}");
-    for command in [
-        &format!("vif-set {}", one.port_id),
-        "tenant-set acme",
-        "vlan-set lan tenant=acme",
-        "vlan-create tenant=acme name=lan",
-    ] {
-        let line = format!("{command} rate-out=4000G rate-in=3000G");
-        let refused = scene.pool.netctl(&line).unwrap_err();
-        assert!(
-            refused.contains("got 4000G") && refused.contains("got 3000G"),
-            "{refused}"
-        );
-        assert!(refused.contains("fastest uplink of the pool"), "{refused}");
+    // The lab's NICs are links of software, whose speed nobody knows: only what no switch does is refused.
+    for command in ["tenant-set acme", "vlan-set lan tenant=acme"] {
+        for (rate, allowed) in [("rate-out=0", "64k"), ("packets-in=0", "from 1 to")] {
+            let refused = scene.pool.netctl(&format!("{command} {rate}"));
+            let refused = refused.unwrap_err();
+            assert!(refused.contains(allowed), "{refused}");
+        }
     }
-    let refused = scene.pool.netctl("tenant-set acme rate-out=0").unwrap_err();
-    assert!(refused.contains("64k"), "{refused}");
 }
 
 /// What a zone of a host may track, and tracks.
