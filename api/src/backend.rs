@@ -20,7 +20,7 @@ use model::{
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
     PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate,
     RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
     SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
@@ -198,6 +198,13 @@ pub trait Backend: UsageBackend + CapBackend {
         &self,
         caller: Caller,
         request: NetworkCreate,
+    ) -> impl Future<Output = Outcome<Network>> + Send;
+    /// Changes what bounds a network's ports.
+    fn network_update(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+        request: NetworkUpdate,
     ) -> impl Future<Output = Outcome<Network>> + Send;
     /// Deletes a network that has no port; its subnets go with it.
     fn network_delete(

@@ -92,6 +92,17 @@ pub struct NetworkCreate {
     /// Who else may be on it; by default nobody.
     #[serde(flatten)]
     pub sharing: Sharing,
+    /// How much each of its ports may take that does not say otherwise itself.
+    #[serde(default, flatten)]
+    pub limits: Limits,
+}
+
+/// `PATCH /v1/networks/{id}`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkUpdate {
+    /// How much each of its ports may take that does not say otherwise itself.
+    #[serde(default, flatten)]
+    pub limits: LimitsUpdate,
 }
 
 /// How a network is carried between hosts.

@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,
-    FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate, PhysicalNetworkCreate,
-    PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantUpdate,
+    FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate, NetworkUpdate,
+    PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate,
+    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -266,6 +266,9 @@ impl Creatable for PhysicalNetwork {
 }
 impl Creatable for Network {
     type Create = NetworkCreate;
+}
+impl Changeable for Network {
+    type Update = NetworkUpdate;
 }
 impl Creatable for Router {
     type Create = RouterCreate;

@@ -145,7 +145,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
             _ => routing::get(topology::show::<B>),
         },
         Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
-        Noun::Network => made::<B, Network>(route),
+        Noun::Network => changed::<B, Network>(route),
         Noun::Router => changed::<B, model::Router>(route),
         Noun::Gateway => made::<B, model::Gateway>(route),
         Noun::FloatingIp => changed::<B, model::FloatingIp>(route),

@@ -211,6 +211,19 @@ impl Backend for TestPool {
         Ok(self.networks.put(made))
     }
 
+    async fn network_update(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+        request: NetworkUpdate,
+    ) -> Outcome<Network> {
+        self.note(caller);
+        let held = self.networks.one(id.uuid());
+        let mut network = held.ok_or_else(|| Problem::not_found("network", id))?;
+        network.limits = request.limits.of(network.limits);
+        Ok(self.networks.put(network))
+    }
+
     async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
         self.note(caller);
         self.networks.take(id.uuid())

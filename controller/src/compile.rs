@@ -254,6 +254,11 @@ fn has(intent: &Intent, network: NetworkId, host: HostId) -> bool {
     networks.into_iter().any(|it| intent.is_on(it, host))
 }
 
+/// What hosts are told of ports whose limits are others now.
+fn limited<'a>(ports: impl Iterator<Item = &'a Port>) -> impl Iterator<Item = (HostId, PlanKey)> {
+    ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))))
+}
+
 /// The hosts that need a network.
 fn hosts_with(intent: &Intent, network: NetworkId) -> BTreeSet<HostId> {
     let networks = intent.joined_to(network);
@@ -345,7 +350,11 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::FloatingIp(id) => touched.floating_ip(id),
             Key::PortForwarding(id) => touched.port_forwarding(id),
             Key::Port(id) => touched.port(id),
-            Key::Cap(id) => touched.bound(&limits::touched_by_cap(before, after, id)),
+            Key::Cap(id) => {
+                let ports = limits::touched_by_cap(before, after, id);
+                let ports = ports.iter().filter_map(|id| after.ports.get(id));
+                touched.items.extend(limited(ports.map(Arc::as_ref)));
+            }
             Key::Instance(id) => touched.instance(id),
         }
     }
@@ -442,6 +451,11 @@ impl Touched<'_> {
             self.items.insert((host, PlanKey::Network(id)));
         }
         self.external(id);
+        let limits = |intent: &Intent| intent.networks.get(&id).map(|it| it.limits);
+        if limits(self.before) != limits(self.after) {
+            let ports = self.after.ports_of(id);
+            self.items.extend(limited(ports.map(Arc::as_ref)));
+        }
     }
 
     /// No port has an address of a subnet that comes or goes, but its network tells of it.
@@ -486,15 +500,9 @@ impl Touched<'_> {
         if limits(self.before) == limits(self.after) {
             return;
         }
-        let ports: Vec<PortId> = self.after.ports_of_tenant(id).collect();
-        self.bound(&ports);
-    }
-
-    /// Ports whose limits are others.
-    fn bound(&mut self, ports: &[PortId]) {
-        let ports = ports.iter().filter_map(|id| self.after.ports.get(id));
-        let items = ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))));
-        self.items.extend(items);
+        let ports = self.after.ports_of_tenant(id);
+        let ports = ports.filter_map(|id| self.after.ports.get(&id));
+        self.items.extend(limited(ports.map(Arc::as_ref)));
     }
 
     fn port(&mut self, id: PortId) {

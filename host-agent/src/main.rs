@@ -144,7 +144,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         cover,
     };
     let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
-    let speaking = speak(arguments.ovs_rundir.clone(), (known, stations), tracer);
+    let speaking = speak(
+        arguments.ovs_rundir.clone(),
+        (known, stations),
+        tracer,
+        remarks.clone(),
+    );
     let mut speaking = tokio::spawn(speaking);
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
@@ -191,8 +196,9 @@ async fn speak(
     run_directory: PathBuf,
     (known, stations): (watch::Receiver<Arc<Known>>, watch::Receiver<Arc<Stations>>),
     tracer: Tracer,
+    remarks: Remarks,
 ) {
-    let responding = responder::run(run_directory.clone(), known);
+    let responding = responder::run(run_directory.clone(), known, remarks);
     let announcing = announcer::run(run_directory, stations);
     tokio::join!(responding, announcing, tracer.run());
 }

@@ -62,6 +62,21 @@ impl Limits {
         }
     }
 
+    /// These, and where they say nothing what `default` says.
+    #[must_use]
+    pub fn or(self, default: Self) -> Self {
+        Self {
+            rate_out: self.rate_out.or(default.rate_out),
+            rate_in: self.rate_in.or(default.rate_in),
+            packets_out: self.packets_out.or(default.packets_out),
+            packets_in: self.packets_in.or(default.packets_in),
+            floods_out: self.floods_out.or(default.floods_out),
+            connections: self.connections.or(default.connections),
+            burst_milliseconds: self.burst_milliseconds.or(default.burst_milliseconds),
+            suspended: self.suspended.and(default.suspended),
+        }
+    }
+
     /// Whether any rate is limited, so that a burst means something.
     #[must_use]
     pub const fn has_rates(&self) -> bool {
@@ -90,6 +105,12 @@ impl BitRate {
     /// What it may be: switches count in thousands, in 32 bits, and below the least a single frame
     /// takes a good part of a second.
     pub const BITS: RangeInclusive<u64> = 64_000..=4_294_967_295_000;
+
+    /// In bits per second.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
 
     /// In thousands of bits per second, rounded up.
     #[must_use]

@@ -96,6 +96,8 @@ pub(crate) enum Command {
     FlatList(network::List<network::Untagged>),
     /// Show a flat network
     FlatShow(Owned),
+    /// Change how much each VIF of a flat network may take that does not say otherwise itself
+    FlatSet(network::Set),
     /// Delete a flat network that has no VIF, and its subnets
     FlatDelete(Owned),
     /// Make a VLAN network of a tenant, and its subnet if one is given
@@ -104,6 +106,8 @@ pub(crate) enum Command {
     VlanList(network::List<network::Tagged>),
     /// Show a VLAN network
     VlanShow(Owned),
+    /// Change how much each VIF of a VLAN network may take that does not say otherwise itself
+    VlanSet(network::Set),
     /// Delete a VLAN network that has no VIF, and its subnets
     VlanDelete(Owned),
     /// Make a VXLAN network of a tenant, and its subnet if one is given
@@ -112,6 +116,8 @@ pub(crate) enum Command {
     VxlanList(network::List<network::Tunnelled>),
     /// Show a VXLAN network
     VxlanShow(Owned),
+    /// Change how much each VIF of a VXLAN network may take that does not say otherwise itself
+    VxlanSet(network::Set),
     /// Delete a VXLAN network that has no VIF, and its subnets
     VxlanDelete(Owned),
     /// Make a Geneve network of a tenant, and its subnet if one is given
@@ -120,6 +126,8 @@ pub(crate) enum Command {
     GeneveList(network::List<network::Tunnelled>),
     /// Show a Geneve network
     GeneveShow(Owned),
+    /// Change how much each VIF of a Geneve network may take that does not say otherwise itself
+    GeneveSet(network::Set),
     /// Delete a Geneve network that has no VIF, and its subnets
     GeneveDelete(Owned),
     /// Make a subnet of a network: where its VIFs take addresses from

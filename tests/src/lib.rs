@@ -8,9 +8,11 @@
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
+//! * [`attack`] is what hostile instances send.
 //! * [`truth`] is what the switches themselves counted.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
+pub mod attack;
 pub mod checks;
 mod controller;
 mod daemons;

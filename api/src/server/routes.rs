@@ -153,6 +153,11 @@ pub const ROUTES: &[Route] = &[
         "make a network, with a VLAN id given or allocated",
     ),
     get("/v1/networks/{id}", N::Network, "show a network"),
+    patch(
+        "/v1/networks/{id}",
+        N::Network,
+        "change how much each port of a network may take that does not say otherwise",
+    ),
     delete(
         "/v1/networks/{id}",
         N::Network,

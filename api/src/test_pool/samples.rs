@@ -38,6 +38,7 @@ pub(crate) fn network(name: &str, vlan: u16) -> Network {
         },
         mtu: 1500,
         sharing: Sharing::default(),
+        limits: Limits::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
     }
 }

@@ -4,9 +4,11 @@ use model::{CapId, Limits, Port, PortId};
 
 use crate::intent::Intent;
 
-/// The lower of a port's own limits and of every cap on it.
+/// The lower of a port's own limits, or its network's where it has none, and of every cap on it.
 pub(super) fn of(intent: &Intent, port: &Port) -> Limits {
-    caps(intent, port).fold(port.limits, Limits::and)
+    let network = intent.networks.get(&port.network_id);
+    let default = network.map(|it| it.limits).unwrap_or_default();
+    caps(intent, port).fold(port.limits.or(default), Limits::and)
 }
 
 /// What bounds a port besides its own limits: its tenant's, which each of the tenant's ports is under, and

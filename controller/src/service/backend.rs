@@ -9,7 +9,7 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
     PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
     SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
     TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
@@ -83,7 +83,8 @@ impl Backend for Service {
     }
 
     async fn tenant_create(&self, caller: Caller, request: TenantCreate) -> Outcome<Tenant> {
-        let decide = |intent: &_| tenant::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| tenant::create(intent, request, &observed);
         self.writer.change(caller, "tenant_create", decide).await
     }
 
@@ -93,7 +94,8 @@ impl Backend for Service {
         id: TenantId,
         request: TenantUpdate,
     ) -> Outcome<Tenant> {
-        let decide = |intent: &_| tenant::update(intent, id, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| tenant::update(intent, id, request, &observed);
         self.writer.change(caller, "tenant_update", decide).await
     }
 
@@ -158,8 +160,20 @@ impl Backend for Service {
     }
 
     async fn network_create(&self, caller: Caller, request: NetworkCreate) -> Outcome<Network> {
-        let decide = |intent: &_| network::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| network::create(intent, request, &observed);
         self.writer.change(caller, "network_create", decide).await
+    }
+
+    async fn network_update(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+        request: NetworkUpdate,
+    ) -> Outcome<Network> {
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| network::update(intent, id, request, &observed);
+        self.writer.change(caller, "network_update", decide).await
     }
 
     async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
@@ -420,7 +434,8 @@ impl Backend for Service {
 
     async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
         let actor = caller.actor.clone();
-        let decide = |intent: &_| port::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| port::create(intent, request, &observed);
         let port: Port = self.writer.change(caller, "port_create", decide).await?;
         self.tell_guard(SpoofGuard::On, &port, &actor);
         Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
@@ -434,10 +449,11 @@ impl Backend for Service {
     ) -> Outcome<PortView> {
         let actor = caller.actor.clone();
         let mut guard = SpoofGuard::On;
+        let observed = self.fleet.observed();
         let decide = |intent: &Intent| {
             let held = intent.ports.get(&id);
             guard = held.map_or(guard, |port| port.spoof_guard);
-            port::update(intent, id, request)
+            port::update(intent, id, request, &observed)
         };
         let port: Port = self.writer.change(caller, "port_update", decide).await?;
         self.tell_guard(guard, &port, &actor);

@@ -4,6 +4,7 @@ mod addresses;
 mod capped;
 mod caps;
 mod concurrent;
+mod limits;
 mod ops;
 mod outside;
 mod port_forwardings;
@@ -23,6 +24,7 @@ use proptest::prelude::*;
 pub(crate) use self::caps::capped;
 use self::ops::name;
 pub(crate) use self::ops::{Op, decide, ops, run};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Object};
 use crate::writer::Draft;
@@ -208,7 +210,7 @@ pub(crate) fn network_create(
     intent: &Intent,
     request: NetworkCreate,
 ) -> Outcome<Draft<model::Network>> {
-    super::network::create(intent, request)
+    super::network::create(intent, request, &Observed::default())
 }
 
 /// What taking a port off its trunk would write.

@@ -54,6 +54,8 @@ mod tests {
             zone: 0xf001,
             snat: None,
             floating: Vec::new(),
+            forwarded: Vec::new(),
+            answered: Vec::new(),
             pool: Vec::new(),
         });
         let of_public = CLASS.is(CLASS_PUBLIC, matching());

@@ -1,5 +1,6 @@
 //! Limits on real switches: they hold, they change without a lost packet, and one VIF's are no other's.
 
+mod crowd;
 mod hostile;
 
 use std::net::Ipv4Addr;
@@ -263,6 +264,34 @@ fn a_tenants_limit_is_over_those_of_its_vifs() {
     scene.settle();
     let (arrived, _) = send_many(one, &to(far, one), far);
     assert!(arrived > MANY / 2, "{arrived}");
+}
+
+#[test]
+fn a_networks_limit_is_that_of_its_vifs_that_have_none_and_no_limit_is_nothing() {
+    let scene = scene();
+    let (one, beside, far) = (&scene.one, &scene.beside, &scene.far);
+    scene.set(beside, "packets-out=1M");
+    scene.pool.must("vlan-set lan tenant=acme packets-out=100");
+    scene.settle();
+    let (arrived, took) = send_many(one, &to(far, one), far);
+    assert!(
+        (10..=most(100, 20, took)).contains(&arrived),
+        "{arrived} in {took:?}"
+    );
+    let (arrived, _) = send_many(beside, &to(far, beside), far);
+    assert!(arrived > MANY / 2, "{arrived}");
+    scene.pool.must("vlan-set lan tenant=acme packets-out=");
+    scene.settle();
+    let (arrived, _) = send_many(one, &to(far, one), far);
+    assert!(arrived > MANY / 2, "{arrived}");
+    // The lab's NICs are links of software, whose speed nobody knows: only what no switch does is refused.
+    for command in ["tenant-set acme", "vlan-set lan tenant=acme"] {
+        for (rate, allowed) in [("rate-out=0", "64k"), ("packets-in=0", "from 1 to")] {
+            let refused = scene.pool.netctl(&format!("{command} {rate}"));
+            let refused = refused.unwrap_err();
+            assert!(refused.contains(allowed), "{refused}");
+        }
+    }
 }
 
 /// What a zone of a host may track, and tracks.

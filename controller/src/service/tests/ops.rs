@@ -36,6 +36,10 @@ pub(crate) enum Op {
         tenant: u8,
         packets: Option<u8>,
     },
+    NetworkUpdate {
+        network: u8,
+        packets: Option<u8>,
+    },
     PhysicalNetwork {
         name: u8,
         vlans: u8,
@@ -258,6 +262,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         1 => n().prop_map(|name| Op::Tenant { name }),
         2 => (n(), maybe()).prop_map(|(tenant, packets)| Op::TenantUpdate { tenant, packets }),
+        2 => (n(), maybe()).prop_map(|(network, packets)| Op::NetworkUpdate { network, packets }),
         1 => (n(), n()).prop_map(|(name, vlans)| Op::PhysicalNetwork { name, vlans }),
         1 => (n(), 0..2u8).prop_map(|(name, endpoints)| Op::Underlay { name, endpoints }),
         2 => (n(), n(), any::<bool>(), maybe())
@@ -348,6 +353,11 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     Ok(consequences::with(intent, decided))
 }
 
+fn rate(packets: Option<u8>) -> Setting<model::PacketRate> {
+    let rate = packets.map(|it| (u32::from(it) + 1).to_string().parse().unwrap());
+    rate.map_or(Setting::Removed, Setting::To)
+}
+
 fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match op.clone() {
         Op::Tenant { name: it } => {
@@ -355,15 +365,20 @@ fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
                 name: name("t", it),
                 limits: model::Limits::default(),
             };
-            tenant::create(intent, request).map(|draft| draft.writes)
+            tenant::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::TenantUpdate { tenant, packets } => {
-            let rate = |it: u8| (u32::from(it) + 1).to_string().parse().unwrap();
             let mut request = api::request::TenantUpdate::default();
-            request.limits.packets_out =
-                packets.map_or(Setting::Removed, |it| Setting::To(rate(it)));
+            request.limits.packets_out = rate(packets);
             let tenant = id(intent, Noun::Tenant, tenant);
-            tenant::update(intent, tenant, request).map(|draft| draft.writes)
+            tenant::update(intent, tenant, request, &Observed::default()).map(|draft| draft.writes)
+        }
+        Op::NetworkUpdate { network, packets } => {
+            let mut request = api::request::NetworkUpdate::default();
+            request.limits.packets_out = rate(packets);
+            let network = id(intent, Noun::Network, network);
+            network::update(intent, network, request, &Observed::default())
+                .map(|draft| draft.writes)
         }
         Op::PhysicalNetwork { name: it, vlans } => {
             let vlans = format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans));
@@ -407,7 +422,7 @@ fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         }
         Op::Overlay { .. } => {
             let request = overlay(intent, op);
-            network::create(intent, request).map(|draft| draft.writes)
+            network::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         op => decide_of_tenant(intent, op),
     }
@@ -453,6 +468,7 @@ fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
         vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
         mtu: None,
         sharing: Sharing::default(),
+        limits: model::Limits::default(),
     }
 }
 
@@ -474,8 +490,9 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 vni: None,
                 mtu: None,
                 sharing: Sharing::default(),
+                limits: model::Limits::default(),
             };
-            network::create(intent, request).map(|draft| draft.writes)
+            network::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::Subnet {
             network,
@@ -513,7 +530,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
-            port::create(intent, request).map(|draft| draft.writes)
+            port::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::SubnetUpdate { .. } | Op::Reservation { .. } | Op::PortUpdate { .. } => {
             addresses::decide(intent, op)

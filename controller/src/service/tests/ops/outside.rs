@@ -10,6 +10,7 @@ use api::request::{
 use model::{FloatingIpId, ForwardedProtocol, Handout, Sharing, Snat};
 
 use super::{Op, id, name};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Write};
 use crate::service::{floating_ip, gateway, network, port_forwarding, subnet};
@@ -90,6 +91,7 @@ fn external(intent: &Intent, tenant: u8, number: u8) -> Outcome<Vec<Write>> {
         vlan: None,
         vni: None,
         mtu: None,
+        limits: model::Limits::default(),
         sharing: Sharing {
             external: true,
             shared: true,
@@ -97,7 +99,7 @@ fn external(intent: &Intent, tenant: u8, number: u8) -> Outcome<Vec<Write>> {
             gateway_macs: vec!["00:00:5e:00:01:07".parse().unwrap()],
         },
     };
-    let made = network::create(intent, request)?;
+    let made = network::create(intent, request, &Observed::default())?;
     let mut after = intent.clone();
     after.apply(intent.revision, &made.writes);
     let request = SubnetCreate {
