@@ -165,9 +165,6 @@ pub(super) fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<F
         let known = shown_by_none.map(|it| translated(GROUPED, it, known(router.zone)));
         flows.extend(known);
     }
-    let once = untracked(network).eth_dst(router.mac.octets());
-    let again = tracked(network, NONE).eth_dst(router.mac.octets());
-    flows.extend([once, again].map(|matching| TABLE.flow(ONCE, matching)));
     flows.extend(here(&router.forwarded).map(|(forwarded, inside)| {
         let nat = Nat {
             ports: Some((inside.port.get(), None)),
@@ -196,6 +193,17 @@ pub(super) fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<F
         }
     }
     flows.extend(to_everybody(network, router, uplink));
+}
+
+/// What other hosts sent on to this one is for ports here, or for nobody.
+pub(super) fn once(network: &NetworkView) -> impl Iterator<Item = Flow> {
+    let routers = network.outside.routers.iter();
+    let forwarding = routers.filter(|it| !it.forwarded.is_empty() || !it.answered.is_empty());
+    let macs: BTreeSet<MacAddr> = forwarding.map(|it| it.mac).collect();
+    macs.into_iter().flat_map(|mac| {
+        let found = [untracked(network), tracked(network, NONE)];
+        found.map(|matching| TABLE.flow(ONCE, matching.eth_dst(mac.octets())))
+    })
 }
 
 fn here(all: &[Forwarded]) -> impl Iterator<Item = (&Forwarded, &Inside)> {

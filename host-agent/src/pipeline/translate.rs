@@ -47,6 +47,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let routers = &network.outside.routers;
     if !routers.is_empty() {
         flows.extend(never(network));
+        flows.extend(forwarded::once(network));
     }
     for router in routers {
         inward(network, router, flows);

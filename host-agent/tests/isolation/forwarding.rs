@@ -380,6 +380,43 @@ fn forwarding_takes_as_many_flows_as_documented() {
     assert_eq!(answered - count(&bare), 8 + 2, "an address, and a router");
 }
 
+#[test]
+fn two_tenants_forward_ports_on_one_host_without_getting_into_each_others_way() {
+    let mut view = outside_network(1);
+    let theirs = public(41);
+    let own = view.outside.routers[0].forwarded.clone();
+    let other = &mut view.outside.routers[1];
+    other.forwarded = own
+        .into_iter()
+        .map(|it| Forwarded {
+            address: theirs,
+            target: match it.target {
+                ForwardedTo::Here(inside) => ForwardedTo::Here(Inside {
+                    network: number(OTHER_TENANT.into()),
+                    ..inside
+                }),
+                elsewhere @ ForwardedTo::Elsewhere(_) => elsewhere,
+            },
+            ..it
+        })
+        .collect();
+    other.answered = vec![theirs];
+    let flows = pipeline::compile(&view);
+    let keys: Vec<_> = flows.iter().map(openflow::Flow::key).collect();
+    assert!(
+        keys.windows(2).all(|pair| pair[0] != pair[1]),
+        "no flow twice"
+    );
+    let tenants = [TENANT, OTHER_TENANT].map(|tenant| own_network(tenant, 1));
+    let [one, two] = tenants;
+    let mut host = Host::of(&[one, two, view]);
+    for (address, tenant) in [(SHARED, TENANT), (theirs, OTHER_TENANT)] {
+        let arrived = host.outside((FAR, 6000), (address, 53));
+        let ports: Vec<PortNo> = arrived.iter().map(|it| it.port).collect();
+        assert_eq!(ports, [port(tenant, 1)]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
