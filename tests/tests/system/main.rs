@@ -10,6 +10,7 @@ mod binding;
 mod churn;
 mod drift;
 mod fabric;
+mod gateway_hosts;
 mod isolation;
 mod limits;
 mod metering;
