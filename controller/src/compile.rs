@@ -62,6 +62,7 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
             networks.extend(intent.joined_to(port.network_id));
         }
     }
+    networks.extend(outside::networks_through(intent, host));
     for network in networks {
         keys.insert(PlanKey::Network(network));
         keys.extend(remote_ports(intent, network, host));
@@ -248,10 +249,11 @@ fn virtual_macs(port: &Port) -> Vec<MacAddr> {
 }
 
 /// Whether a host needs a network: for a port of it, or of one that a router joins to it, because
-/// routing is done where the sender is.
+/// routing is done where the sender is; or because the router's ports get out through this host.
 fn has(intent: &Intent, network: NetworkId, host: HostId) -> bool {
     let networks = intent.joined_to(network);
-    networks.into_iter().any(|it| intent.is_on(it, host))
+    let mut gateway_hosts = intent.gateway_hosts(network);
+    networks.into_iter().any(|it| intent.is_on(it, host)) || gateway_hosts.any(|it| it == host)
 }
 
 /// What hosts are told of ports whose limits are others now.
@@ -263,7 +265,7 @@ fn limited<'a>(ports: impl Iterator<Item = &'a Port>) -> impl Iterator<Item = (H
 fn hosts_with(intent: &Intent, network: NetworkId) -> BTreeSet<HostId> {
     let networks = intent.joined_to(network);
     let hosts = networks.into_iter().flat_map(|it| intent.hosts_of(it));
-    hosts.collect()
+    hosts.chain(intent.gateway_hosts(network)).collect()
 }
 
 fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> {
@@ -405,6 +407,9 @@ impl Touched<'_> {
                 self.items.extend(router.map(|key| (host, key)));
             }
         }
+        let routers = self.after.gateways_through(id).map(|it| it.router_id);
+        let routers: BTreeSet<RouterId> = routers.collect();
+        routers.into_iter().for_each(|it| self.way_out(it));
     }
 
     /// The hosts that need the network, or needed it.

@@ -35,6 +35,7 @@ pub mod announcer;
 pub mod binding;
 pub mod connection_limits;
 pub mod diff;
+pub mod gateways;
 pub mod instances;
 pub mod links;
 pub mod nics;

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use model::plan::{
-    Answered, Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling,
-    Trial,
+    Answered, Generation, HostPlan, PlanItem, PlanKey, PlannedGatewayHost, PlannedInstance,
+    PlannedSubnet, Sampling, Trial,
 };
 use model::report::ItemFailure;
 use model::{
@@ -31,6 +31,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::gateways;
 use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort, Routing, StaticHop};
 use crate::respond::NamedPort;
 
@@ -43,6 +44,8 @@ pub struct Wanted {
     pub physical_networks: PhysicalNetworks,
     /// The other ends of tunnels: endpoints of the hosts that share an overlay with this one.
     pub peers: BTreeMap<Encapsulation, BTreeSet<IpAddr>>,
+    /// Those of them that must be known soon to live or not: gateway hosts, and whom they serve.
+    pub watched: BTreeSet<IpAddr>,
     /// Networks, none of which clashes with another.
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
@@ -181,6 +184,8 @@ pub struct WantedGateway {
     pub mac: MacAddr,
     /// As whom ports without a floating IP speak from this host.
     pub snat: Option<Ipv4Addr>,
+    /// By which hosts they get out, in order; none: by this one.
+    pub hosts: Vec<PlannedGatewayHost>,
     /// The addresses of that network that the pool gives out.
     pub pool: Vec<Ipv4Net>,
 }
@@ -334,6 +339,7 @@ impl Wanted {
                 network.remotes = remotes.into();
             }
         }
+        wanted.watched = gateways::watched(&wanted);
         wanted.peers = wanted.peers();
         wanted
     }
@@ -346,6 +352,10 @@ impl Wanted {
                 let endpoints = network.remotes.iter().filter_map(|remote| remote.endpoint);
                 peers.entry(encapsulation).or_default().extend(endpoints);
             }
+        }
+        if !self.watched.is_empty() {
+            let watched = self.watched.iter().copied();
+            peers.entry(gateways::WATCH).or_default().extend(watched);
         }
         peers
     }

@@ -350,12 +350,26 @@ pub struct PlannedGateway {
     pub network_id: NetworkId,
     /// The Ethernet address of that network's gateway.
     pub mac: MacAddr,
-    /// As whom ports without a floating IP speak from this host; absent: they do not.
+    /// As whom ports without a floating IP speak from this host, where it is a gateway host while it is
+    /// the first that lives; absent: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snat: Option<Ipv4Addr>,
+    /// The hosts through which they get out, in order; none: this host by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<PlannedGatewayHost>,
     /// The addresses of that network that the pool gives out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pool: Vec<Ipv4Net>,
+}
+
+/// A host through which a router's ports get out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGatewayHost {
+    /// Where it takes packets that are to get out, on the router's networks; the host whose own it is
+    /// knows itself by it.
+    pub mac: MacAddr,
+    /// Where it is heard.
+    pub endpoint: IpAddr,
 }
 
 /// A floating IP of a port of this host.

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
-use model::{FloatingIpId, ForwardedProtocol, NetworkId, PortId, RouterId, Snat, TenantId};
+use model::{FloatingIpId, ForwardedProtocol, HostId, NetworkId, PortId, RouterId, Snat, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
@@ -18,6 +18,10 @@ pub struct GatewayCreate {
     /// Whether ports without a floating IP get out, too; if absent, they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snat: Option<Snat>,
+    /// The hosts through which these get out, the first that lives in this order; none: each host by
+    /// itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ids: Vec<HostId>,
 }
 
 /// `POST /v1/floating-ips`

@@ -88,6 +88,7 @@ pub(crate) fn gateway(router_id: RouterId, network_id: NetworkId) -> Gateway {
         router_id,
         network_id,
         snat: Snat::On,
+        host_ids: Vec::new(),
         addresses: vec![SnatAddress {
             host_id: HostId::generate(),
             address: [203, 0, 113, 9].into(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::{
-    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, NetworkId, PortForwarding,
+    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, NetworkId, PortForwarding,
     PortForwardingId, PortId, RouterId, TenantId,
 };
 
@@ -16,6 +16,7 @@ use super::{Intent, within};
 pub(super) struct Lent {
     gateways: OrdMap<RouterId, GatewayId>,
     gateways_by_network: OrdSet<(NetworkId, GatewayId)>,
+    gateways_by_host: OrdSet<(HostId, GatewayId)>,
     floating_ips_by_tenant: OrdSet<(TenantId, FloatingIpId)>,
     floating_ips_by_port: OrdSet<(PortId, FloatingIpId)>,
     port_forwardings_by_floating_ip: OrdSet<(FloatingIpId, PortForwardingId)>,
@@ -59,6 +60,18 @@ impl Intent {
     pub fn gateways_to(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Gateway>> + '_ {
         let pairs = self.lent.gateways_by_network.range(within(network));
         pairs.filter_map(|(_, id)| self.gateways.get(id))
+    }
+
+    /// The gateways that have this host among their gateway hosts, by id.
+    pub fn gateways_through(&self, host: HostId) -> impl Iterator<Item = &Arc<Gateway>> + '_ {
+        let pairs = self.lent.gateways_by_host.range(within(host));
+        pairs.filter_map(|(_, id)| self.gateways.get(id))
+    }
+
+    /// The gateway hosts of the router that this network has.
+    pub fn gateway_hosts(&self, network: NetworkId) -> impl Iterator<Item = HostId> + '_ {
+        let way = self.way_out_of(network).into_iter();
+        way.flat_map(|gateway| gateway.host_ids.iter().copied())
     }
 
     /// The floating IPs of a tenant, by id.
@@ -111,6 +124,9 @@ impl Intent {
     pub(super) fn put_gateway(&mut self, it: Arc<Gateway>) {
         self.lent.gateways.insert(it.router_id, it.id);
         self.lent.gateways_by_network.insert((it.network_id, it.id));
+        for host in &it.host_ids {
+            self.lent.gateways_by_host.insert((*host, it.id));
+        }
         for lent in &it.addresses {
             let address = lent.address.into();
             self.lend(it.network_id, address, Borrower::Gateway(it.id));
@@ -122,6 +138,9 @@ impl Intent {
         self.lent.gateways.remove(&it.router_id);
         let pair = (it.network_id, it.id);
         self.lent.gateways_by_network.remove(&pair);
+        for host in &it.host_ids {
+            self.lent.gateways_by_host.remove(&(*host, it.id));
+        }
         for lent in &it.addresses {
             self.take_back(it.network_id, lent.address.into());
         }

@@ -30,6 +30,7 @@ pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<G
         sharing::check_user("network_id", network, router.tenant_id, &mut faults);
         check_overlap(intent, router, network, &mut faults);
     }
+    check_hosts(intent, &request, &mut faults);
     if let Some(other) = intent.gateway_of(request.router_id) {
         let message = format!(
             "it leads to the network {} already; clear that gateway first",
@@ -44,6 +45,7 @@ pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<G
         router_id: router.id,
         network_id: request.network_id,
         snat: request.snat.unwrap_or_default(),
+        host_ids: request.host_ids,
         addresses: Vec::new(),
         created_at: Timestamp::now(),
     };
@@ -80,6 +82,40 @@ pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Fau
         fault(format!(
             "network {id} has no IPv4 subnet; expected one, since only IPv4 is translated"
         ));
+    }
+}
+
+/// What makes hosts fit to be gateway hosts: that others can hear whether they live.
+fn check_hosts(intent: &Intent, request: &GatewayCreate, faults: &mut Faults) {
+    let mut fault = |code, message: String| faults.add("host_ids", code, message);
+    let hosts = &request.host_ids;
+    if !hosts.is_empty() && request.snat == Some(Snat::Off) {
+        let message =
+            "gateway hosts were named, and snat is \"off\"; expected no hosts, or snat=on";
+        fault(FieldCode::Inconsistent, message.to_owned());
+    }
+    if hosts.len() > Gateway::HOSTS_MAX {
+        let (count, most) = (hosts.len(), Gateway::HOSTS_MAX);
+        let message = format!("{count} gateway hosts were named; expected at most {most}");
+        fault(FieldCode::OutOfRange, message);
+    }
+    for (at, id) in hosts.iter().enumerate() {
+        let Some(host) = intent.hosts.get(id) else {
+            let message = format!("there is no host {id}; expected the id of one there is");
+            fault(FieldCode::UnknownReference, message);
+            continue;
+        };
+        let name = &host.name;
+        if hosts.iter().take(at).any(|it| it == id) {
+            let message = format!("the host {name} was named twice; expected each host once");
+            fault(FieldCode::Duplicate, message);
+        } else if host.endpoint.is_none() {
+            let message = format!(
+                "the host {name} has no endpoint, so others could not tell whether it lives; expected a \
+                 private physical network with endpoints"
+            );
+            fault(FieldCode::Inconsistent, message);
+        }
     }
 }
 
@@ -132,12 +168,15 @@ pub(super) fn delete(intent: &Intent, id: GatewayId) -> Outcome<Draft<()>> {
     })
 }
 
-/// The address of each host that has the router: those that were given stay, a host that is new gets one
-/// if there is any left.
+/// The address of each host that has the router, or of the first gateway host for all: those that were
+/// given stay, a host that is new gets one if there is any left.
 fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
     let router = intent.routers.get(&gateway.router_id);
     let networks = router.into_iter().flat_map(|it| &it.network_ids);
     let hosts: BTreeSet<HostId> = match gateway.snat {
+        Snat::On if !gateway.host_ids.is_empty() => {
+            gateway.host_ids.first().copied().into_iter().collect()
+        }
         Snat::On => networks.flat_map(|id| intent.hosts_of(*id)).collect(),
         Snat::Off => BTreeSet::new(),
     };

@@ -8,8 +8,11 @@ use model::plan::Answered;
 use model::{NetworkId, RouterId};
 use openflow::PortNo;
 
-use super::{Binding, without_ports};
-use crate::pipeline::{Floating, Forwarded, ForwardedTo, Inside, NetworkView, Presence, WayOut};
+use super::{Binding, Translators, without_ports};
+use crate::gateways::Outlet;
+use crate::pipeline::{
+    Duty, Floating, Forwarded, ForwardedTo, Inside, NetworkView, Presence, WayExit, WayOut,
+};
 use crate::wanted::{Exit, Wanted, WantedGateway, WantedRouter};
 
 /// The routers that translate addresses.
@@ -24,21 +27,35 @@ pub fn translating(wanted: &Wanted) -> impl Iterator<Item = RouterId> + '_ {
 pub(super) fn add(
     router: &WantedRouter,
     (wanted, binding): (&Wanted, &Binding),
-    zones: &BTreeMap<RouterId, u16>,
+    translators: Translators<'_>,
     uplinks: &BTreeMap<Exit, PortNo>,
     views: &mut BTreeMap<NetworkId, NetworkView>,
 ) {
-    let (Some(gateway), Some(zone)) = (&router.gateway, zones.get(&router.id)) else {
+    let zone = translators.zones.routers.get(&router.id);
+    let (Some(gateway), Some(zone)) = (&router.gateway, zone) else {
         return;
     };
     let Some(external) = wanted.networks.get(&gateway.network) else {
         return;
     };
     let answered = answered(router, wanted);
-    let is_here = router.networks.iter().any(|id| views.contains_key(id));
-    if !is_here && answered.is_empty() {
+    if !router.is_needed(views) && answered.is_empty() {
         return;
     }
+    let Outlet { exit, duty } = match gateway.hosts.is_empty() {
+        true => Outlet::default(),
+        // Until it is known who lives, nobody is sent to.
+        false => translators
+            .outlets
+            .get(&router.id)
+            .copied()
+            .unwrap_or(Outlet {
+                exit: WayExit::Nobody,
+                duty: Duty::None,
+            }),
+    };
+    let snat = gateway.snat;
+    let snat = snat.filter(|_| matches!(exit, WayExit::Own | WayExit::ForAll(_)));
     let floating = floating(router, gateway, wanted, binding);
     let forwarded = forwarded(router, wanted, binding);
     for id in &router.networks {
@@ -49,7 +66,8 @@ pub(super) fn add(
                 network: external.number,
                 mac: gateway.mac,
                 zone: *zone,
-                snat: gateway.snat,
+                snat,
+                exit,
                 floating: own.copied().collect(),
                 forwarded: here.copied().collect(),
                 answered: answered.clone(),
@@ -65,7 +83,8 @@ pub(super) fn add(
     });
     let presence = Presence {
         zone: *zone,
-        snat: gateway.snat,
+        snat,
+        duty,
         floating,
         forwarded,
         answered,
@@ -76,6 +95,15 @@ pub(super) fn add(
     let view = views.entry(gateway.network);
     let view = view.or_insert_with(|| without_ports(external, uplinks));
     view.outside.routers.push(presence);
+}
+
+impl WantedRouter {
+    /// Whether this host has anything to do for it: for its ports here, or as a gateway host.
+    pub(super) fn is_needed(&self, views: &BTreeMap<NetworkId, NetworkView>) -> bool {
+        let hosts = self.gateway.iter().flat_map(|it| &it.hosts);
+        let mut hosts = hosts.map(|it| it.mac);
+        self.networks.iter().any(|id| views.contains_key(id)) || hosts.any(|it| it == self.mac)
+    }
 }
 
 /// The floating IPs of this router's ports that are plugged here.

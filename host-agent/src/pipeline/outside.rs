@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
+use model::plan::PlannedGatewayHost;
 use model::{MacAddr, NetworkNumber};
 
 use super::{Forwarded, ForwardedTo};
@@ -27,8 +28,10 @@ pub struct WayOut {
     pub mac: MacAddr,
     /// The router's zone: no other's connections are known in it.
     pub zone: u16,
-    /// As whom ports without a floating IP speak; absent: they do not.
+    /// As whom ports without a floating IP speak; absent: they do not, from here.
     pub snat: Option<Ipv4Addr>,
+    /// By which host they get out.
+    pub exit: WayExit,
     /// The floating IPs of this network's ports on this host.
     pub floating: Vec<Floating>,
     /// What is forwarded to this network's ports on this host.
@@ -39,6 +42,43 @@ pub struct WayOut {
     pub pool: Vec<Ipv4Net>,
 }
 
+/// By which host packets of ports without a floating IP get out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WayExit {
+    /// By this one, which sees to its own ports alone.
+    #[default]
+    Own,
+    /// By this one, for those of other hosts as well, which send them to this address of it.
+    ForAll(MacAddr),
+    /// By this other host.
+    By(PlannedGatewayHost),
+    /// By none yet.
+    Nobody,
+}
+
+/// What a host has to do with the one address of a router that has gateway hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// The router has none, or this is none of them.
+    #[default]
+    None,
+    /// It does not have the address, and may ask who has.
+    Asks(Claim),
+    /// It has the address.
+    Holds,
+    /// It has, but hears nobody: who asks for it lives, and may have it.
+    HoldsAlone(Claim),
+}
+
+/// An address that gateway hosts ask each other for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// From where this host asks.
+    pub mac: MacAddr,
+}
+
 /// A router on an external network, as it is on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
@@ -46,6 +86,8 @@ pub struct Presence {
     pub zone: u16,
     /// As whom ports without a floating IP speak.
     pub snat: Option<Ipv4Addr>,
+    /// What this host has to do with an address that it shares with others.
+    pub duty: Duty,
     /// The floating IPs of its ports on this host.
     pub floating: Vec<Floating>,
     /// What is forwarded to its ports on this host, and by this host to those of others.
@@ -103,7 +145,20 @@ impl Outside {
     }
 }
 
+impl Duty {
+    /// Whether packets for ports of other hosts come in here.
+    #[must_use]
+    pub const fn is_for_all(self) -> bool {
+        matches!(self, Self::Holds | Self::HoldsAlone(_))
+    }
+}
+
 impl WayOut {
+    /// Whether packets from outside may come to this network's ports from other hosts.
+    pub(super) fn is_shared(&self) -> bool {
+        self.exit != WayExit::Own
+    }
+
     /// As whom packets leave.
     pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         let floating = self.floating.iter().map(|it| it.address);

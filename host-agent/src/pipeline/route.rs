@@ -114,7 +114,7 @@ fn sent_to_gateway(network: &NetworkView) -> Match {
 
 /// A prefix, and how packets get there.
 pub(super) struct Way {
-    prefix: IpNet,
+    pub(super) prefix: IpNet,
     /// The network they become packets of.
     pub(super) network: NetworkNumber,
     hop: Hop,

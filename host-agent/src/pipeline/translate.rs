@@ -10,18 +10,25 @@
 //! so the same addresses behind different ones never meet. What was not translated to an address that is
 //! this router's here goes no further: nobody leaves in a name that is not theirs, and of what comes from
 //! outside only what is for a floating IP, or answers what was sent, comes in.
+//!
+//! Where a router has gateway hosts, what ports without a floating IP send is handed to the one that lives,
+//! over their own network: the sender's host has routed it, so there the time to live stays. What answers
+//! it comes in at the gateway host, and goes to wherever its port is as if it had been routed there.
 
 use std::net::Ipv4Addr;
 
+use model::plan::PlannedGatewayHost;
 use model::{MacAddr, NetworkNumber};
 use openflow::action::{Commit, Ct, Nat};
 use openflow::matching::CtState;
 use openflow::{Action, Field, Flow, Match};
 
-use super::outside::{Presence, WayOut};
-use super::registers::NETWORK;
+use super::outside::{Presence, WayExit, WayOut};
+use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
 use super::respond::forgotten;
-use super::{Miss, NetworkView, Table, forwarded, next_hop, nothing, spoof_guard, undeliverable};
+use super::{
+    Miss, NetworkView, Table, forward, forwarded, next_hop, nothing, spoof_guard, undeliverable,
+};
 
 pub(super) const TABLE: Table = Table {
     id: 34,
@@ -33,6 +40,8 @@ pub(super) const TABLE: Table = Table {
 };
 
 const NEVER: u16 = 300;
+/// Above what ports of this host send.
+const HANDED_ON: u16 = 270;
 const FLOATING: u16 = 200;
 const SNAT: u16 = 100;
 
@@ -74,22 +83,46 @@ fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>) {
         flows.push(translated(FLOATING, matching, committed(way.zone, nat)));
     }
     forwarded::outward(network, way, flows);
-    flows.push(match way.snat {
-        Some(address) => {
-            let ct = committed(way.zone, source(address));
-            translated(SNAT, untracked(network), ct)
-        }
-        None => {
-            let flow = TABLE.flow(SNAT, untracked(network));
-            flow.goto(undeliverable::TABLE.id)
-        }
-    });
+    flows.extend(others_outward(network, way));
     flows.extend(way.addresses().map(|address| {
         let matching = tracked(network, NONE).ipv4_src(address, 32);
         let gateway = Action::set_field(Field::EthDst, way.mac.octets());
         let flow = forgotten(TABLE.flow(FLOATING, matching)).action(gateway);
         becomes(flow, way.network, MacAddr::public(address))
     }));
+}
+
+/// What ports without a floating IP send.
+fn others_outward(network: &NetworkView, way: &WayOut) -> Vec<Flow> {
+    let sent = untracked(network);
+    let Some(address) = way.snat else {
+        return match way.exit {
+            WayExit::By(host) => handed_on(network, &host).into_iter().collect(),
+            WayExit::Nobody => Vec::new(),
+            WayExit::Own | WayExit::ForAll(_) => {
+                vec![TABLE.flow(SNAT, sent).goto(undeliverable::TABLE.id)]
+            }
+        };
+    };
+    let ct = committed(way.zone, source(address));
+    let of_others = matches!(way.exit, WayExit::ForAll(_)).then(|| {
+        let handed = TABLE.flow(HANDED_ON, FROM.is(FROM_FABRIC, sent.clone()));
+        handed.action(FROM.set(FROM_VIF)).action(ct.clone())
+    });
+    let own = translated(SNAT, sent, ct);
+    of_others.into_iter().chain([own]).collect()
+}
+
+/// To the host by which it gets out, over this network, as what this host routed.
+fn handed_on(network: &NetworkView, host: &PlannedGatewayHost) -> Option<Flow> {
+    let (way, next) = forward::to_host(network.uplink?, host.endpoint)?;
+    let gateway = MacAddr::gateway(network.number);
+    let flow = TABLE.flow(SNAT, untracked(network));
+    let flow = forgotten(flow.action(Action::DecTtl))
+        .action(Action::set_field(Field::EthSrc, gateway.octets()))
+        .action(Action::set_field(Field::EthDst, host.mac.octets()))
+        .actions(way);
+    Some(flow.goto(next))
 }
 
 fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
@@ -114,7 +147,10 @@ fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
     for (prefix, behind) in router.routes_v4() {
         for found in [CtState::EST | CtState::RPL, CtState::REL] {
             let matching = of_router(found).ipv4_dst(prefix.addr(), prefix.prefix_len());
-            flows.push(delivered(SNAT, matching, behind));
+            flows.push(match router.duty.is_for_all() {
+                true => delivered_anywhere(matching, behind),
+                false => delivered(SNAT, matching, behind),
+            });
         }
     }
 }
@@ -154,6 +190,12 @@ pub(super) fn translated(priority: u16, matching: Match, ct: Ct) -> Flow {
 pub(super) fn delivered(priority: u16, matching: Match, network: NetworkNumber) -> Flow {
     let flow = TABLE.flow(priority, matching);
     becomes(flow, network, MacAddr::gateway(network))
+}
+
+/// The same, on whatever host its port is: this host's router sends it, not the external network.
+fn delivered_anywhere(matching: Match, network: NetworkNumber) -> Flow {
+    let flow = TABLE.flow(SNAT, matching).action(FROM.set(FROM_VIF));
+    becomes(forgotten(flow), network, MacAddr::gateway(network))
 }
 
 /// A packet of this network from here on, sent by its router.

@@ -13,7 +13,7 @@ use openflow::{Action, Flow};
 
 use crate::pipeline::answer::{is_question, rate};
 use crate::pipeline::limits::Meter;
-use crate::pipeline::probe;
+use crate::pipeline::{claim, probe};
 
 /// How many meters are made in one go.
 const BATCH: usize = 256;
@@ -94,6 +94,7 @@ impl Meters {
         }
         let (rate, burst) = match id {
             probe::METER => (probe::PER_SECOND, probe::PER_SECOND),
+            claim::METER => (claim::PER_SECOND, claim::PER_SECOND),
             _ => rate(id, self.vifs),
         };
         Meter {

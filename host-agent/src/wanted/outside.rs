@@ -48,6 +48,7 @@ impl Wanted {
             network: id,
             mac: gateway.mac,
             snat: gateway.snat,
+            hosts: gateway.hosts.clone(),
             pool: gateway.pool.clone(),
         })
     }

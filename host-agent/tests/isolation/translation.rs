@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use host_agent::pipeline::counting::{Counted, Direction};
 use host_agent::pipeline::{
-    self, Floating, LocalPort, Mark, NetworkView, Outside, Outsiders, Presence, Reach, Routing,
-    Uplink, WayOut,
+    self, Duty, Floating, LocalPort, Mark, NetworkView, Outside, Outsiders, Presence, Reach,
+    Routing, Uplink, WayExit, WayOut,
 };
 use model::{MacAddr, NetworkNumber, SpoofGuard, Tracking, TrafficClass};
 use openflow::PortNo;
@@ -129,6 +129,7 @@ pub(crate) fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
                 mac: UPSTREAM.try_into().unwrap(),
                 zone: zone(tenant),
                 snat,
+                exit: WayExit::Own,
                 floating: vec![floating_ip(tenant)],
                 forwarded: Vec::new(),
                 answered: Vec::new(),
@@ -145,6 +146,7 @@ pub(crate) fn external(snat: impl Fn(u8) -> Option<Ipv4Addr>) -> NetworkView {
     let presence = |tenant: u8| Presence {
         zone: zone(tenant),
         snat: snat(tenant),
+        duty: Duty::None,
         floating: vec![floating_ip(tenant)],
         forwarded: Vec::new(),
         answered: Vec::new(),

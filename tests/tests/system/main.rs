@@ -11,6 +11,7 @@ mod caps;
 mod churn;
 mod drift;
 mod fabric;
+mod gateway_hosts;
 mod isolation;
 mod limits;
 mod metering;

@@ -16,7 +16,7 @@ use crate::PATIENCE;
 use crate::public::outside;
 
 /// Somebody beyond the router of the external network.
-const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// A port where nobody listens.
 const CLOSED: u16 = 9;
 const MARK: &str = "BULKHEAD outside";
@@ -78,7 +78,7 @@ impl Scene {
 }
 
 /// An address behind the router of the external network.
-fn far_away(outside: &Instance) {
+pub(crate) fn far_away(outside: &Instance) {
     let added = Command::new("ip")
         .args(["-n", &outside.namespace, "addr", "add"])
         .args([&format!("{FAR}/32"), "dev", "lo"])
@@ -122,7 +122,7 @@ fn known_as(instance: &Instance, last: u8) -> Instance {
     }
 }
 
-fn all_pass(from: &Instance, to: &Instance) {
+pub(crate) fn all_pass(from: &Instance, to: &Instance) {
     eventually("they reach each other", PATIENCE, || from.reaches(to));
     let answered = from.ping(to.address, 20, Duration::from_millis(20));
     assert_eq!(answered, 20, "{} to {}", from.name, to.address);
