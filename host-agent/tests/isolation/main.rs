@@ -7,6 +7,7 @@ mod allowed;
 mod anything;
 mod fabric;
 mod frame;
+mod gateway_hosts;
 mod hidden;
 mod limits;
 mod order;

@@ -20,16 +20,16 @@ use proptest::sample::select;
 use crate::frame::{BROADCAST, Frame, Mac, Payload, udp};
 use crate::world::{PATCHES, open_groups, open_to};
 
-const EXTERNAL: u32 = 9;
-const VLAN: u16 = 300;
-const PATCH: PortNo = PATCHES[1];
-const TENANTS: [u8; 2] = [1, 2];
-const MEMBERS: [u8; 2] = [1, 2];
+pub(crate) const EXTERNAL: u32 = 9;
+pub(crate) const VLAN: u16 = 300;
+pub(crate) const PATCH: PortNo = PATCHES[1];
+pub(crate) const TENANTS: [u8; 2] = [1, 2];
+pub(crate) const MEMBERS: [u8; 2] = [1, 2];
 
 /// The gateway of the external network.
-const UPSTREAM: Mac = [2, 0, 0x5e, 0, 0x53, 1];
+pub(crate) const UPSTREAM: Mac = [2, 0, 0x5e, 0, 0x53, 1];
 /// Somebody beyond it.
-const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// A VIF with an address of the external network itself, and a physical machine there.
 const NEIGHBOUR: Ipv4Addr = public(99);
 const MACHINE: Ipv4Addr = public(50);
@@ -43,31 +43,31 @@ fn floating(tenant: u8) -> Ipv4Addr {
     public(10 * tenant + 1)
 }
 
-fn snat(tenant: u8) -> Ipv4Addr {
+pub(crate) fn snat(tenant: u8) -> Ipv4Addr {
     public(10 * tenant + 9)
 }
 
-fn inner(member: u8) -> Ipv4Addr {
+pub(crate) fn inner(member: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, member)
 }
 
-fn mac(member: u8) -> Mac {
+pub(crate) fn mac(member: u8) -> Mac {
     [0xfa, 0x16, 0x3e, 0, 0, member]
 }
 
-fn port(tenant: u8, member: u8) -> PortNo {
+pub(crate) fn port(tenant: u8, member: u8) -> PortNo {
     PortNo(u32::from(10 * tenant + member))
 }
 
-fn number(number: u32) -> NetworkNumber {
+pub(crate) fn number(number: u32) -> NetworkNumber {
     number.try_into().unwrap()
 }
 
-fn gateway(tenant: u8) -> Mac {
+pub(crate) fn gateway(tenant: u8) -> Mac {
     MacAddr::gateway(number(tenant.into())).octets()
 }
 
-fn zone(tenant: u8) -> u16 {
+pub(crate) fn zone(tenant: u8) -> u16 {
     0xf000 + u16::from(tenant)
 }
 
@@ -79,7 +79,7 @@ fn floating_ip(tenant: u8) -> Floating {
     }
 }
 
-fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
+pub(crate) fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
     LocalPort {
         id: model::PortId::generate(),
         port,
@@ -93,7 +93,7 @@ fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
     }
 }
 
-fn without_ports(number: NetworkNumber) -> NetworkView {
+pub(crate) fn without_ports(number: NetworkNumber) -> NetworkView {
     NetworkView {
         number,
         uplink: None,
@@ -108,7 +108,7 @@ fn without_ports(number: NetworkNumber) -> NetworkView {
     }
 }
 
-fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
+pub(crate) fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
     let own = number(tenant.into());
     let prefix = "10.0.0.0/24".parse().unwrap();
     NetworkView {
@@ -140,7 +140,7 @@ fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
     }
 }
 
-fn external(snat: impl Fn(u8) -> Option<Ipv4Addr>) -> NetworkView {
+pub(crate) fn external(snat: impl Fn(u8) -> Option<Ipv4Addr>) -> NetworkView {
     let prefix = "10.0.0.0/24".parse().unwrap();
     let presence = |tenant: u8| Presence {
         zone: zone(tenant),
@@ -173,11 +173,11 @@ struct Host {
 
 /// A packet that came out: where, from whom, for whom, and its ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Out {
-    port: PortNo,
-    macs: (Mac, Mac),
-    from: (Ipv4Addr, u16),
-    to: (Ipv4Addr, u16),
+pub(crate) struct Out {
+    pub(crate) port: PortNo,
+    pub(crate) macs: (Mac, Mac),
+    pub(crate) from: (Ipv4Addr, u16),
+    pub(crate) to: (Ipv4Addr, u16),
 }
 
 impl Host {
@@ -232,7 +232,7 @@ fn counted(host: &mut Host, port: PortNo, frame: &Frame) -> Vec<(Direction, Traf
     counted.map(|it| (it.direction, it.class)).collect()
 }
 
-fn datagram(
+pub(crate) fn datagram(
     (source_mac, destination_mac): (Mac, Mac),
     (source, destination): (Ipv4Addr, Ipv4Addr),
     ports: (u16, u16),
@@ -245,7 +245,7 @@ fn datagram(
     Frame::new(source_mac, destination_mac, payload)
 }
 
-fn out(port: PortNo, frame: &[u8]) -> Out {
+pub(crate) fn out(port: PortNo, frame: &[u8]) -> Out {
     let ip = if frame[12..14] == [0x81, 0] { 18 } else { 14 };
     let mac = |at: usize| frame[at..at + 6].try_into().unwrap();
     let address = |at: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&frame[at..at + 4]).unwrap());
