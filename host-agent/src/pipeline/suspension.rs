@@ -53,6 +53,7 @@ mod tests {
             mac: model::MacAddr::local(9),
             zone: 0xf001,
             snat: None,
+            exit: crate::pipeline::WayExit::default(),
             floating: Vec::new(),
             forwarded: Vec::new(),
             answered: Vec::new(),

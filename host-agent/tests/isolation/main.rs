@@ -8,6 +8,7 @@ mod anything;
 mod fabric;
 mod forwarding;
 mod frame;
+mod gateway_hosts;
 mod hidden;
 mod limits;
 mod order;

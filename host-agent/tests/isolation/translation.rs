@@ -22,8 +22,8 @@ use crate::world::{PATCHES, open_groups, open_to};
 pub(crate) const EXTERNAL: u32 = 9;
 pub(crate) const VLAN: u16 = 300;
 pub(crate) const PATCH: PortNo = PATCHES[1];
-const TENANTS: [u8; 2] = [1, 2];
-const MEMBERS: [u8; 2] = [1, 2];
+pub(crate) const TENANTS: [u8; 2] = [1, 2];
+pub(crate) const MEMBERS: [u8; 2] = [1, 2];
 
 /// The gateway of the external network.
 pub(crate) const UPSTREAM: Mac = [2, 0, 0x5e, 0, 0x53, 1];
@@ -78,7 +78,7 @@ fn floating_ip(tenant: u8) -> Floating {
     }
 }
 
-fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
+pub(crate) fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
     LocalPort {
         id: model::PortId::generate(),
         port,
@@ -92,7 +92,7 @@ fn local(port: PortNo, mac: Mac, address: Ipv4Addr) -> LocalPort {
     }
 }
 
-fn without_ports(number: NetworkNumber) -> NetworkView {
+pub(crate) fn without_ports(number: NetworkNumber) -> NetworkView {
     NetworkView {
         number,
         uplink: None,

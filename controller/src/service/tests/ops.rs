@@ -136,7 +136,8 @@ pub(crate) enum Op {
     Gateway {
         router: u8,
         network: u8,
-        snat: bool,
+        /// Through how many gateway hosts, if not through each by itself; none: not at all.
+        snat: Option<u8>,
     },
     FloatingIp {
         tenant: u8,
@@ -290,7 +291,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (n(), maybe(), maybe(), maybe())
             .prop_map(|(router, join, leave, via)| Op::RouterUpdate { router, join, leave, via }),
         1 => (n(), n()).prop_map(|(tenant, name)| Op::External { tenant, name }),
-        3 => (n(), n(), any::<bool>())
+        3 => (n(), n(), proptest::option::of(0..3u8))
             .prop_map(|(router, network, snat)| Op::Gateway { router, network, snat }),
         4 => (n(), n(), proptest::option::of(n()))
             .prop_map(|(tenant, network, port)| Op::FloatingIp { tenant, network, port }),

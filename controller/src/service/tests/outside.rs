@@ -109,6 +109,30 @@ async fn routers_lead_only_to_networks_that_are_fit_for_it() {
 }
 
 #[tokio::test]
+async fn gateway_hosts_that_cannot_be_are_refused_with_all_faults() {
+    let scene = Scene::set().await;
+    let world = &scene.world;
+    let ask = |it| world.service.gateway_create(caller(), it);
+    // It has no endpoint.
+    let first = world.host;
+    let absent = model::HostId::generate();
+    let cases = [
+        (json!({"host_ids": [absent]}), "host_ids unknown_reference"),
+        (
+            json!({"host_ids": [first, first]}),
+            "host_ids inconsistent, host_ids duplicate",
+        ),
+        (
+            json!({"host_ids": [first, absent, first], "snat": "off", "network_id": scene.web.id}),
+            "network_id inconsistent, network_id inconsistent, host_ids inconsistent, \
+             host_ids inconsistent, host_ids unknown_reference, host_ids duplicate",
+        ),
+        (json!({"host_ids": [first]}), "host_ids inconsistent"),
+    ];
+    world.refuses(ask, scene.fitting(), &cases).await;
+}
+
+#[tokio::test]
 async fn floating_ips_that_nobody_can_have_are_refused_with_all_faults() {
     let scene = Scene::set().await;
     let world = &scene.world;

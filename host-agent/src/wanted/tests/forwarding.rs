@@ -26,6 +26,7 @@ fn with(forwardings: &[PlannedPortForwarding]) -> Wanted {
             network_id: NetworkId::from(uuid(OUTSIDE)),
             mac: MacAddr::local(7),
             snat: Some(SNAT),
+            hosts: Vec::new(),
             pool: Vec::new(),
         }),
     };

@@ -23,11 +23,12 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             network,
             snat,
         } => {
-            let snats = [Snat::Off, Snat::On];
+            let hosts = intent.hosts.keys().rev();
             let request = GatewayCreate {
                 router_id: id(intent, Noun::Router, router),
                 network_id: external_id(intent, network),
-                snat: Some(snats[usize::from(snat)]),
+                snat: Some(snat.map_or(Snat::Off, |_| Snat::On)),
+                host_ids: hosts.take(snat.unwrap_or(0).into()).copied().collect(),
             };
             gateway::create(intent, request).map(|draft| draft.writes)
         }
