@@ -168,6 +168,7 @@ fn ports_of_one_address_lead_to_instances_on_different_hosts() {
     assert_eq!(macs.len(), 2);
     tenants_reach_it_too(&scene);
     nothing_else_comes_in(&scene);
+    only_whom_a_rule_names_comes_in(&scene);
     a_host_is_asked_for_an_address_until_its_last_port_goes(&scene);
     drop(servers);
 }
@@ -219,12 +220,42 @@ fn nothing_else_comes_in(scene: &Scene) {
     }
 }
 
+/// Security groups ask about whoever really asks, and not about a host on the way.
+fn only_whom_a_rule_names_comes_in(scene: &Scene) {
+    let (pool, outside) = (&scene.pool, &scene.outside);
+    let group = pool.json("group-show default tenant=acme");
+    let rules = group["rules"].as_array().unwrap().iter();
+    let remotes = ["remote_cidr", "remote_group_id"];
+    let everybody = rules.filter(|rule| {
+        rule["direction"] == "ingress" && remotes.iter().all(|it| rule[*it].is_null())
+    });
+    for rule in everybody {
+        let id = rule["id"].as_str().unwrap();
+        pool.must(&format!("group-rule-remove default tenant=acme rule={id}"));
+    }
+    pool.must(&format!(
+        "group-allow default tenant=acme protocol=udp port={INSIDE} from={FAR}/32"
+    ));
+    for port in OUTSIDE {
+        let comes_in = |from| {
+            let conversation = Conversation::begin((outside, from), at(port));
+            conversation.ask(10).is_some()
+        };
+        eventually("just the one who is named comes in", PATIENCE, || {
+            comes_in(FAR) && !comes_in(outside.address)
+        });
+    }
+    pool.admit_everybody("acme");
+}
+
 fn a_host_is_asked_for_an_address_until_its_last_port_goes(scene: &Scene) {
     let (pool, outside) = (&scene.pool, &scene.outside);
     let by_outside = format!("{} hears {}", scene.acme[0].name, outside.address);
     let asker = (outside, Ipv4Addr::UNSPECIFIED);
     let conversation = Conversation::begin(asker, at(OUTSIDE[0]));
-    assert_eq!(conversation.ask(10).as_ref(), Some(&by_outside));
+    eventually("everybody comes in again", PATIENCE, || {
+        conversation.ask(10).as_ref() == Some(&by_outside)
+    });
     for protocol in ["tcp", "udp"] {
         pool.must(&format!(
             "port-forward-delete {} protocol={protocol}",
