@@ -107,7 +107,8 @@ fn a_reached_cap_of_a_tenant_bounds_each_of_its_ports_and_no_other_tenants() {
     let (news, mut touched) = look(&mut intent, id, 1_000);
     assert_eq!(news, [News::Reached]);
     let mut expected: Vec<_> = mine.iter().map(|it| (host, PlanKey::Port(*it))).collect();
-    (touched.sort(), expected.sort());
+    touched.sort();
+    expected.sort();
     assert_eq!(touched, expected);
     for port in &mine {
         let both = of(r#"{"rate_in":"1M","rate_out":"1M"}"#);

@@ -243,22 +243,6 @@ pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
 fn op() -> impl Strategy<Value = Op> {
     let n = || 0u8..6;
     let maybe = || proptest::option::weighted(0.3, 0u8..6);
-    let noun = prop_oneof![
-        1 => Just(Noun::Tenant),
-        1 => Just(Noun::PhysicalNetwork),
-        1 => Just(Noun::Network),
-        1 => Just(Noun::Subnet),
-        1 => Just(Noun::Reservation),
-        1 => Just(Noun::SecurityGroup),
-        1 => Just(Noun::AddressGroup),
-        1 => Just(Noun::Router),
-        1 => Just(Noun::Gateway),
-        1 => Just(Noun::FloatingIp),
-        1 => Just(Noun::PortForwarding),
-        1 => Just(Noun::Cap),
-        4 => Just(Noun::Port),
-        2 => Just(Noun::Instance),
-    ];
     let some = || proptest::collection::vec(0u8..6, 0..3);
     prop_oneof![
         1 => n().prop_map(|name| Op::Tenant { name }),
@@ -314,7 +298,26 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(port, last, allowed, mac, group)| {
                 Op::PortUpdate { port, last, allowed, mac, group }
             }),
-        6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
+        6 => (any_noun(), n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
+    ]
+}
+
+fn any_noun() -> impl Strategy<Value = Noun> {
+    prop_oneof![
+        1 => Just(Noun::Tenant),
+        1 => Just(Noun::PhysicalNetwork),
+        1 => Just(Noun::Network),
+        1 => Just(Noun::Subnet),
+        1 => Just(Noun::Reservation),
+        1 => Just(Noun::SecurityGroup),
+        1 => Just(Noun::AddressGroup),
+        1 => Just(Noun::Router),
+        1 => Just(Noun::Gateway),
+        1 => Just(Noun::FloatingIp),
+        1 => Just(Noun::PortForwarding),
+        1 => Just(Noun::Cap),
+        4 => Just(Noun::Port),
+        2 => Just(Noun::Instance),
     ]
 }
 

@@ -43,8 +43,8 @@ fn capped(caps: Value) -> Script {
 /// What was asked for last.
 fn last(server: &Scripted) -> (String, Value) {
     let asked = server.asked();
-    let changes = asked.iter().filter(|it| !it.starts_with("GET"));
-    let (line, body) = changes.last().unwrap().split_once(" {").unwrap();
+    let mut changes = asked.iter().rev().filter(|it| !it.starts_with("GET"));
+    let (line, body) = changes.next().unwrap().split_once(" {").unwrap();
     (
         line.to_owned(),
         serde_json::from_str(&format!("{{{body}")).unwrap(),
