@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, bill, completion, event, fabric_check, floating_ip, group, host, ip,
-    lab, meter, network, nic, physical_network, rate_plan, router, router_gateway, status, subnet,
-    tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
+    One, Owned, OwnedList, address_group, bill, completion, event, fabric_check, floating_ip,
+    group, host, ip, lab, meter, network, nic, physical_network, rate_plan, router, router_gateway,
+    status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -140,7 +140,7 @@ pub(crate) enum Command {
     /// Make a security group: who may speak with the VIFs in it
     GroupCreate(group::Create),
     /// List security groups
-    GroupList(group::List),
+    GroupList(OwnedList),
     /// Show a security group
     GroupShow(Owned),
     /// Delete a security group that no VIF is in and no rule names
@@ -155,7 +155,7 @@ pub(crate) enum Command {
     /// Make an address group: prefixes that rules name together
     AddressGroupCreate(address_group::Create),
     /// List address groups
-    AddressGroupList(address_group::List),
+    AddressGroupList(OwnedList),
     /// Show an address group
     AddressGroupShow(Owned),
     /// Add prefixes to an address group and take others away
@@ -165,7 +165,7 @@ pub(crate) enum Command {
     /// Make a router between networks of a tenant
     RouterCreate(router::Create),
     /// List routers
-    RouterList(router::List),
+    RouterList(OwnedList),
     /// Show a router
     RouterShow(Owned),
     /// Let a router join another network, as its gateway

@@ -31,6 +31,7 @@ use crate::field::Field;
 use crate::flow::Flow;
 use crate::matching::{Match, Value};
 use crate::port::PortNo;
+use state::State;
 
 /// The flow tables of a switch.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +104,15 @@ pub struct Outcome<'a> {
     pub passes: Vec<Start>,
     /// Why the evaluation ended early; nothing goes out then.
     pub failure: Option<Failure>,
+}
+
+impl Start {
+    /// What a field of it was; zero when it had none such.
+    #[must_use]
+    pub fn get(&self, field: Field) -> u128 {
+        let known = self.fields.get(&field).copied();
+        known.unwrap_or_else(|| State::new(self.frame.clone()).get(field))
+    }
 }
 
 /// A packet that goes out.
