@@ -1,6 +1,8 @@
 //! Ways to an external network: floating IPs, and ports that speak in the name of their host, of tenants
 //! whose networks have the same addresses.
 
+mod traces;
+
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
