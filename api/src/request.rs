@@ -455,8 +455,10 @@ pub struct InstanceCreate {
 /// `POST /v1/trace`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceRequest {
-    /// The VIF that sends the packet.
-    pub from_port_id: PortId,
+    /// The VIF that sends the packet. If absent, a machine beyond an external network, from
+    /// `from_address`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_port_id: Option<PortId>,
     /// Who asks: a tenant, who may ask about its own VIFs and is told of nothing that is another's. If
     /// absent, an operator, who is told all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -476,7 +478,7 @@ pub struct TraceRequest {
     /// The port it is sent from, of TCP and UDP only: 40000 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
-    /// The address it is sent from; if absent, the sender's first of the receiver's family.
+    /// The address it is sent from; if absent, the VIF's first of the receiver's family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_address: Option<IpAddr>,
     /// The Ethernet address it is sent from; if absent, the sender's own.

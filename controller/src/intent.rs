@@ -17,6 +17,8 @@ mod policy;
 mod tests;
 mod walk;
 
+pub(crate) use outside::Borrower;
+
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -54,6 +54,8 @@ use openflow::{Field, Flow, Match, PortNo};
 use cookie::Group;
 pub use forwarded::{Forwarded, ForwardedTo, Inside};
 pub use outside::{Claim, Duty, Floating, Outside, Presence, WayExit, WayOut};
+pub use policy::asked;
+pub use rules::behind as rules_behind;
 pub use view::{
     GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing,
     StaticHop, Uplink, View, link_local, speaks_as,

@@ -99,7 +99,8 @@ pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use trace::{
     HostTrace, HostTraceOutcome, HostTraceReply, HostTraceRequest, SwitchWord, Trace, TraceEnd,
-    TraceEntry, TraceHop, TraceStep, TracedFrame, TracedHost, TracedProtocol, TracedState, Verdict,
+    TraceEntry, TraceHop, TraceStep, TracedAsk, TracedEnds, TracedFrame, TracedHost,
+    TracedProtocol, TracedRule, TracedState, Verdict,
 };
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};

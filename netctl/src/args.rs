@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, bill, cap, completion, event, fabric_check, floating_ip, group,
-    host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
+    One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
+    group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
     router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk,
     vm,
 };
@@ -149,7 +149,7 @@ pub(crate) enum Command {
     /// Make a security group: who may speak with the VIFs in it
     GroupCreate(group::Create),
     /// List security groups
-    GroupList(group::List),
+    GroupList(OwnedList),
     /// Show a security group
     GroupShow(Owned),
     /// Delete a security group that no VIF is in and no rule names
@@ -164,7 +164,7 @@ pub(crate) enum Command {
     /// Make an address group: prefixes that rules name together
     AddressGroupCreate(address_group::Create),
     /// List address groups
-    AddressGroupList(address_group::List),
+    AddressGroupList(OwnedList),
     /// Show an address group
     AddressGroupShow(Owned),
     /// Add prefixes to an address group and take others away
@@ -174,7 +174,7 @@ pub(crate) enum Command {
     /// Make a router between networks of a tenant
     RouterCreate(router::Create),
     /// List routers
-    RouterList(router::List),
+    RouterList(OwnedList),
     /// Show a router
     RouterShow(Owned),
     /// Let a router join another network, as its gateway

@@ -16,6 +16,7 @@ mod limits;
 pub(crate) mod meter;
 pub(crate) mod network;
 pub(crate) mod nic;
+mod owned_list;
 pub(crate) mod physical_network;
 pub(crate) mod port_forward;
 pub(crate) mod rate_plan;
@@ -45,8 +46,10 @@ use crate::args::Command;
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::print::{Output, json};
 use crate::resolve::{Scope, resolve};
+pub(crate) use owned_list::OwnedList;
 
 /// What came of a command: what to print, and how to exit.
 #[derive(Debug)]
@@ -126,7 +129,10 @@ impl Command {
             Self::IpList(command) => command.run(client).await,
             Self::IpRelease(one) => delete::<Reservation>(client, one.of()).await,
             Self::RouterCreate(command) => command.run(client).await,
-            Self::RouterList(command) => command.run(client).await,
+            Self::RouterList(list) => {
+                let names = Names::default().with::<Network>(client).await?;
+                list.run(client, router::COLUMNS, names).await
+            }
             Self::RouterShow(one) => show::<Router>(client, one.of()).await,
             Self::RouterInterfaceAdd(command) => command.add(client).await,
             Self::RouterInterfaceRemove(command) => command.remove(client).await,
@@ -194,21 +200,20 @@ impl Command {
     async fn ask_of_groups(&self, client: &Client) -> Outcome {
         match self {
             Self::GroupCreate(command) => command.run(client).await,
-            Self::GroupList(command) => command.run(client).await,
+            Self::GroupList(list) => list.run(client, group::COLUMNS, Names::default()).await,
             Self::GroupShow(one) => show::<SecurityGroup>(client, one.of()).await,
             Self::GroupDelete(one) => delete::<SecurityGroup>(client, one.of()).await,
             Self::GroupRuleList(command) => command.run(client).await,
             Self::GroupRuleAdd(command) => command.run(client).await,
             Self::GroupRuleRemove(command) => command.run(client).await,
             Self::AddressGroupCreate(command) => command.run(client).await,
-            Self::AddressGroupList(command) => command.run(client).await,
+            Self::AddressGroupList(list) => {
+                list.run(client, address_group::COLUMNS, Names::default())
+                    .await
+            }
             Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
             Self::AddressGroupSet(command) => command.run(client).await,
             Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
-            Self::RouterCreate(command) => command.run(client).await,
-            Self::RouterList(command) => command.run(client).await,
-            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
-            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             // The others need no server; `run` has done them.
             _ => Ok(Output::Text(String::new()).into()),
         }

@@ -31,7 +31,7 @@ pub mod truth;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};
-pub use pinging::{Lost, Pinging};
+pub use pinging::{Lost, Pinging, StopWhenDropped, ping_while};
 pub use plug::Plug;
 pub use pool::{Pool, PoolSpec, eventually};
 pub use rest::{Answer, COLLECTIONS, Rest};

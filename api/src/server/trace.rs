@@ -33,7 +33,7 @@ pub(super) async fn make<B: Backend>(
 }
 
 fn read(fields: &mut Fields) -> Option<TraceRequest> {
-    let from_port_id = fields.required("from_port_id");
+    let from_port_id = fields.optional("from_port_id");
     let tenant_id = fields.optional("tenant_id");
     let to_port_id = fields.optional("to_port_id");
     let to_address = fields.optional("to_address");
@@ -48,6 +48,10 @@ fn read(fields: &mut Fields) -> Option<TraceRequest> {
         let message = "expected either to_port_id or to_address, and not both";
         fields.refuse("to_port_id", FieldCode::Inconsistent, message);
     }
+    if from_port_id.is_none() && from_address.is_none() {
+        let message = "expected the VIF that sends it, or from_address of a machine outside";
+        fields.refuse("from_port_id", FieldCode::Required, message);
+    }
     for (name, given) in [("port", port), ("source_port", source_port)] {
         if protocol == TracedProtocol::Icmp && given.is_some() {
             let message = "ICMP has no ports; expected one only with protocol \"tcp\" or \"udp\"";
@@ -55,7 +59,7 @@ fn read(fields: &mut Fields) -> Option<TraceRequest> {
         }
     }
     Some(TraceRequest {
-        from_port_id: from_port_id?,
+        from_port_id,
         tenant_id,
         to_port_id,
         to_address,

@@ -237,6 +237,7 @@ pub(crate) fn trace() -> Trace {
         verdict: Verdict::Dropped,
         message: "nobody gets it".to_owned(),
         advice: None,
+        rules: Vec::new(),
         port_ids: Vec::new(),
         hosts: Vec::new(),
     }

@@ -3,6 +3,7 @@
 //! The tables are made from a plan, as on a host, and asked by the evaluator; the reading is a loop
 //! over all rules, and knows neither prefixes of port ranges nor conjunctions nor tables.
 
+mod elsewhere;
 mod said;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 
 mod announced;
 mod forwarding;
+mod traces;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
