@@ -63,7 +63,7 @@ pub(super) fn check(intent: &Intent, limited: &Limited, observed: &Observed, fau
             .as_ref()
             .filter(|it| it.megabits * 1_000_000 < rate.bits());
         if let Some(fastest) = beyond {
-            faults.add(field, FieldCode::OutOfRange, &fastest.message(intent, rate));
+            faults.add(field, FieldCode::OutOfRange, fastest.message(intent, rate));
         }
     }
 }
