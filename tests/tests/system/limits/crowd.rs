@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use lab::Datapath;
 use serde_json::{Value, json};
@@ -182,6 +183,7 @@ fn hundreds_of_vifs_that_ask_without_end_keep_nobody_from_an_address_and_no_chan
     }
     let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
     let control = scene.control();
+    let begun = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| ask_without_end(&control, &crowd, &stop, &asked));
         // Until those who ask have had all that comes at once.
@@ -208,5 +210,8 @@ fn hundreds_of_vifs_that_ask_without_end_keep_nobody_from_an_address_and_no_chan
         "{} asked, {answered} answered",
         asked.load(Ordering::Relaxed)
     );
-    assert!(answered < asked.load(Ordering::Relaxed) / 2);
+    // Of more than 256 VIFs and up to 512 each has 5 a second, and 10 at once.
+    let seconds = begun.elapsed().as_secs() + 2;
+    let shares = u64::try_from(CROWD).unwrap() * (10 + 5 * seconds);
+    assert!(answered <= shares, "{answered}, and not {shares}");
 }
