@@ -150,12 +150,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         cover,
     };
     let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
-    let speaking = speak(
-        arguments.ovs_rundir.clone(),
-        (known, stations),
-        tracer,
-        remarks.clone(),
-    );
+    let switch = arguments.ovs_rundir.clone();
+    let speaking = speak(switch, (known, stations), tracer, remarks.clone());
     let mut speaking = tokio::spawn(async { _ = tokio::join!(speaking, asking) });
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;

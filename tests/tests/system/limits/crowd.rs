@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use lab::Datapath;
 use serde_json::{Value, json};
@@ -15,8 +16,8 @@ use tests::{Pool, PoolSpec, Rest, eventually};
 use crate::PATIENCE;
 
 /// How many VIFs ask without end, and of how many to a network.
-const CROWD: usize = 600;
-const OF_A_NETWORK: usize = 60;
+const CROWD: usize = 300;
+const OF_A_NETWORK: usize = 50;
 
 /// How many questions each of them sends in one go.
 const AT_ONCE: u32 = 20;
@@ -177,14 +178,16 @@ fn hundreds_of_vifs_that_ask_without_end_keep_nobody_from_an_address_and_no_chan
     }
     let quiet = scene.network("quiet");
     let honest = scene.vifs(&quiet, "honest", 1).remove(0);
-    let all_active = || crowd.iter().chain([&honest]).all(|it| scene.is_active(it));
-    eventually("all are plugged", 2 * PATIENCE, all_active);
+    for vif in crowd.iter().chain([&honest]) {
+        eventually("all are plugged", PATIENCE, || scene.is_active(vif));
+    }
     let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
     let control = scene.control();
+    let begun = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| ask_without_end(&control, &crowd, &stop, &asked));
         // Until those who ask have had all that comes at once.
-        let rounds = u64::from(4 * AT_ONCE) * u64::try_from(CROWD).unwrap();
+        let rounds = u64::from(2 * AT_ONCE) * u64::try_from(CROWD).unwrap();
         eventually("they ask", PATIENCE, || {
             asked.load(Ordering::Relaxed) >= rounds
         });
@@ -207,5 +210,8 @@ fn hundreds_of_vifs_that_ask_without_end_keep_nobody_from_an_address_and_no_chan
         "{} asked, {answered} answered",
         asked.load(Ordering::Relaxed)
     );
-    assert!(answered < asked.load(Ordering::Relaxed) / 2);
+    // Of more than 256 VIFs and up to 512 each has 5 a second, and 10 at once.
+    let seconds = begun.elapsed().as_secs() + 2;
+    let shares = u64::try_from(CROWD).unwrap() * (10 + 5 * seconds);
+    assert!(answered <= shares, "{answered}, and not {shares}");
 }
