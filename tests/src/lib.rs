@@ -8,7 +8,7 @@
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
-//! * [`truth`] is what the switches themselves counted.
+//! * [`truth`] is what the switches themselves counted, by our flows and, for mirrored ports, by mirrors.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
 pub mod checks;
@@ -17,6 +17,7 @@ mod daemons;
 pub mod frame;
 mod instance;
 pub mod management;
+mod mirrors;
 pub mod namespace;
 mod pinging;
 mod plug;

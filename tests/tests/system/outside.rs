@@ -13,29 +13,29 @@ use crate::PATIENCE;
 use crate::public::outside;
 
 /// Somebody beyond the router of the external network.
-const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// A port where nobody listens.
 const CLOSED: u16 = 9;
 const MARK: &str = "BULKHEAD outside";
 
-fn public(last: u8) -> Ipv4Addr {
+pub(crate) fn public(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, last)
 }
 
 /// Two tenants with the same addresses; of each an instance on both hosts. The first of each has a
 /// floating IP.
-struct Scene {
-    pool: Pool,
-    outside: Instance,
-    acme: [Instance; 2],
-    globex: [Instance; 2],
+pub(crate) struct Scene {
+    pub(crate) pool: Pool,
+    pub(crate) outside: Instance,
+    pub(crate) acme: [Instance; 2],
+    pub(crate) globex: [Instance; 2],
 }
 
-const ACME: u8 = 50;
-const GLOBEX: u8 = 60;
+pub(crate) const ACME: u8 = 50;
+pub(crate) const GLOBEX: u8 = 60;
 
 impl Scene {
-    fn set() -> Self {
+    pub(crate) fn set() -> Self {
         let pool = Pool::up(&PoolSpec::real(2));
         let outside = outside(&pool);
         let mac = model::MacAddr::try_from(outside.mac).unwrap();
@@ -107,7 +107,7 @@ fn bind(pool: &Pool, instance: &Instance, last: u8) {
 }
 
 /// The instance as it is known outside.
-fn known_as(instance: &Instance, last: u8) -> Instance {
+pub(crate) fn known_as(instance: &Instance, last: u8) -> Instance {
     Instance {
         address: public(last),
         ..instance.clone()
