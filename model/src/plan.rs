@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, Handout, HostAddress, HostId,
     InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId,
-    PortId, Role, RouterId, Rule, SecurityGroupId, SecurityGroupNumber, Segment, Sharing,
-    SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
+    PortId, Role, RouterId, Rule, SampleWay, SecurityGroupId, SecurityGroupNumber, Segment,
+    Sharing, SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -404,6 +404,9 @@ pub struct Sampling {
     pub header_bytes: u32,
     /// Seconds between two counter samples of one port.
     pub polling_seconds: u32,
+    /// Which way datagrams take there.
+    #[serde(default)]
+    pub way: SampleWay,
 }
 
 /// How a change of the way to the controller is tried.
