@@ -46,7 +46,9 @@ use std::sync::Arc;
 use api::backend::{Caller, Outcome};
 use flow_collector::{Collector, LedgerError};
 use model::plan::Sampling;
-use model::{FabricCheck, FabricScope, Host, HostId, PortId, UsageBatch, UsageTaken};
+use model::{
+    FabricCheck, FabricScope, Host, HostId, PortId, RelayedSamples, UsageBatch, UsageTaken,
+};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -134,6 +136,13 @@ impl Service {
             warn!(host.id = %host, error, "could not take the usage of a host");
         };
         taken.inspect_err(failed).ok()
+    }
+
+    /// Takes what a host's agent hands on of its switch's samples.
+    pub(crate) fn samples_take(&self, host: HostId, samples: &RelayedSamples) {
+        if let Some(collector) = &self.collector {
+            collector.relayed(host, samples);
+        }
     }
 
     /// The hosts.

@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 /// The inventory, arranged to be asked.
 #[derive(Debug, Default)]
 pub struct Attribution {
-    hosts: FxHashMap<IpAddr, Sender>,
+    senders: FxHashMap<HostId, Sender>,
+    by_address: FxHashMap<IpAddr, HostId>,
 }
 
 /// A host that sends datagrams.
@@ -26,7 +27,14 @@ impl Attribution {
     /// Who sent a datagram that came from this address.
     #[must_use]
     pub fn sender(&self, source: IpAddr) -> Option<&Sender> {
-        self.hosts.get(&source.to_canonical())
+        let host = self.by_address.get(&source.to_canonical())?;
+        self.senders.get(host)
+    }
+
+    /// A host that has proven who it is.
+    #[must_use]
+    pub fn proven(&self, host: HostId) -> Option<&Sender> {
+        self.senders.get(&host)
     }
 }
 
@@ -45,11 +53,12 @@ impl From<&Inventory> for Attribution {
             let address = host.address.to_canonical();
             by_address.entry(address).or_default().push(host);
         }
-        let hosts = by_address
-            .into_iter()
-            .filter_map(|(address, hosts)| Some((address, Sender::from(only(&hosts)?))));
+        let by_address = by_address.into_iter();
+        let by_address = by_address.filter_map(|(at, hosts)| Some((at, only(&hosts)?.id)));
+        let senders = inventory.hosts.iter();
         Self {
-            hosts: hosts.collect(),
+            senders: senders.map(|host| (host.id, Sender::from(host))).collect(),
+            by_address: by_address.collect(),
         }
     }
 }

@@ -14,6 +14,7 @@
 //! * `seal`: periods whose records do not change any more, under a chain of hashes;
 //! * `rollup`: hours and days, summed once;
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
+//! * [`estimate`]: what samples come to, with its error;
 //! * `check`: whether the meters agree;
 //! * `report`: sums over a time range;
 //! * `moved`: what tenants moved in the period of a cap;
@@ -32,6 +33,7 @@ mod audit;
 mod billing;
 mod check;
 mod collector;
+pub mod estimate;
 mod ledger;
 mod meters;
 mod moved;

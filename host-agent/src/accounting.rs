@@ -12,8 +12,9 @@
 //! the last reading and the end of a switch that died, at most a few seconds; the record of the
 //! interval says how many.
 //!
-//! **Bytes** are those of the frame as the switch received it, from the Ethernet header on, without
-//! FCS: what came from another host over a VLAN still had its tag of four bytes.
+//! **Bytes** are those of the frame, from the Ethernet header on, without FCS. What came from another host
+//! over a VLAN has lost its tag when its connection was looked up, for the switch measures it again then;
+//! what belongs to none still has its four bytes.
 //!
 //! The task has a connection of its own: it must hear every flow's last counts, and nothing shall wait
 //! for it. It must be connected before flows are changed; see [`Accounting::armed`].

@@ -25,6 +25,7 @@
 //! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
 //! * [`tracer`]: the task that says what becomes of packets, by the flows that are installed.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
+//! * [`sample_relay`]: the task that hands the switch's samples on, where they take this way.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -49,6 +50,7 @@ pub mod prober;
 pub mod reconcile;
 pub mod respond;
 pub mod responder;
+pub mod sample_relay;
 pub mod session;
 pub mod shield;
 pub mod status;

@@ -10,6 +10,8 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use compute::netns::Netns;
+use futures::FutureExt;
+use futures::future::join;
 use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
 use host_agent::gateways::{Word, asking};
@@ -19,6 +21,7 @@ use host_agent::plan_store::PlanStore;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
+use host_agent::sample_relay::SampleRelay;
 use host_agent::session::{Controller, Session};
 use host_agent::shield::{self, Cover};
 use host_agent::status::Remarks;
@@ -167,8 +170,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks: remarks.clone(),
     };
     let mut running = tokio::spawn(instances.run());
+    let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
-    let mut probing = tokio::spawn(prober.run());
+    let mut probing = tokio::spawn(join(prober.run(), relay.run()).map(drop));
     let session = Session {
         store,
         plan,
@@ -178,6 +182,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         traces,
         open,
         usage,
+        samples,
     };
     let mut conversing = tokio::spawn(session.run(controller));
     ready();
@@ -187,7 +192,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut speaking => ended.context("the task that speaks for ports failed"),
-        ended = &mut probing => ended.context("the task that probes the fabric failed"),
+        ended = &mut probing => ended.context("the task that probes and hands samples on failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }

@@ -39,6 +39,7 @@ pub mod report;
 mod reservation;
 mod router;
 mod rule;
+mod samples;
 mod security_group;
 mod sharing;
 mod subnet;
@@ -91,6 +92,7 @@ pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
     RuleForm, RuleId,
 };
+pub use samples::{RelayedDatagram, RelayedSamples, SampleWay};
 pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tracking};
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};

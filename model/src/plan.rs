@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, ForwardedProtocol, Handout,
     HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk,
-    PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SecurityGroupId,
+    PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay, SecurityGroupId,
     SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
 };
 
@@ -464,6 +464,9 @@ pub struct Sampling {
     pub header_bytes: u32,
     /// Seconds between two counter samples of one port.
     pub polling_seconds: u32,
+    /// Which way datagrams take there.
+    #[serde(default)]
+    pub way: SampleWay,
 }
 
 /// How a change of the way to the controller is tried.

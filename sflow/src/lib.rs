@@ -40,6 +40,7 @@ mod datagram;
 mod error;
 mod flow;
 mod sample;
+mod segment;
 mod wire;
 
 pub use counters::{
@@ -50,4 +51,5 @@ pub use datagram::{Agent, Datagram, Samples};
 pub use error::DecodeError;
 pub use flow::{ExtendedSwitch, FlowRecord, FlowRecords, Ipv4Tunnel, SampledHeader};
 pub use sample::{CounterSample, DataSource, FlowSample, Interface, Sample};
+pub use segment::Segment;
 pub use wire::DataFormat;

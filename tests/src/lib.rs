@@ -9,7 +9,7 @@
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`attack`] is what hostile instances send.
-//! * [`truth`] is what the switches themselves counted.
+//! * [`truth`] is what the switches themselves counted, by our flows and, for mirrored ports, by mirrors.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
 pub mod attack;
@@ -19,6 +19,7 @@ mod daemons;
 pub mod frame;
 mod instance;
 pub mod management;
+mod mirrors;
 pub mod namespace;
 mod pinging;
 mod plug;

@@ -21,6 +21,7 @@ fn sampling() -> Sampling {
         rate: 256,
         header_bytes: 128,
         polling_seconds: 20,
+        way: model::SampleWay::Datagrams,
     }
 }
 

@@ -1,10 +1,12 @@
-//! Any bytes from the network, as an sFlow datagram: everything in it is walked to its end.
+//! Any bytes from the network, as an sFlow datagram: everything in it is walked to its end. The same bytes
+//! as a sampled frame.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sflow::{Datagram, Sample};
+use sflow::{Datagram, Sample, Segment};
 
 fuzz_target!(|bytes: &[u8]| {
+    let _ = Segment::of(bytes);
     let Ok(datagram) = Datagram::decode(bytes) else {
         return;
     };

@@ -1,5 +1,10 @@
 //! What is billed is what the switches counted, to the byte, whatever dies in between.
 
+mod independent;
+mod reboot;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use lab::Signal;
@@ -164,6 +169,39 @@ fn a_bill_charges_what_the_switches_counted_however_often_the_ledgers_keeper_is_
 }
 
 #[test]
+fn a_keeper_that_is_killed_again_and_again_while_traffic_runs_forgets_and_doubles_nothing() {
+    let scene = two_tenants(2);
+    let pool = &scene.pool;
+    let [one, two] = &scene.tenants[0].instances;
+    let controller = pool.lab().controller().unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                move_something(one, two);
+            }
+        });
+        let mut known = ByPort::new();
+        for pause in [100, 900, 300, 2500, 50, 1700, 600, 1200] {
+            std::thread::sleep(Duration::from_millis(pause));
+            pool.wait(controller.process().kill(Signal::SIGKILL))
+                .unwrap();
+            pool.wait(controller.process().start()).unwrap();
+            // What was in the ledger is in it.
+            let now = pool.billed();
+            for (port, before) in &known {
+                let now = now.get(port).copied().unwrap_or_default();
+                assert!(now.sent_bytes >= before.sent_bytes, "{port}");
+                assert!(now.received_bytes >= before.received_bytes, "{port}");
+            }
+            known = now;
+        }
+        stop.store(true, Relaxed);
+    });
+    billed_exactly(pool, 2, &ByPort::new());
+}
+
+#[test]
 fn neither_a_killed_agent_nor_a_killed_controller_nor_an_unplugged_port_costs_a_byte() {
     let scene = two_tenants(2);
     let pool = &scene.pool;
@@ -210,7 +248,7 @@ fn neither_a_killed_agent_nor_a_killed_controller_nor_an_unplugged_port_costs_a_
 }
 
 /// What its kernel would send of its own accord, it does not.
-fn speaks_no_ipv6(at: &Instance) {
+pub(crate) fn speaks_no_ipv6(at: &Instance) {
     let setting = "net.ipv6.conf.eth0.disable_ipv6=1";
     let output = at.command("sysctl").args(["-q", "-w", setting]).output();
     assert!(output.unwrap().status.success(), "sysctl {setting}");

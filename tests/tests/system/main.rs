@@ -23,6 +23,7 @@ mod pool_setup;
 mod public;
 mod restarts;
 mod routing;
+mod sampling;
 mod topology;
 mod trace;
 mod trunks;

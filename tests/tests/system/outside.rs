@@ -22,24 +22,24 @@ pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const CLOSED: u16 = 9;
 const MARK: &str = "BULKHEAD outside";
 
-fn public(last: u8) -> Ipv4Addr {
+pub(crate) fn public(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, last)
 }
 
 /// Two tenants with the same addresses; of each an instance on both hosts. The first of each may have a
 /// floating IP.
-struct Scene {
-    pool: Pool,
-    outside: Instance,
-    acme: [Instance; 2],
-    globex: [Instance; 2],
+pub(crate) struct Scene {
+    pub(crate) pool: Pool,
+    pub(crate) outside: Instance,
+    pub(crate) acme: [Instance; 2],
+    pub(crate) globex: [Instance; 2],
 }
 
-const ACME: u8 = 50;
-const GLOBEX: u8 = 60;
+pub(crate) const ACME: u8 = 50;
+pub(crate) const GLOBEX: u8 = 60;
 
 impl Scene {
-    fn set() -> Self {
+    pub(crate) fn set() -> Self {
         let scene = Self::without_floating_ips();
         bind(&scene.pool, &scene.acme[0], ACME);
         bind(&scene.pool, &scene.globex[0], GLOBEX);
@@ -116,7 +116,7 @@ fn bind(pool: &Pool, instance: &Instance, last: u8) {
 }
 
 /// The instance as it is known outside.
-fn known_as(instance: &Instance, last: u8) -> Instance {
+pub(crate) fn known_as(instance: &Instance, last: u8) -> Instance {
     Instance {
         address: public(last),
         ..instance.clone()

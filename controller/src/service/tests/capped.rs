@@ -61,6 +61,7 @@ impl Scene {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             ledger: folder.join("usage.db"),
             interval_seconds: NonZeroU32::new(300).unwrap(),
+            way: model::SampleWay::Datagrams,
             upkeep: Upkeep::default(),
         };
         let collector = Arc::new(Collector::start(config, inventory).await.unwrap());
