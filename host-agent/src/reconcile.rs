@@ -445,10 +445,7 @@ impl Reconciler {
             ports: self.zones.known(),
             routers: self.router_zones.known(),
         };
-        let translators = Translators {
-            zones,
-            outlets: &outlets,
-        };
+        let translators = Translators::new(zones, &outlets);
         let views = binding::all_views(wanted, &binding, &uplinks, translators);
         let announced = binding::announced(&views);
         let sight = Sight {
