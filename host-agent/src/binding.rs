@@ -263,6 +263,14 @@ pub struct Translators<'a> {
     pub outlets: &'a Outlets,
 }
 
+impl<'a> Translators<'a> {
+    /// These zones and outlets.
+    #[must_use]
+    pub const fn new(zones: ZonesInUse<'a>, outlets: &'a Outlets) -> Self {
+        Self { zones, outlets }
+    }
+}
+
 /// What each network looks like on this host, with the zone of each port. A network without a plugged
 /// port looks like nothing, since none of its frames has anywhere to go, unless packets are routed to it,
 /// or out by it.

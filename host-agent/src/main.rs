@@ -14,7 +14,7 @@ use futures::FutureExt;
 use futures::future::join;
 use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
-use host_agent::gateways::{Word, asking};
+use host_agent::gateways::asking;
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
@@ -129,9 +129,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (status_sender, mut status) = watch::channel(None);
     let (known_sender, known) = watch::channel(Arc::default());
     let (station_sender, stations) = watch::channel(Arc::default());
-    let (question_sender, questions) = watch::channel(Arc::default());
-    let (word_sender, word) = watch::channel(Word::default());
-    let asking = asking::run(arguments.ovs_rundir.clone(), questions, word_sender);
+    let (asking, line) = asking::start(arguments.ovs_rundir.clone());
 
     let (mut accounting, usage) =
         Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
@@ -148,8 +146,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks: remarks.clone(),
         known: known_sender,
         stations: station_sender,
-        questions: question_sender,
-        word,
+        gateways: line,
         cover,
     };
     let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());

@@ -37,8 +37,7 @@ use tracing::{debug, error, info, warn};
 use crate::announcer::{self, Stations};
 use crate::binding::{self, Binding, Incumbents, SwitchPorts, Translators, Trust, ZonesInUse};
 use crate::connection_limits::ConnectionLimits;
-use crate::gateways::asking::Questions;
-use crate::gateways::{Outlets, Tenures, Word};
+use crate::gateways::{Outlets, Tenures, asking};
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
 use crate::links::{self, kernel};
@@ -97,10 +96,8 @@ pub struct Channels {
     pub known: watch::Sender<Arc<Known>>,
     /// Who is active, for the task that tells the fabric.
     pub stations: watch::Sender<Arc<Stations>>,
-    /// The addresses that this host would take, for the task that asks for them.
-    pub questions: watch::Sender<Arc<Questions>>,
-    /// What that task heard.
-    pub word: watch::Receiver<Word>,
+    /// The task that asks for addresses that this host would take.
+    pub gateways: asking::Line,
 }
 
 /// The task's state.
@@ -445,10 +442,7 @@ impl Reconciler {
             ports: self.zones.known(),
             routers: self.router_zones.known(),
         };
-        let translators = Translators {
-            zones,
-            outlets: &outlets,
-        };
+        let translators = Translators::new(zones, &outlets);
         let views = binding::all_views(wanted, &binding, &uplinks, translators);
         let sight = Sight {
             views,
@@ -534,7 +528,7 @@ impl Reconciler {
             changed = self.monitor.changed() => return changed,
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
-            Ok(()) = self.channels.word.changed() => return Ok(()),
+            Ok(()) = self.channels.gateways.word.changed() => return Ok(()),
             Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };

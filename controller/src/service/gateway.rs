@@ -87,19 +87,20 @@ pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Fau
 
 /// What makes hosts fit to be gateway hosts: that others can hear whether they live.
 fn check_hosts(intent: &Intent, request: &GatewayCreate, faults: &mut Faults) {
-    let mut fault = |code, message: String| faults.add("host_ids", code, message);
     let hosts = &request.host_ids;
     if !hosts.is_empty() && request.snat == Some(Snat::Off) {
         let message =
             "gateway hosts were named, and snat is \"off\"; expected no hosts, or snat=on";
-        fault(FieldCode::Inconsistent, message.to_owned());
+        faults.add("host_ids", FieldCode::Inconsistent, message);
     }
     if hosts.len() > Gateway::HOSTS_MAX {
         let (count, most) = (hosts.len(), Gateway::HOSTS_MAX);
         let message = format!("{count} gateway hosts were named; expected at most {most}");
-        fault(FieldCode::OutOfRange, message);
+        faults.add("host_ids", FieldCode::OutOfRange, message);
     }
     for (at, id) in hosts.iter().enumerate() {
+        let mut fault =
+            |code, message: String| faults.add(&format!("host_ids[{at}]"), code, message);
         let Some(host) = intent.hosts.get(id) else {
             let message = format!("there is no host {id}; expected the id of one there is");
             fault(FieldCode::UnknownReference, message);

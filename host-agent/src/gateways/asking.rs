@@ -128,8 +128,28 @@ impl Round {
     }
 }
 
+/// What the reconcile task has of this one.
+#[derive(Debug)]
+pub struct Line {
+    /// What is to be asked for.
+    pub questions: watch::Sender<Arc<Questions>>,
+    /// What was heard.
+    pub word: watch::Receiver<Word>,
+}
+
+/// The task, and the line to it.
+pub fn start(run_directory: PathBuf) -> (impl Future<Output = ()>, Line) {
+    let (sender, questions) = watch::channel(Arc::default());
+    let (heard, word) = watch::channel(Word::default());
+    let line = Line {
+        questions: sender,
+        word,
+    };
+    (run(run_directory, questions, heard), line)
+}
+
 /// Asks for ever.
-pub async fn run(
+async fn run(
     run_directory: PathBuf,
     mut questions: watch::Receiver<Arc<Questions>>,
     word: watch::Sender<Word>,

@@ -19,7 +19,7 @@ impl Reconciler {
     /// What becomes of the packets of each router that has gateway hosts.
     pub(super) fn outlets(&mut self, observed: &Observed, wanted: &Wanted) -> Outlets {
         let heard = heard(&tunnels(observed, wanted));
-        let word = self.channels.word.borrow_and_update().clone();
+        let word = self.channels.gateways.word.borrow_and_update().clone();
         let Link::Up(switch) = &self.link else {
             return Outlets::new();
         };
@@ -53,7 +53,7 @@ impl Reconciler {
             Some((key, question))
         });
         let asked: Questions = asked.collect();
-        self.channels.questions.send_if_modified(|held| {
+        self.channels.gateways.questions.send_if_modified(|held| {
             let news = **held != asked;
             if news {
                 *held = Arc::new(asked);

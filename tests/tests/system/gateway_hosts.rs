@@ -101,6 +101,16 @@ impl Scene {
         shown["endpoint"].as_str().unwrap().to_owned()
     }
 
+    /// Whether a host's switch hears another's signs of life.
+    fn hears(&self, host: usize, other: usize) -> bool {
+        let endpoint: Ipv4Addr = self.endpoint(other).parse().unwrap();
+        let name = format!("vxlan-{:08x}", endpoint.to_bits());
+        let line = ["get", "Interface", &name, "bfd_status:state"];
+        let host = self.pool.host(host);
+        let state = self.pool.wait(host.vswitch().ovs_vsctl(&line)).unwrap();
+        state.trim() == "up"
+    }
+
     /// Keeps what these send by tunnels from a host, or lets it in again.
     fn deaf(&self, host: usize, to: &[usize], change: Path) {
         for other in to {
@@ -232,6 +242,9 @@ fn an_address_is_never_on_two_gateway_hosts_though_they_do_not_hear_each_other()
         .each_ref()
         .map(|it| Pinging::start(&it[0].namespace, &FAR.to_string()));
     scene.deaf(3, &[4], Path::Cut);
+    eventually("neither hears the other", PATIENCE, || {
+        !scene.hears(3, 4) && !scene.hears(4, 3)
+    });
     for _ in 0..40 {
         for address in &addresses {
             assert_eq!(scene.holders(*address), [3]);

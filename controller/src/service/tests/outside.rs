@@ -117,17 +117,20 @@ async fn gateway_hosts_that_cannot_be_are_refused_with_all_faults() {
     let first = world.host;
     let absent = model::HostId::generate();
     let cases = [
-        (json!({"host_ids": [absent]}), "host_ids unknown_reference"),
+        (
+            json!({"host_ids": [absent]}),
+            "host_ids[0] unknown_reference",
+        ),
         (
             json!({"host_ids": [first, first]}),
-            "host_ids inconsistent, host_ids duplicate",
+            "host_ids[0] inconsistent, host_ids[1] duplicate",
         ),
         (
             json!({"host_ids": [first, absent, first], "snat": "off", "network_id": scene.web.id}),
             "network_id inconsistent, network_id inconsistent, host_ids inconsistent, \
-             host_ids inconsistent, host_ids unknown_reference, host_ids duplicate",
+             host_ids[0] inconsistent, host_ids[1] unknown_reference, host_ids[2] duplicate",
         ),
-        (json!({"host_ids": [first]}), "host_ids inconsistent"),
+        (json!({"host_ids": [first]}), "host_ids[0] inconsistent"),
     ];
     world.refuses(ask, scene.fitting(), &cases).await;
 }
