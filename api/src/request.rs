@@ -13,7 +13,7 @@ use model::{
     AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, Limits,
     MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RuleId, SecurityGroupId,
     Sharing, SpoofGuard, StaticRoute, TenantId, Timestamp, TracedProtocol, TracedState, Tracking,
-    Uplink, UsageOf, UsageSort, UsageStep, VlanId, VlanRanges, Vni,
+    TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -541,13 +541,53 @@ pub struct TenantPeriod {
 }
 
 /// `GET /v1/usage-records`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordQuery {
     /// Whose, and of when.
+    #[serde(flatten)]
     pub of: TenantPeriod,
+    /// Only of intervals that begin then or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Only of intervals that begin before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Only of this class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<TrafficClass>,
+    /// Only this port's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_id: Option<PortId>,
     /// How many to leave out.
+    #[serde(rename = "cursor")]
     pub offset: u32,
     /// How many at most.
+    pub limit: u32,
+}
+
+impl RecordQuery {
+    /// All records that a bill rests on, the first page of them.
+    #[must_use]
+    pub const fn of(of: TenantPeriod) -> Self {
+        Self {
+            of,
+            from: None,
+            to: None,
+            class: None,
+            port_id: None,
+            offset: 0,
+            limit: 1000,
+        }
+    }
+}
+
+/// A page of what is listed in an order that stays: `limit` at most, after the first `offset`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Paging {
+    /// How many to leave out.
+    #[serde(rename = "cursor")]
+    pub offset: u32,
+    /// How many at most, from 1 to 1000.
     pub limit: u32,
 }
 

@@ -9,6 +9,7 @@
 //!
 //! Reports read with a connection of their own ([`crate::report`]): a long one holds up nothing.
 
+pub(crate) mod evidence;
 mod rows;
 mod schema;
 
@@ -23,6 +24,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
+use crate::tally::evidence::{CounterRun, DatagramRun, Numbered, OfPort};
 use crate::tally::{Batch, Entry, Heard, InterfaceId, Reading, Resume};
 pub(crate) use rows::{Source, amount, bytes, counted, heard, id};
 #[cfg(test)]
@@ -226,6 +228,8 @@ struct Pending {
     entries: FxHashMap<(i64, HostId, model::PortId), Entry>,
     readings: FxHashMap<InterfaceId, Reading>,
     heard: FxHashMap<(i64, HostId), Heard>,
+    counters: FxHashMap<(i64, OfPort, u32), Numbered<OfPort, CounterRun>>,
+    datagrams: FxHashMap<(i64, HostId, u32), Numbered<HostId, DatagramRun>>,
 }
 
 impl Pending {
@@ -238,6 +242,14 @@ impl Pending {
         let heard = batch.heard.into_iter();
         self.heard
             .extend(heard.map(|it| ((it.interval_start, it.host), it)));
+        for run in batch.evidence.counters {
+            let key = (run.interval_start, run.of, run.number);
+            self.counters.insert(key, run);
+        }
+        for run in batch.evidence.datagrams {
+            let key = (run.interval_start, run.of, run.number);
+            self.datagrams.insert(key, run);
+        }
     }
 }
 
@@ -277,8 +289,7 @@ fn transact(
 ) -> (Durable, Vec<Told>) {
     let mut told = Vec::new();
     let written = connection.transaction().and_then(|transaction| {
-        let (entries, heard) = (pending.entries.values(), pending.heard.values());
-        rows::write(&transaction, entries, &pending.readings, heard)?;
+        rows::write(&transaction, pending)?;
         told = works.into_iter().map(|work| work(&transaction)).collect();
         transaction.commit()
     });

@@ -100,6 +100,8 @@ impl Meters {
             all.entries.extend(batch.entries);
             all.readings.extend(batch.readings);
             all.heard.extend(batch.heard);
+            all.evidence.counters.extend(batch.evidence.counters);
+            all.evidence.datagrams.extend(batch.evidence.datagrams);
         }
         all
     }
@@ -137,6 +139,12 @@ fn shared_out(from: Resume) -> [Resume; TALLIES] {
     }
     for heard in from.heard {
         all[place(heard.host)].heard.push(heard);
+    }
+    for it in from.evidence.counters {
+        all[place(it.of.0)].evidence.counters.push(it);
+    }
+    for it in from.evidence.datagrams {
+        all[place(it.of)].evidence.datagrams.push(it);
     }
     all
 }

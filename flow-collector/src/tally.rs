@@ -14,6 +14,7 @@
 //! that begin anew and overtake their former count between two readings count the difference only.
 //! Both err in the tenant's favour.
 
+pub mod evidence;
 mod meter;
 mod order;
 mod reception;
@@ -23,6 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
 
 use crate::attribute::Sender;
+use evidence::{CounterRun, Evidence, OfPort, numbered};
 pub use meter::{Beginning, Counter, Moved, Reading};
 pub use order::{Admission, Order, Stamp, Window};
 pub use reception::Heard;
@@ -71,6 +73,8 @@ pub struct Batch {
     pub readings: Vec<(InterfaceId, Reading)>,
     /// What was heard of hosts.
     pub heard: Vec<Heard>,
+    /// What all of this rests on.
+    pub evidence: Evidence,
 }
 
 /// Where to go on from.
@@ -86,6 +90,8 @@ pub struct Resume {
     pub readings: Vec<(InterfaceId, Reading)>,
     /// What was heard of hosts in it already.
     pub heard: Vec<Heard>,
+    /// The evidence of it.
+    pub evidence: Evidence,
 }
 
 /// Why a datagram was not taken.
@@ -129,6 +135,9 @@ pub struct Tally {
     /// Of intervals that have ended since the last batch.
     ended: Vec<Entry>,
     ended_heard: Vec<Heard>,
+    /// What the counted amounts of the open interval rest on.
+    runs: FxHashMap<OfPort, Vec<CounterRun>>,
+    ended_evidence: Evidence,
 }
 
 impl Tally {
@@ -136,6 +145,16 @@ impl Tally {
     #[must_use]
     pub fn resume(from: Resume) -> Self {
         let entries = from.entries.into_iter();
+        let mut receptions: FxHashMap<_, _> = from.heard.into_iter().map(reception_of).collect();
+        for it in from.evidence.datagrams {
+            if let Some(reception) = receptions.get_mut(&it.of) {
+                reception.runs.push(it.run);
+            }
+        }
+        let mut runs: FxHashMap<OfPort, Vec<CounterRun>> = FxHashMap::default();
+        for it in from.evidence.counters {
+            runs.entry(it.of).or_default().push(it.run);
+        }
         Self {
             begun: from.begun,
             interval_start: from.interval_start,
@@ -143,7 +162,8 @@ impl Tally {
                 .map(|entry| ((entry.host, entry.port), entry))
                 .collect(),
             readings: from.readings.into_iter().collect(),
-            receptions: from.heard.into_iter().map(reception_of).collect(),
+            receptions,
+            runs,
             ..Self::default()
         }
     }
@@ -152,6 +172,12 @@ impl Tally {
     pub fn begin(&mut self, interval_start: i64) {
         if interval_start <= self.interval_start {
             return;
+        }
+        for (of, runs) in self.runs.drain() {
+            if self.changed_entries.contains(&of) {
+                let ended = numbered(self.interval_start, of, &runs);
+                self.ended_evidence.counters.extend(ended);
+            }
         }
         for (key, mut entry) in self.entries.drain() {
             let is_right = self.receptions.get_mut(&key.0).is_none_or(|reception| {
@@ -166,8 +192,11 @@ impl Tally {
             }
         }
         self.changed_entries.clear();
-        self.interval_start = interval_start;
+        let before = std::mem::replace(&mut self.interval_start, interval_start);
         for (host, reception) in &mut self.receptions {
+            let ended = numbered(before, *host, &reception.runs);
+            self.ended_evidence.datagrams.extend(ended);
+            reception.runs.clear();
             let next = Heard::new(interval_start, *host);
             let ended = std::mem::replace(&mut reception.heard, next);
             self.ended_heard.extend(something(&ended));
@@ -222,8 +251,16 @@ impl Tally {
     /// What changed since the last batch.
     pub fn batch(&mut self) -> Batch {
         let mut entries = std::mem::take(&mut self.ended);
+        let mut evidence = std::mem::take(&mut self.ended_evidence);
+        let start = self.interval_start;
         for key in self.changed_entries.drain() {
             entries.extend(self.entries.get(&key));
+            let runs = self.runs.get(&key).map_or(&[][..], Vec::as_slice);
+            evidence.counters.extend(numbered(start, key, runs));
+        }
+        for (host, reception) in &self.receptions {
+            let runs = numbered(start, *host, &reception.runs);
+            evidence.datagrams.extend(runs);
         }
         let readings = self.changed_readings.drain();
         let readings = readings.filter_map(|id| Some((id, *self.readings.get(&id)?)));
@@ -237,6 +274,7 @@ impl Tally {
             entries,
             readings: readings.collect(),
             heard,
+            evidence,
         }
     }
 
@@ -279,13 +317,18 @@ impl Tally {
             return;
         };
         let id = (sender.host, vif.ifindex);
-        let moved = match self.readings.get(&id) {
+        let beginning = self.beginning(vif.since);
+        let last = self.readings.get(&id).copied();
+        let moved = match &last {
             Some(last) => reading.since(last),
-            None => Some(reading.first(self.beginning(vif.since))),
+            None => Some(reading.first(beginning)),
         };
         let Some(moved) = moved else {
             return;
         };
+        let from = reading.counted_from(last.as_ref(), beginning);
+        let runs = self.runs.entry((sender.host, vif.port_id)).or_default();
+        evidence::add_reading(runs, vif.ifindex, from, reading);
         self.readings.insert(id, reading);
         self.changed_readings.insert(id);
         let counted = &mut self.entry(sender.host, vif).amounts.counted;

@@ -453,7 +453,7 @@ impl Books {
                 if let (Some(mut grown), Some(now)) = (grown, moment()) {
                     self.drops.take_off(std::slice::from_mut(&mut grown));
                     let over = self.since_last(&now);
-                    self.intervals.add(&grown, over);
+                    self.intervals.add_last_counts(&grown, over);
                     self.changed = true;
                 }
             }

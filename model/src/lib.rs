@@ -65,7 +65,7 @@ pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
 pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
-pub use inventory::{Inventory, InventoryHost, InventoryVif};
+pub use inventory::{Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;
 pub use metering::{CollectorStatistics, FindingCause, MeterFinding};

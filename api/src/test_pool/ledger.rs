@@ -23,7 +23,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("period", request.period))
     }
 
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
+    async fn seals(&self, _: Paging) -> Outcome<Vec<Seal>> {
         Ok(Vec::new())
     }
 
@@ -36,7 +36,7 @@ impl Ledger for TestPool {
         })
     }
 
-    async fn findings(&self, _: (u32, u32)) -> Outcome<Vec<model::MeterFinding>> {
+    async fn findings(&self, _: Paging) -> Outcome<Vec<model::MeterFinding>> {
         Ok(Vec::new())
     }
 
@@ -44,7 +44,7 @@ impl Ledger for TestPool {
         model::CollectorStatistics::default()
     }
 
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
+    async fn rate_plans(&self, _: Paging) -> Outcome<Vec<RatePlan>> {
         Ok(Vec::new())
     }
 
@@ -61,7 +61,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("rate plan", id))
     }
 
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
+    async fn rate_plan_assignments(&self, _: Paging) -> Outcome<Vec<RatePlanAssignment>> {
         Ok(Vec::new())
     }
 

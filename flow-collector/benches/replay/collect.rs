@@ -54,6 +54,7 @@ fn inventory() -> Inventory {
     Inventory {
         revision: 1,
         hosts: hosts.collect(),
+        networks: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
-use api::request::{RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
+use api::request::{Paging, RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::Collector;
-use crate::billing::{self, plans};
+use crate::billing::{self, explain, plans};
 use crate::ledger::{LedgerError, open_to_read};
 use crate::report::{self, Range};
 use crate::seal;
@@ -27,13 +27,9 @@ impl Ledger for Collector {
     }
 
     async fn records(&self, query: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
-        let page = (query.offset, query.limit);
-        let TenantPeriod { tenant_id, period } = query.of;
-        self.read(move |connection| {
-            let span = billing::span_of(connection, tenant_id, period)?;
-            billing::records(connection, tenant_id, span, page)
-        })
-        .await
+        self.flush().await.map_err(silent)?;
+        self.read(move |connection| explain::records(connection, &query))
+            .await
     }
 
     async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
@@ -54,15 +50,16 @@ impl Ledger for Collector {
         Ok(seal)
     }
 
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
-        self.read(seal::all).await
+    async fn seals(&self, page: Paging) -> Outcome<Vec<Seal>> {
+        self.read(move |connection| seal::page(connection, page))
+            .await
     }
 
     async fn verify(&self) -> Outcome<Verification> {
         self.read(seal::verify).await
     }
 
-    async fn findings(&self, page: (u32, u32)) -> Outcome<Vec<MeterFinding>> {
+    async fn findings(&self, page: Paging) -> Outcome<Vec<MeterFinding>> {
         self.read(move |connection| check::findings(connection, page))
             .await
     }
@@ -71,8 +68,9 @@ impl Ledger for Collector {
         Self::statistics(self)
     }
 
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
-        self.read(plans::all).await
+    async fn rate_plans(&self, page: Paging) -> Outcome<Vec<RatePlan>> {
+        self.read(move |connection| plans::page(connection, page))
+            .await
     }
 
     async fn rate_plan_create(&self, caller: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
@@ -94,8 +92,9 @@ impl Ledger for Collector {
         .await
     }
 
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
-        self.read(plans::assignments).await
+    async fn rate_plan_assignments(&self, page: Paging) -> Outcome<Vec<RatePlanAssignment>> {
+        self.read(move |connection| plans::assignments(connection, page))
+            .await
     }
 
     async fn rate_plan_assign(&self, caller: Caller, request: RatePlanAssignment) -> Outcome<()> {

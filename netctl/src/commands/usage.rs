@@ -167,7 +167,7 @@ impl From<Step> for UsageStep {
 }
 
 /// A time as in RFC 3339, or a day, which is its beginning in UTC.
-fn parse_time(text: &str) -> Result<Timestamp, model::Invalid> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, model::Invalid> {
     match text.len() {
         10 => format!("{text}T00:00:00Z").parse(),
         _ => text.parse(),
