@@ -8,6 +8,7 @@ use model::{UsageBatch, UsageRecord, UsageTaken};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::journal::Row;
 use super::series::Grown;
 use crate::pipeline::counting::Direction;
 
@@ -29,7 +30,7 @@ enum Told {
 }
 
 /// Whose record, of when.
-type Key = (i64, PortId, TrafficClass, u32);
+pub(super) type Key = (i64, PortId, TrafficClass, u32);
 
 /// A span of time, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +40,21 @@ pub(super) struct Span {
 }
 
 /// A record and how much of it the ledger has.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     record: UsageRecord,
     /// Increases with every change.
     version: u64,
     /// The version that is in the ledger; 0: none.
     taken: u64,
+}
+
+impl Row for Kept {
+    type Key = Key;
+
+    fn key(&self) -> Key {
+        key(&self.record)
+    }
 }
 
 /// The meters, and what they say of intervals that are not in the ledger yet.
