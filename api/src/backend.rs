@@ -12,7 +12,7 @@ use model::{
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
     MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation,
     ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant,
-    TenantId, Trace, Usage,
+    TenantId, Trace, Usage, UsagePart,
 };
 
 use crate::problem::Problem;
@@ -20,8 +20,9 @@ use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
     HostUplinkSet, InstanceCreate, NetworkCreate, Paging, PhysicalNetworkCreate, PortCreate,
     PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
+    SecurityGroupCreate, SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate,
+    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
+    UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -55,6 +56,8 @@ pub struct Idempotency {
 pub trait Ledger: Send + Sync + 'static {
     /// What was moved.
     fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// What was sent, split, the largest parts of each class first.
+    fn split(&self, query: SplitQuery) -> impl Future<Output = Outcome<Vec<UsagePart>>> + Send;
     /// The records that a bill rests on, oldest first.
     fn records(
         &self,

@@ -15,7 +15,8 @@
 //! * `rollup`: hours and days, summed once;
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
 //! * `check`: whether the meters agree;
-//! * `report`: sums over a time range;
+//! * `report`: sums over a time range, and their split by peer, protocol and address;
+//! * `share`: what samples say of a part, and how surely;
 //! * `audit`: who changed what a bill rests on;
 //! * `billing`: rate plans, and what a tenant owes;
 //! * [`Collector`]: all of it, running: inside the controller, or in `bulkhead-flow-collector`;
@@ -38,6 +39,7 @@ mod receive;
 mod report;
 mod rollup;
 mod seal;
+mod share;
 mod statistics;
 pub mod tally;
 mod upkeep;

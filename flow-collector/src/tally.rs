@@ -18,10 +18,14 @@ pub mod evidence;
 mod meter;
 mod order;
 mod reception;
+pub mod split;
 
 use model::{HostId, InventoryVif, NetworkId, PortId, TenantId, Timestamp, Traffic};
 use rustc_hash::{FxHashMap, FxHashSet};
-use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
+use sflow::{
+    CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Frame, Interface, Sample,
+    SampledHeader,
+};
 
 use crate::attribute::Sender;
 use evidence::{CounterRun, Evidence, OfPort, numbered};
@@ -29,6 +33,7 @@ pub use meter::{Beginning, Counter, Moved, Reading};
 pub use order::{Admission, Order, Stamp, Window};
 pub use reception::Heard;
 use reception::Reception;
+use split::{Kept, Split, Splits};
 
 /// No frame is longer than this, in bytes: the largest segment a host hands over whole is 512 KiB.
 const LONGEST_FRAME: u32 = 1 << 19;
@@ -65,7 +70,7 @@ pub struct Entry {
 pub type InterfaceId = (HostId, u32);
 
 /// What has to be kept together: either all of it is durable, or none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// The amounts that changed.
     pub entries: Vec<Entry>,
@@ -75,6 +80,8 @@ pub struct Batch {
     pub heard: Vec<Heard>,
     /// What all of this rests on.
     pub evidence: Evidence,
+    /// Splits of intervals that have ended, and of the open one if they were asked for.
+    pub splits: Splits,
 }
 
 /// Where to go on from.
@@ -138,6 +145,10 @@ pub struct Tally {
     /// What the counted amounts of the open interval rest on.
     runs: FxHashMap<OfPort, Vec<CounterRun>>,
     ended_evidence: Evidence,
+    splits: FxHashMap<OfPort, Split>,
+    /// Whose splits changed since they were asked for.
+    changed_splits: FxHashSet<OfPort>,
+    ended_splits: Splits,
 }
 
 impl Tally {
@@ -173,6 +184,8 @@ impl Tally {
         if interval_start <= self.interval_start {
             return;
         }
+        self.cut_splits();
+        self.splits.clear();
         for (of, runs) in self.runs.drain() {
             if self.changed_entries.contains(&of) {
                 let ended = numbered(self.interval_start, of, &runs);
@@ -275,6 +288,24 @@ impl Tally {
             readings: readings.collect(),
             heard,
             evidence,
+            splits: std::mem::take(&mut self.ended_splits),
+        }
+    }
+
+    /// The next batch shall have the splits of the open interval, too, as far as they changed.
+    pub fn cut_splits(&mut self) {
+        for key in self.changed_splits.drain() {
+            let (Some(entry), Some(split)) = (self.entries.get(&key), self.splits.get(&key)) else {
+                continue;
+            };
+            self.ended_splits.push(Kept {
+                interval_start: self.interval_start,
+                host: entry.host,
+                port: entry.port,
+                network: entry.network,
+                tenant: entry.tenant,
+                split: split.cut(),
+            });
         }
     }
 
@@ -285,7 +316,7 @@ impl Tally {
         let Some(vif) = sender.vif(if_index) else {
             return;
         };
-        let Some(length) = frame_length(flow) else {
+        let Some((header, length)) = sampled_frame(flow) else {
             taken.malformed = true;
             return;
         };
@@ -300,6 +331,13 @@ impl Tally {
         );
         amounts.samples = amounts.samples.saturating_add(1);
         taken.flow_samples += 1;
+        let frame = Frame::read(header.header);
+        if let Some((frame, peers)) = frame.zip(sender.peers(vif.network_id)) {
+            let key = (sender.host, vif.port_id);
+            let split = self.splits.entry(key).or_default();
+            split.add(flow, &frame, length, peers);
+            self.changed_splits.insert(key);
+        }
     }
 
     fn take_counters(
@@ -369,14 +407,14 @@ fn something(heard: &Heard) -> Option<Heard> {
     (heard.datagrams > 0 || heard.refused > 0).then_some(*heard)
 }
 
-/// The length of the sampled frame as the switch saw it, in bytes.
-fn frame_length(flow: &FlowSample<'_>) -> Option<u32> {
+/// The sampled frame's first bytes, and its length as the switch saw it, in bytes.
+fn sampled_frame<'s>(flow: &FlowSample<'s>) -> Option<(SampledHeader<'s>, u32)> {
     let header = flow.records().find_map(|record| match record {
         Ok(FlowRecord::Header(header)) => Some(header),
         _ => None,
     })?;
     let length = header.frame_length.checked_sub(header.stripped)?;
-    (length <= LONGEST_FRAME).then_some(length)
+    (length <= LONGEST_FRAME).then_some((header, length))
 }
 
 /// The interface's counters and the VIF they belong to, if there is one.

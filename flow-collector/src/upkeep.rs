@@ -125,7 +125,8 @@ impl Upkeep {
 }
 
 /// What explains intervals, and is kept no longer than they.
-const EVIDENCE: [&str; 5] = [
+const EVIDENCE: [&str; 6] = [
+    "split",
     "heard",
     "finding",
     "counter_run",

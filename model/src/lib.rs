@@ -46,6 +46,7 @@ mod trace;
 mod tunnel;
 mod uplink;
 mod usage;
+mod usage_split;
 mod vlan;
 mod vni;
 
@@ -96,6 +97,7 @@ pub use trace::{
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
 pub use usage::{ClassUsage, Traffic, Usage, UsageOf, UsageSort, UsageStep};
+pub use usage_split::{PartKind, SplitBy, UsagePart};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

@@ -3,13 +3,13 @@
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{CollectorStatistics, MeterFinding};
+use model::{CollectorStatistics, MeterFinding, UsagePart};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, Repeat};
-use crate::request::{Paging, RatePlanCreate, RecordQuery, TenantPeriod};
+use crate::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
 use crate::resource::Page;
 
 /// # Errors
@@ -28,6 +28,20 @@ impl Client {
     ) -> Result<Vec<LedgerRecord>, ClientError> {
         let page = |offset| RecordQuery { offset, ..*query };
         self.pages("/v1/usage-records", page, count).await
+    }
+
+    /// The first `count` parts of what was sent, the largest of each class first, from as many pages as
+    /// it takes.
+    pub async fn usage_split(
+        &self,
+        query: &SplitQuery,
+        count: usize,
+    ) -> Result<Vec<UsagePart>, ClientError> {
+        let page = |offset| SplitQuery {
+            offset,
+            ..query.clone()
+        };
+        self.pages("/v1/usage-splits", page, count).await
     }
 
     /// All rate plans, by name.

@@ -18,7 +18,7 @@ use super::routes::{Method, Noun, Route};
 use super::signed::Signed;
 use crate::backend::{Ledger, Outcome, UsageBackend};
 use crate::problem::{FieldCode, Problem};
-use crate::request::{Paging, RatePlanCreate, RecordQuery, TenantPeriod};
+use crate::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
 use crate::resource::Page;
 
 /// The most records on a page.
@@ -31,6 +31,7 @@ pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
     match (route.noun, route.method) {
         (Noun::Bill, _) => routing::get(bill::<B>),
         (Noun::UsageRecord, _) => routing::get(records::<B>),
+        (Noun::UsageSplit, _) => routing::get(split::<B>),
         (Noun::MeterFinding, _) => routing::get(findings::<B>),
         (Noun::Collector, _) => routing::get(collector::<B>),
         (Noun::Verification, _) => routing::get(verification::<B>),
@@ -71,6 +72,30 @@ async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Ou
         limit,
     });
     let items = backend.ledger()?.records(fields.finish(query)?).await?;
+    Ok(one_of_many(items, limit, offset))
+}
+
+async fn split<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let by = fields.required("by");
+    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
+    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let (from, to) = (fields.optional("from"), fields.optional("to"));
+    let class = fields.optional("class");
+    let (tenant_id, network_id) = (fields.optional("tenant_id"), fields.optional("network_id"));
+    let port_id = fields.optional("port_id");
+    let query = by.map(|by| SplitQuery {
+        by,
+        from,
+        to,
+        class,
+        tenant_id,
+        network_id,
+        port_id,
+        offset,
+        limit,
+    });
+    let items = backend.ledger()?.split(fields.finish(query)?).await?;
     Ok(one_of_many(items, limit, offset))
 }
 

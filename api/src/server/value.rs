@@ -7,7 +7,7 @@ use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
-    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat, SpoofGuard,
+    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat, SplitBy, SpoofGuard,
     StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, TrafficClass, Uplink, UsageOf,
     UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
@@ -147,6 +147,14 @@ impl FieldValue for TrafficClass {
         let name = text(value)?;
         let found = Self::ALL.iter().find(|(class, _)| class.name() == name);
         found.map(|(class, _)| *class).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for SplitBy {
+    const EXPECTED: &'static str = "one of \"peer\", \"protocol\", \"address\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
     }
 }
 

@@ -11,6 +11,10 @@ impl Ledger for TestPool {
         Ok(Vec::new())
     }
 
+    async fn split(&self, _: SplitQuery) -> Outcome<Vec<UsagePart>> {
+        Ok(Vec::new())
+    }
+
     async fn records(&self, _: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
         Ok(Vec::new())
     }

@@ -3,31 +3,39 @@
 
 use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
-use api::request::{Paging, RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
+use api::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{CollectorStatistics, MeterFinding, Timestamp, Usage};
+use model::{CollectorStatistics, MeterFinding, Timestamp, Usage, UsagePart};
 use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::Collector;
 use crate::billing::{self, explain, plans};
 use crate::ledger::{LedgerError, open_to_read};
+use crate::meters::Detail;
 use crate::report::{self, Range};
 use crate::seal;
 use crate::{audit, check};
 
 impl Ledger for Collector {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.flush().await.map_err(silent)?;
+        self.flush(Detail::Amounts).await.map_err(silent)?;
         let range = Range::of(&query, Timestamp::now());
         self.read(move |connection| report::usage(connection, &query, range))
             .await
     }
 
+    async fn split(&self, query: SplitQuery) -> Outcome<Vec<UsagePart>> {
+        self.flush(Detail::WithSplits).await.map_err(silent)?;
+        let now = Timestamp::now();
+        self.read(move |connection| report::split::parts(connection, &query, now))
+            .await
+    }
+
     async fn records(&self, query: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
-        self.flush().await.map_err(silent)?;
+        self.flush(Detail::Amounts).await.map_err(silent)?;
         self.read(move |connection| explain::records(connection, &query))
             .await
     }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::Pending;
-use super::evidence;
+use super::{evidence, split};
 use crate::tally::{Amounts, Counter, Entry, Heard, InterfaceId, Moved, Reading, Resume, Stamp};
 
 /// An interface that is silent for so long while its host is not is gone: 30 days, in milliseconds.
@@ -31,6 +31,9 @@ pub(super) fn write(transaction: &Transaction<'_>, pending: &Pending) -> rusqlit
     }
     for heard in pending.heard.values() {
         write_heard(transaction, heard)?;
+    }
+    for kept in pending.splits.values() {
+        split::write(transaction, pending.begun, kept)?;
     }
     for run in pending.counters.values() {
         evidence::write_counters(transaction, run)?;

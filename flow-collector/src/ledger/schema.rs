@@ -274,6 +274,23 @@ const STEPS: &[&str] = &[
         received_packets INTEGER NOT NULL,
         PRIMARY KEY (interval_start, host, port, class, epoch)
     ) STRICT, WITHOUT ROWID;
+
+    -- What a port sent in an interval, by flow samples: the eight largest of each class, and the rest.
+    -- The last three are JSON: {cells: [{class, key, samples, bytes, packets, variance, hidden}],
+    -- other: [{class, samples, ...}], floor}.
+    CREATE TABLE split (
+        tenant         BLOB    NOT NULL,
+        interval_start INTEGER NOT NULL, -- seconds since 1970
+        host           BLOB    NOT NULL,
+        port           BLOB    NOT NULL,
+        begun          INTEGER NOT NULL, -- milliseconds since 1970: which run of the collector's
+        network        BLOB    NOT NULL,
+        peers          TEXT    NOT NULL,
+        protocols      TEXT    NOT NULL,
+        addresses      TEXT    NOT NULL,
+        PRIMARY KEY (tenant, interval_start, host, port, begun)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX split_by_time ON split (interval_start);
 ",
 ];
 

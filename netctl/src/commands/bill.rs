@@ -17,7 +17,7 @@ use super::{Done, Outcome, id_of, resolve_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Cell, Column, Listing, Output, column, json};
+use crate::print::{Cell, Column, Listing, Output, column, json, parquet};
 use crate::resolve::Scope;
 
 /// Whose bill, of when.
@@ -28,6 +28,9 @@ pub(crate) struct Make {
     /// Also write it as a page to print, with a chart
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also write the lines as Apache Parquet, decimals as exact texts
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
 }
 
 /// A period of a tenant.
@@ -61,6 +64,9 @@ pub(crate) struct Explain {
     /// Only of intervals that begin before
     #[arg(long, value_parser = parse_time)]
     to: Option<Timestamp>,
+    /// Also write the records as Apache Parquet, numbers exact
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
     /// Show at most so many
     #[arg(long, default_value_t = 10_000)]
     limit: usize,
@@ -184,6 +190,9 @@ impl Make {
         let lines = with_total(&bill);
         let id = |_: &BillLine| tenant.id.to_string();
         let listing = Listing::with_ids(&lines, LINES, &Names::default(), id);
+        if let Some(path) = &self.parquet {
+            parquet::write(&listing, path)?;
+        }
         Ok(Output::List(listing.with_json(json(&bill))).into())
     }
 }
@@ -225,7 +234,11 @@ impl Explain {
         let names = Names::default().with::<PortView>(client).await?;
         let names = names.with::<api::resource::HostView>(client).await?;
         let id = |record: &LedgerRecord| record.port_id.to_string();
-        Ok(Output::List(Listing::with_ids(&records, RECORDS, &names, id)).into())
+        let listing = Listing::with_ids(&records, RECORDS, &names, id);
+        if let Some(path) = &self.parquet {
+            parquet::write(&listing, path)?;
+        }
+        Ok(Output::List(listing).into())
     }
 }
 
@@ -277,7 +290,7 @@ fn is_in(record: &LedgerRecord, slot: Option<i64>) -> bool {
     slot.is_none_or(|slot| record.adjustment.is_none() && start < slot + 300 && end > slot)
 }
 
-fn parse_class(text: &str) -> Result<TrafficClass, &'static str> {
+pub(super) fn parse_class(text: &str) -> Result<TrafficClass, &'static str> {
     let found = TrafficClass::ALL
         .iter()
         .find(|(class, _)| class.name() == text);
