@@ -14,17 +14,17 @@ use model::{
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
     MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortForwarding,
     PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
-    PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate,
-    RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate,
-    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
-    UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging, PhysicalNetworkCreate,
+    PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
+    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SplitQuery,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate,
+    TopologyChange, TraceRequest, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -60,6 +60,8 @@ pub struct Idempotency {
 pub trait Ledger: Send + Sync + 'static {
     /// What was moved.
     fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// What was sent, split, the largest parts of each class first.
+    fn split(&self, query: SplitQuery) -> impl Future<Output = Outcome<Vec<UsagePart>>> + Send;
     /// The records that a bill rests on, oldest first.
     fn records(
         &self,
@@ -73,17 +75,16 @@ pub trait Ledger: Send + Sync + 'static {
         caller: Caller,
         request: TenantPeriod,
     ) -> impl Future<Output = Outcome<Seal>> + Send;
-    /// All seals, by tenant and number.
-    fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
+    /// Seals, by tenant and number.
+    fn seals(&self, page: Paging) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
     /// Recomputes everything that is sealed.
     fn verify(&self) -> impl Future<Output = Outcome<Verification>> + Send;
-    /// Where the meters disagreed, the newest first: how many to leave out, and how many at most.
-    fn findings(&self, page: (u32, u32))
-    -> impl Future<Output = Outcome<Vec<MeterFinding>>> + Send;
+    /// Where the meters disagreed, the newest first.
+    fn findings(&self, page: Paging) -> impl Future<Output = Outcome<Vec<MeterFinding>>> + Send;
     /// What the collector heard and what it could not use.
     fn statistics(&self) -> CollectorStatistics;
-    /// All rate plans, by name.
-    fn rate_plans(&self) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
+    /// Rate plans, by name.
+    fn rate_plans(&self, page: Paging) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
     /// Makes a rate plan; the same again gives the one that there is.
     fn rate_plan_create(
         &self,
@@ -99,6 +100,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// Whose plan is which, from when on.
     fn rate_plan_assignments(
         &self,
+        page: Paging,
     ) -> impl Future<Output = Outcome<Vec<RatePlanAssignment>>> + Send;
     /// Makes a plan a tenant's from a period on.
     fn rate_plan_assign(

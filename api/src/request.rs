@@ -5,16 +5,17 @@ mod cap;
 mod limits;
 mod outside;
 mod topology;
+mod usage;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::billing::{Period, RateTerms};
+use model::billing::RateTerms;
 use model::{
     AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, Limits,
     MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RuleId, SecurityGroupId,
-    Sharing, SpoofGuard, StaticRoute, TenantId, Timestamp, TracedProtocol, TracedState, Tracking,
-    Uplink, UsageOf, UsageSort, UsageStep, VlanId, VlanRanges, Vni,
+    Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol, TracedState, Tracking, Uplink,
+    VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
+pub use usage::{Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -490,80 +492,6 @@ pub struct TraceRequest {
     /// What conntrack is taken to know of its connection.
     #[serde(default)]
     pub state: TracedState,
-}
-
-/// `GET /v1/usage`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageQuery {
-    /// What to sum by.
-    pub by: UsageOf,
-    /// The start of the range, included; if absent, the start of the present month in UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<Timestamp>,
-    /// The end of the range, excluded; if absent, now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Timestamp>,
-    /// Only this tenant's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant_id: Option<TenantId>,
-    /// Only this network's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network_id: Option<NetworkId>,
-    /// Only this port's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port_id: Option<PortId>,
-    /// In steps of this length, instead of the whole range at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<UsageStep>,
-    /// In this order.
-    #[serde(default)]
-    pub sort: UsageSort,
-    /// How many at most, from 1 to 1000.
-    pub limit: u32,
-    /// How many to leave out.
-    pub cursor: u32,
-}
-
-impl UsageQuery {
-    /// The most that are answered at once.
-    pub const MAX_LIMIT: u32 = 1000;
-
-    /// What everybody moved since the start of the month, the first page of it.
-    #[must_use]
-    pub const fn by(by: UsageOf) -> Self {
-        Self {
-            by,
-            from: None,
-            to: None,
-            tenant_id: None,
-            network_id: None,
-            port_id: None,
-            step: None,
-            sort: UsageSort::Id,
-            limit: Self::MAX_LIMIT,
-            cursor: 0,
-        }
-    }
-}
-
-/// A period of a tenant: `GET /v1/bills`, `POST /v1/seals`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TenantPeriod {
-    /// Whose.
-    pub tenant_id: TenantId,
-    /// Which month.
-    pub period: Period,
-}
-
-/// `GET /v1/usage-records`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordQuery {
-    /// Whose, and of when.
-    pub of: TenantPeriod,
-    /// How many to leave out.
-    pub offset: u32,
-    /// How many at most.
-    pub limit: u32,
 }
 
 /// `POST /v1/rate-plans`

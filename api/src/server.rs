@@ -123,6 +123,7 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         Noun::Version => Some(routing::get(handler::version)),
         Noun::Usage => Some(routing::get(handler::usage::<B>)),
         Noun::UsageRecord
+        | Noun::UsageSplit
         | Noun::Bill
         | Noun::RatePlan
         | Noun::RatePlanAssignment
@@ -166,6 +167,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord
+        | Noun::UsageSplit
         | Noun::Bill
         | Noun::RatePlan
         | Noun::RatePlanAssignment

@@ -8,6 +8,8 @@ mod limits;
 mod outside;
 mod policy;
 mod static_route;
+
+pub(crate) use outside::pool;
 #[cfg(test)]
 mod tests;
 

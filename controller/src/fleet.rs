@@ -93,7 +93,11 @@ impl Default for Fleet {
             suspects: Suspects::default(),
             probing: Probing::default(),
             traces: Traces::default(),
-            inventory: watch::Sender::new(Arc::new(Inventory { revision, hosts })),
+            inventory: watch::Sender::new(Arc::new(Inventory {
+                revision,
+                hosts,
+                ..Inventory::default()
+            })),
             inventory_changed: Notify::new(),
         }
     }

@@ -1,12 +1,19 @@
 //! Whose sample is it: datagram's source address -> host, host and ifIndex -> VIF.
 //!
+//! Whom its frame is for, and what the bill calls it, says [`Peers`].
+//!
 //! The addresses *inside* a datagram or a sampled frame are never asked: those are the words of an
-//! agent and of a tenant. What the inventory does not know belongs to nobody and is not billed.
+//! agent and of a tenant. Only whom a frame is for rests on them. What the inventory does not know belongs to nobody and is not billed.
+
+mod peers;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use model::{HostId, Inventory, InventoryHost, InventoryVif};
+use model::{HostId, Inventory, InventoryHost, InventoryVif, NetworkId};
 use rustc_hash::FxHashMap;
+
+pub use peers::{Peer, Peers};
 
 /// The inventory, arranged to be asked.
 #[derive(Debug, Default)]
@@ -21,6 +28,7 @@ pub struct Sender {
     /// Which host.
     pub host: HostId,
     vifs: FxHashMap<u32, InventoryVif>,
+    peers: FxHashMap<NetworkId, Arc<Peers>>,
 }
 
 impl Attribution {
@@ -44,6 +52,12 @@ impl Sender {
     pub fn vif(&self, if_index: u32) -> Option<&InventoryVif> {
         self.vifs.get(&if_index)
     }
+
+    /// Where frames of a network may go, if that is known.
+    #[must_use]
+    pub fn peers(&self, network: NetworkId) -> Option<&Peers> {
+        self.peers.get(&network).map(|it| &**it)
+    }
 }
 
 impl From<&Inventory> for Attribution {
@@ -55,9 +69,11 @@ impl From<&Inventory> for Attribution {
         }
         let by_address = by_address.into_iter();
         let by_address = by_address.filter_map(|(at, hosts)| Some((at, only(&hosts)?.id)));
+        let peers = peers::of(inventory);
         let senders = inventory.hosts.iter();
+        let senders = senders.map(|host| (host.id, Sender::of(host, &peers)));
         Self {
-            senders: senders.map(|host| (host.id, Sender::from(host))).collect(),
+            senders: senders.collect(),
             by_address: by_address.collect(),
         }
     }
@@ -74,15 +90,18 @@ fn only<'i>(hosts: &[&'i InventoryHost]) -> Option<&'i InventoryHost> {
     }
 }
 
-impl From<&InventoryHost> for Sender {
-    fn from(host: &InventoryHost) -> Self {
+impl Sender {
+    fn of(host: &InventoryHost, peers: &FxHashMap<NetworkId, Arc<Peers>>) -> Self {
         let mut newest_last: Vec<&InventoryVif> = host.vifs.iter().collect();
         newest_last.sort_by_key(|vif| vif.since);
         let vifs = newest_last
             .into_iter()
             .map(|vif| (vif.ifindex, vif.clone()));
+        let networks = host.vifs.iter().map(|vif| vif.network_id);
+        let theirs = networks.filter_map(|id| Some((id, peers.get(&id)?.clone())));
         Self {
             host: host.id,
+            peers: theirs.collect(),
             vifs: vifs.collect(),
         }
     }

@@ -26,10 +26,10 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ledger::{Desk, Ledger, LedgerError};
-use crate::meters::Meters;
+use crate::meters::{Detail, Meters};
 use crate::receive::{Receivers, Sockets};
 use crate::upkeep::Upkeep;
-use crate::worker::Worker;
+use crate::worker::{Flush, Worker};
 use crate::{account, check};
 
 /// How long a report waits for the newest amounts to be durable.
@@ -87,7 +87,7 @@ pub struct Collector {
     /// What goes on by itself, and holds the ledger open.
     by_itself: [AbortOnDropHandle<()>; 3],
     findings: broadcast::Sender<MeterFinding>,
-    flush: mpsc::Sender<oneshot::Sender<()>>,
+    flush: mpsc::Sender<Flush>,
     worker: JoinHandle<Result<(), LedgerError>>,
 }
 
@@ -212,10 +212,10 @@ impl Collector {
     }
 
     /// Waits until all that the worker has taken is durable.
-    async fn flush(&self) -> Result<(), LedgerError> {
+    async fn flush(&self, detail: Detail) -> Result<(), LedgerError> {
         let flushed = async {
             let (done, written) = oneshot::channel();
-            self.flush.send(done).await.ok()?;
+            self.flush.send((detail, done)).await.ok()?;
             written.await.ok()
         };
         let flushed = tokio::time::timeout(FLUSH_TIMEOUT, flushed).await;

@@ -16,7 +16,8 @@
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
 //! * [`estimate`]: what samples come to, with its error;
 //! * `check`: whether the meters agree;
-//! * `report`: sums over a time range;
+//! * `report`: sums over a time range, and their split by peer, protocol and address;
+//! * `share`: what samples say of a part, and how surely;
 //! * `moved`: what tenants moved in the period of a cap;
 //! * `audit`: who changed what a bill rests on;
 //! * `billing`: rate plans, and what a tenant owes;
@@ -42,6 +43,7 @@ mod receive;
 mod report;
 mod rollup;
 mod seal;
+mod share;
 mod statistics;
 pub mod tally;
 mod upkeep;

@@ -37,6 +37,15 @@ struct Known {
     attribution: Arc<Attribution>,
 }
 
+/// How much of the open interval is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// The amounts, and what they rest on.
+    Amounts,
+    /// Their splits, too, which are much.
+    WithSplits,
+}
+
 impl Meters {
     /// Goes on where a ledger ends.
     pub(crate) fn resume(
@@ -112,16 +121,22 @@ impl Meters {
     }
 
     /// What changed since the last batch.
-    pub(crate) fn batch(&self) -> Batch {
+    pub(crate) fn batch(&self, detail: Detail) -> Batch {
         let now = interval_start(Timestamp::now(), self.interval_seconds);
         let mut all = Batch::default();
         for tally in &self.tallies {
             let mut tally = lock(tally);
             tally.begin(now);
+            if detail == Detail::WithSplits {
+                tally.cut_splits();
+            }
             let batch = tally.batch();
             all.entries.extend(batch.entries);
             all.readings.extend(batch.readings);
             all.heard.extend(batch.heard);
+            all.splits.extend(batch.splits);
+            all.evidence.counters.extend(batch.evidence.counters);
+            all.evidence.datagrams.extend(batch.evidence.datagrams);
         }
         all
     }
@@ -159,6 +174,12 @@ fn shared_out(from: Resume) -> [Resume; TALLIES] {
     }
     for heard in from.heard {
         all[place(heard.host)].heard.push(heard);
+    }
+    for it in from.evidence.counters {
+        all[place(it.of.0)].evidence.counters.push(it);
+    }
+    for it in from.evidence.datagrams {
+        all[place(it.of)].evidence.datagrams.push(it);
     }
     all
 }

@@ -3,6 +3,8 @@
 //! An interval belongs to the range that its start lies in, so that ranges that adjoin add up to the
 //! whole. The open interval is included.
 
+pub(crate) mod split;
+
 use std::collections::BTreeMap;
 
 use api::request::UsageQuery;

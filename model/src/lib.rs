@@ -50,6 +50,7 @@ mod trace;
 mod tunnel;
 mod uplink;
 mod usage;
+mod usage_split;
 mod vlan;
 mod vni;
 
@@ -72,7 +73,7 @@ pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
 pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
-pub use inventory::{Inventory, InventoryHost, InventoryVif};
+pub use inventory::{Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;
 pub use metering::{CollectorStatistics, FindingCause, MeterFinding};
@@ -107,6 +108,7 @@ pub use trace::{
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
 pub use usage::{ClassUsage, Traffic, Usage, UsageOf, UsageSort, UsageStep};
+pub use usage_split::{PartKind, SplitBy, UsagePart};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

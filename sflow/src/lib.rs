@@ -39,6 +39,7 @@ mod counters;
 mod datagram;
 mod error;
 mod flow;
+mod frame;
 mod sample;
 mod segment;
 mod wire;
@@ -50,6 +51,7 @@ pub use counters::{
 pub use datagram::{Agent, Datagram, Samples};
 pub use error::DecodeError;
 pub use flow::{ExtendedSwitch, FlowRecord, FlowRecords, Ipv4Tunnel, SampledHeader};
+pub use frame::{Frame, InSeries, Packet};
 pub use sample::{CounterSample, DataSource, FlowSample, Interface, Sample};
 pub use segment::Segment;
 pub use wire::DataFormat;

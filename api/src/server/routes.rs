@@ -81,6 +81,7 @@ pub(super) enum Noun {
     Trace,
     Event,
     Usage,
+    UsageSplit,
     UsageRecord,
     Bill,
     RatePlan,
@@ -424,6 +425,11 @@ pub const ROUTES: &[Route] = &[
         "/v1/usage",
         N::Usage,
         "what was moved, by tenant, network or port",
+    ),
+    get(
+        "/v1/usage-splits",
+        N::UsageSplit,
+        "what was sent, by peer, protocol or address, as estimated from samples",
     ),
     get(
         "/v1/usage-records",

@@ -9,8 +9,8 @@ use model::plan::Trial;
 use model::{
     AddressPair, AddressRange, BitRate, Direction, DomainName, Family, ForwardedProtocol, Handout,
     Id, MacAddr, Name, PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat,
-    SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf,
-    UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    SplitBy, SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking,
+    TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -154,6 +154,24 @@ impl FieldValue for NetworkKind {
         let name = text(value)?;
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
         found.map(|(kind, _)| *kind).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for TrafficClass {
+    const EXPECTED: &'static str = "one of \"tenant-internal\", \"pool-internal\", \"public\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(class, _)| class.name() == name);
+        found.map(|(class, _)| *class).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for SplitBy {
+    const EXPECTED: &'static str = "one of \"peer\", \"protocol\", \"address\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
     }
 }
 

@@ -31,6 +31,10 @@ impl Ledger for TestPool {
         Ok(Vec::new())
     }
 
+    async fn split(&self, _: SplitQuery) -> Outcome<Vec<UsagePart>> {
+        Ok(Vec::new())
+    }
+
     async fn records(&self, _: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
         Ok(Vec::new())
     }
@@ -43,7 +47,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("period", request.period))
     }
 
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
+    async fn seals(&self, _: Paging) -> Outcome<Vec<Seal>> {
         Ok(Vec::new())
     }
 
@@ -56,7 +60,7 @@ impl Ledger for TestPool {
         })
     }
 
-    async fn findings(&self, _: (u32, u32)) -> Outcome<Vec<model::MeterFinding>> {
+    async fn findings(&self, _: Paging) -> Outcome<Vec<model::MeterFinding>> {
         Ok(Vec::new())
     }
 
@@ -64,7 +68,7 @@ impl Ledger for TestPool {
         model::CollectorStatistics::default()
     }
 
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
+    async fn rate_plans(&self, _: Paging) -> Outcome<Vec<RatePlan>> {
         Ok(Vec::new())
     }
 
@@ -81,7 +85,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("rate plan", id))
     }
 
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
+    async fn rate_plan_assignments(&self, _: Paging) -> Outcome<Vec<RatePlanAssignment>> {
         Ok(Vec::new())
     }
 

@@ -76,7 +76,7 @@ pub(super) fn networks_through(
 }
 
 /// The addresses that a network gives out, as prefixes.
-fn pool(intent: &Intent, network: NetworkId) -> Vec<Ipv4Net> {
+pub(crate) fn pool(intent: &Intent, network: NetworkId) -> Vec<Ipv4Net> {
     let subnets = intent.subnets_of(network);
     let ranges = subnets.flat_map(|subnet| &subnet.pools);
     let prefixes = ranges.filter_map(|range| match (range.first, range.last) {

@@ -55,6 +55,7 @@ fn inventory() -> Inventory {
     Inventory {
         revision: 1,
         hosts: hosts.collect(),
+        networks: Vec::new(),
     }
 }
 

@@ -5,17 +5,18 @@ use std::collections::BTreeSet;
 
 use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
-use api::request::{RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
+use api::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{CapSpan, CollectorStatistics, MeterFinding, TenantId, Timestamp, Usage};
+use model::{CapSpan, CollectorStatistics, MeterFinding, TenantId, Timestamp, Usage, UsagePart};
 use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::Collector;
-use crate::billing::{self, plans};
+use crate::billing::{self, explain, plans};
 use crate::ledger::{LedgerError, open_to_read};
+use crate::meters::Detail;
 use crate::moved::{self, Moved};
 use crate::report::{self, Range};
 use crate::seal;
@@ -23,20 +24,23 @@ use crate::{audit, check};
 
 impl Ledger for Collector {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.flush().await.map_err(silent)?;
+        self.flush(Detail::Amounts).await.map_err(silent)?;
         let range = Range::of(&query, Timestamp::now());
         self.read(move |connection| report::usage(connection, &query, range))
             .await
     }
 
+    async fn split(&self, query: SplitQuery) -> Outcome<Vec<UsagePart>> {
+        self.flush(Detail::WithSplits).await.map_err(silent)?;
+        let now = Timestamp::now();
+        self.read(move |connection| report::split::parts(connection, &query, now))
+            .await
+    }
+
     async fn records(&self, query: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
-        let page = (query.offset, query.limit);
-        let TenantPeriod { tenant_id, period } = query.of;
-        self.read(move |connection| {
-            let span = billing::span_of(connection, tenant_id, period)?;
-            billing::records(connection, tenant_id, span, page)
-        })
-        .await
+        self.flush(Detail::Amounts).await.map_err(silent)?;
+        self.read(move |connection| explain::records(connection, &query))
+            .await
     }
 
     async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
@@ -57,15 +61,16 @@ impl Ledger for Collector {
         Ok(seal)
     }
 
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
-        self.read(seal::all).await
+    async fn seals(&self, page: Paging) -> Outcome<Vec<Seal>> {
+        self.read(move |connection| seal::page(connection, page))
+            .await
     }
 
     async fn verify(&self) -> Outcome<Verification> {
         self.read(seal::verify).await
     }
 
-    async fn findings(&self, page: (u32, u32)) -> Outcome<Vec<MeterFinding>> {
+    async fn findings(&self, page: Paging) -> Outcome<Vec<MeterFinding>> {
         self.read(move |connection| check::findings(connection, page))
             .await
     }
@@ -74,8 +79,9 @@ impl Ledger for Collector {
         Self::statistics(self)
     }
 
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
-        self.read(plans::all).await
+    async fn rate_plans(&self, page: Paging) -> Outcome<Vec<RatePlan>> {
+        self.read(move |connection| plans::page(connection, page))
+            .await
     }
 
     async fn rate_plan_create(&self, caller: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
@@ -97,8 +103,9 @@ impl Ledger for Collector {
         .await
     }
 
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
-        self.read(plans::assignments).await
+    async fn rate_plan_assignments(&self, page: Paging) -> Outcome<Vec<RatePlanAssignment>> {
+        self.read(move |connection| plans::assignments(connection, page))
+            .await
     }
 
     async fn rate_plan_assign(&self, caller: Caller, request: RatePlanAssignment) -> Outcome<()> {

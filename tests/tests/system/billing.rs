@@ -147,6 +147,19 @@ fn a_bill_charges_what_the_switches_counted_however_often_the_ledgers_keeper_is_
         .map(|it| billed[&it.port_id].sent_bytes + billed[&it.port_id].received_bytes)
         .sum();
     assert_eq!(on_the_bill(pool, "acme", period), (truth, truth));
+    // The only line leads to all of it, and that to datagrams.
+    let explain = format!("bill-explain tenant=acme period={period} line=1");
+    eventually("the interface's counters are behind it", PATIENCE, || {
+        let records = pool.json(&explain);
+        let evidence = records.as_array().unwrap().iter().map(|it| &it["evidence"]);
+        let told = |it: &Value| {
+            let run = &it["readings"][0];
+            let grown = |at: &str| run[at]["counters"]["sent"]["bytes"].as_u64();
+            grown("to") > grown("from") && it["datagrams"][0]["taken"].as_u64() > Some(0)
+        };
+        let mut evidence = evidence;
+        evidence.any(told)
+    });
     // At a unit of money a byte, the total is the number of bytes.
     let bill = pool.json(&format!("bill tenant=acme period={period}"));
     assert_eq!(bill["total"], format!("{truth}.00"));

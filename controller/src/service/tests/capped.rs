@@ -56,7 +56,11 @@ impl Scene {
             vifs: vec![vif],
         };
         let hosts = vec![host];
-        let (sender, inventory) = watch::channel(Arc::new(Inventory { revision: 1, hosts }));
+        let (sender, inventory) = watch::channel(Arc::new(Inventory {
+            revision: 1,
+            hosts,
+            networks: Vec::new(),
+        }));
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             ledger: folder.join("usage.db"),
@@ -90,6 +94,7 @@ impl Scene {
             total: moved,
             read_at: Timestamp::from_unix_seconds(interval_start),
             unread_seconds: 0,
+            last_counts: BothWays::default(),
         };
         let batch = UsageBatch {
             epoch: Uuid::nil(),
