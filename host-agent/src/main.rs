@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use compute::Hypervisor;
 use compute::netns::Netns;
 use futures::FutureExt;
 use futures::future::join;
@@ -160,12 +161,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     status.wait_for(Option::is_some).await?;
 
     let netns = Netns::new(arguments.namespace_prefix, INTEGRATION_BRIDGE, ovsdb);
-    let instances = Instances {
-        drivers: vec![Box::new(netns)],
-        plan: plan.subscribe(),
-        found,
-        remarks: remarks.clone(),
-    };
+    let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
+    let instances = Instances::new(drivers, plan.subscribe(), found, remarks.clone());
     let mut running = tokio::spawn(instances.run());
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
