@@ -33,6 +33,9 @@ pub(super) async fn make<B: Backend>(
 }
 
 fn read(fields: &mut Fields) -> Option<TraceRequest> {
+    // What is there and cannot be read is complained of by itself.
+    let receivers = ["to_port_id", "to_address"].map(|it| fields.has(it));
+    let senders = ["from_port_id", "from_address"].map(|it| fields.has(it));
     let from_port_id = fields.optional("from_port_id");
     let tenant_id = fields.optional("tenant_id");
     let to_port_id = fields.optional("to_port_id");
@@ -44,11 +47,11 @@ fn read(fields: &mut Fields) -> Option<TraceRequest> {
     let from_mac = fields.optional("from_mac");
     let bytes = fields.optional("bytes").map(|PacketBytes(it)| it);
     let state = fields.optional("state").unwrap_or_default();
-    if to_port_id.is_some() == to_address.is_some() {
+    if receivers[0] == receivers[1] {
         let message = "expected either to_port_id or to_address, and not both";
         fields.refuse("to_port_id", FieldCode::Inconsistent, message);
     }
-    if from_port_id.is_none() && from_address.is_none() {
+    if senders == [false, false] {
         let message = "expected the VIF that sends it, or from_address of a machine outside";
         fields.refuse("from_port_id", FieldCode::Required, message);
     }
