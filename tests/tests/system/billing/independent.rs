@@ -339,6 +339,9 @@ fn neither_a_migration_nor_a_killed_agent_or_switch_bills_what_mirrors_did_not_c
             .all(|it| *it == Moved::default())
     });
     truth.goes_on_from(pool, &so_far);
+    eventually("it is bright again", PATIENCE, || {
+        pool.counted_by_switch(2).contains_key(&mover.port_id)
+    });
     eventually("they reach each other", PATIENCE, || mover.reaches(one));
     all_kinds(one, mover, mover.mac);
     all_kinds(mover, two, two.mac);
