@@ -14,7 +14,6 @@
 //! * `seal`: periods whose records do not change any more, under a chain of hashes;
 //! * `rollup`: hours and days, summed once;
 //! * `upkeep`: what is done without being asked: roll-ups, seals, and what is kept no longer;
-//! * [`estimate`]: what samples come to, with its error;
 //! * `check`: whether the meters agree;
 //! * `report`: sums over a time range, and their split by peer, protocol and address;
 //! * `share`: what samples say of a part, and how surely;
@@ -34,7 +33,6 @@ mod audit;
 mod billing;
 mod check;
 mod collector;
-pub mod estimate;
 mod ledger;
 mod meters;
 mod moved;

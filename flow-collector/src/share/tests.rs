@@ -29,8 +29,27 @@ struct Sent {
     sampled: Sampled,
 }
 
-/// A key that sends so many clusters of up to so many frames, one in `rate` sampled as a whole.
-fn send(chance: &mut Chance, rate: f64, largest: f64) -> Sent {
+/// How large clusters are.
+#[derive(Clone, Copy, Debug)]
+enum Sizes {
+    /// Up to so many frames of one length.
+    Frames(f64),
+    /// One frame in ten is a jumbo frame, and the others are short.
+    FewJumbo,
+}
+
+impl Sizes {
+    fn of_one(self, chance: &mut Chance, length: f64) -> f64 {
+        match self {
+            Self::Frames(largest) => (chance.part() * largest).ceil().max(1.0) * length,
+            Self::FewJumbo if chance.part() < 0.1 => 9000.0,
+            Self::FewJumbo => 60.0,
+        }
+    }
+}
+
+/// A key that sends clusters, one in `rate` sampled as a whole.
+fn send(chance: &mut Chance, rate: f64, sizes: Sizes) -> Sent {
     let mut clusters = chance.between(10.0, 30_000.0);
     let length = chance.between(60.0, 1514.0);
     let mut sent = Sent {
@@ -39,8 +58,7 @@ fn send(chance: &mut Chance, rate: f64, largest: f64) -> Sent {
     };
     while clusters >= 1.0 {
         clusters -= 1.0;
-        let frames = (chance.part() * largest).ceil().max(1.0);
-        let bytes = frames * length;
+        let bytes = sizes.of_one(chance, length);
         sent.truth += bytes;
         if chance.part() * rate < 1.0 {
             sent.sampled.bytes += rate * bytes;
@@ -51,15 +69,13 @@ fn send(chance: &mut Chance, rate: f64, largest: f64) -> Sent {
 }
 
 /// How many of all keys of so many random workloads were in their intervals, and of how many.
-fn held(seed: u64, workloads: usize, largest: f64) -> (f64, f64) {
+fn held(seed: u64, workloads: usize, sizes: Sizes) -> (f64, f64) {
     let mut chance = Chance(seed);
     let (mut held, mut all) = (0, 0);
     for _ in 0..workloads {
         let rate = 16.0 * 4f64.powf((chance.part() * 3.0).floor());
         let keys = 2 + chance.next() % 12;
-        let keys: Vec<Sent> = (0..keys)
-            .map(|_| send(&mut chance, rate, largest))
-            .collect();
+        let keys: Vec<Sent> = (0..keys).map(|_| send(&mut chance, rate, sizes)).collect();
         let mut whole = Sampled::default();
         for key in &keys {
             whole.bytes += key.sampled.bytes;
@@ -79,15 +95,18 @@ fn held(seed: u64, workloads: usize, largest: f64) -> (f64, f64) {
     (f64::from(held) / f64::from(all), f64::from(all))
 }
 
-/// The interval is to hold in 95 of 100 cases; so many keys tell it to within a hundredth.
+/// The interval is to hold in 95 of 100 cases, rather more than fewer; so many keys tell it to within a
+/// hundredth.
 #[test]
 fn of_random_workloads_95_of_100_intervals_hold() {
-    for (seed, largest) in [(1, 1.0), (2, 8.0), (3, 45.0)] {
-        let (part, keys) = held(seed, 1000, largest);
-        println!("clusters to {largest}: {part:.4} of {keys}");
+    let frames = [(1, 1.0), (2, 8.0), (3, 45.0)];
+    let frames = frames.map(|(seed, largest)| (seed, Sizes::Frames(largest)));
+    for (seed, sizes) in frames.into_iter().chain([(4, Sizes::FewJumbo)]) {
+        let (part, keys) = held(seed, 1000, sizes);
+        println!("clusters of {sizes:?}: {part:.4} of {keys}");
         assert!(
-            (0.94..=0.965).contains(&part),
-            "clusters to {largest}: {part}"
+            (0.94..=0.975).contains(&part),
+            "clusters of {sizes:?}: {part}"
         );
     }
 }

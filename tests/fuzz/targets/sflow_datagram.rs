@@ -3,10 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sflow::{Datagram, FlowRecord, Frame, Sample, Segment};
+use sflow::{Datagram, FlowRecord, Frame, Sample};
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = Segment::of(bytes);
     let Ok(datagram) = Datagram::decode(bytes) else {
         return;
     };

@@ -1,24 +1,30 @@
-//! Estimates from samples against what a real switch counted: how often the 95 % interval holds.
+//! What `netctl usage split=` says of who got how much, against what a real switch counted: how often its
+//! 95 % interval holds.
 //!
-//! Many ports of one switch move random workloads at once. A flow for each port counts what it sends; the
-//! estimate has only the datagrams of sFlow to go by.
+//! Many ports of one switch move random workloads at once, each to several peers and services, of which few
+//! get most. A flow for each port and service counts what is sent; the collector has the datagrams of sFlow,
+//! and the sum of each port, as accounts have it.
+
+mod collecting;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use flow_collector::estimate::{Cluster, Estimate};
+use collecting::Collecting;
 use lab::{Host, Lab, Spec};
+use model::{PartKind, SplitBy, Traffic, UsagePart};
 use pnet::datalink::{self, Channel, Config, DataLinkSender};
-use sflow::{Datagram, FlowRecord, Interface, Sample, Segment};
-use tests::frame;
+use tests::frame::{self, Mac};
 use tests::namespace::inside;
 use tokio::runtime::Runtime;
 
 const PORTS: usize = 60;
+const PEERS: u8 = 3;
+/// More than are kept of a port by name.
+const MOST_SERVICES: usize = 12;
+/// The UDP port of the first.
+const FIRST_SERVICE: u16 = 9000;
 const RATES: [u32; 3] = [64, 128, 400];
 /// Super-frames are longer than any cable takes.
 const MTU: usize = 9000;
@@ -41,13 +47,34 @@ impl Chance {
     }
 }
 
-/// The lengths of the frames that a port sends.
-fn workload(chance: &mut Chance) -> Vec<usize> {
+/// A frame that is to be sent.
+#[derive(Clone, Copy)]
+struct Outgoing {
+    service: usize,
+    length: usize,
+}
+
+/// The frames that a port sends.
+fn workload(chance: &mut Chance) -> Vec<Outgoing> {
     // From 100 frames to 6400, small numbers as likely as large ones.
     let octave = 100 << chance.below(6);
     let frames = octave + chance.below(octave);
-    let kind = chance.below(5);
-    let lengths = (0..frames).map(|_| match kind {
+    let kinds: Vec<usize> = (0..2 + chance.below(MOST_SERVICES - 1))
+        .map(|_| chance.below(5))
+        .collect();
+    let shares = kinds.iter().enumerate();
+    let shares = shares.flat_map(|(service, _)| vec![service; 1 << chance.below(7)]);
+    let shares: Vec<usize> = shares.collect();
+    let frames = (0..frames).map(|_| {
+        let service = shares[chance.below(shares.len())];
+        let length = length(kinds[service], chance);
+        Outgoing { service, length }
+    });
+    frames.collect()
+}
+
+fn length(kind: usize, chance: &mut Chance) -> usize {
+    match kind {
         0 => 60,
         1 => 1514,
         2 => 60 + chance.below(1454),
@@ -59,8 +86,20 @@ fn workload(chance: &mut Chance) -> Vec<usize> {
             0 => 60,
             _ => 1514,
         },
-    });
-    lengths.collect()
+    }
+}
+
+fn service_port(service: usize) -> u16 {
+    FIRST_SERVICE + u16::try_from(service).unwrap()
+}
+
+/// Whom the frames of a service are for.
+fn peer(service: usize) -> u8 {
+    u8::try_from(service).unwrap() % PEERS
+}
+
+fn peer_mac(peer: u8) -> Mac {
+    [2, 0, 0, 0, 1, peer]
 }
 
 /// A switch with many ports, each with a cable that nobody else is on, and nobody at the other ends.
@@ -68,7 +107,7 @@ struct Scene {
     runtime: Runtime,
     lab: Lab,
     host: Host,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Scene {
@@ -88,7 +127,7 @@ impl Scene {
             runtime,
             lab,
             host,
-            _directory: directory,
+            directory,
         };
         scene.build();
         scene
@@ -140,56 +179,49 @@ impl Scene {
              polling=0 -- set bridge br-x sflow=@s"
         ));
         self.ofctl("del-flows br-x");
+        let mut flows = String::new();
         for port in 0..PORTS {
             let number = self.vsctl(&format!("get interface s{port} ofport"));
-            let number = number.trim();
-            // To a port that is no sender, so that frames are forwarded and not only dropped.
-            self.ofctl(&format!(
-                "add-flow br-x in_port={number},cookie={port},actions=LOCAL"
-            ));
+            for service in 0..MOST_SERVICES {
+                // To a port that is no sender, so that frames are forwarded and not only dropped.
+                flows += &format!(
+                    "cookie={},in_port={},udp,tp_dst={},actions=LOCAL\n",
+                    port * MOST_SERVICES + service,
+                    number.trim(),
+                    service_port(service),
+                );
+            }
         }
+        let file = self.directory.path().join("flows");
+        std::fs::write(&file, flows).unwrap();
+        self.ofctl(&format!("add-flows br-x {}", file.display()));
     }
 
-    /// Bytes and frames of each port.
-    fn counted(&self) -> BTreeMap<usize, [u64; 2]> {
+    /// What each port sent to each service.
+    fn counted(&self) -> Vec<BTreeMap<usize, Traffic>> {
         let text = self.ofctl("dump-flows br-x");
-        let flows = text.lines().filter_map(|line| {
-            let number = |name: &str| {
-                let rest = line.split(name).nth(1)?;
-                rest.split(',').next()?.trim().parse::<u64>().ok()
+        let mut counted = vec![BTreeMap::new(); PORTS];
+        for line in text.lines().filter(|line| line.contains("cookie=")) {
+            let word = |name: &str| line.split(name).nth(1)?.split(',').next();
+            let number = |name: &str| word(name).unwrap().parse::<u64>().unwrap();
+            let cookie = usize::from_str_radix(word("cookie=0x").unwrap(), 16).unwrap();
+            let traffic = Traffic {
+                bytes: number("n_bytes="),
+                packets: number("n_packets="),
             };
-            let cookie = line.split("cookie=0x").nth(1)?.split(',').next()?;
-            let port = usize::from_str_radix(cookie, 16).ok()?;
-            Some((port, [number("n_bytes=")?, number("n_packets=")?]))
-        });
-        flows.collect()
+            if traffic.packets > 0 {
+                counted[cookie / MOST_SERVICES].insert(cookie % MOST_SERVICES, traffic);
+            }
+        }
+        counted
     }
 
-    fn indexes(&self) -> BTreeMap<u32, usize> {
+    fn interface_indexes(&self) -> Vec<u32> {
         let index = |port| {
             let shown = self.vsctl(&format!("get interface s{port} ifindex"));
-            (shown.trim().parse().unwrap(), port)
+            shown.trim().parse().unwrap()
         };
         (0..PORTS).map(index).collect()
-    }
-
-    fn estimates(&self, stop: &AtomicBool) -> BTreeMap<u32, Estimate> {
-        inside(self.host.namespace(), || {
-            let address: SocketAddr = COLLECTOR.parse().unwrap();
-            let socket = UdpSocket::bind(address).unwrap();
-            socket
-                .set_read_timeout(Some(Duration::from_millis(200)))
-                .unwrap();
-            let mut heard = Heard::default();
-            let mut room = [0; 9216];
-            loop {
-                match socket.recv(&mut room) {
-                    Ok(length) => heard.take(&room[..length]),
-                    Err(_) if stop.load(Relaxed) => return heard.estimates,
-                    Err(_) => {}
-                }
-            }
-        })
     }
 }
 
@@ -204,46 +236,8 @@ impl Drop for Scene {
     }
 }
 
-/// Estimates by ifIndex, and the newest segment that each had a sample of.
-#[derive(Default)]
-struct Heard {
-    estimates: BTreeMap<u32, Estimate>,
-    segments: BTreeMap<u32, Option<Segment>>,
-}
-
-impl Heard {
-    fn take(&mut self, bytes: &[u8]) {
-        let datagram = Datagram::decode(bytes).unwrap();
-        for sample in datagram.samples() {
-            let Sample::Flow(flow) = sample.unwrap() else {
-                continue;
-            };
-            let Interface::Index(index) = flow.input else {
-                continue;
-            };
-            let header = flow.records().find_map(|record| match record {
-                Ok(FlowRecord::Header(header)) => Some(header),
-                _ => None,
-            });
-            let header = header.unwrap();
-            let segment = Segment::of(header.header);
-            let before = self.segments.insert(index, segment).flatten();
-            let continues = segment
-                .zip(before)
-                .is_some_and(|(it, before)| it.continues(before));
-            let cluster = match continues {
-                true => Cluster::Same,
-                false => Cluster::New,
-            };
-            let length = header.frame_length - header.stripped;
-            let estimate = self.estimates.entry(index).or_default();
-            estimate.add(flow.sampling_rate, length, cluster);
-        }
-    }
-}
-
 /// Sends the workloads, in turns of a few frames each, at a pace that the switch can follow.
-fn send(mut workloads: Vec<Vec<usize>>, chance: &mut Chance) {
+fn send(mut workloads: Vec<Vec<Outgoing>>, chance: &mut Chance) {
     let interfaces = datalink::interfaces();
     let mut senders: Vec<_> = (0..PORTS)
         .map(|port| {
@@ -260,67 +254,109 @@ fn send(mut workloads: Vec<Vec<usize>>, chance: &mut Chance) {
             let burst = 1 + chance.below(40);
             let rest = left.len().saturating_sub(burst);
             left.drain(rest..)
-                .for_each(|length| put(sender.as_mut(), length));
+                .for_each(|frame| put(sender.as_mut(), frame));
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-fn put(sender: &mut dyn DataLinkSender, length: usize) {
+fn put(sender: &mut dyn DataLinkSender, Outgoing { service, length }: Outgoing) {
     let here = ([2, 0, 0, 0, 0, 1], Ipv4Addr::new(192, 0, 2, 1));
-    let there = ([2, 0, 0, 0, 0, 2], Ipv4Addr::new(192, 0, 2, 2));
-    let frame = frame::datagram(here, there, 9000, &vec![0; length - 42]);
+    let there = (peer_mac(peer(service)), Ipv4Addr::new(192, 0, 2, 2));
+    let ports = (40_000, service_port(service));
+    let frame = frame::between_ports(here, there, ports, &vec![0; length - 42]);
     assert!(sender.send_to(&frame, None).is_some_and(|it| it.is_ok()));
 }
 
-/// How many workloads there were, and of how many the interval held: of bytes, and of frames.
-fn run(scene: &Scene, rate: u32, chance: &mut Chance) -> [usize; 3] {
-    scene.begin(rate);
-    let indexes = scene.indexes();
-    let workloads = (0..PORTS).map(|_| workload(chance)).collect();
-    let stop = Arc::new(AtomicBool::new(false));
-    let estimates = std::thread::scope(|scope| {
-        let hearing = scope.spawn(|| scene.estimates(&stop));
-        inside(scene.host.namespace(), || send(workloads, chance));
-        // Datagrams leave each second, and counters are renewed as often.
-        std::thread::sleep(Duration::from_secs(3));
-        stop.store(true, Relaxed);
-        hearing.join().unwrap()
-    });
-    let counted = scene.counted();
-    let mut held = [PORTS, 0, 0];
-    for (index, port) in indexes {
-        let [bytes, frames] = counted[&port];
-        assert!(frames > 0, "port {port} sent nothing");
-        let estimate = estimates.get(&index).copied().unwrap_or_default();
-        let unseen = f64::from(rate);
-        let longest = f64::from(u32::try_from(MTU + 14).unwrap());
-        held[1] += usize::from(estimate.bytes_within(unseen * longest).holds(bytes));
-        held[2] += usize::from(estimate.frames_within(unseen).holds(frames));
+/// How many there were, and how many of them were in their intervals.
+#[derive(Clone, Copy, Debug, Default)]
+struct Score {
+    held: usize,
+    all: usize,
+}
+
+impl Score {
+    fn note(&mut self, part: &UsagePart, bytes: u64) {
+        self.held += usize::from((part.least_bytes..=part.most_bytes).contains(&bytes));
+        self.all += 1;
     }
-    held
+
+    fn add(&mut self, other: Self) {
+        self.held += other.held;
+        self.all += other.all;
+    }
+}
+
+/// Of keys that have a part of their own, and of those of whom only is said how much they have at most.
+type Scores = [Score; 2];
+
+fn judge(parts: &[UsagePart], truth: &BTreeMap<String, u64>) -> Scores {
+    let mut scores = Scores::default();
+    let mut others = parts.iter().filter(|it| it.kind == PartKind::NotListed);
+    let Some(not_listed) = others.next() else {
+        // Nothing was sampled, and nothing is said.
+        return scores;
+    };
+    let sum: u64 = parts.iter().map(|it| it.sent.bytes).sum();
+    let total: u64 = truth.values().sum();
+    assert!(
+        usize::try_from(sum.abs_diff(total)).unwrap() <= parts.len(),
+        "{sum} of {total}"
+    );
+    for (key, bytes) in truth {
+        let own = parts
+            .iter()
+            .find(|it| it.kind == PartKind::Key && it.key == *key);
+        scores[usize::from(own.is_none())].note(own.unwrap_or(not_listed), *bytes);
+    }
+    scores
+}
+
+/// Sends workloads and asks for the splits of each port: by service, and by peer.
+fn run(scene: &Scene, rate: u32, chance: &mut Chance) -> [Scores; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let collecting = Collecting::start(scene, folder.path());
+    scene.begin(rate);
+    let workloads = (0..PORTS).map(|_| workload(chance)).collect();
+    inside(scene.host.namespace(), || send(workloads, chance));
+    // Datagrams leave each second, and counters are renewed as often.
+    std::thread::sleep(Duration::from_secs(3));
+    let counted = scene.counted();
+    let mut scores = [Scores::default(); 2];
+    scene.runtime.block_on(async {
+        collecting.account(&counted).await;
+        for (port, counted) in collecting.ports.iter().zip(&counted) {
+            for (sums, by) in scores.iter_mut().zip([SplitBy::Protocol, SplitBy::Peer]) {
+                let mut truth = BTreeMap::new();
+                for (service, traffic) in counted {
+                    *truth.entry(collecting.key(*service, by)).or_default() += traffic.bytes;
+                }
+                let found = judge(&collecting.parts(*port, by).await, &truth);
+                sums.iter_mut().zip(found).for_each(|(sum, it)| sum.add(it));
+            }
+        }
+        collecting.stop().await;
+    });
+    scores
 }
 
 #[test]
-fn the_interval_of_an_estimate_holds_about_95_times_in_100() {
+fn the_interval_of_a_split_holds_about_95_times_in_100() {
     let scene = Scene::set();
     let mut chance = Chance(SEED);
-    let mut sums = [0; 3];
+    let mut sums = [Score::default(); 2];
     for rate in RATES {
-        let held = run(&scene, rate, &mut chance);
-        println!(
-            "1 in {rate}: of {} workloads, bytes held {}, frames {}",
-            held[0], held[1], held[2]
-        );
-        sums.iter_mut().zip(held).for_each(|(sum, it)| *sum += it);
+        let scores = run(&scene, rate, &mut chance);
+        for ((sum, scores), by) in sums.iter_mut().zip(scores).zip(["protocol", "peer"]) {
+            let [own, not_listed] = scores;
+            println!("1 in {rate}, by {by}: held with a part {own:?}, not listed {not_listed:?}");
+            scores.into_iter().for_each(|it| sum.add(it));
+        }
     }
-    let [workloads, bytes, frames] = sums;
-    assert!(
-        frames * 100 >= workloads * HOLD,
-        "frames: {frames} of {workloads}"
-    );
-    assert!(
-        bytes * 100 >= workloads * HOLD,
-        "bytes: {bytes} of {workloads}"
-    );
+    println!("in all {sums:?}");
+    for Score { held, all } in sums {
+        // Something was sampled of most of them.
+        assert!(all > PORTS * RATES.len(), "{all}");
+        assert!(held * 100 >= all * HOLD, "{held} of {all}");
+    }
 }
