@@ -8,7 +8,6 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use lab::{Process, Signal};
-use serde_json::Value;
 use tests::{Instance, Pool, PoolSpec, eventually};
 
 const ROUNDS: usize = 5;
@@ -18,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 fn main() {
     let pool = Pool::up(&PoolSpec::real(3));
-    set_up(&pool);
+    pool.internet();
     println!("milliseconds without an answer: median (smallest to largest) of {ROUNDS}");
     for kind in ["vlan", "vxlan"] {
         let sender = sender(&pool, kind);
@@ -93,29 +92,6 @@ fn stop(pinging: Child) -> Vec<u64> {
         number.split(' ').next()?.parse().ok()
     });
     numbers.collect()
-}
-
-fn set_up(pool: &Pool) {
-    let shown = Command::new("ip")
-        .args(["-n", &pool.lab().outside(), "-j", "link", "show", "eth0"])
-        .output();
-    let shown = shown.unwrap_or_else(|e| panic!("could not run ip: {e}"));
-    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap_or_default();
-    let mac = shown[0]["address"].as_str().unwrap_or_default();
-    for line in [
-        "physical-network-create name=private role=private nic=eth1 vlans=100-199 \
-         endpoints=10.254.0.0/16",
-        "physical-network-create name=public role=public nic=eth2",
-        "tenant-create name=provider",
-        &format!(
-            "flat-create name=internet tenant=provider physical-network=public external=true \
-             shared=true gateway-mac={mac}"
-        ),
-        "subnet-create network=internet tenant=provider cidr=203.0.113.0/24 \
-         pool=203.0.113.10-203.0.113.200",
-    ] {
-        pool.must(line);
-    }
 }
 
 /// An instance on the first host, whose router gets out by the others.

@@ -21,6 +21,7 @@ mod instance;
 pub mod management;
 mod mirrors;
 pub mod namespace;
+mod outside;
 mod pinging;
 mod plug;
 mod pool;

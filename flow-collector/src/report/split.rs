@@ -12,7 +12,7 @@ use model::{PartKind, SplitBy, Timestamp, Traffic, TrafficClass, UsagePart};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::Range;
+use super::{Range, only_of, starts_in};
 use crate::ledger::split::{KeptCell, KeptSummary};
 use crate::share::{Sampled, share};
 
@@ -158,22 +158,15 @@ fn scaled(total: u64, part: u64, whole: u64) -> u64 {
 
 /// The range and the filters of a query, as SQL and its values.
 fn filtered(query: &SplitQuery, range: Range) -> (String, Vec<Value>) {
-    // Starts are whole seconds, so the first one not before a moment is that moment rounded up.
-    let [from, to] =
-        [range.from, range.to].map(|moment| -(-moment.unix_milliseconds()).div_euclid(1000));
+    let [from, to] = starts_in(range);
     let mut sql = "interval_start >= ? AND interval_start < ?".to_owned();
     let mut values = vec![Value::from(from), Value::from(to)];
-    let filters = [
-        ("tenant", query.tenant_id.map(model::Id::uuid)),
-        ("network", query.network_id.map(model::Id::uuid)),
-        ("port", query.port_id.map(model::Id::uuid)),
+    let of = [
+        query.tenant_id.map(model::Id::uuid),
+        query.network_id.map(model::Id::uuid),
+        query.port_id.map(model::Id::uuid),
     ];
-    for (column, id) in filters {
-        if let Some(id) = id {
-            sql += &format!(" AND {column} = ?");
-            values.push(Value::from(id.as_bytes().to_vec()));
-        }
-    }
+    only_of(of, &mut sql, &mut values);
     (sql, values)
 }
 

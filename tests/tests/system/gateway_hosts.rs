@@ -10,7 +10,6 @@ use tests::{Instance, Lost, Pinging, Pool, PoolSpec, eventually, frame};
 
 use crate::PATIENCE;
 use crate::outside::{FAR, all_pass, far_away};
-use crate::public::outside;
 
 const MARK: &str = "BULKHEAD gateway host";
 const GATEWAYS: [usize; 2] = [3, 4];
@@ -25,25 +24,8 @@ struct Scene {
 impl Scene {
     fn set() -> Self {
         let pool = Pool::up(&PoolSpec::real(4));
-        let outside = outside(&pool);
-        let mac = model::MacAddr::try_from(outside.mac).unwrap();
+        let outside = pool.internet();
         far_away(&outside);
-        for line in [
-            "physical-network-create name=private role=private nic=eth1 vlans=100-199 \
-             endpoints=10.254.0.0/16",
-            "physical-network-create name=public role=public nic=eth2",
-            "tenant-create name=provider",
-        ] {
-            pool.must(line);
-        }
-        pool.must(&format!(
-            "flat-create name=internet tenant=provider physical-network=public external=true \
-             shared=true gateway-mac={mac}"
-        ));
-        pool.must(
-            "subnet-create network=internet tenant=provider cidr=203.0.113.0/24 \
-             pool=203.0.113.10-203.0.113.200",
-        );
         let tenants = [("acme", "vlan"), ("globex", "geneve")];
         let tenants = tenants.map(|(tenant, kind)| tenant_of(&pool, tenant, kind));
         let scene = Self {

@@ -14,7 +14,6 @@ use tests::frame;
 use tests::{Instance, Pool, PoolSpec, eventually};
 
 use crate::PATIENCE;
-use crate::public::outside;
 
 /// Somebody beyond the router of the external network.
 pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
@@ -48,25 +47,8 @@ impl Scene {
 
     fn without_floating_ips() -> Self {
         let pool = Pool::up(&PoolSpec::real(2));
-        let outside = outside(&pool);
-        let mac = model::MacAddr::try_from(outside.mac).unwrap();
+        let outside = pool.internet();
         far_away(&outside);
-        for line in [
-            "physical-network-create name=private role=private nic=eth1 vlans=100-199 \
-             endpoints=10.254.0.0/16",
-            "physical-network-create name=public role=public nic=eth2",
-            "tenant-create name=provider",
-        ] {
-            pool.must(line);
-        }
-        pool.must(&format!(
-            "flat-create name=internet tenant=provider physical-network=public external=true \
-             shared=true gateway-mac={mac}"
-        ));
-        pool.must(
-            "subnet-create network=internet tenant=provider cidr=203.0.113.0/24 \
-             pool=203.0.113.10-203.0.113.200",
-        );
         let [acme, globex] = [("acme", "vlan"), ("globex", "geneve")]
             .map(|(tenant, kind)| tenant_of(&pool, tenant, kind));
         Self {
