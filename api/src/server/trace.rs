@@ -1,5 +1,6 @@
 //! Traces: asked for and answered at once; nothing is made, nothing is sent.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -12,7 +13,7 @@ use model::TracedProtocol;
 use super::fields::Fields;
 use super::handler::{bad_body, finish};
 use super::respond::json;
-use super::value::{PacketBytes, TransportPort};
+use super::value::PacketBytes;
 use crate::backend::{Backend, Outcome};
 use crate::problem::FieldCode;
 use crate::request::TraceRequest;
@@ -41,8 +42,8 @@ fn read(fields: &mut Fields) -> Option<TraceRequest> {
     let to_port_id = fields.optional("to_port_id");
     let to_address = fields.optional("to_address");
     let protocol: TracedProtocol = fields.optional("protocol").unwrap_or_default();
-    let port = fields.optional("port").map(|TransportPort(it)| it);
-    let source_port = fields.optional("source_port").map(|TransportPort(it)| it);
+    let port = fields.optional("port").map(NonZeroU16::get);
+    let source_port = fields.optional("source_port").map(NonZeroU16::get);
     let from_address = fields.optional("from_address");
     let from_mac = fields.optional("from_mac");
     let bytes = fields.optional("bytes").map(|PacketBytes(it)| it);

@@ -263,20 +263,6 @@ impl FieldValue for VlanChoice {
     }
 }
 
-/// A port of TCP or UDP.
-pub(super) struct TransportPort(pub(super) u16);
-
-impl FieldValue for TransportPort {
-    const EXPECTED: &'static str = "a port: a number from 1 to 65535";
-
-    fn read(value: &Value) -> Result<Self, FieldCode> {
-        let port: u16 = number(value)?;
-        (port > 0)
-            .then_some(Self(port))
-            .ok_or(FieldCode::OutOfRange)
-    }
-}
-
 /// The size of a packet that is traced.
 pub(super) struct PacketBytes(pub(super) u16);
 
