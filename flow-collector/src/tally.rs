@@ -30,7 +30,7 @@ use sflow::{
 use crate::attribute::Sender;
 use evidence::{CounterRun, Evidence, OfPort, numbered};
 pub use meter::{Beginning, Counter, Moved, Reading};
-pub use order::{Admission, Order, Stamp, Window};
+pub use order::{Admission, Clock, Order, Stamp, Window};
 pub use reception::Heard;
 use reception::Reception;
 use split::{Kept, Split, Splits};
