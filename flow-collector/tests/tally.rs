@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use agent::{Counters, counters, datagram, flow, host, inventory, named_counters, vif};
 use flow_collector::attribute::Attribution;
-use flow_collector::tally::{Admission, Amounts, Clock, Order, Resume, Stamp, Taken, Tally, Window};
+use flow_collector::tally::{
+    Admission, Amounts, Clock, Order, Resume, Stamp, Taken, Tally, Window,
+};
 use model::{Inventory, InventoryVif, Traffic};
 use sflow::Datagram;
 

@@ -39,6 +39,8 @@ pub struct Heard {
     pub rates: [u32; 2],
     /// How often a clock was set, the host's or ours.
     pub clock_steps: u64,
+    /// Datagrams that its agent had and could not hand on: of those that are missing.
+    pub dropped_by_agent: u64,
 }
 
 impl Heard {
@@ -56,6 +58,7 @@ impl Heard {
             sample_drops: 0,
             rates: [0; 2],
             clock_steps: 0,
+            dropped_by_agent: 0,
         }
     }
 
