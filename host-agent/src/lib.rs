@@ -26,6 +26,7 @@
 //! * [`tracer`]: the task that says what becomes of packets, by the flows that are installed.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
+//! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
 //! `openflow`), and any decision that concerns more than this host (the controller).
@@ -35,6 +36,8 @@ pub mod announcer;
 pub mod binding;
 pub mod connection_limits;
 pub mod diff;
+pub mod guests;
+pub mod hold;
 pub mod instances;
 pub mod links;
 pub mod nics;

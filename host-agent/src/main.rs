@@ -3,15 +3,18 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
 use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
+use host_agent::guests::{Guests, Starting, Watched};
+use host_agent::hold::{self, Holds, hook};
 use host_agent::instances::{Found, Instances};
 use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
 use host_agent::plan_store::PlanStore;
@@ -20,13 +23,13 @@ use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
 use host_agent::session::{Controller, Session};
 use host_agent::shield::{self, Cover};
-use host_agent::status::Remarks;
+use host_agent::status::{Remarks, Status};
 use host_agent::tracer::Tracer;
 use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
 use host_agent::trial::proof::Open;
 use model::plan::HostPlan;
-use ovsdb::{Client, Endpoint, Options};
+use ovsdb::{Client, Endpoint, Monitor, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -48,6 +51,8 @@ enum Task {
     /// Take a change of the way to the controller back unless it is confirmed in time; an agent
     /// starts it by itself
     Revert(Revert),
+    /// Hold a guest of QEMU back until its VIFs are active; libvirt calls it as its hook
+    QemuHook(hook::Call),
 }
 
 #[derive(clap::Args)]
@@ -87,6 +92,9 @@ struct Arguments {
     /// The run directory of ovs-vswitchd.
     #[arg(long, value_name = "DIR", default_value = "/run/openvswitch")]
     ovs_rundir: PathBuf,
+    /// Where libvirt's sockets are, if it is on this host.
+    #[arg(long, value_name = "DIR", default_value = "/run/libvirt")]
+    libvirt_dir: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -101,6 +109,7 @@ async fn main() -> anyhow::Result<()> {
     log_to_stderr();
     match (program.task, program.agent) {
         (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
+        (Some(Task::QemuHook(call)), _) => call.run(),
         (None, Some(arguments)) => run(arguments).await,
         (None, None) => Err(Program::command()
             .error(ErrorKind::MissingRequiredArgument, "no controller is named")
@@ -131,12 +140,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     accounting.armed().await;
     let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
     let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
+    let (watched_sender, guests) = watch::channel(Watched::default());
     let (cover_sender, cover) = watch::channel(Cover::default());
     let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
     let mut shielding = tokio::spawn(shield);
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
+        guests,
         status: status_sender,
         remarks: remarks.clone(),
         known: known_sender,
@@ -147,6 +158,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let speaking = speak(arguments.ovs_rundir.clone(), (known, stations), tracer);
     let mut speaking = tokio::spawn(speaking);
     let settings = arguments.settings(Arc::clone(&controller), opened);
+    let guests = Watching {
+        arguments: &arguments,
+        plan: plan.subscribe(),
+        status: status.clone(),
+        ovsdb: ovsdb.clone(),
+        monitor: monitor.clone(),
+        watched: watched_sender,
+        remarks: remarks.clone(),
+    };
+    let mut watching = tokio::spawn(guests.start()?);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
     let mut reconciling = tokio::spawn(reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
@@ -177,12 +198,60 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::select! {
         ended = &mut shielding => ended.context("the shield's task failed"),
         ended = &mut reconciling => ended.context("the reconcile task failed"),
+        ended = &mut watching => ended.context("the task that watches guests failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut speaking => ended.context("the task that speaks for ports failed"),
         ended = &mut probing => ended.context("the task that probes the fabric failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
+    }
+}
+
+/// What the tasks that concern guests need.
+struct Watching<'a> {
+    arguments: &'a Arguments,
+    plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    status: watch::Receiver<Option<Arc<Status>>>,
+    ovsdb: Client,
+    monitor: Monitor,
+    watched: watch::Sender<Watched>,
+    remarks: Remarks,
+}
+
+impl Watching<'_> {
+    /// Opens the local socket; what is given watches guests and answers there.
+    fn start(self) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+        let (seen_sender, seen) = watch::channel(Seen::default());
+        let (starting_sender, starting) = watch::channel(Starting::default());
+        let watcher = Watcher {
+            folder: self.arguments.libvirt_dir.clone(),
+            seen: seen_sender,
+        };
+        let listener = hold::listen(&self.arguments.state_dir);
+        let listener = listener.context("could not open the agent's local socket")?;
+        let holds = Holds {
+            status: self.status,
+            monitor: self.monitor.clone(),
+            starting: starting_sender,
+            coming: Mutex::default(),
+        };
+        let guests = Guests {
+            seen,
+            starting,
+            plan: self.plan,
+            ovsdb: self.ovsdb,
+            monitor: self.monitor,
+            watched: self.watched,
+            remarks: self.remarks,
+        };
+        Ok(async move {
+            tokio::select! {
+                () = guests.run() => {}
+                () = watcher.run() => {}
+                () = hold::serve(listener, holds) => {}
+            }
+        })
     }
 }
 

@@ -36,6 +36,7 @@ use tracing::{debug, error, info, warn};
 use crate::announcer::{self, Stations};
 use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust, ZonesInUse};
 use crate::connection_limits::ConnectionLimits;
+use crate::guests::Watched;
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
 use crate::links::{self, kernel};
@@ -84,6 +85,8 @@ pub struct Channels {
     pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
     /// What runs here.
     pub instances: watch::Receiver<Found>,
+    /// What others run here.
+    pub guests: watch::Receiver<Watched>,
     /// What is kept from the host's own stack.
     pub cover: watch::Receiver<Cover>,
     /// What came of the last pass.
@@ -538,6 +541,7 @@ impl Reconciler {
             changed = self.monitor.changed() => return changed,
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
+            Ok(()) = self.channels.guests.changed() => return Ok(()),
             Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };

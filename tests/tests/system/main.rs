@@ -11,6 +11,7 @@ mod churn;
 mod drift;
 mod fabric;
 mod isolation;
+mod libvirt;
 mod limits;
 mod metering;
 mod outside;
