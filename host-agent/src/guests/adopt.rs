@@ -111,6 +111,7 @@ mod tests {
             iface_id: iface_id.map(|id| id.to_string()),
             ofport: Some(1),
             ifindex: Some(1),
+            is_gone: false,
             kind: String::new(),
             error: None,
             active: None,

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// What a real daemon sent, by name.
@@ -82,6 +84,23 @@ fn a_list_that_claims_more_than_it_has_is_an_error() {
     assert_eq!(decode_domains(&claims), Err(XdrError::CutShort));
     let claims = Writer::default().u32(16_385).finish();
     assert!(decode_domains(&claims).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic_or_take_more_than_is_there(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        length in 0_u32..64,
+    ) {
+        let header = [length + 28, REMOTE, VERSION, 273, 1, 1, length % 3];
+        let header = header.into_iter().flat_map(u32::to_be_bytes);
+        let mut buffer: BytesMut = header.chain(bytes.iter().copied()).collect();
+        let _ = take_message(&mut buffer);
+        let _ = take_message(&mut BytesMut::from(&bytes[..]));
+        let _ = (decode_authentication(&bytes), decode_version(&bytes), decode_xml(&bytes));
+        let domains = decode_domains(&bytes).unwrap_or_default();
+        prop_assert!(domains.len() * 24 <= bytes.len());
+    }
 }
 
 #[test]
