@@ -138,12 +138,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (mut accounting, usage) =
         Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
     accounting.armed().await;
-    let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
-    let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
-    let (watched_sender, guests) = watch::channel(Watched::default());
+    let (ovsdb, monitor) = open_database(arguments.ovsdb.clone()).await?;
+    let (watched, guests) = watch::channel(Watched::default());
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
-    let mut shielding = tokio::spawn(shield);
+    let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone(), cover_sender));
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
@@ -158,29 +156,21 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let speaking = speak(arguments.ovs_rundir.clone(), (known, stations), tracer);
     let mut speaking = tokio::spawn(speaking);
     let settings = arguments.settings(Arc::clone(&controller), opened);
-    let guests = Watching {
-        arguments: &arguments,
-        plan: plan.subscribe(),
-        status: status.clone(),
-        ovsdb: ovsdb.clone(),
-        monitor: monitor.clone(),
-        watched: watched_sender,
-        remarks: remarks.clone(),
-    };
-    let mut watching = tokio::spawn(guests.start()?);
-    let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
+    let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor.clone())?;
     let mut reconciling = tokio::spawn(reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
     status.wait_for(Option::is_some).await?;
 
-    let netns = Netns::new(arguments.namespace_prefix, INTEGRATION_BRIDGE, ovsdb);
-    let instances = Instances {
-        drivers: vec![Box::new(netns)],
+    let hypervisors = Hypervisors {
         plan: plan.subscribe(),
+        status: status.clone(),
+        ovsdb,
+        monitor,
         found,
+        watched,
         remarks: remarks.clone(),
     };
-    let mut running = tokio::spawn(instances.run());
+    let mut running = tokio::spawn(hypervisors.start(&arguments)?);
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
     let mut probing = tokio::spawn(prober.run());
     let session = Session {
@@ -198,7 +188,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::select! {
         ended = &mut shielding => ended.context("the shield's task failed"),
         ended = &mut reconciling => ended.context("the reconcile task failed"),
-        ended = &mut watching => ended.context("the task that watches guests failed"),
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut speaking => ended.context("the task that speaks for ports failed"),
@@ -208,27 +197,42 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// What the tasks that concern guests need.
-struct Watching<'a> {
-    arguments: &'a Arguments,
+/// The switch's database, and what there is in it of what we have to hear of.
+async fn open_database(endpoint: Endpoint) -> Result<(Client, Monitor), ovsdb::Error> {
+    let client = Client::connect(endpoint, Options::default()).await?;
+    let monitor = client.monitor(DATABASE, monitor_request()).await?;
+    Ok((client, monitor))
+}
+
+/// What the tasks need that run instances, and watch what others run.
+struct Hypervisors {
     plan: watch::Receiver<Option<Arc<HostPlan>>>,
     status: watch::Receiver<Option<Arc<Status>>>,
     ovsdb: Client,
     monitor: Monitor,
+    found: watch::Sender<Found>,
     watched: watch::Sender<Watched>,
     remarks: Remarks,
 }
 
-impl Watching<'_> {
-    /// Opens the local socket; what is given watches guests and answers there.
-    fn start(self) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+impl Hypervisors {
+    /// Opens the local socket; what is given runs instances, watches guests and answers there.
+    fn start(self, arguments: &Arguments) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+        let prefix = arguments.namespace_prefix.as_str();
+        let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
+        let instances = Instances {
+            drivers: vec![Box::new(netns)],
+            plan: self.plan.clone(),
+            found: self.found,
+            remarks: self.remarks.clone(),
+        };
         let (seen_sender, seen) = watch::channel(Seen::default());
         let (starting_sender, starting) = watch::channel(Starting::default());
         let watcher = Watcher {
-            folder: self.arguments.libvirt_dir.clone(),
+            folder: arguments.libvirt_dir.clone(),
             seen: seen_sender,
         };
-        let listener = hold::listen(&self.arguments.state_dir);
+        let listener = hold::listen(&arguments.state_dir);
         let listener = listener.context("could not open the agent's local socket")?;
         let holds = Holds {
             status: self.status,
@@ -247,6 +251,7 @@ impl Watching<'_> {
         };
         Ok(async move {
             tokio::select! {
+                () = instances.run() => {}
                 () = guests.run() => {}
                 () = watcher.run() => {}
                 () = hold::serve(listener, holds) => {}

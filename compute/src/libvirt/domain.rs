@@ -71,8 +71,10 @@ impl Domain {
     /// # Errors
     /// When it is no description of a domain.
     pub fn parse(xml: &str) -> Result<Self, DomainError> {
-        let mut options = ParsingOptions::default();
-        options.nodes_limit = MOST_NODES;
+        let options = ParsingOptions {
+            nodes_limit: MOST_NODES,
+            ..ParsingOptions::default()
+        };
         let document = Document::parse_with_options(xml, options)?;
         let root = document.root_element();
         if !root.has_tag_name("domain") {
