@@ -29,6 +29,8 @@ impl Reconciler {
         topology: &Topology,
         binding: &Binding,
     ) -> Status {
+        // Before `behind`: whoever borrows twice at a time waits for a writer who waits for him.
+        let drivers = self.drivers();
         let behind = &self.channels.guests.borrow().behind;
         let vifs = foreign_vifs(observed).map(|vif| {
             let (state, reason, generation) = self.state(vif, wanted, binding);
@@ -50,7 +52,7 @@ impl Reconciler {
             failures: failures.chain(self.carried.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
-            drivers: self.drivers(),
+            drivers,
             nics: self.nics.clone(),
             management_path: self.uplinks.management_path(),
             tunnels: tunnels(observed, wanted),
