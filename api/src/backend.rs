@@ -1,6 +1,8 @@
 //! What a server of the REST API must be able to do. The controller does all of it, the collector's
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
+mod caps;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -10,23 +12,26 @@ use model::billing::{
 use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
-    MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortId, Reservation,
-    ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant,
-    TenantId, Trace, Usage,
+    MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortForwarding,
+    PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
 
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging, PhysicalNetworkCreate,
+    PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
+    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SplitQuery,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate,
+    TopologyChange, TraceRequest, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
     TunnelView,
 };
+
+pub use caps::CapBackend;
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -55,6 +60,8 @@ pub struct Idempotency {
 pub trait Ledger: Send + Sync + 'static {
     /// What was moved.
     fn usage(&self, query: UsageQuery) -> impl Future<Output = Outcome<Vec<Usage>>> + Send;
+    /// What was sent, split, the largest parts of each class first.
+    fn split(&self, query: SplitQuery) -> impl Future<Output = Outcome<Vec<UsagePart>>> + Send;
     /// The records that a bill rests on, oldest first.
     fn records(
         &self,
@@ -68,17 +75,16 @@ pub trait Ledger: Send + Sync + 'static {
         caller: Caller,
         request: TenantPeriod,
     ) -> impl Future<Output = Outcome<Seal>> + Send;
-    /// All seals, by tenant and number.
-    fn seals(&self) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
+    /// Seals, by tenant and number.
+    fn seals(&self, page: Paging) -> impl Future<Output = Outcome<Vec<Seal>>> + Send;
     /// Recomputes everything that is sealed.
     fn verify(&self) -> impl Future<Output = Outcome<Verification>> + Send;
-    /// Where the meters disagreed, the newest first: how many to leave out, and how many at most.
-    fn findings(&self, page: (u32, u32))
-    -> impl Future<Output = Outcome<Vec<MeterFinding>>> + Send;
+    /// Where the meters disagreed, the newest first.
+    fn findings(&self, page: Paging) -> impl Future<Output = Outcome<Vec<MeterFinding>>> + Send;
     /// What the collector heard and what it could not use.
     fn statistics(&self) -> CollectorStatistics;
-    /// All rate plans, by name.
-    fn rate_plans(&self) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
+    /// Rate plans, by name.
+    fn rate_plans(&self, page: Paging) -> impl Future<Output = Outcome<Vec<RatePlan>>> + Send;
     /// Makes a rate plan; the same again gives the one that there is.
     fn rate_plan_create(
         &self,
@@ -94,6 +100,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// Whose plan is which, from when on.
     fn rate_plan_assignments(
         &self,
+        page: Paging,
     ) -> impl Future<Output = Outcome<Vec<RatePlanAssignment>>> + Send;
     /// Makes a plan a tenant's from a period on.
     fn rate_plan_assign(
@@ -121,7 +128,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: UsageBackend {
+pub trait Backend: UsageBackend + CapBackend {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.
@@ -193,6 +200,13 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         request: NetworkCreate,
+    ) -> impl Future<Output = Outcome<Network>> + Send;
+    /// Changes what bounds a network's ports.
+    fn network_update(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+        request: NetworkUpdate,
     ) -> impl Future<Output = Outcome<Network>> + Send;
     /// Deletes a network that has no port; its subnets go with it.
     fn network_delete(
@@ -356,6 +370,23 @@ pub trait Backend: UsageBackend {
         &self,
         caller: Caller,
         id: FloatingIpId,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// All port forwardings, by id.
+    fn port_forwardings(&self) -> Vec<Arc<PortForwarding>>;
+    /// One port forwarding.
+    fn port_forwarding(&self, id: PortForwardingId) -> Option<Arc<PortForwarding>>;
+    /// Lets a port of a floating IP stand for a port of a VIF.
+    fn port_forwarding_create(
+        &self,
+        caller: Caller,
+        request: PortForwardingCreate,
+    ) -> impl Future<Output = Outcome<PortForwarding>> + Send;
+    /// Lets it stand for nothing.
+    fn port_forwarding_delete(
+        &self,
+        caller: Caller,
+        id: PortForwardingId,
     ) -> impl Future<Output = Outcome<()>> + Send;
 
     /// All ports, by id.

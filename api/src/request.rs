@@ -1,25 +1,29 @@
 //! What clients may ask for. Fields are checked one by one before any of these exists, so a value
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
+mod cap;
 mod limits;
 mod outside;
 mod topology;
+mod usage;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::billing::{Period, RateTerms};
+use model::billing::RateTerms;
 use model::{
     AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, Limits,
     MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RuleId, SecurityGroupId,
-    Sharing, SpoofGuard, StaticRoute, TenantId, Timestamp, TracedProtocol, TracedState, Tracking,
-    Uplink, UsageOf, UsageSort, UsageStep, VlanId, VlanRanges, Vni,
+    Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol, TracedState, Tracking, Uplink,
+    VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
+pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
-pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate};
+pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
+pub use usage::{Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +94,17 @@ pub struct NetworkCreate {
     /// Who else may be on it; by default nobody.
     #[serde(flatten)]
     pub sharing: Sharing,
+    /// How much each of its ports may take that does not say otherwise itself.
+    #[serde(default, flatten)]
+    pub limits: Limits,
+}
+
+/// `PATCH /v1/networks/{id}`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkUpdate {
+    /// How much each of its ports may take that does not say otherwise itself.
+    #[serde(default, flatten)]
+    pub limits: LimitsUpdate,
 }
 
 /// How a network is carried between hosts.
@@ -442,8 +457,10 @@ pub struct InstanceCreate {
 /// `POST /v1/trace`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceRequest {
-    /// The VIF that sends the packet.
-    pub from_port_id: PortId,
+    /// The VIF that sends the packet. If absent, a machine beyond an external network, from
+    /// `from_address`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_port_id: Option<PortId>,
     /// Who asks: a tenant, who may ask about its own VIFs and is told of nothing that is another's. If
     /// absent, an operator, who is told all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -463,7 +480,7 @@ pub struct TraceRequest {
     /// The port it is sent from, of TCP and UDP only: 40000 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
-    /// The address it is sent from; if absent, the sender's first of the receiver's family.
+    /// The address it is sent from; if absent, the VIF's first of the receiver's family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_address: Option<IpAddr>,
     /// The Ethernet address it is sent from; if absent, the sender's own.
@@ -475,80 +492,6 @@ pub struct TraceRequest {
     /// What conntrack is taken to know of its connection.
     #[serde(default)]
     pub state: TracedState,
-}
-
-/// `GET /v1/usage`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageQuery {
-    /// What to sum by.
-    pub by: UsageOf,
-    /// The start of the range, included; if absent, the start of the present month in UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<Timestamp>,
-    /// The end of the range, excluded; if absent, now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Timestamp>,
-    /// Only this tenant's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant_id: Option<TenantId>,
-    /// Only this network's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network_id: Option<NetworkId>,
-    /// Only this port's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port_id: Option<PortId>,
-    /// In steps of this length, instead of the whole range at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<UsageStep>,
-    /// In this order.
-    #[serde(default)]
-    pub sort: UsageSort,
-    /// How many at most, from 1 to 1000.
-    pub limit: u32,
-    /// How many to leave out.
-    pub cursor: u32,
-}
-
-impl UsageQuery {
-    /// The most that are answered at once.
-    pub const MAX_LIMIT: u32 = 1000;
-
-    /// What everybody moved since the start of the month, the first page of it.
-    #[must_use]
-    pub const fn by(by: UsageOf) -> Self {
-        Self {
-            by,
-            from: None,
-            to: None,
-            tenant_id: None,
-            network_id: None,
-            port_id: None,
-            step: None,
-            sort: UsageSort::Id,
-            limit: Self::MAX_LIMIT,
-            cursor: 0,
-        }
-    }
-}
-
-/// A period of a tenant: `GET /v1/bills`, `POST /v1/seals`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TenantPeriod {
-    /// Whose.
-    pub tenant_id: TenantId,
-    /// Which month.
-    pub period: Period,
-}
-
-/// `GET /v1/usage-records`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordQuery {
-    /// Whose, and of when.
-    pub of: TenantPeriod,
-    /// How many to leave out.
-    pub offset: u32,
-    /// How many at most.
-    pub limit: u32,
 }
 
 /// `POST /v1/rate-plans`

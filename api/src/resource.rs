@@ -3,20 +3,21 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    AddressGroup, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId, HostStatus,
-    HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork, Port, PortId,
-    PortStatus, Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant,
-    TenantId, Timestamp, Traffic, Tunnel, VlanId,
+    AddressGroup, Cap, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId,
+    HostStatus, HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork,
+    Port, PortForwarding, PortId, PortStatus, Reservation, Router, RuleId, SecurityGroup,
+    SecurityGroupId, Subnet, Tenant, TenantId, Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,
+    FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate, NetworkUpdate,
+    PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate,
+    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
+    SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -51,6 +52,25 @@ pub struct PortView {
     pub port: Port,
     /// What its host says of it.
     pub status: PortStatus,
+}
+
+/// A cap and what was moved of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapView {
+    /// The cap.
+    #[serde(flatten)]
+    pub cap: Cap,
+    /// What was moved in the present period.
+    pub status: CapStatus,
+}
+
+/// What was moved of a cap, at the last look; nothing is known before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapStatus {
+    /// How much, in bytes.
+    pub used_bytes: Option<u64>,
+    /// When it was looked at.
+    pub checked_at: Option<Timestamp>,
 }
 
 /// A port that has no interface of its own, but a tag on that of another port.
@@ -218,6 +238,8 @@ resources! {
     Reservation, "reservation", "reservations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     Gateway, "router gateway", "router-gateways", |it| it.id.uuid(), |_| None;
     FloatingIp, "floating ip", "floating-ips", |it| it.id.uuid(), |_| None;
+    PortForwarding, "port forwarding", "port-forwardings", |it| it.id.uuid(), |_| None;
+    CapView, "cap", "caps", |it| it.cap.id.uuid(), |_| None;
     AddressGroup, "address group", "address-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
@@ -245,6 +267,9 @@ impl Creatable for PhysicalNetwork {
 impl Creatable for Network {
     type Create = NetworkCreate;
 }
+impl Changeable for Network {
+    type Update = NetworkUpdate;
+}
 impl Creatable for Router {
     type Create = RouterCreate;
 }
@@ -268,6 +293,15 @@ impl Creatable for FloatingIp {
 }
 impl Changeable for FloatingIp {
     type Update = FloatingIpUpdate;
+}
+impl Creatable for PortForwarding {
+    type Create = PortForwardingCreate;
+}
+impl Creatable for CapView {
+    type Create = CapCreate;
+}
+impl Changeable for CapView {
+    type Update = CapUpdate;
 }
 impl Changeable for PortView {
     type Update = PortUpdate;

@@ -45,7 +45,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use routes::{Access, Method, ROUTES, Route};
 
 use crate::backend::{Backend, UsageBackend};
-use crate::resource::{HostView, InstanceView, PortView, RuleHitsView, SubPort, TunnelView};
+use crate::resource::{
+    CapView, HostView, InstanceView, PortView, RuleHitsView, SubPort, TunnelView,
+};
 use noun::{Changed, Listed, Made, Shown};
 use routes::Noun;
 
@@ -121,6 +123,7 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         Noun::Version => Some(routing::get(handler::version)),
         Noun::Usage => Some(routing::get(handler::usage::<B>)),
         Noun::UsageRecord
+        | Noun::UsageSplit
         | Noun::Bill
         | Noun::RatePlan
         | Noun::RatePlanAssignment
@@ -143,10 +146,12 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
             _ => routing::get(topology::show::<B>),
         },
         Noun::HostUplink => routing::put(topology::set_host_uplink::<B>),
-        Noun::Network => made::<B, Network>(route),
+        Noun::Network => changed::<B, Network>(route),
         Noun::Router => changed::<B, model::Router>(route),
         Noun::Gateway => made::<B, model::Gateway>(route),
         Noun::FloatingIp => changed::<B, model::FloatingIp>(route),
+        Noun::PortForwarding => made::<B, model::PortForwarding>(route),
+        Noun::Cap => changed::<B, CapView>(route),
         Noun::Subnet => changed::<B, Subnet>(route),
         Noun::Reservation => made::<B, Reservation>(route),
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
@@ -162,6 +167,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Event => listed::<B, Event>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord
+        | Noun::UsageSplit
         | Noun::Bill
         | Noun::RatePlan
         | Noun::RatePlanAssignment

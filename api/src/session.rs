@@ -15,6 +15,7 @@
 //!     | -- Probe -----------------------------------> |
 //!     | <-- Trace ---------------------------------- |  when somebody asks where packets go
 //!     | -- Trace -----------------------------------> |
+//!     | -- Samples (of its switch) -----------------> |  where the plan says so
 //!     | -- Usage (what ports moved) ----------------> |  again and again, until it is
 //!     | <-- UsageTaken ------------------------------ |  durable in the ledger
 //!     | <-- Ping / Ping ----------------------------> |  each side, when it has been silent
@@ -29,7 +30,8 @@ use bytes::{Bytes, BytesMut};
 use model::plan::{Generation, PlanChange};
 use model::report::HostReport;
 use model::{
-    HostId, HostTraceReply, HostTraceRequest, ProbeReply, ProbeRequest, UsageBatch, UsageTaken,
+    HostId, HostTraceReply, HostTraceRequest, ProbeReply, ProbeRequest, RelayedSamples, UsageBatch,
+    UsageTaken,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,8 @@ pub enum FromAgent {
     Trace(HostTraceReply),
     /// What its ports moved. It is sent again in every session until it is taken.
     Usage(UsageBatch),
+    /// What its switch sampled, where the plan says that it takes this way.
+    Samples(RelayedSamples),
     /// Still here.
     Ping,
 }

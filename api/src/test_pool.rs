@@ -3,26 +3,29 @@
 //! A tenant called `panic` panics, one called `hang` never comes to be, and one called `slow`
 //! takes a moment.
 
+mod caps;
 mod groups;
+mod kept;
 mod ledger;
 mod samples;
 mod shelf;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Caller, Outcome, UsageBackend};
+use crate::backend::{Backend, Caller, Outcome};
 use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
+pub(crate) use caps::cap;
 pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
+pub(crate) use kept::TestPool;
 pub(crate) use samples::*;
-use shelf::Shelf;
 
 /// The only valid token, and who bears it.
 pub(crate) const TOKEN: &str = "token-of-the-tests";
@@ -33,72 +36,6 @@ pub(crate) const ACCEPTED: Accepted = Accepted {
     generation: Generation(7),
     changed: true,
 };
-
-#[derive(Default)]
-pub(crate) struct TestPool {
-    pub(crate) tenants: Shelf<Tenant>,
-    pub(crate) physical_networks: Shelf<PhysicalNetwork>,
-    pub(crate) networks: Shelf<Network>,
-    pub(crate) subnets: Shelf<Subnet>,
-    pub(crate) reservations: Shelf<Reservation>,
-    pub(crate) address_groups: Shelf<AddressGroup>,
-    pub(crate) security_groups: Shelf<SecurityGroup>,
-    pub(crate) routers: Shelf<Router>,
-    pub(crate) gateways: Shelf<Gateway>,
-    pub(crate) floating_ips: Shelf<FloatingIp>,
-    pub(crate) ports: Shelf<PortView>,
-    pub(crate) sub_ports: Shelf<SubPort>,
-    pub(crate) instances: Shelf<InstanceView>,
-    pub(crate) hosts: Shelf<HostView>,
-    pub(crate) fabric_checks: Shelf<FabricCheck>,
-    pub(crate) tunnels: Mutex<Vec<TunnelView>>,
-    pub(crate) events: Mutex<Vec<Event>>,
-    /// Who asked for changes, in order.
-    pub(crate) callers: Mutex<Vec<Caller>>,
-    pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
-    pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
-    pub(crate) traces: Mutex<Vec<TraceRequest>>,
-    pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
-}
-
-impl TestPool {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tenants.all().is_empty()
-            && self.physical_networks.all().is_empty()
-            && self.networks.all().is_empty()
-            && self.subnets.all().is_empty()
-            && self.reservations.all().is_empty()
-            && self.address_groups.all().is_empty()
-            && self.security_groups.all().is_empty()
-            && self.ports.all().is_empty()
-            && self.sub_ports.all().is_empty()
-            && self.instances.all().is_empty()
-    }
-
-    fn note(&self, caller: Caller) {
-        self.callers.lock().unwrap().push(caller);
-    }
-}
-
-impl UsageBackend for TestPool {
-    fn authenticate(&self, token: &str) -> Option<String> {
-        (token == TOKEN).then(|| ACTOR.to_owned())
-    }
-
-    fn health(&self) -> Health {
-        Health {
-            status: "ok".to_owned(),
-            hosts_connected: 0,
-            hosts: self.hosts.all().len(),
-        }
-    }
-
-    type Ledger = Self;
-
-    fn ledger(&self) -> Outcome<&Self> {
-        Ok(self)
-    }
-}
 
 impl Backend for TestPool {
     fn inventory(&self) -> Arc<Inventory> {
@@ -225,6 +162,19 @@ impl Backend for TestPool {
             ..network(request.name.as_str(), vlan)
         };
         Ok(self.networks.put(made))
+    }
+
+    async fn network_update(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+        request: NetworkUpdate,
+    ) -> Outcome<Network> {
+        self.note(caller);
+        let held = self.networks.one(id.uuid());
+        let mut network = held.ok_or_else(|| Problem::not_found("network", id))?;
+        network.limits = request.limits.of(network.limits);
+        Ok(self.networks.put(network))
     }
 
     async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
@@ -462,6 +412,29 @@ impl Backend for TestPool {
     async fn floating_ip_delete(&self, caller: Caller, id: FloatingIpId) -> Outcome<()> {
         self.note(caller);
         self.floating_ips.take(id.uuid())
+    }
+
+    fn port_forwardings(&self) -> Vec<Arc<PortForwarding>> {
+        self.port_forwardings.all_shared()
+    }
+
+    fn port_forwarding(&self, id: PortForwardingId) -> Option<Arc<PortForwarding>> {
+        self.port_forwardings.one(id.uuid()).map(Arc::new)
+    }
+
+    async fn port_forwarding_create(
+        &self,
+        caller: Caller,
+        request: PortForwardingCreate,
+    ) -> Outcome<PortForwarding> {
+        self.note(caller);
+        let forwarding = port_forwarding(request.floating_ip_id, request.port_id);
+        Ok(self.port_forwardings.put(forwarding))
+    }
+
+    async fn port_forwarding_delete(&self, caller: Caller, id: PortForwardingId) -> Outcome<()> {
+        self.note(caller);
+        self.port_forwardings.take(id.uuid())
     }
 
     fn ports(&self) -> Vec<PortView> {

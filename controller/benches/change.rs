@@ -64,6 +64,7 @@ async fn network(service: &Service) -> NetworkId {
         vni: None,
         mtu: None,
         sharing: Sharing::default(),
+        limits: model::Limits::default(),
     };
     let network = service.network_create(caller(), network).await.unwrap();
     let subnet = SubnetCreate {

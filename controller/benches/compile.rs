@@ -91,6 +91,7 @@ impl Pool {
                 },
                 mtu: 1500,
                 sharing: Sharing::default(),
+                limits: model::Limits::default(),
                 created_at: self.tenant.created_at,
             };
             self.networks.push(network.id);

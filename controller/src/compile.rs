@@ -8,6 +8,8 @@ mod limits;
 mod outside;
 mod policy;
 mod static_route;
+
+pub(crate) use outside::pool;
 #[cfg(test)]
 mod tests;
 
@@ -55,12 +57,14 @@ pub fn keys(intent: &Intent, host: HostId) -> BTreeSet<PlanKey> {
         let floating = intent.floating_ips_at(port.id).map(|it| it.id);
         let floating = floating.filter(|id| outside::floating_ip(intent, host, *id).is_some());
         keys.extend(floating.map(PlanKey::FloatingIp));
+        keys.extend(outside::forwardings_with(intent, host, port.id));
         let groups = port.security_group_ids.iter();
         keys.extend(groups.flat_map(|group| policy::keys_of(intent, *group)));
         if !networks.contains(&port.network_id) {
             networks.extend(intent.joined_to(port.network_id));
         }
     }
+    networks.extend(outside::networks_through(intent, host));
     for network in networks {
         keys.insert(PlanKey::Network(network));
         keys.extend(remote_ports(intent, network, host));
@@ -111,6 +115,9 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
         PlanKey::RemotePort(id) => PlanItem::RemotePort(remote_port(intent, host, id)?),
         PlanKey::Router(id) => PlanItem::Router(router(intent, host, id)?),
         PlanKey::FloatingIp(id) => PlanItem::FloatingIp(outside::floating_ip(intent, host, id)?),
+        PlanKey::PortForwarding(id) => {
+            PlanItem::PortForwarding(outside::port_forwarding(intent, host, id)?)
+        }
         PlanKey::Instance(id) => {
             let plugged = intent.instances.get(&id)?;
             let here = plugged.instance.host_id == host;
@@ -244,17 +251,23 @@ fn virtual_macs(port: &Port) -> Vec<MacAddr> {
 }
 
 /// Whether a host needs a network: for a port of it, or of one that a router joins to it, because
-/// routing is done where the sender is.
+/// routing is done where the sender is; or because the router's ports get out through this host.
 fn has(intent: &Intent, network: NetworkId, host: HostId) -> bool {
     let networks = intent.joined_to(network);
-    networks.into_iter().any(|it| intent.is_on(it, host))
+    let mut gateway_hosts = intent.gateway_hosts(network);
+    networks.into_iter().any(|it| intent.is_on(it, host)) || gateway_hosts.any(|it| it == host)
+}
+
+/// What hosts are told of ports whose limits are others now.
+fn limited<'a>(ports: impl Iterator<Item = &'a Port>) -> impl Iterator<Item = (HostId, PlanKey)> {
+    ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))))
 }
 
 /// The hosts that need a network.
 fn hosts_with(intent: &Intent, network: NetworkId) -> BTreeSet<HostId> {
     let networks = intent.joined_to(network);
     let hosts = networks.into_iter().flat_map(|it| intent.hosts_of(it));
-    hosts.collect()
+    hosts.chain(intent.gateway_hosts(network)).collect()
 }
 
 fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> {
@@ -339,7 +352,13 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
             Key::Router(id) => touched.router(id),
             Key::Gateway(id) => touched.gateway(id),
             Key::FloatingIp(id) => touched.floating_ip(id),
+            Key::PortForwarding(id) => touched.port_forwarding(id),
             Key::Port(id) => touched.port(id),
+            Key::Cap(id) => {
+                let ports = limits::touched_by_cap(before, after, id);
+                let ports = ports.iter().filter_map(|id| after.ports.get(id));
+                touched.items.extend(limited(ports.map(Arc::as_ref)));
+            }
             Key::Instance(id) => touched.instance(id),
         }
     }
@@ -390,6 +409,9 @@ impl Touched<'_> {
                 self.items.extend(router.map(|key| (host, key)));
             }
         }
+        let routers = self.after.gateways_through(id).map(|it| it.router_id);
+        let routers: BTreeSet<RouterId> = routers.collect();
+        routers.into_iter().for_each(|it| self.way_out(it));
     }
 
     /// The hosts that need the network, or needed it.
@@ -436,6 +458,11 @@ impl Touched<'_> {
             self.items.insert((host, PlanKey::Network(id)));
         }
         self.external(id);
+        let limits = |intent: &Intent| intent.networks.get(&id).map(|it| it.limits);
+        if limits(self.before) != limits(self.after) {
+            let ports = self.after.ports_of(id);
+            self.items.extend(limited(ports.map(Arc::as_ref)));
+        }
     }
 
     /// No port has an address of a subnet that comes or goes, but its network tells of it.
@@ -482,8 +509,7 @@ impl Touched<'_> {
         }
         let ports = self.after.ports_of_tenant(id);
         let ports = ports.filter_map(|id| self.after.ports.get(&id));
-        let items = ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))));
-        self.items.extend(items);
+        self.items.extend(limited(ports.map(Arc::as_ref)));
     }
 
     fn port(&mut self, id: PortId) {
@@ -500,6 +526,7 @@ impl Touched<'_> {
             self.static_routes(network, |via| static_route::has(port, via));
             self.groups_of(port);
             self.floating_ips_at(id);
+            self.port_forwardings_at(id);
             if let Some(user) = self.after.instance_with(id) {
                 self.instance(user.instance.id);
             }

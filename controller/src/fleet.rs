@@ -93,7 +93,11 @@ impl Default for Fleet {
             suspects: Suspects::default(),
             probing: Probing::default(),
             traces: Traces::default(),
-            inventory: watch::Sender::new(Arc::new(Inventory { revision, hosts })),
+            inventory: watch::Sender::new(Arc::new(Inventory {
+                revision,
+                hosts,
+                ..Inventory::default()
+            })),
             inventory_changed: Notify::new(),
         }
     }
@@ -109,6 +113,11 @@ impl Fleet {
     /// Something happened that concerns no single host.
     pub(crate) fn note(&self, kind: EventKind, message: String) {
         self.events.note(kind, message);
+    }
+
+    /// Something happened that may happen often, on a host or on none: bounded.
+    pub(crate) fn tell_of(&self, kind: EventKind, host: Option<HostId>, message: String) {
+        self.events.add(kind, host, message);
     }
 
     /// The newest events, oldest first.

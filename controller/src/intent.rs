@@ -8,6 +8,7 @@
 //! [`service`]: crate::service
 
 mod addresses;
+mod caps;
 mod free;
 mod kept;
 mod outside;
@@ -16,6 +17,8 @@ mod policy;
 mod tests;
 mod walk;
 
+pub(crate) use outside::Borrower;
+
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -23,13 +26,15 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    AddressGroup, AddressGroupId, AddressRange, Encapsulation, FloatingIp, FloatingIpId, Gateway,
-    GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId, PhysicalNetwork,
-    PhysicalNetworkId, Port, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
-    SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
+    AddressGroup, AddressGroupId, AddressRange, Cap, CapId, Encapsulation, FloatingIp,
+    FloatingIpId, Gateway, GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet,
+    SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
+use self::caps::Capped;
 use self::free::FreeAddresses;
 use self::kept::Kept;
 use self::outside::Lent;
@@ -60,7 +65,9 @@ pub struct Intent {
     pub(crate) routers: OrdMap<RouterId, Arc<Router>>,
     pub(crate) gateways: OrdMap<GatewayId, Arc<Gateway>>,
     pub(crate) floating_ips: OrdMap<FloatingIpId, Arc<FloatingIp>>,
+    pub(crate) port_forwardings: OrdMap<PortForwardingId, Arc<PortForwarding>>,
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
+    pub(crate) caps: OrdMap<CapId, Arc<Cap>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
 
     names: OrdMap<ScopedName, Uuid>,
@@ -76,6 +83,7 @@ pub struct Intent {
     walk: Walk,
     kept: Kept,
     lent: Lent,
+    capped: Capped,
     reservations_by_network: OrdSet<(NetworkId, ReservationId)>,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
@@ -123,7 +131,12 @@ impl Intent {
                 let found = self.floating_ips.get(&id).cloned();
                 found.map(Object::FloatingIp)
             }
+            Key::PortForwarding(id) => {
+                let found = self.port_forwardings.get(&id).cloned();
+                found.map(Object::PortForwarding)
+            }
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
+            Key::Cap(id) => self.caps.get(&id).cloned().map(Object::Cap),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
         }
     }
@@ -164,7 +177,12 @@ impl Intent {
                 let all = self.floating_ips.values().cloned();
                 all.map(Object::FloatingIp).collect()
             }
+            Noun::PortForwarding => {
+                let all = self.port_forwardings.values().cloned();
+                all.map(Object::PortForwarding).collect()
+            }
             Noun::Port => self.ports.values().cloned().map(Object::Port).collect(),
+            Noun::Cap => self.caps.values().cloned().map(Object::Cap).collect(),
             Noun::Instance => {
                 let all = self.instances.values().cloned();
                 all.map(Object::Instance).collect()
@@ -423,7 +441,9 @@ impl Intent {
             Object::Router(it) => self.put_router(it),
             Object::Gateway(it) => self.put_gateway(it),
             Object::FloatingIp(it) => self.put_floating_ip(it),
+            Object::PortForwarding(it) => self.put_port_forwarding(it),
             Object::Port(it) => self.put_port(it),
+            Object::Cap(it) => self.put_cap(it),
             Object::Instance(it) => self.put_instance(it),
         }
     }
@@ -468,7 +488,9 @@ impl Intent {
             Object::Router(it) => self.delete_router(it),
             Object::Gateway(it) => self.delete_gateway(it),
             Object::FloatingIp(it) => self.delete_floating_ip(it),
+            Object::PortForwarding(it) => self.delete_port_forwarding(it),
             Object::Port(it) => self.delete_port(it),
+            Object::Cap(it) => self.delete_cap(it),
             Object::Instance(it) => self.delete_instance(it),
         }
     }

@@ -19,6 +19,7 @@
 
 mod answers;
 pub mod authority;
+mod caps;
 pub mod change;
 pub mod compile;
 mod fabric;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use controller::serve::{self, CollectorPlace, Config};
-use model::Name;
+use model::{Name, SampleWay};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
@@ -63,6 +63,9 @@ struct Serve {
     /// Leaves the collector to bulkhead-flow-collector, which listens on the same address.
     #[arg(long)]
     no_collector: bool,
+    /// Hosts hand their samples on in their agents' sessions; a datagram from anywhere is not believed.
+    #[arg(long, conflicts_with = "no_collector")]
+    samples_by_session: bool,
 }
 
 #[derive(Args)]
@@ -131,6 +134,10 @@ impl From<Serve> for Config {
             collector: match arguments.no_collector {
                 true => CollectorPlace::Elsewhere,
                 false => CollectorPlace::Embedded,
+            },
+            samples: match arguments.samples_by_session {
+                true => SampleWay::Session,
+                false => SampleWay::Datagrams,
             },
         }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use model::{
-    AddressGroup, AddressGroupId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId,
-    Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port,
-    PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet,
-    SubnetId, Tenant, TenantId,
+    AddressGroup, AddressGroupId, Cap, CapId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host,
+    HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
+    Port, PortForwarding, PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -36,8 +36,12 @@ pub enum Object {
     Gateway(Arc<Gateway>),
     /// See [`FloatingIp`].
     FloatingIp(Arc<FloatingIp>),
+    /// See [`PortForwarding`].
+    PortForwarding(Arc<PortForwarding>),
     /// See [`Port`].
     Port(Arc<Port>),
+    /// See [`Cap`].
+    Cap(Arc<Cap>),
     /// See [`PluggedInstance`].
     Instance(Arc<PluggedInstance>),
 }
@@ -77,8 +81,12 @@ pub enum Key {
     Gateway(GatewayId),
     /// A floating IP.
     FloatingIp(FloatingIpId),
+    /// A port of a floating IP.
+    PortForwarding(PortForwardingId),
     /// A port.
     Port(PortId),
+    /// A cap.
+    Cap(CapId),
     /// An instance.
     Instance(InstanceId),
 }
@@ -108,8 +116,12 @@ pub enum Noun {
     Gateway,
     /// See [`FloatingIp`].
     FloatingIp,
+    /// See [`PortForwarding`].
+    PortForwarding,
     /// See [`Port`].
     Port,
+    /// See [`Cap`].
+    Cap,
     /// See [`PluggedInstance`].
     Instance,
 }
@@ -128,7 +140,9 @@ impl Noun {
         (Self::Router, "router"),
         (Self::Gateway, "gateway"),
         (Self::Port, "port"),
+        (Self::Cap, "cap"),
         (Self::FloatingIp, "floating_ip"),
+        (Self::PortForwarding, "port_forwarding"),
         (Self::Instance, "instance"),
     ];
 
@@ -176,7 +190,9 @@ impl Key {
             Self::Router(_) => Noun::Router,
             Self::Gateway(_) => Noun::Gateway,
             Self::FloatingIp(_) => Noun::FloatingIp,
+            Self::PortForwarding(_) => Noun::PortForwarding,
             Self::Port(_) => Noun::Port,
+            Self::Cap(_) => Noun::Cap,
             Self::Instance(_) => Noun::Instance,
         }
     }
@@ -196,7 +212,9 @@ impl Key {
             Self::Router(id) => id.uuid(),
             Self::Gateway(id) => id.uuid(),
             Self::FloatingIp(id) => id.uuid(),
+            Self::PortForwarding(id) => id.uuid(),
             Self::Port(id) => id.uuid(),
+            Self::Cap(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
         }
     }
@@ -226,7 +244,9 @@ impl Object {
             Self::Router(it) => Key::Router(it.id),
             Self::Gateway(it) => Key::Gateway(it.id),
             Self::FloatingIp(it) => Key::FloatingIp(it.id),
+            Self::PortForwarding(it) => Key::PortForwarding(it.id),
             Self::Port(it) => Key::Port(it.id),
+            Self::Cap(it) => Key::Cap(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
         }
     }
@@ -243,7 +263,9 @@ impl Object {
             Self::AddressGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::SecurityGroup(it) => (Some(it.tenant_id), Some(&it.name)),
             Self::Router(it) => (Some(it.tenant_id), Some(&it.name)),
-            Self::Gateway(_) | Self::FloatingIp(_) => return None,
+            Self::Gateway(_) | Self::FloatingIp(_) | Self::PortForwarding(_) | Self::Cap(_) => {
+                return None;
+            }
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
         };
@@ -271,7 +293,9 @@ impl Object {
             Self::Router(it) => serde_json::to_string(it),
             Self::Gateway(it) => serde_json::to_string(it),
             Self::FloatingIp(it) => serde_json::to_string(it),
+            Self::PortForwarding(it) => serde_json::to_string(it),
             Self::Port(it) => serde_json::to_string(it),
+            Self::Cap(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
         }
     }
@@ -293,7 +317,9 @@ impl Object {
             Noun::Router => Self::Router(serde_json::from_str(text)?),
             Noun::Gateway => Self::Gateway(serde_json::from_str(text)?),
             Noun::FloatingIp => Self::FloatingIp(serde_json::from_str(text)?),
+            Noun::PortForwarding => Self::PortForwarding(serde_json::from_str(text)?),
             Noun::Port => Self::Port(serde_json::from_str(text)?),
+            Noun::Cap => Self::Cap(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
         })
     }

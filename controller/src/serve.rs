@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use api::tls::{self, Identity};
 use flow_collector::{Collector, Upkeep};
+use model::SampleWay;
 use model::plan::Sampling;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::authority::{Authority, Credentials};
+use crate::caps;
 use crate::fabric;
 use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
@@ -53,6 +55,8 @@ pub struct Config {
     pub fabric_check_minutes: Option<NonZeroU32>,
     /// Whether the collector runs in here.
     pub collector: CollectorPlace,
+    /// Which way hosts' samples take to it.
+    pub samples: SampleWay,
 }
 
 /// Where the collector runs.
@@ -100,6 +104,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let chores = [
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
+        AbortOnDropHandle::new(tokio::spawn(caps::keep(service.clone(), folder.clone()))),
     ];
     let checking = config.fabric_check_minutes.map(|minutes| {
         let checking = fabric::keep_checking(service.clone(), minutes);
@@ -185,6 +190,7 @@ async fn start_collector(config: &Config, fleet: &Fleet) -> anyhow::Result<Optio
         ledger: config.data_dir.join("usage.db"),
         interval_seconds: config.usage_interval_seconds,
         upkeep: config.usage_upkeep,
+        way: config.samples,
     };
     let collector = Collector::start(its, fleet.inventory()).await?;
     Ok(Some(Arc::new(collector)))
@@ -196,6 +202,7 @@ fn sampling(config: &Config) -> Sampling {
         rate: config.sampling_rate,
         header_bytes: SAMPLED_HEADER_BYTES,
         polling_seconds: config.polling_seconds,
+        way: config.samples,
     }
 }
 

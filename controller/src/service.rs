@@ -8,6 +8,7 @@ mod address;
 mod address_group;
 mod after;
 mod backend;
+mod cap;
 pub(crate) mod consequences;
 mod endpoint;
 mod fabric_check;
@@ -25,6 +26,7 @@ mod pair;
 mod physical_network;
 mod pool;
 mod port;
+mod port_forwarding;
 mod reservation;
 mod router;
 mod security_group;
@@ -44,10 +46,13 @@ use std::sync::Arc;
 use api::backend::{Caller, Outcome};
 use flow_collector::{Collector, LedgerError};
 use model::plan::Sampling;
-use model::{FabricCheck, FabricScope, Host, HostId, PortId, UsageBatch, UsageTaken};
+use model::{
+    FabricCheck, FabricScope, Host, HostId, PortId, RelayedSamples, UsageBatch, UsageTaken,
+};
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
 use crate::fleet::identity::Identity;
@@ -64,6 +69,7 @@ pub struct Service {
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
     tracing: Tracing,
+    caps: Caps,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
 }
@@ -91,6 +97,7 @@ impl Service {
             fleet,
             checks: Arc::default(),
             tracing: Tracing::default(),
+            caps: Caps::default(),
             collector: None,
             token,
         })
@@ -103,6 +110,16 @@ impl Service {
             collector: Some(collector),
             ..self
         }
+    }
+
+    /// Who keeps the usage, if that is done here.
+    pub(crate) fn collector(&self) -> Option<&Collector> {
+        self.collector.as_deref()
+    }
+
+    /// What is known of caps besides the intent.
+    pub(crate) const fn caps(&self) -> &Caps {
+        &self.caps
     }
 
     /// How long an interval of the usage ledger is, if there is one here.
@@ -119,6 +136,13 @@ impl Service {
             warn!(host.id = %host, error, "could not take the usage of a host");
         };
         taken.inspect_err(failed).ok()
+    }
+
+    /// Takes what a host's agent hands on of its switch's samples.
+    pub(crate) fn samples_take(&self, host: HostId, samples: &RelayedSamples) {
+        if let Some(collector) = &self.collector {
+            collector.relayed(host, samples);
+        }
     }
 
     /// The hosts.

@@ -26,6 +26,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/6.sql"),
     include_str!("store/7.sql"),
     include_str!("store/8.sql"),
+    include_str!("store/9.sql"),
+    include_str!("store/10.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.

@@ -8,8 +8,12 @@
 //! which host is next, and what things are called. An agent that does not answer is named, and what the
 //! others say is told all the same.
 
+mod guards;
+mod names;
 mod next;
+mod outside;
 mod packet;
+mod policy;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -27,8 +31,9 @@ use tokio::sync::Semaphore;
 
 use crate::fleet::Fleet;
 use crate::intent::Intent;
+use names::Names;
 use packet::Packet;
-use words::{Names, Seen};
+use words::Seen;
 
 /// The most hosts that one packet is followed to.
 const HOSTS_MAX: usize = 64;
@@ -75,31 +80,21 @@ impl Tracing {
         intent: &Intent,
         request: &TraceRequest,
     ) -> Outcome<Trace> {
-        let packet = packet::of(intent, request)?;
         let names = Names {
             intent,
             viewer: request.tenant_id,
         };
-        let packet = match packet {
-            Packet::Sent(frame) => frame,
+        let packet = match request.from_port_id {
+            Some(_) => packet::of(&names, request)?,
+            None => outside::packet(&names, request)?,
+        };
+        let first = match packet {
+            Packet::Sent(arrival) => *arrival,
             Packet::Unsent { message, advice } => return Ok(words::unsent(message, advice)),
         };
         let Ok(_turn) = self.0.try_acquire() else {
             let detail = format!("{AT_ONCE} traces are under way; try again in a moment");
             return Err(Problem::new(Code::Busy, detail));
-        };
-        let port_id = request.from_port_id;
-        let host = intent.ports.get(&port_id).and_then(|port| port.host_id);
-        let Some(host) = host else {
-            let message = format!("{} is on no host", names.port(port_id));
-            let advice = "start an instance with it, or plug it in".to_owned();
-            return Ok(words::unsent(message, advice));
-        };
-        let first = Arrival {
-            host,
-            entry: TraceEntry::Port { port_id },
-            frame: packet,
-            how: format!("from {}", names.port(port_id)),
         };
         let found = follow(fleet, &names, first, request.state).await;
         Ok(words::verdict(&names, request, found))
@@ -118,7 +113,7 @@ async fn follow(fleet: &Fleet, names: &Names<'_>, first: Arrival, state: TracedS
             frame,
             how,
         } = arrival;
-        let outcome = fleet.trace(host, (entry, frame), state).await;
+        let outcome = fleet.trace(host, (entry, frame.clone()), state).await;
         let trace = match outcome {
             Some(HostTraceOutcome::Traced(trace)) => trace,
             Some(HostTraceOutcome::Refused { reason }) => {
@@ -155,20 +150,26 @@ async fn follow(fleet: &Fleet, names: &Names<'_>, first: Arrival, state: TracedS
             let host = names.host(host);
             format!("on {host} it could not be worked out: {failure}")
         }));
-        found.seen.push(Seen { host, how, trace });
+        found.seen.push(Seen {
+            host,
+            how,
+            frame,
+            trace,
+        });
     }
     found
 }
 
 impl Found {
     /// What of it is a verdict already.
-    fn verdict(&self, sender: PortId) -> Verdict {
-        let others = self.ports.iter().any(|port| *port != sender);
+    fn verdict(&self, sender: Option<PortId>) -> Verdict {
+        let is_sender = |port: &PortId| Some(*port) == sender;
+        let others = self.ports.iter().any(|port| !is_sender(port));
         if others {
             Verdict::Delivered
         } else if !self.silent.is_empty() {
             Verdict::Unknown
-        } else if self.ports.contains(&sender) || self.is_asked() {
+        } else if self.ports.iter().any(is_sender) || self.is_asked() {
             Verdict::Answered
         } else if self.left {
             Verdict::Left

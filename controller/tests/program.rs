@@ -134,6 +134,7 @@ fn network_of(tenant: &Tenant, name: &str) -> NetworkCreate {
         vni: None,
         mtu: None,
         sharing: Sharing::default(),
+        limits: model::Limits::default(),
     }
 }
 
@@ -338,6 +339,7 @@ fn large_store(folder: &TempDir) {
             },
             mtu: 1500,
             sharing: Sharing::default(),
+            limits: model::Limits::default(),
             created_at: at,
         };
         let ports: Vec<Port> = (0..100).map(|index| port_of(&network, index)).collect();

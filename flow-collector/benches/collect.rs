@@ -44,6 +44,7 @@ fn inventory(corpus: &[pcap::Captured]) -> Inventory {
     Inventory {
         revision: 1,
         hosts: hosts.collect(),
+        networks: Vec::new(),
     }
 }
 

@@ -10,7 +10,8 @@ mod assignment;
 use std::sync::Arc;
 
 use model::{
-    HostId, Inventory, NetworkId, TenantId, Timestamp, UsageBatch, UsageRecord, UsageTaken,
+    BothWays, HostId, Inventory, NetworkId, TenantId, Timestamp, UsageBatch, UsageRecord,
+    UsageTaken,
 };
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use tokio::sync::watch;
@@ -159,6 +160,7 @@ fn write_record(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<Fa
     let sealed = seal::sealed(connection, told.owner.tenant)?;
     if told.record.interval_start >= sealed.until {
         insert(connection, "account", told, amounts, 0)?;
+        insert_last_counts(connection, told)?;
         return Ok(Fate::Taken);
     }
     // Of what is not kept any more, nobody can tell whether this was part of it.
@@ -264,6 +266,28 @@ fn insert(
         ":unread_seconds": record.unread_seconds,
         ":booked": booked,
     })?;
+    Ok(())
+}
+
+/// Most intervals see no flow go, and have no row of this.
+fn insert_last_counts(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<()> {
+    let BothWays { sent, received } = told.record.last_counts;
+    if sent == received && sent == model::Traffic::default() {
+        return Ok(());
+    }
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO last_counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    statement.execute(params![
+        told.record.interval_start,
+        bytes(told.host),
+        bytes(told.record.port_id),
+        told.record.class.code(),
+        told.epoch.as_bytes(),
+        amount(sent.bytes),
+        amount(sent.packets),
+        amount(received.bytes),
+        amount(received.packets),
+    ])?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 //! are summed, longer ones spread evenly. All VIFs of a tenant are summed first, then ranked. A slot
 //! without a record counts as silence, so that a gap never raises a bill; how many there were is said.
 
+pub(crate) mod explain;
 pub(crate) mod measure;
 pub(crate) mod plans;
 pub(crate) mod rate;
@@ -15,7 +16,7 @@ pub(crate) mod rate;
 use std::collections::BTreeMap;
 
 use api::problem::{Code, Problem};
-use model::billing::{Adjustment, Bill, LedgerRecord, Period, PortTransfer, RatePlan, Seal, Zone};
+use model::billing::{Adjustment, Bill, Period, PortTransfer, RatePlan, Seal, Zone};
 use model::{BothWays, ClassUsage, PortId, TenantId, Timestamp, Traffic, TrafficClass};
 use rusqlite::{Connection, Row, params};
 use rust_decimal::Decimal;
@@ -191,12 +192,12 @@ fn slots(connection: &Connection, tenant: TenantId, span: Span) -> rusqlite::Res
     Ok(slots)
 }
 
-fn class(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<TrafficClass>> {
+pub(crate) fn class(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<TrafficClass>> {
     let code: i64 = row.get(at)?;
     Ok(u8::try_from(code).ok().and_then(TrafficClass::from_code))
 }
 
-fn both_ways(row: &Row<'_>, at: usize) -> rusqlite::Result<BothWays> {
+pub(crate) fn both_ways(row: &Row<'_>, at: usize) -> rusqlite::Result<BothWays> {
     let traffic = |at| -> rusqlite::Result<Traffic> {
         Ok(Traffic {
             bytes: counted(row, at)?,
@@ -292,43 +293,6 @@ fn unread_seconds(connection: &Connection, tenant: TenantId, span: Span) -> rusq
         params![bytes(tenant), span.from, span.to],
         |row| counted(row, 0),
     )
-}
-
-/// The records that a bill rests on, oldest first: at most `limit`, from the given place on.
-pub(crate) fn records(
-    connection: &Connection,
-    tenant: TenantId,
-    span: Span,
-    (offset, limit): (u32, u32),
-) -> rusqlite::Result<Vec<LedgerRecord>> {
-    let mut statement = connection.prepare(
-        "SELECT interval_start, interval_seconds, host, port, network, class,
-             sent_bytes, sent_packets, received_bytes, received_packets,
-             sent_bytes_total, sent_packets_total, received_bytes_total, received_packets_total,
-             read_at, epoch, unread_seconds, chain
-         FROM account WHERE tenant = ? AND interval_start >= ? AND interval_start < ?
-         ORDER BY interval_start, host, port, class, epoch LIMIT ? OFFSET ?",
-    )?;
-    let values = params![bytes(tenant), span.from, span.to, limit, offset];
-    let rows = statement.query_map(values, |row| {
-        let chain: Option<[u8; 32]> = row.get(17)?;
-        let read_at: i64 = row.get(14)?;
-        Ok(LedgerRecord {
-            interval_start: Timestamp::from_unix_seconds(row.get(0)?),
-            interval_seconds: row.get(1)?,
-            host_id: id(row, 2)?,
-            port_id: id(row, 3)?,
-            network_id: id(row, 4)?,
-            class: class(row, 5)?.unwrap_or(TrafficClass::TenantInternal),
-            moved: both_ways(row, 6)?,
-            total: both_ways(row, 10)?,
-            read_at: Timestamp::from_unix_seconds(read_at.div_euclid(1000)),
-            epoch: uuid::Uuid::from_bytes(row.get(15)?),
-            unread_seconds: row.get(16)?,
-            chain: chain.map(|chain| seal::hex(&chain)),
-        })
-    })?;
-    rows.collect()
 }
 
 /// The span of a period of a tenant, for whoever looks into it.

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use api::request::Paging;
 use model::{HostId, MeterFinding, PortId, Timestamp};
 use rusqlite::{Connection, Row, params};
 use tokio::sync::broadcast;
@@ -195,16 +196,16 @@ fn keep(connection: &Connection, finding: &MeterFinding) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// What was found, the newest first: at most `limit`, from the given place on.
+/// What was found, the newest first: the page of it that is asked for.
 pub(crate) fn findings(
     connection: &Connection,
-    (offset, limit): (u32, u32),
+    page: Paging,
 ) -> rusqlite::Result<Vec<MeterFinding>> {
     let mut statement = connection.prepare(
         "SELECT host, interval_start, interval_seconds, port, cause, message FROM finding
          ORDER BY interval_start DESC, host, port, cause LIMIT ? OFFSET ?",
     )?;
-    let rows = statement.query_map([limit, offset], |row| {
+    let rows = statement.query_map([page.limit, page.offset], |row| {
         let (port, cause): (Vec<u8>, String) = (row.get(3)?, row.get(4)?);
         let broken = |error: &'static str| {
             let kind = rusqlite::types::Type::Text;

@@ -18,17 +18,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    CollectorStatistics, HostId, Inventory, MeterFinding, Timestamp, UsageBatch, UsageTaken,
+    CollectorStatistics, HostId, Inventory, MeterFinding, RelayedSamples, SampleWay, Timestamp,
+    UsageBatch, UsageTaken,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ledger::{Desk, Ledger, LedgerError};
-use crate::meters::Meters;
+use crate::meters::{Detail, Meters};
 use crate::receive::{Receivers, Sockets};
 use crate::upkeep::Upkeep;
-use crate::worker::Worker;
+use crate::worker::{Flush, Worker};
 use crate::{account, check};
 
 /// How long a report waits for the newest amounts to be durable.
@@ -48,6 +49,8 @@ pub struct Config {
     pub interval_seconds: NonZeroU32,
     /// What is done to it without being asked.
     pub upkeep: Upkeep,
+    /// Which way samples come; what comes another way is not believed.
+    pub way: SampleWay,
 }
 
 impl Config {
@@ -79,11 +82,12 @@ pub struct Collector {
     meters: Arc<Meters>,
     ledger: PathBuf,
     interval_seconds: NonZeroU32,
+    way: SampleWay,
     desk: Desk,
     /// What goes on by itself, and holds the ledger open.
     by_itself: [AbortOnDropHandle<()>; 3],
     findings: broadcast::Sender<MeterFinding>,
-    flush: mpsc::Sender<oneshot::Sender<()>>,
+    flush: mpsc::Sender<Flush>,
     worker: JoinHandle<Result<(), LedgerError>>,
 }
 
@@ -123,7 +127,7 @@ impl Collector {
             )),
         ];
         let meters = Meters::resume(resume, config.interval_seconds, inventory);
-        let meters = Arc::new(meters);
+        let meters = Arc::new(meters.by(config.way));
         let receivers = Receivers::start(&sockets, &meters).map_err(listen_error)?;
         let worker = Worker {
             ledger,
@@ -136,6 +140,7 @@ impl Collector {
             meters,
             ledger: config.ledger,
             interval_seconds: config.interval_seconds,
+            way: config.way,
             desk,
             by_itself: by_itself.map(AbortOnDropHandle::new),
             findings,
@@ -162,6 +167,13 @@ impl Collector {
         batch: UsageBatch,
     ) -> Result<UsageTaken, LedgerError> {
         account::take(&self.desk, host, batch).await
+    }
+
+    /// Takes what a host's agent hands on. The host must be who it says.
+    pub fn relayed(&self, host: HostId, samples: &RelayedSamples) {
+        if self.way == SampleWay::Session {
+            self.meters.take_relayed(host, samples);
+        }
     }
 
     /// How long an interval of the ledger is, in seconds.
@@ -200,10 +212,10 @@ impl Collector {
     }
 
     /// Waits until all that the worker has taken is durable.
-    async fn flush(&self) -> Result<(), LedgerError> {
+    async fn flush(&self, detail: Detail) -> Result<(), LedgerError> {
         let flushed = async {
             let (done, written) = oneshot::channel();
-            self.flush.send(done).await.ok()?;
+            self.flush.send((detail, done)).await.ok()?;
             written.await.ok()
         };
         let flushed = tokio::time::timeout(FLUSH_TIMEOUT, flushed).await;

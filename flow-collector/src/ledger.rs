@@ -9,8 +9,10 @@
 //!
 //! Reports read with a connection of their own ([`crate::report`]): a long one holds up nothing.
 
+pub(crate) mod evidence;
 mod rows;
 mod schema;
+pub(crate) mod split;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -23,6 +25,8 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
+use crate::tally::evidence::{CounterRun, DatagramRun, Numbered, OfPort};
+use crate::tally::split::Kept;
 use crate::tally::{Batch, Entry, Heard, InterfaceId, Reading, Resume};
 pub(crate) use rows::{Source, amount, bytes, counted, heard, id};
 #[cfg(test)]
@@ -226,6 +230,11 @@ struct Pending {
     entries: FxHashMap<(i64, HostId, model::PortId), Entry>,
     readings: FxHashMap<InterfaceId, Reading>,
     heard: FxHashMap<(i64, HostId), Heard>,
+    counters: FxHashMap<(i64, OfPort, u32), Numbered<OfPort, CounterRun>>,
+    datagrams: FxHashMap<(i64, HostId, u32), Numbered<HostId, DatagramRun>>,
+    splits: FxHashMap<(i64, HostId, model::PortId), Kept>,
+    /// When this run of the collector began, in milliseconds since 1970.
+    begun: i64,
 }
 
 impl Pending {
@@ -238,11 +247,28 @@ impl Pending {
         let heard = batch.heard.into_iter();
         self.heard
             .extend(heard.map(|it| ((it.interval_start, it.host), it)));
+        for kept in batch.splits {
+            let key = (kept.interval_start, kept.host, kept.port);
+            self.splits.insert(key, kept);
+        }
+        for run in batch.evidence.counters {
+            let key = (run.interval_start, run.of, run.number);
+            self.counters.insert(key, run);
+        }
+        for run in batch.evidence.datagrams {
+            let key = (run.interval_start, run.of, run.number);
+            self.datagrams.insert(key, run);
+        }
     }
 }
 
 fn write_all(connection: &mut Connection, mut receiver: mpsc::Receiver<Job>) {
-    let mut pending = Pending::default();
+    let begun = model::Timestamp::now().unix_milliseconds();
+    let nothing = || Pending {
+        begun,
+        ..Pending::default()
+    };
+    let mut pending = nothing();
     while let Some(first) = receiver.blocking_recv() {
         let waiting = std::iter::from_fn(|| receiver.try_recv().ok());
         let (mut writes, mut works) = (Vec::new(), Vec::new());
@@ -262,7 +288,7 @@ fn write_all(connection: &mut Connection, mut receiver: mpsc::Receiver<Job>) {
         if durable == Durable::No {
             continue;
         }
-        pending = Pending::default();
+        pending = nothing();
         for done in writes {
             // Who waited may have given up.
             let _ = done.send(());
@@ -277,8 +303,7 @@ fn transact(
 ) -> (Durable, Vec<Told>) {
     let mut told = Vec::new();
     let written = connection.transaction().and_then(|transaction| {
-        let (entries, heard) = (pending.entries.values(), pending.heard.values());
-        rows::write(&transaction, entries, &pending.readings, heard)?;
+        rows::write(&transaction, pending)?;
         told = works.into_iter().map(|work| work(&transaction)).collect();
         transaction.commit()
     });

@@ -17,6 +17,7 @@ use api::token::TokenDigest;
 use clap::Parser;
 use flow_collector::program::{self, Rest};
 use flow_collector::{Config, Upkeep};
+use model::SampleWay;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -98,6 +99,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ledger: arguments.ledger,
         interval_seconds: arguments.interval_seconds,
         upkeep: arguments.upkeep,
+        // Sessions are the controller's.
+        way: SampleWay::Datagrams,
     };
     let stop = api::serve::stop_on_signal().context("could not await signals")?;
     program::run(config, controller, rest, stop).await

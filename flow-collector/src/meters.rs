@@ -8,11 +8,11 @@ use std::num::NonZeroU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{HostId, Inventory, Timestamp};
+use model::{HostId, Inventory, RelayedDatagram, RelayedSamples, SampleWay, Timestamp};
 use sflow::Datagram;
 use tokio::sync::watch;
 
-use crate::attribute::Attribution;
+use crate::attribute::{Attribution, Sender};
 use crate::collector::interval_start;
 use crate::statistics::Counts;
 use crate::tally::{Batch, Resume, Tally};
@@ -26,6 +26,7 @@ pub(crate) struct Meters {
     tallies: [Mutex<Tally>; TALLIES],
     known: Mutex<Known>,
     interval_seconds: NonZeroU32,
+    way: SampleWay,
     pub(crate) counts: Counts,
 }
 
@@ -34,6 +35,15 @@ pub(crate) struct Meters {
 struct Known {
     inventory: watch::Receiver<Arc<Inventory>>,
     attribution: Arc<Attribution>,
+}
+
+/// How much of the open interval is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// The amounts, and what they rest on.
+    Amounts,
+    /// Their splits, too, which are much.
+    WithSplits,
 }
 
 impl Meters {
@@ -52,29 +62,49 @@ impl Meters {
                 attribution,
             }),
             interval_seconds,
+            way: SampleWay::default(),
             counts: Counts::default(),
         }
+    }
+
+    /// The same, taking only what comes this way.
+    pub(crate) fn by(self, way: SampleWay) -> Self {
+        Self { way, ..self }
     }
 
     /// Adds what these datagrams say, which have just come: whose each is, and its bytes unless it
     /// was longer than any may be.
     pub(crate) fn take<'d>(&self, datagrams: impl Iterator<Item = (IpAddr, Option<&'d [u8]>)>) {
         let attribution = self.attribution();
-        let arrived = Timestamp::now();
+        let arrived = Timestamp::now().unix_milliseconds();
         for (source, bytes) in datagrams {
             self.counts.datagrams.fetch_add(1, Relaxed);
-            self.take_one(&attribution, source, bytes, arrived);
+            if self.way == SampleWay::Session {
+                self.counts.unproven.fetch_add(1, Relaxed);
+                continue;
+            }
+            self.take_one(attribution.sender(source), bytes, arrived);
         }
     }
 
-    fn take_one(
-        &self,
-        attribution: &Attribution,
-        source: IpAddr,
-        bytes: Option<&[u8]>,
-        arrived: Timestamp,
-    ) {
-        let Some(sender) = attribution.sender(source) else {
+    /// Adds what an agent hands on, of a host that has proven who it is.
+    pub(crate) fn take_relayed(&self, host: HostId, samples: &RelayedSamples) {
+        let attribution = self.attribution();
+        let sender = attribution.proven(host);
+        let now = Timestamp::now().unix_milliseconds();
+        let dropped = &self.counts.dropped_by_agents;
+        dropped.fetch_add(samples.dropped, Relaxed);
+        for datagram in &samples.datagrams {
+            self.counts.datagrams.fetch_add(1, Relaxed);
+            let waited = datagram.waited_milliseconds;
+            let waited = waited.min(RelayedDatagram::MAX_WAIT_MILLISECONDS);
+            self.take_one(sender, Some(&datagram.bytes), now - i64::from(waited));
+        }
+    }
+
+    /// Adds what a datagram says that came at `arrived`, in milliseconds since 1970.
+    fn take_one(&self, sender: Option<&Sender>, bytes: Option<&[u8]>, arrived: i64) {
+        let Some(sender) = sender else {
             self.counts.unknown_agents.fetch_add(1, Relaxed);
             return;
         };
@@ -83,23 +113,30 @@ impl Meters {
             return;
         };
         let mut tally = lock(&self.tallies[place(sender.host)]);
-        tally.begin(interval_start(arrived, self.interval_seconds));
-        let taken = tally.take(sender, &datagram, arrived.unix_milliseconds());
+        let moment = Timestamp::from_unix_seconds(arrived.div_euclid(1000));
+        tally.begin(interval_start(moment, self.interval_seconds));
+        let taken = tally.take(sender, &datagram, arrived);
         drop(tally);
         self.counts.add(taken);
     }
 
     /// What changed since the last batch.
-    pub(crate) fn batch(&self) -> Batch {
+    pub(crate) fn batch(&self, detail: Detail) -> Batch {
         let now = interval_start(Timestamp::now(), self.interval_seconds);
         let mut all = Batch::default();
         for tally in &self.tallies {
             let mut tally = lock(tally);
             tally.begin(now);
+            if detail == Detail::WithSplits {
+                tally.cut_splits();
+            }
             let batch = tally.batch();
             all.entries.extend(batch.entries);
             all.readings.extend(batch.readings);
             all.heard.extend(batch.heard);
+            all.splits.extend(batch.splits);
+            all.evidence.counters.extend(batch.evidence.counters);
+            all.evidence.datagrams.extend(batch.evidence.datagrams);
         }
         all
     }
@@ -137,6 +174,12 @@ fn shared_out(from: Resume) -> [Resume; TALLIES] {
     }
     for heard in from.heard {
         all[place(heard.host)].heard.push(heard);
+    }
+    for it in from.evidence.counters {
+        all[place(it.of.0)].evidence.counters.push(it);
+    }
+    for it in from.evidence.datagrams {
+        all[place(it.of)].evidence.datagrams.push(it);
     }
     all
 }

@@ -3,6 +3,8 @@
 //! An interval belongs to the range that its start lies in, so that ranges that adjoin add up to the
 //! whole. The open interval is included.
 
+pub(crate) mod split;
+
 use std::collections::BTreeMap;
 
 use api::request::UsageQuery;
@@ -85,6 +87,22 @@ fn part(query: &UsageQuery, range: Range, starts: i64) -> Range {
     }
 }
 
+/// The first start of an interval within a range, and the first behind it. Starts are whole seconds, so the
+/// first one not before a moment is that moment rounded up.
+fn starts_in(range: Range) -> [i64; 2] {
+    [range.from, range.to].map(|moment| -(-moment.unix_milliseconds()).div_euclid(1000))
+}
+
+/// Asks only for what is of this tenant, this network and this port, where one is named.
+fn only_of(ids: [Option<uuid::Uuid>; 3], sql: &mut String, values: &mut Vec<Value>) {
+    for (column, id) in ["tenant", "network", "port"].into_iter().zip(ids) {
+        if let Some(id) = id {
+            *sql += &format!(" AND {column} = ?");
+            values.push(Value::from(id.as_bytes().to_vec()));
+        }
+    }
+}
+
 /// Sums in halves: a sum of 63-bit amounts, which a lying host can cause, would not fit otherwise,
 /// and fail the whole report.
 fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
@@ -102,29 +120,22 @@ fn statement(query: &UsageQuery, range: Range) -> (String, Vec<Value>) {
         rollup::ALL,
         sums.join(", ")
     );
-    // Starts are whole seconds, so the first one not before a moment is that moment rounded up.
-    let [from, to] =
-        [range.from, range.to].map(|moment| -(-moment.unix_milliseconds()).div_euclid(1000));
+    let [from, to] = starts_in(range);
     let finest = query.step.map_or(i64::MAX, UsageStep::seconds);
     let cuts = Cuts::of(from, to, finest);
     let mut values: Vec<Value> = cuts.parameters().map(Value::from).into();
-    let filters = [
-        ("tenant", query.tenant_id.map(model::Id::uuid)),
-        ("network", query.network_id.map(model::Id::uuid)),
-        ("port", query.port_id.map(model::Id::uuid)),
+    let of = [
+        query.tenant_id.map(model::Id::uuid),
+        query.network_id.map(model::Id::uuid),
+        query.port_id.map(model::Id::uuid),
     ];
-    for (column, id) in filters {
-        if let Some(id) = id {
-            sql += &format!(" AND {column} = ?");
-            values.push(Value::from(id.as_bytes().to_vec()));
-        }
-    }
+    only_of(of, &mut sql, &mut values);
     sql += " GROUP BY 1, 2, 3, 4";
     (sql, values)
 }
 
 /// The columns that are summed.
-const AMOUNTS: [&str; 5] = [
+pub(crate) const AMOUNTS: [&str; 5] = [
     "sent_bytes",
     "sent_packets",
     "received_bytes",
@@ -148,7 +159,8 @@ fn nothing(of: UsageOf, id: Uuid, range: Range) -> Usage {
     }
 }
 
-fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
+/// The columns of such sums, from the fifth on.
+pub(crate) fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
     let mut sums = [0; 5];
     for (number, sum) in sums.iter_mut().enumerate() {
         let high: i64 = row.get(4 + 2 * number)?;
@@ -159,7 +171,7 @@ fn sums(row: &Row<'_>) -> rusqlite::Result<[u64; 5]> {
     Ok(sums)
 }
 
-fn both_ways(sums: [u64; 5]) -> BothWays {
+pub(crate) fn both_ways(sums: [u64; 5]) -> BothWays {
     let [
         sent_bytes,
         sent_packets,

@@ -9,6 +9,7 @@
 
 use std::fmt::Write;
 
+use api::request::Paging;
 use model::billing::{Bill, Period, Seal, Verification};
 use model::{TenantId, Timestamp};
 use ring::digest::{Context, SHA256};
@@ -75,7 +76,7 @@ pub(crate) fn newest(connection: &Connection, tenant: TenantId) -> rusqlite::Res
 }
 
 /// All seals, by tenant and number.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Seal>> {
+fn all(connection: &Connection) -> rusqlite::Result<Vec<Seal>> {
     let mut statement = connection.prepare(&format!("{SELECT} ORDER BY tenant, number"))?;
     let rows = statement.query_map([], seal)?;
     rows.collect()
@@ -101,6 +102,14 @@ fn seal(row: &Row<'_>) -> rusqlite::Result<Seal> {
         records: row.get::<_, i64>(6)?.unsigned_abs(),
         hash: hex(&hash),
     })
+}
+
+/// Seals, by tenant and number: the page that is asked for.
+pub(crate) fn page(connection: &Connection, page: Paging) -> rusqlite::Result<Vec<Seal>> {
+    let sql = format!("{SELECT} ORDER BY tenant, number LIMIT ? OFFSET ?");
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([page.limit, page.offset], seal)?;
+    rows.collect()
 }
 
 /// A span that is to be sealed, in seconds since 1970.

@@ -12,6 +12,8 @@ use crate::tally::{Refusal, Taken};
 pub(crate) struct Counts {
     pub(crate) datagrams: AtomicU64,
     pub(crate) unknown_agents: AtomicU64,
+    pub(crate) unproven: AtomicU64,
+    pub(crate) dropped_by_agents: AtomicU64,
     pub(crate) malformed: AtomicU64,
     duplicates: AtomicU64,
     outdated: AtomicU64,
@@ -47,6 +49,8 @@ impl Counts {
             datagrams: now(&self.datagrams),
             dropped_by_kernel,
             unknown_agents: now(&self.unknown_agents),
+            unproven: now(&self.unproven),
+            dropped_by_agents: now(&self.dropped_by_agents),
             malformed: now(&self.malformed),
             duplicates: now(&self.duplicates),
             outdated: now(&self.outdated),

@@ -14,19 +14,26 @@
 //! that begin anew and overtake their former count between two readings count the difference only.
 //! Both err in the tenant's favour.
 
+pub mod evidence;
 mod meter;
 mod order;
 mod reception;
+pub mod split;
 
 use model::{HostId, InventoryVif, NetworkId, PortId, TenantId, Timestamp, Traffic};
 use rustc_hash::{FxHashMap, FxHashSet};
-use sflow::{CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Interface, Sample};
+use sflow::{
+    CounterRecord, CounterSample, Datagram, FlowRecord, FlowSample, Frame, Interface, Sample,
+    SampledHeader,
+};
 
 use crate::attribute::Sender;
+use evidence::{CounterRun, Evidence, OfPort, numbered};
 pub use meter::{Beginning, Counter, Moved, Reading};
 pub use order::{Admission, Order, Stamp, Window};
 pub use reception::Heard;
 use reception::Reception;
+use split::{Kept, Split, Splits};
 
 /// No frame is longer than this, in bytes: the largest segment a host hands over whole is 512 KiB.
 const LONGEST_FRAME: u32 = 1 << 19;
@@ -63,7 +70,7 @@ pub struct Entry {
 pub type InterfaceId = (HostId, u32);
 
 /// What has to be kept together: either all of it is durable, or none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// The amounts that changed.
     pub entries: Vec<Entry>,
@@ -71,6 +78,10 @@ pub struct Batch {
     pub readings: Vec<(InterfaceId, Reading)>,
     /// What was heard of hosts.
     pub heard: Vec<Heard>,
+    /// What all of this rests on.
+    pub evidence: Evidence,
+    /// Splits of intervals that have ended, and of the open one if they were asked for.
+    pub splits: Splits,
 }
 
 /// Where to go on from.
@@ -86,6 +97,8 @@ pub struct Resume {
     pub readings: Vec<(InterfaceId, Reading)>,
     /// What was heard of hosts in it already.
     pub heard: Vec<Heard>,
+    /// The evidence of it.
+    pub evidence: Evidence,
 }
 
 /// Why a datagram was not taken.
@@ -129,6 +142,13 @@ pub struct Tally {
     /// Of intervals that have ended since the last batch.
     ended: Vec<Entry>,
     ended_heard: Vec<Heard>,
+    /// What the counted amounts of the open interval rest on.
+    runs: FxHashMap<OfPort, Vec<CounterRun>>,
+    ended_evidence: Evidence,
+    splits: FxHashMap<OfPort, Split>,
+    /// Whose splits changed since they were asked for.
+    changed_splits: FxHashSet<OfPort>,
+    ended_splits: Splits,
 }
 
 impl Tally {
@@ -136,6 +156,16 @@ impl Tally {
     #[must_use]
     pub fn resume(from: Resume) -> Self {
         let entries = from.entries.into_iter();
+        let mut receptions: FxHashMap<_, _> = from.heard.into_iter().map(reception_of).collect();
+        for it in from.evidence.datagrams {
+            if let Some(reception) = receptions.get_mut(&it.of) {
+                reception.runs.push(it.run);
+            }
+        }
+        let mut runs: FxHashMap<OfPort, Vec<CounterRun>> = FxHashMap::default();
+        for it in from.evidence.counters {
+            runs.entry(it.of).or_default().push(it.run);
+        }
         Self {
             begun: from.begun,
             interval_start: from.interval_start,
@@ -143,7 +173,8 @@ impl Tally {
                 .map(|entry| ((entry.host, entry.port), entry))
                 .collect(),
             readings: from.readings.into_iter().collect(),
-            receptions: from.heard.into_iter().map(reception_of).collect(),
+            receptions,
+            runs,
             ..Self::default()
         }
     }
@@ -152,6 +183,14 @@ impl Tally {
     pub fn begin(&mut self, interval_start: i64) {
         if interval_start <= self.interval_start {
             return;
+        }
+        self.cut_splits();
+        self.splits.clear();
+        for (of, runs) in self.runs.drain() {
+            if self.changed_entries.contains(&of) {
+                let ended = numbered(self.interval_start, of, &runs);
+                self.ended_evidence.counters.extend(ended);
+            }
         }
         for (key, mut entry) in self.entries.drain() {
             let is_right = self.receptions.get_mut(&key.0).is_none_or(|reception| {
@@ -166,8 +205,11 @@ impl Tally {
             }
         }
         self.changed_entries.clear();
-        self.interval_start = interval_start;
+        let before = std::mem::replace(&mut self.interval_start, interval_start);
         for (host, reception) in &mut self.receptions {
+            let ended = numbered(before, *host, &reception.runs);
+            self.ended_evidence.datagrams.extend(ended);
+            reception.runs.clear();
             let next = Heard::new(interval_start, *host);
             let ended = std::mem::replace(&mut reception.heard, next);
             self.ended_heard.extend(something(&ended));
@@ -222,8 +264,16 @@ impl Tally {
     /// What changed since the last batch.
     pub fn batch(&mut self) -> Batch {
         let mut entries = std::mem::take(&mut self.ended);
+        let mut evidence = std::mem::take(&mut self.ended_evidence);
+        let start = self.interval_start;
         for key in self.changed_entries.drain() {
             entries.extend(self.entries.get(&key));
+            let runs = self.runs.get(&key).map_or(&[][..], Vec::as_slice);
+            evidence.counters.extend(numbered(start, key, runs));
+        }
+        for (host, reception) in &self.receptions {
+            let runs = numbered(start, *host, &reception.runs);
+            evidence.datagrams.extend(runs);
         }
         let readings = self.changed_readings.drain();
         let readings = readings.filter_map(|id| Some((id, *self.readings.get(&id)?)));
@@ -237,6 +287,25 @@ impl Tally {
             entries,
             readings: readings.collect(),
             heard,
+            evidence,
+            splits: std::mem::take(&mut self.ended_splits),
+        }
+    }
+
+    /// The next batch shall have the splits of the open interval, too, as far as they changed.
+    pub fn cut_splits(&mut self) {
+        for key in self.changed_splits.drain() {
+            let (Some(entry), Some(split)) = (self.entries.get(&key), self.splits.get(&key)) else {
+                continue;
+            };
+            self.ended_splits.push(Kept {
+                interval_start: self.interval_start,
+                host: entry.host,
+                port: entry.port,
+                network: entry.network,
+                tenant: entry.tenant,
+                split: split.cut(),
+            });
         }
     }
 
@@ -247,7 +316,7 @@ impl Tally {
         let Some(vif) = sender.vif(if_index) else {
             return;
         };
-        let Some(length) = frame_length(flow) else {
+        let Some((header, length)) = sampled_frame(flow) else {
             taken.malformed = true;
             return;
         };
@@ -262,6 +331,13 @@ impl Tally {
         );
         amounts.samples = amounts.samples.saturating_add(1);
         taken.flow_samples += 1;
+        let frame = Frame::read(header.header);
+        if let Some((frame, peers)) = frame.zip(sender.peers(vif.network_id)) {
+            let key = (sender.host, vif.port_id);
+            let split = self.splits.entry(key).or_default();
+            split.add(flow, &frame, length, peers);
+            self.changed_splits.insert(key);
+        }
     }
 
     fn take_counters(
@@ -279,13 +355,18 @@ impl Tally {
             return;
         };
         let id = (sender.host, vif.ifindex);
-        let moved = match self.readings.get(&id) {
+        let beginning = self.beginning(vif.since);
+        let last = self.readings.get(&id).copied();
+        let moved = match &last {
             Some(last) => reading.since(last),
-            None => Some(reading.first(self.beginning(vif.since))),
+            None => Some(reading.first(beginning)),
         };
         let Some(moved) = moved else {
             return;
         };
+        let from = reading.counted_from(last.as_ref(), beginning);
+        let runs = self.runs.entry((sender.host, vif.port_id)).or_default();
+        evidence::add_reading(runs, vif.ifindex, from, reading);
         self.readings.insert(id, reading);
         self.changed_readings.insert(id);
         let counted = &mut self.entry(sender.host, vif).amounts.counted;
@@ -326,14 +407,14 @@ fn something(heard: &Heard) -> Option<Heard> {
     (heard.datagrams > 0 || heard.refused > 0).then_some(*heard)
 }
 
-/// The length of the sampled frame as the switch saw it, in bytes.
-fn frame_length(flow: &FlowSample<'_>) -> Option<u32> {
+/// The sampled frame's first bytes, and its length as the switch saw it, in bytes.
+fn sampled_frame<'s>(flow: &FlowSample<'s>) -> Option<(SampledHeader<'s>, u32)> {
     let header = flow.records().find_map(|record| match record {
         Ok(FlowRecord::Header(header)) => Some(header),
         _ => None,
     })?;
     let length = header.frame_length.checked_sub(header.stripped)?;
-    (length <= LONGEST_FRAME).then_some(length)
+    (length <= LONGEST_FRAME).then_some((header, length))
 }
 
 /// The interface's counters and the VIF they belong to, if there is one.

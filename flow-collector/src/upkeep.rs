@@ -116,13 +116,23 @@ impl Upkeep {
         let Some(due) = before(self.keep_intervals_days, now) else {
             return Ok(());
         };
-        for table in ["heard", "finding"] {
+        for table in EVIDENCE {
             let sql = format!("DELETE FROM {table} WHERE interval_start < ?");
             connection.execute(&sql, [due])?;
         }
         Ok(())
     }
 }
+
+/// What explains intervals, and is kept no longer than they.
+const EVIDENCE: [&str; 6] = [
+    "split",
+    "heard",
+    "finding",
+    "counter_run",
+    "datagram_run",
+    "last_counts",
+];
 
 /// So many days ago, in seconds since 1970.
 fn before(days: Option<NonZeroU32>, now: Timestamp) -> Option<i64> {

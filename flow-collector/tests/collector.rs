@@ -41,6 +41,7 @@ fn config(folder: &Path) -> Config {
         // So long that no interval ends during a test.
         interval_seconds: 1_000_000_000.try_into().unwrap(),
         upkeep: Upkeep::default(),
+        way: model::SampleWay::Datagrams,
     }
 }
 

@@ -216,7 +216,7 @@ impl Disk {
                 .iter()
                 .map(|(id, reading)| (*id, *reading))
                 .collect(),
-            heard: Vec::new(),
+            ..Resume::default()
         })
     }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //!   br-int --flow counts, every 3 s; last counts of flows that go--> series --grown by--> intervals
 //!                                                                                           |
-//!   session <--batch, again until it is taken-- offer <-- usage.json, on disk first <-------+
+//!   session <--batch, again until it is taken-- offer <-- journal, on disk first <----------+
 //! ```
 //!
 //! **What is exact.** Every frame that passed a counting flow is counted once, whatever becomes of the
@@ -12,8 +12,9 @@
 //! the last reading and the end of a switch that died, at most a few seconds; the record of the
 //! interval says how many.
 //!
-//! **Bytes** are those of the frame as the switch received it, from the Ethernet header on, without
-//! FCS: what came from another host over a VLAN still had its tag of four bytes.
+//! **Bytes** are those of the frame, from the Ethernet header on, without FCS. What came from another host
+//! over a VLAN has lost its tag when its connection was looked up, for the switch measures it again then;
+//! what belongs to none still has its four bytes.
 //!
 //! The task has a connection of its own: it must hear every flow's last counts, and nothing shall wait
 //! for it. It must be connected before flows are changed; see [`Accounting::armed`].
@@ -21,12 +22,13 @@
 mod clock;
 mod drops;
 mod intervals;
+mod journal;
 mod series;
 mod state;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -46,6 +48,7 @@ use crate::status::Remarks;
 use clock::Moment;
 use drops::{Dropped, Drops};
 use intervals::{Intervals, Span};
+use journal::Journal;
 use series::{Before, FlowName, Found, Grown, Lost, Series};
 use state::{FlowState, MeterState, ReadAt, State};
 
@@ -105,7 +108,7 @@ impl Accounting {
         let (batch, batches) = watch::channel(None);
         let (said, heard) = mpsc::channel(64);
         let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
-        let mut books = Books::open(state.join("usage.json"), &remarks);
+        let mut books = Books::open(state, &remarks);
         // Without a bridge there are no flows to hear the last counts of, and all that come are new.
         let there = socket.exists();
         if !there {
@@ -244,8 +247,12 @@ impl Accountant {
     /// Offers what the ledger has not, once it is on disk.
     async fn publish(&mut self) {
         let state = self.books.state();
-        let path = self.books.path.clone();
-        let saving = tokio::task::spawn_blocking(move || state.save(&path));
+        let journal = self.books.journal.clone();
+        let saving = tokio::task::spawn_blocking(move || {
+            // Whoever panicked with it has left it to be written anew.
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            journal.save(state)
+        });
         match saving.await {
             Ok(Ok(())) => {
                 let batch = self.books.offer();
@@ -291,9 +298,9 @@ fn next_reading() -> Instant {
 /// The counting flows, and what limits dropped of what they counted.
 type Reading = (Vec<InstalledFlow>, Vec<Dropped>);
 
-/// The meters, as in `usage.json`.
+/// The meters, as in the journal.
 struct Books {
-    path: PathBuf,
+    journal: Arc<Mutex<Journal>>,
     epoch: Uuid,
     number: u64,
     series: Series,
@@ -315,8 +322,9 @@ enum Heard {
 
 impl Books {
     /// Goes on from what is on disk; where there is nothing to read, begins anew.
-    fn open(path: PathBuf, remarks: &Remarks) -> Self {
-        let state = State::load(&path).unwrap_or_else(|error| {
+    fn open(folder: &Path, remarks: &Remarks) -> Self {
+        let (journal, state) = Journal::load(folder);
+        let state = state.unwrap_or_else(|error| {
             if error.kind() != std::io::ErrorKind::NotFound {
                 warn!(%error, "could not read the meters; beginning anew");
                 remarks.push(
@@ -331,7 +339,7 @@ impl Books {
         let meters = state.meters.into_iter();
         let meters = meters.map(|it| (it.port, it.class, it.total));
         Self {
-            path,
+            journal: Arc::new(Mutex::new(journal)),
             epoch: state.epoch,
             number: state.batch,
             series: Series::resume(flows),
@@ -453,7 +461,7 @@ impl Books {
                 if let (Some(mut grown), Some(now)) = (grown, moment()) {
                     self.drops.take_off(std::slice::from_mut(&mut grown));
                     let over = self.since_last(&now);
-                    self.intervals.add(&grown, over);
+                    self.intervals.add_last_counts(&grown, over);
                     self.changed = true;
                 }
             }

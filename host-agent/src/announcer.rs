@@ -1,4 +1,4 @@
-//! The task that announces ports which came to this host.
+//! The task that announces what came to this host: ports, and addresses of external networks.
 //!
 //! ```text
 //!   a port moves here, silent ---> its flows are in the switch ---> announced, three times
@@ -9,12 +9,14 @@
 //! On a VLAN, and on what has no tag, switches send frames to where they last heard an address. Until a
 //! port that moved speaks, that is its old host. So this host speaks for it, towards the fabric alone:
 //! ports here know where it is from their flows. Overlays need none of this: flows say where ports are.
+//! The same goes for an address outside that a router has here: each is behind an Ethernet address that
+//! comes along with it.
 //!
 //! [`stations`] says who is to be announced, `Round` when, both purely. A port that this host's switch
 //! carried before the agent started is not announced again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +31,7 @@ use tracing::debug;
 
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
-use crate::pipeline::{Mark, Outsiders, Reach, View};
+use crate::pipeline::{Mark, NetworkView, Outsiders, Reach, View};
 use crate::respond::announce;
 
 /// The pause between attempts to reach a switch that is not there.
@@ -46,23 +48,34 @@ const AFTER: [Duration; 3] = [
 /// How many frames go out before others get their turn.
 const BATCH: usize = 64;
 
-/// A port of a network whose frames switches learn from.
+/// What is announced as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A port.
+    Port(PortId),
+    /// An address of an external network that a router has.
+    Address(NetworkNumber, Ipv4Addr),
+    /// The host itself, where other hosts of an external network send it what they answer for.
+    Host(NetworkNumber),
+}
+
+/// An Ethernet address on a network where switches learn, and the IP addresses behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
     network: NetworkNumber,
-    /// Its own number in the switch.
-    port: PortNo,
+    /// A port's own number in the switch.
+    port: Option<PortNo>,
     /// The way to the fabric.
     out: PortNo,
     mac: MacAddr,
     addresses: Arc<[IpAddr]>,
 }
 
-/// The ports that are active here, as far as switches learn from them.
+/// Who is active here, as far as switches learn from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stations {
-    /// They, by id.
-    pub here: BTreeMap<PortId, Station>,
+    /// They.
+    pub here: BTreeMap<Subject, Station>,
     /// Ports that were here before the agent.
     pub before: BTreeSet<PortId>,
 }
@@ -88,55 +101,80 @@ impl Stations {
     }
 }
 
-/// The ports to announce, of all that are here.
+/// Who is to be announced, of all that are here.
 #[must_use]
-pub fn stations<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<PortId, Station> {
+pub fn stations<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<Subject, Station> {
     let networks = views.filter_map(|view| match view {
         View::Network(view) => Some(view),
         View::SecurityGroup(_) => None,
     });
-    let learnt = networks.filter_map(|view| {
-        let uplink = view.uplink?;
-        // In an overlay the plan says where ports are; and where ports reach only what answers here,
-        // nobody on the fabric has anything to do with them.
-        let learns = !matches!(uplink.mark, Mark::Vni(_));
-        let apart = view.outsiders == Outsiders::None && view.reach != Reach::Everybody;
-        (learns && !apart).then_some((view, uplink))
-    });
+    let ways = networks.filter_map(|view| Some((view, view.uplink?)));
+    // In an overlay the plan says where everybody is.
+    let learnt = ways.filter(|(_, uplink)| !matches!(uplink.mark, Mark::Vni(_)));
     let stations = learnt.flat_map(|(view, uplink)| {
-        view.locals.iter().map(move |local| {
-            let station = Station {
-                network: view.number,
-                port: local.port,
-                out: uplink.port,
-                mac: local.mac,
-                addresses: Arc::clone(&local.addresses),
-            };
-            (local.id, station)
-        })
+        let addresses = addresses(view, uplink.port);
+        ports(view, uplink.port).chain(addresses)
     });
     stations.collect()
+}
+
+/// Where ports reach only what answers here, nobody on the fabric has anything to do with them.
+fn ports(view: &NetworkView, out: PortNo) -> impl Iterator<Item = (Subject, Station)> + '_ {
+    let apart = view.outsiders == Outsiders::None && view.reach != Reach::Everybody;
+    let locals = view.locals.iter().filter(move |_| !apart);
+    locals.map(move |local| {
+        let station = Station {
+            network: view.number,
+            port: Some(local.port),
+            out,
+            mac: local.mac,
+            addresses: Arc::clone(&local.addresses),
+        };
+        (Subject::Port(local.id), station)
+    })
+}
+
+/// The addresses of an external network that routers have here.
+fn addresses(view: &NetworkView, out: PortNo) -> impl Iterator<Item = (Subject, Station)> + '_ {
+    let station = move |mac, addresses| Station {
+        network: view.number,
+        port: None,
+        out,
+        mac,
+        addresses,
+    };
+    let addresses = view.outside.addresses().map(move |address| {
+        let station = station(MacAddr::public(address), [address.into()].into());
+        (Subject::Address(view.number, address), station)
+    });
+    let host = view.outside.own_mac();
+    let host = host.map(|mac| (Subject::Host(view.number), station(mac, [].into())));
+    addresses.chain(host)
 }
 
 /// Who was announced, and who is to be announced when.
 #[derive(Debug, Default)]
 struct Round {
-    told: BTreeMap<PortId, Station>,
+    told: BTreeMap<Subject, Station>,
     /// How often each was announced, and when it is next.
-    due: BTreeMap<PortId, (usize, Instant)>,
+    due: BTreeMap<Subject, (usize, Instant)>,
     begun: bool,
 }
 
 impl Round {
     /// Takes note of who is here now.
     fn take(&mut self, stations: &Stations, now: Instant) {
-        self.told.retain(|id, _| stations.here.contains_key(id));
-        self.due.retain(|id, _| stations.here.contains_key(id));
-        for (id, station) in &stations.here {
-            let before = self.told.insert(*id, station.clone());
-            let known = !self.begun && stations.before.contains(id);
+        self.told.retain(|it, _| stations.here.contains_key(it));
+        self.due.retain(|it, _| stations.here.contains_key(it));
+        for (subject, station) in &stations.here {
+            let before = self.told.insert(*subject, station.clone());
+            let was_here = match subject {
+                Subject::Port(id) => stations.before.contains(id),
+                Subject::Address(..) | Subject::Host(_) => false,
+            };
+            let known = !self.begun && was_here;
             if before.as_ref() != Some(station) && !known {
-                self.due.insert(*id, (0, now));
+                self.due.insert(*subject, (0, now));
             }
         }
         self.begun |= !stations.here.is_empty();
@@ -149,11 +187,11 @@ impl Round {
     /// What is to be announced now.
     fn announcements(&mut self, now: Instant) -> Vec<PacketOut> {
         let mut announcements = Vec::new();
-        for (id, (times, at)) in &mut self.due {
+        for (subject, (times, at)) in &mut self.due {
             if *at > now {
                 continue;
             }
-            announcements.extend(self.told.get(id).into_iter().flat_map(packets));
+            announcements.extend(self.told.get(subject).into_iter().flat_map(packets));
             *times += 1;
             *at = now + AFTER.get(*times).copied().unwrap_or_default();
         }

@@ -14,11 +14,12 @@ use model::plan::PlanKey;
 use model::{NetworkId, NetworkNumber, PortId, RouterId, SecurityGroupId, Segment, Tracking};
 use openflow::PortNo;
 
+use crate::gateways::Outlets;
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
 use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
 use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
-pub use outside::{Announced, announced, translating};
+pub use outside::translating;
 
 /// An interface's name as the switch gives it: cut after so many bytes.
 const OPENFLOW_NAME_BYTES: usize = 15;
@@ -238,9 +239,9 @@ pub fn all_views(
     wanted: &Wanted,
     binding: &Binding,
     uplinks: &BTreeMap<Exit, PortNo>,
-    zones: ZonesInUse<'_>,
+    translators: Translators<'_>,
 ) -> BTreeMap<PlanKey, View> {
-    let networks = views(wanted, binding, uplinks, zones).into_iter();
+    let networks = views(wanted, binding, uplinks, translators).into_iter();
     let networks = networks.map(|(id, view)| (PlanKey::Network(id), View::Network(view)));
     let groups = groups(wanted, binding).into_iter();
     let groups = groups.map(|(id, view)| (PlanKey::SecurityGroup(id), View::SecurityGroup(view)));
@@ -256,6 +257,23 @@ pub struct ZonesInUse<'a> {
     pub routers: &'a BTreeMap<RouterId, u16>,
 }
 
+/// What the pass knows besides the plan of ports and of routers that translate addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Translators<'a> {
+    /// Everybody's zone.
+    pub zones: ZonesInUse<'a>,
+    /// By which hosts packets get out, of routers that have gateway hosts.
+    pub outlets: &'a Outlets,
+}
+
+impl<'a> Translators<'a> {
+    /// These zones and outlets.
+    #[must_use]
+    pub const fn new(zones: ZonesInUse<'a>, outlets: &'a Outlets) -> Self {
+        Self { zones, outlets }
+    }
+}
+
 /// What each network looks like on this host, with the zone of each port. A network without a plugged
 /// port looks like nothing, since none of its frames has anywhere to go, unless packets are routed to it,
 /// or out by it.
@@ -263,8 +281,9 @@ fn views(
     wanted: &Wanted,
     binding: &Binding,
     uplinks: &BTreeMap<Exit, PortNo>,
-    zones: ZonesInUse<'_>,
+    translators: Translators<'_>,
 ) -> BTreeMap<NetworkId, NetworkView> {
+    let zones = translators.zones;
     let mut views = BTreeMap::<NetworkId, NetworkView>::new();
     for (id, carrier) in &binding.carriers {
         let Some(port) = wanted.ports.get(id) else {
@@ -295,7 +314,7 @@ fn views(
     }
     for router in &wanted.routers {
         let here = (wanted, binding);
-        outside::add(router, here, zones.routers, uplinks, &mut views);
+        outside::add(router, here, translators, uplinks, &mut views);
     }
     for view in views.values_mut() {
         view.locals.sort_unstable_by_key(|local| local.port);
@@ -337,7 +356,7 @@ fn add_joined(
     uplinks: &BTreeMap<Exit, PortNo>,
     views: &mut BTreeMap<NetworkId, NetworkView>,
 ) {
-    if !router.networks.iter().any(|id| views.contains_key(id)) {
+    if !router.is_needed(views) {
         return;
     }
     for id in &router.networks {

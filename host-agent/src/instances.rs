@@ -22,16 +22,32 @@ pub type Found = BTreeMap<InstanceId, InstanceReport>;
 /// The instances of this host, as its plan wants them.
 pub struct Instances {
     /// What runs them.
-    pub drivers: Vec<Box<dyn Hypervisor>>,
+    drivers: Vec<Box<dyn Hypervisor>>,
     /// What is wanted. Nothing is touched before the first plan.
-    pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    plan: watch::Receiver<Option<Arc<HostPlan>>>,
     /// What was found.
-    pub found: watch::Sender<Found>,
+    found: watch::Sender<Found>,
     /// What else an operator should know.
-    pub remarks: Remarks,
+    remarks: Remarks,
 }
 
 impl Instances {
+    /// Those of `plan`, run by these drivers; what is found is told, and remarked on.
+    #[must_use]
+    pub fn new(
+        drivers: Vec<Box<dyn Hypervisor>>,
+        plan: watch::Receiver<Option<Arc<HostPlan>>>,
+        found: watch::Sender<Found>,
+        remarks: Remarks,
+    ) -> Self {
+        Self {
+            drivers,
+            plan,
+            found,
+            remarks,
+        }
+    }
+
     /// Looks after them, for ever.
     pub async fn run(mut self) {
         let mut settled = None;

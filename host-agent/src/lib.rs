@@ -21,12 +21,14 @@
 //! * [`shield`]: keeps VIFs away from the host's own protocol stack.
 //! * [`respond`]: what DHCP and router solicitations are answered with, pure; [`responder`]: the task
 //!   that answers them.
-//! * [`announcer`]: the task that tells the fabric of ports that came here.
+//! * [`announcer`]: the task that tells the fabric of ports and addresses that came here.
 //! * [`probe`]: probes of the fabric as frames; [`prober`]: the task that sends and hears them.
 //! * [`tracer`]: the task that says what becomes of packets, by the flows that are installed.
 //! * [`accounting`]: the task that counts what ports move, for the bill.
+//! * [`sample_relay`]: the task that hands the switch's samples on, where they take this way.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs.
+//! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
 //! `openflow`), and any decision that concerns more than this host (the controller).
@@ -36,8 +38,10 @@ pub mod announcer;
 pub mod binding;
 pub mod connection_limits;
 pub mod diff;
+pub mod gateways;
 pub mod guests;
 pub mod hold;
+pub mod hypervisors;
 pub mod instances;
 pub mod links;
 pub mod nics;
@@ -51,6 +55,7 @@ pub mod prober;
 pub mod reconcile;
 pub mod respond;
 pub mod responder;
+pub mod sample_relay;
 pub mod session;
 pub mod shield;
 pub mod status;

@@ -3,24 +3,27 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use compute::libvirt::{Seen, Watcher};
-use compute::netns::Netns;
+use futures::FutureExt;
+use futures::future::join;
 use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
-use host_agent::guests::{Guests, Starting, Watched};
-use host_agent::hold::{self, Holds, hook};
-use host_agent::instances::{Found, Instances};
-use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
+use host_agent::gateways::asking;
+use host_agent::guests::Watched;
+use host_agent::hold::hook;
+use host_agent::hypervisors::{Hypervisors, Places};
+use host_agent::instances::Found;
+use host_agent::observe::{DATABASE, monitor_request};
 use host_agent::plan_store::PlanStore;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
+use host_agent::sample_relay::SampleRelay;
 use host_agent::session::{Controller, Session};
 use host_agent::shield::{self, Cover};
 use host_agent::status::{Remarks, Status};
@@ -134,6 +137,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (status_sender, mut status) = watch::channel(None);
     let (known_sender, known) = watch::channel(Arc::default());
     let (station_sender, stations) = watch::channel(Arc::default());
+    let (asking, line) = asking::start(arguments.ovs_rundir.clone());
 
     let (mut accounting, usage) =
         Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
@@ -150,11 +154,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks: remarks.clone(),
         known: known_sender,
         stations: station_sender,
+        gateways: line,
         cover,
     };
     let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
-    let speaking = speak(arguments.ovs_rundir.clone(), (known, stations), tracer);
-    let mut speaking = tokio::spawn(speaking);
+    let switch = arguments.ovs_rundir.clone();
+    let speaking = speak(switch, (known, stations), tracer, remarks.clone());
+    let mut speaking = tokio::spawn(async { _ = tokio::join!(speaking, asking) });
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor.clone())?;
     let mut reconciling = tokio::spawn(reconciler.run());
@@ -170,9 +176,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         watched,
         remarks: remarks.clone(),
     };
-    let mut running = tokio::spawn(hypervisors.start(&arguments)?);
+    let running = hypervisors.start(&arguments.places());
+    let mut running = tokio::spawn(running.context("could not open the agent's local socket")?);
+    let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
-    let mut probing = tokio::spawn(prober.run());
+    let mut probing = tokio::spawn(join(prober.run(), relay.run()).map(drop));
     let session = Session {
         store,
         plan,
@@ -182,6 +190,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         traces,
         open,
         usage,
+        samples,
     };
     let mut conversing = tokio::spawn(session.run(controller));
     ready();
@@ -191,7 +200,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
         ended = &mut speaking => ended.context("the task that speaks for ports failed"),
-        ended = &mut probing => ended.context("the task that probes the fabric failed"),
+        ended = &mut probing => ended.context("the task that probes and hands samples on failed"),
         ended = &mut conversing => ended.context("the session's task failed"),
         () = told_to_stop() => Ok(()),
     }
@@ -204,74 +213,27 @@ async fn open_database(endpoint: Endpoint) -> Result<(Client, Monitor), ovsdb::E
     Ok((client, monitor))
 }
 
-/// What the tasks need that run instances, and watch what others run.
-struct Hypervisors {
-    plan: watch::Receiver<Option<Arc<HostPlan>>>,
-    status: watch::Receiver<Option<Arc<Status>>>,
-    ovsdb: Client,
-    monitor: Monitor,
-    found: watch::Sender<Found>,
-    watched: watch::Sender<Watched>,
-    remarks: Remarks,
-}
-
-impl Hypervisors {
-    /// Opens the local socket; what is given runs instances, watches guests and answers there.
-    fn start(self, arguments: &Arguments) -> anyhow::Result<impl Future<Output = ()> + use<>> {
-        let prefix = arguments.namespace_prefix.as_str();
-        let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
-        let instances = Instances {
-            drivers: vec![Box::new(netns)],
-            plan: self.plan.clone(),
-            found: self.found,
-            remarks: self.remarks.clone(),
-        };
-        let (seen_sender, seen) = watch::channel(Seen::default());
-        let (starting_sender, starting) = watch::channel(Starting::default());
-        let watcher = Watcher {
-            folder: arguments.libvirt_dir.clone(),
-            seen: seen_sender,
-        };
-        let listener = hold::listen(&arguments.state_dir);
-        let listener = listener.context("could not open the agent's local socket")?;
-        let holds = Holds {
-            status: self.status,
-            monitor: self.monitor.clone(),
-            starting: starting_sender,
-            coming: Mutex::default(),
-        };
-        let guests = Guests {
-            seen,
-            starting,
-            plan: self.plan,
-            ovsdb: self.ovsdb,
-            monitor: self.monitor,
-            watched: self.watched,
-            remarks: self.remarks,
-        };
-        Ok(async move {
-            tokio::select! {
-                () = instances.run() => {}
-                () = guests.run() => {}
-                () = watcher.run() => {}
-                () = hold::serve(listener, holds) => {}
-            }
-        })
-    }
-}
-
 /// Answers ports, announces those that came here, and says what becomes of packets.
 async fn speak(
     run_directory: PathBuf,
     (known, stations): (watch::Receiver<Arc<Known>>, watch::Receiver<Arc<Stations>>),
     tracer: Tracer,
+    remarks: Remarks,
 ) {
-    let responding = responder::run(run_directory.clone(), known);
+    let responding = responder::run(run_directory.clone(), known, remarks);
     let announcing = announcer::run(run_directory, stations);
     tokio::join!(responding, announcing, tracer.run());
 }
 
 impl Arguments {
+    fn places(&self) -> Places {
+        Places {
+            state: self.state_dir.clone(),
+            libvirt: self.libvirt_dir.clone(),
+            namespaces: self.namespace_prefix.clone(),
+        }
+    }
+
     fn settings(&self, controller: Arc<Controller>, session: Open) -> Settings {
         let datapath_type = self.datapath_type.clone();
         Settings {

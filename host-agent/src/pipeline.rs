@@ -12,6 +12,7 @@ mod admit_in;
 mod admit_out;
 mod advertise;
 pub mod answer;
+pub mod claim;
 mod class;
 mod classify;
 mod conntrack_in;
@@ -25,6 +26,7 @@ mod fabric_guard;
 mod fabric_senders;
 mod fits;
 mod forward;
+mod forwarded;
 mod ingress;
 mod limit_received;
 mod limit_sent;
@@ -40,6 +42,7 @@ mod respond;
 mod route;
 mod rules;
 mod spoof_guard;
+mod suspension;
 #[cfg(test)]
 mod tests;
 mod translate;
@@ -49,7 +52,10 @@ mod view;
 use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
-pub use outside::{Floating, Outside, Presence, WayOut};
+pub use forwarded::{Forwarded, ForwardedTo, Inside};
+pub use outside::{Claim, Duty, Floating, Outside, Presence, WayExit, WayOut};
+pub use policy::asked;
+pub use rules::behind as rules_behind;
 pub use view::{
     GroupView, LocalPort, Mark, NetworkView, Outsiders, Policy, Reach, RemotePort, Routing,
     StaticHop, Uplink, View, link_local, speaks_as,
@@ -139,6 +145,16 @@ pub fn is_plugged(flows: &[Flow], port: PortNo) -> bool {
     let sent_by = |flow: &Flow| flow.matching.exact_value(Field::InPort);
     let mut counting = flows.iter().filter(|it| it.table == count_sent::TABLE.id);
     counting.any(|flow| sent_by(flow) == Some(port.0.into()))
+}
+
+/// Whether these flows of an external network make this address one of this host's.
+#[must_use]
+pub fn has_address(flows: &[Flow], address: std::net::Ipv4Addr) -> bool {
+    let mac = model::MacAddr::public(address).octets();
+    let mac = openflow::Match::new().eth_dst(mac);
+    let sent_to = |flow: &Flow| flow.matching.exact_value(Field::EthDst);
+    let mut routed = flows.iter().filter(|it| it.table == route::TABLE.id);
+    routed.any(|flow| sent_to(flow) == mac.exact_value(Field::EthDst))
 }
 
 /// The flows that belong to no network: what every table does on a miss, and what no frame of any

@@ -1,9 +1,9 @@
 //! The plan on disk: what the agent works from while no controller answers.
 //!
 //! ```text
-//!   <state-dir>/lock        held while an agent runs: two would undo each other's work
-//!   <state-dir>/plan.json   the newest plan that took effect, whole
-//!   <state-dir>/usage.json  the meters of this host, see [`crate::accounting`]
+//!   <state-dir>/lock           held while an agent runs: two would undo each other's work
+//!   <state-dir>/plan.json      the newest plan that took effect, whole
+//!   <state-dir>/usage.journal  the meters of this host, see [`crate::accounting`]
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -167,7 +167,7 @@ pub(crate) fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
 }
 
 /// A file only we may read: a plan names every tenant's addresses.
-fn writable(path: &Path) -> io::Result<File> {
+pub(crate) fn writable(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(path)

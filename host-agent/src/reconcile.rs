@@ -16,6 +16,7 @@
 
 mod connections;
 mod flows;
+mod gateways;
 mod report;
 mod underlay;
 mod uplinks;
@@ -34,8 +35,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::announcer::{self, Stations};
-use crate::binding::{self, Binding, Incumbents, SwitchPorts, Trust, ZonesInUse};
+use crate::binding::{self, Binding, Incumbents, SwitchPorts, Translators, Trust, ZonesInUse};
 use crate::connection_limits::ConnectionLimits;
+use crate::gateways::{Outlets, Tenures, asking};
 use crate::guests::Watched;
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
@@ -97,6 +99,8 @@ pub struct Channels {
     pub known: watch::Sender<Arc<Known>>,
     /// Who is active, for the task that tells the fabric.
     pub stations: watch::Sender<Arc<Stations>>,
+    /// The task that asks for addresses that this host would take.
+    pub gateways: asking::Line,
 }
 
 /// The task's state.
@@ -113,6 +117,9 @@ pub struct Reconciler {
     /// The zones of ports, and of routers that translate addresses.
     zones: Zones<PortId>,
     router_zones: Zones<RouterId>,
+    /// The addresses that this host has as a gateway host, and what came of it.
+    tenures: Tenures,
+    outlets: Outlets,
     connections: ConnectionLimits,
     /// Why connections are not limited, where that is so.
     unlimited: Option<String>,
@@ -162,6 +169,8 @@ impl Reconciler {
             nics: Vec::new(),
             hardware: BTreeMap::new(),
             zones: Zones::load(&settings.state_directory),
+            tenures: Tenures::default(),
+            outlets: Outlets::default(),
             connections: ConnectionLimits::default(),
             unlimited: None,
             settings,
@@ -428,6 +437,7 @@ impl Reconciler {
             return (binding, Outcome::Again);
         }
         self.limit_connections(wanted).await;
+        let outlets = self.outlets(observed, wanted);
         let Link::Up(switch) = &mut self.link else {
             return (binding, Outcome::Again);
         };
@@ -435,8 +445,8 @@ impl Reconciler {
             ports: self.zones.known(),
             routers: self.router_zones.known(),
         };
-        let views = binding::all_views(wanted, &binding, &uplinks, zones);
-        let announced = binding::announced(&views);
+        let translators = Translators::new(zones, &outlets);
+        let views = binding::all_views(wanted, &binding, &uplinks, translators);
         let sight = Sight {
             views,
             ways: uplinks.keys().copied().collect(),
@@ -449,7 +459,8 @@ impl Reconciler {
         if applied.is_ok() {
             stations.publish(&self.channels.stations);
             self.incumbents = Some(binding.incumbents());
-            let known = Known::new(wanted, &binding, announced);
+            self.ask_for_addresses(wanted, &uplinks);
+            let known = Known::new(wanted, &binding);
             let known = known.with(uplinks, self.zones.known());
             known.publish(&self.channels.known);
         }
@@ -468,28 +479,6 @@ impl Reconciler {
 
     /// Nothing of a bundle that was refused is in force, and the switch is as it was; after any
     /// other failure nobody knows what is installed.
-    /// Gives zones to ports and routers that need one, and flushes what was another's before.
-    async fn settle_zones(
-        &mut self,
-        wanted: &Wanted,
-        binding: &Binding,
-    ) -> Result<(), openflow::client::Error> {
-        let plugged = binding.carriers.keys().copied();
-        let planned = |port| wanted.ports.contains_key(&port);
-        self.zones.settle(plugged, planned);
-        let translating = binding::translating(wanted);
-        let planned = |router| binding::translating(wanted).any(|it| it == router);
-        self.router_zones.settle(translating, planned);
-        let unflushed = self.zones.unflushed().into_iter();
-        let unflushed = unflushed.chain(self.router_zones.unflushed()).collect();
-        if let Link::Up(switch) = &mut self.link {
-            switch.flush(unflushed).await?;
-            self.zones.flushed();
-            self.router_zones.flushed();
-        }
-        Ok(())
-    }
-
     fn unapplied(&mut self, error: openflow::client::Error) {
         let refused = matches!(error, openflow::client::Error::Bundle { .. });
         let error = anyhow::Error::from(error);
@@ -521,6 +510,7 @@ impl Reconciler {
     /// What is installed is unknown from here on: begin anew.
     fn hang_up(&mut self) {
         self.carried.forget();
+        self.tenures.forget();
         self.connections.doubt();
         self.link = Link::Down(Dialling::start(&self.settings.run_directory));
     }
@@ -542,6 +532,7 @@ impl Reconciler {
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
             Ok(()) = self.channels.guests.changed() => return Ok(()),
+            Ok(()) = self.channels.gateways.word.changed() => return Ok(()),
             Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };

@@ -7,34 +7,35 @@
 //! ```
 //!
 //! It has a connection of its own, so that questions wait for no bundle of flows and no flood of
-//! them hides what the reconcile task has to hear. All it knows is in the plan on disk: it answers
+//! them hides what the reconcile task has to hear. VIFs are answered in turn (`queue`). All it knows is in the plan on disk: it answers
 //! while the controller is away.
 
-mod announcer;
 mod forward;
 mod places;
+mod queue;
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use announcer::Announcer;
 use forward::{Asker, Forwarder};
-use futures::FutureExt;
 use model::{MacAddr, NetworkNumber, PortId};
 use openflow::PortNo;
-use openflow::client::{Client, Error, Event, Events, Options};
+use openflow::client::{Client, Error, Options};
 use openflow::message::{AsyncConfig, PacketIn, PacketOut, ToSwitch};
+use queue::Queue;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::debug;
 
-use crate::binding::{Announced, Binding};
+use crate::binding::Binding;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::cookie::Group;
 use crate::respond::{self, Pending, PortConfig, Question, Reply, respond};
+use crate::status::Remarks;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort};
 
 /// The pause between attempts to reach a switch that is not there.
@@ -45,6 +46,9 @@ const ADVERTISE_EVERY: Duration = Duration::from_secs(600);
 
 /// How many answers go out before the next question is looked at.
 const BATCH: usize = 64;
+
+/// How often an operator is told of questions that were not answered.
+const REMARK_EVERY: Duration = Duration::from_secs(60);
 
 /// What the switch shall tell us of: what flows send to a controller, and nothing else.
 const TOLD: AsyncConfig = AsyncConfig {
@@ -63,14 +67,12 @@ pub struct Known {
     exits: BTreeMap<Exit, PortNo>,
     /// The ports by their zones of connection tracking.
     zones: BTreeMap<u16, PortId>,
-    /// The addresses of external networks that are here.
-    announced: Announced,
 }
 
 impl Known {
-    /// The ports that this binding plugs, and the addresses of external networks that are here.
+    /// The ports that this binding plugs.
     #[must_use]
-    pub fn new(wanted: &Arc<Wanted>, binding: &Binding, announced: Announced) -> Self {
+    pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
         let carriers = binding.carriers.iter();
         let ports = carriers.filter_map(|(id, carrier)| {
             let network = wanted.ports.get(id)?.network;
@@ -82,7 +84,6 @@ impl Known {
             ports: ports.collect(),
             exits: BTreeMap::new(),
             zones: BTreeMap::new(),
-            announced,
         }
     }
 
@@ -103,13 +104,21 @@ impl Known {
             let same = Arc::ptr_eq(&held.wanted, &self.wanted)
                 && held.ports == self.ports
                 && held.exits == self.exits
-                && held.zones == self.zones
-                && held.announced == self.announced;
+                && held.zones == self.zones;
             if !same {
                 *held = Arc::new(self);
             }
             !same
         });
+    }
+
+    /// Who is at this port of the switch, in words.
+    fn name(&self, port: PortNo) -> String {
+        let mut ports = self.ports.iter();
+        match ports.find(|((it, _), _)| *it == port) {
+            Some((_, id)) => format!("VIF {id}"),
+            None => "one that is gone".to_owned(),
+        }
     }
 
     fn port(&self, id: &PortId) -> Option<(&WantedPort, &WantedNetwork)> {
@@ -215,11 +224,11 @@ fn packet_out(network: &WantedNetwork, port: PortNo, frame: Vec<u8>) -> PacketOu
     }
 }
 
-/// Answers for ever.
-pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>) {
+/// Answers for ever. `remarks` takes what an operator should know.
+pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>, remarks: Remarks) {
     let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
     loop {
-        if let Err(error) = serve(&socket, &mut known).await {
+        if let Err(error) = serve(&socket, &mut known, &remarks).await {
             debug!("{:#}", anyhow::Error::from(error));
         }
         sleep(RETRY).await;
@@ -227,38 +236,46 @@ pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>)
 }
 
 /// Answers until the connection is gone.
-async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result<(), Error> {
+async fn serve(
+    socket: &Path,
+    known: &mut watch::Receiver<Arc<Known>>,
+    remarks: &Remarks,
+) -> Result<(), Error> {
     let client = Client::connect(socket, Options::default()).await?;
     let mut events = client.events();
     client.subscribe(TOLD).await?;
-    let mut advertise = interval(ADVERTISE_EVERY);
-    advertise.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut queue = Queue::default();
+    let mut advertise = every(ADVERTISE_EVERY);
+    let mut remark = every(REMARK_EVERY);
     let mut forwarder = Forwarder::default();
     let mut told = Arc::clone(&known.borrow_and_update());
-    let mut pace = interval(announcer::PAUSE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut announcer = Announcer::default();
-    announcer.know(&told.announced);
     loop {
+        queue.take_more(&mut events);
         let answers = tokio::select! {
-            event = events.next() => {
+            event = events.next(), if queue.is_empty() => {
                 let Some(event) = event else { return Ok(()) };
+                queue.take(event, &mut events);
+                Vec::new()
+            }
+            () = ready(()), if !queue.is_empty() => {
                 let known = Arc::clone(&known.borrow());
-                answers(&known, event, &mut events, &mut forwarder)
+                answers(&known, &mut queue, &mut forwarder)
             }
             Some((asker, frame)) = forwarder.next() => {
                 known.borrow().bring(asker, frame).into_iter().collect()
             }
             _ = advertise.tick() => known.borrow().advertisements(),
-            _ = pace.tick(), if announcer.is_busy() => announcer.next(),
+            _ = remark.tick() => {
+                let dropped = queue.dropped().remark(|port| known.borrow().name(port));
+                dropped.into_iter().for_each(|it| remarks.push(it));
+                Vec::new()
+            }
             changed = known.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
                 let now = Arc::clone(&known.borrow_and_update());
-                let mut news = now.news(&told);
-                announcer.know(&now.announced);
-                news.extend(announcer.next());
+                let news = now.news(&told);
                 told = now;
                 news
             }
@@ -267,27 +284,23 @@ async fn serve(socket: &Path, known: &mut watch::Receiver<Arc<Known>>) -> Result
     }
 }
 
-/// The answers to a question and to others that wait already.
-fn answers(
-    known: &Known,
-    first: Event,
-    events: &mut Events,
-    forwarder: &mut Forwarder,
-) -> Vec<PacketOut> {
+/// A timer that makes up for nothing it missed.
+fn every(period: Duration) -> Interval {
+    let mut timer = interval(period);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer
+}
+
+/// The answers to the questions whose turn it is.
+fn answers(known: &Known, queue: &mut Queue, forwarder: &mut Forwarder) -> Vec<PacketOut> {
     let mut answers = Vec::new();
-    let mut next = Some(first);
-    while let Some(event) = next {
-        if let Event::PacketIn(packet) = event {
-            match known.answer(&packet) {
-                Some(Answer::Send(answer)) => answers.push(answer),
-                Some(Answer::Ask(asker, pending)) => forwarder.ask(asker, pending),
-                None => {}
-            }
+    let questions = std::iter::from_fn(|| queue.next()).take(BATCH);
+    for packet in questions {
+        match known.answer(&packet) {
+            Some(Answer::Send(answer)) => answers.push(answer),
+            Some(Answer::Ask(asker, pending)) => forwarder.ask(asker, pending),
+            None => {}
         }
-        next = match answers.len() < BATCH {
-            true => events.next().now_or_never().flatten(),
-            false => None,
-        };
     }
     answers
 }

@@ -6,6 +6,7 @@
 //!     plan parts -> Assembler -> disk -> published ---> the reconcile task    |
 //!     status of the reconcile task ---> complete report, then differences <---+
 //!     usage of the accounting task ---> each batch until it is taken <--------+
+//!     samples of the switch ----------> once, where the plan says so <--------+
 //! ```
 //!
 //! A session that ends takes nothing with it: the agent works from the plan on disk, and the next
@@ -36,6 +37,7 @@ use crate::accounting::{Said, Usage};
 use crate::links::source_towards;
 use crate::plan_store::{PlanStore, PlanStoreError};
 use crate::prober::Probes;
+use crate::sample_relay::Samples;
 use crate::status::{Remarks, Status};
 use crate::tracer::Traces;
 use assemble::{Assembled, Assembler};
@@ -200,6 +202,8 @@ pub struct Session {
     pub open: OpenSender,
     /// What ports moved.
     pub usage: Usage,
+    /// What the switch sampled, where it takes this way.
+    pub samples: Samples,
 }
 
 impl Session {
@@ -273,6 +277,7 @@ impl Session {
                 Some(reply) = self.probes.replies.recv() => {
                     wire.send(FromAgent::Probe(reply)).await?;
                 }
+                samples = self.samples.next() => wire.send(FromAgent::Samples(samples)).await?,
                 Ok(()) = self.status.changed() => self.report(&mut wire, &mut reported).await?,
                 () = self.remarks.arrived() => self.report(&mut wire, &mut reported).await?,
                 Ok(()) = self.usage.batch.changed() => self.tell_usage(&mut wire).await?,

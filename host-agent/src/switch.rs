@@ -268,6 +268,7 @@ impl Switch {
         meters: Vec<Meter>,
     ) -> Result<Applied, Error> {
         self.meters.want(meters);
+        self.meters.share(self.ports.len());
         match self.commit(&wanted).await {
             Ok(changed) => {
                 self.remember(wanted);

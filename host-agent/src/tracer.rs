@@ -4,13 +4,16 @@
 //!   request --> dump the flows that are installed --> evaluate -------+--> reply
 //!                                                                     |
 //!               the switch's own ofproto/trace of the same packet ----+ same way?
+//!               again for each time that conntrack sends it on
 //! ```
 //!
 //! Nothing is sent: neither the packet, nor anything to anybody. What is installed is looked at anew for
 //! each request, also flows that are not ours: they take part in what becomes of packets.
 
+mod confirm;
 mod control;
 mod entry;
+pub mod text;
 mod way;
 
 use std::path::{Path, PathBuf};
@@ -124,13 +127,13 @@ async fn trace(
         let tables = Tables::new(flows);
         let outcome = match state {
             TracedState::New => tables.evaluate(packet, &mut Connections::default()),
-            TracedState::Established => tables.evaluate(packet, &mut Replies),
+            TracedState::Established => tables.evaluate(packet, &mut Replies::default()),
         };
-        (way::trace(&known, &outcome), way::looks(&outcome))
+        (way::trace(&known, &outcome), confirm::passes(&outcome))
     });
-    let (mut trace, looks) = evaluating.await.map_err(|error| error.to_string())?;
-    trace.switch = match control::trace(run_directory, &entry, state).await {
-        Ok(text) => way::compare(&looks, &text),
+    let (mut trace, passes) = evaluating.await.map_err(|error| error.to_string())?;
+    trace.switch = match control::trace(run_directory, &entry, &passes).await {
+        Ok(texts) => confirm::compare(&passes, &texts),
         Err(reason) => SwitchWord::Nothing { reason },
     };
     Ok(trace)

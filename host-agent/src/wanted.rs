@@ -15,19 +15,23 @@ mod trunk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use model::plan::{
-    Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedSubnet, Sampling, Trial,
+    Answered, Generation, HostPlan, PlanItem, PlanKey, PlannedGatewayHost, PlannedInstance,
+    PlannedSubnet, Sampling, Trial,
 };
 use model::report::ItemFailure;
 use model::{
-    AddressPair, DomainName, Encapsulation, HostAddress, Limits, MacAddr, NetworkId, NetworkNumber,
-    OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, SecurityGroupId, Segment, SpoofGuard,
+    AddressPair, DomainName, Encapsulation, ForwardedProtocol, HostAddress, Limits, MacAddr,
+    NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId, PortId, Role, RouterId, SecurityGroupId,
+    Segment, SpoofGuard,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::gateways;
 use crate::pipeline::{GroupView, Outsiders, Reach, RemotePort, Routing, StaticHop};
 use crate::respond::NamedPort;
 
@@ -40,6 +44,8 @@ pub struct Wanted {
     pub physical_networks: PhysicalNetworks,
     /// The other ends of tunnels: endpoints of the hosts that share an overlay with this one.
     pub peers: BTreeMap<Encapsulation, BTreeSet<IpAddr>>,
+    /// Those of them that must be known soon to live or not: gateway hosts, and whom they serve.
+    pub watched: BTreeSet<IpAddr>,
     /// Networks, none of which clashes with another.
     pub networks: BTreeMap<NetworkId, WantedNetwork>,
     /// Ports that may be plugged here, none of which clashes with another of its network.
@@ -50,6 +56,8 @@ pub struct Wanted {
     pub routers: Vec<WantedRouter>,
     /// Floating IPs, none of which anybody else has here.
     pub floating_ips: Vec<WantedFloatingIp>,
+    /// Forwarded ports of addresses outside, none of which anybody else has here.
+    pub forwardings: Vec<WantedForwarding>,
     /// The sub-ports of each trunk among them.
     pub sub_ports: BTreeMap<PortId, Vec<PortId>>,
     /// Instances to run.
@@ -176,6 +184,8 @@ pub struct WantedGateway {
     pub mac: MacAddr,
     /// As whom ports without a floating IP speak from this host.
     pub snat: Option<Ipv4Addr>,
+    /// By which hosts they get out, in order; none: by this one.
+    pub hosts: Vec<PlannedGatewayHost>,
     /// The addresses of that network that the pool gives out.
     pub pool: Vec<Ipv4Net>,
 }
@@ -191,6 +201,31 @@ pub struct WantedFloatingIp {
     pub port: PortId,
     /// The port's address.
     pub inner: Ipv4Addr,
+}
+
+/// A port of an address of an external network that stands for one of a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedForwarding {
+    /// The router that the port is behind.
+    pub router: RouterId,
+    /// The external network.
+    pub network: NetworkId,
+    /// The address there.
+    pub address: Ipv4Addr,
+    /// Who answers for it.
+    pub answered: Answered,
+    /// What is spoken.
+    pub protocol: ForwardedProtocol,
+    /// The port of the address.
+    pub external_port: NonZeroU16,
+    /// The port of a network. Where it is none of [`Wanted::ports`], its host is reached at `host_mac`.
+    pub port: PortId,
+    /// The port's address.
+    pub inner: Ipv4Addr,
+    /// The port of it.
+    pub internal_port: NonZeroU16,
+    /// Where the port's host is reached on the external network.
+    pub host_mac: MacAddr,
 }
 
 /// A way out of the integration bridge, towards other hosts.
@@ -270,6 +305,7 @@ impl Wanted {
                 }
                 PlanItem::Router(item) => wanted.router(item, &mut claims),
                 PlanItem::FloatingIp(item) => wanted.floating_ip(item, &mut claims),
+                PlanItem::PortForwarding(item) => wanted.forwarding(item, &mut claims),
                 PlanItem::Instance(item) => {
                     wanted.instances.push(item.clone());
                     Ok(())
@@ -303,6 +339,7 @@ impl Wanted {
                 network.remotes = remotes.into();
             }
         }
+        wanted.watched = gateways::watched(&wanted);
         wanted.peers = wanted.peers();
         wanted
     }
@@ -315,6 +352,10 @@ impl Wanted {
                 let endpoints = network.remotes.iter().filter_map(|remote| remote.endpoint);
                 peers.entry(encapsulation).or_default().extend(endpoints);
             }
+        }
+        if !self.watched.is_empty() {
+            let watched = self.watched.iter().copied();
+            peers.entry(gateways::WATCH).or_default().extend(watched);
         }
         peers
     }

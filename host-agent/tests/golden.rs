@@ -8,7 +8,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_agent::binding::{self, Binding, Carrier, ZonesInUse};
+use host_agent::binding::{self, Binding, Carrier, Translators, ZonesInUse};
+use host_agent::gateways::{Tenures, Word};
 use host_agent::pipeline::limits::Meter;
 use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
@@ -60,7 +61,14 @@ fn views(case: &Case) -> BTreeMap<PlanKey, View> {
         ports: &zones.collect(),
         routers: &binding::translating(&wanted).zip(0xf000..).collect(),
     };
-    binding::all_views(&wanted, &binding, &uplinks.collect(), zones)
+    // All other hosts are heard, and what this one may have it has.
+    let outlets =
+        Tenures::default().settle(&wanted, &wanted.watched, &Word::default(), |_, _| true);
+    let translators = Translators {
+        zones,
+        outlets: &outlets,
+    };
+    binding::all_views(&wanted, &binding, &uplinks.collect(), translators)
 }
 
 fn compile(views: &BTreeMap<PlanKey, View>) -> Vec<Flow> {

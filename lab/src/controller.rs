@@ -103,5 +103,6 @@ fn serve_arguments(layout: &Layout) -> Vec<OsString> {
     for (option, value) in options {
         arguments.extend([option.into(), value.into()]);
     }
+    arguments.extend(spec.controller_arguments.iter().map(OsString::from));
     arguments
 }

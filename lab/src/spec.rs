@@ -50,6 +50,9 @@ pub struct Spec {
     pub sampling_rate: u32,
     /// sFlow: seconds between two readings of the interface counters.
     pub polling_seconds: u32,
+    /// What else the controller is told, as on its command line.
+    #[serde(default)]
+    pub controller_arguments: Vec<String>,
 }
 
 impl Default for Spec {
@@ -67,6 +70,7 @@ impl Default for Spec {
             underlay_vlan: 4002,
             sampling_rate: 64,
             polling_seconds: 5,
+            controller_arguments: Vec::new(),
         }
     }
 }

@@ -87,6 +87,9 @@ pub struct UsageRecord {
     /// moved in them is not in the amounts.
     #[serde(default)]
     pub unread_seconds: u32,
+    /// Of what was moved, what flows told as their last counts when they went.
+    #[serde(default)]
+    pub last_counts: BothWays,
 }
 
 /// Some records of a host, sent together and acknowledged together.

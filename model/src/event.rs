@@ -56,4 +56,12 @@ pub enum EventKind {
     SpoofGuard,
     /// The meters of usage disagree by more than sampling explains, or one fell silent.
     MetersDisagree,
+    /// A share of a cap was moved that operators wanted to hear of.
+    CapWarned,
+    /// A cap is reached: what it says of that holds from now on.
+    CapReached,
+    /// A cap that was reached bounds nothing any more.
+    CapLifted,
+    /// Caps may have been enforced later than they should have been.
+    CapLate,
 }

@@ -10,7 +10,7 @@ use crate::{HostId, Id, NetworkId, RouterId, TenantId, Timestamp};
 pub type GatewayId = Id<Gateway>;
 
 /// The default route of a router: to the gateway of an external network, from every host by that
-/// host's own presence on it.
+/// host's own presence on it, or for ports without a floating IP by gateway hosts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gateway {
     /// Its identifier.
@@ -23,11 +23,20 @@ pub struct Gateway {
     pub network_id: NetworkId,
     /// Whether ports without a floating IP reach it, too.
     pub snat: Snat,
-    /// As whom they do, on each host that has the router.
+    /// Through which hosts they do, in this order: the first that lives. None: each host by itself.
+    #[serde(default)]
+    pub host_ids: Vec<HostId>,
+    /// As whom they do, on each host that has the router. Where hosts are named it is one address, under
+    /// the first of them.
     #[serde(default)]
     pub addresses: Vec<SnatAddress>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Gateway {
+    /// The most gateway hosts of a router.
+    pub const HOSTS_MAX: usize = 8;
 }
 
 /// Whether ports without a floating IP may speak with the outside, in the name of their host.

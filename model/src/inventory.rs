@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
-use crate::{HostId, NetworkId, PortId, TenantId, Timestamp};
+use crate::{HostId, MacAddr, NetworkId, PortId, TenantId, Timestamp, TrafficClass};
 
 /// Every interface that may appear in a sample.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,39 @@ pub struct Inventory {
     pub revision: u64,
     /// The hosts of the pool.
     pub hosts: Vec<InventoryHost>,
+    /// The networks of these interfaces, and those joined to them: what tells whom a frame is for.
+    #[serde(default)]
+    pub networks: Vec<InventoryNetwork>,
+}
+
+/// A network, as its frames' destinations are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryNetwork {
+    /// Which network.
+    pub id: NetworkId,
+    /// What the bill calls frames that stay in it, or in those joined to it.
+    pub class: TrafficClass,
+    /// The Ethernet address of its gateway.
+    pub gateway: MacAddr,
+    /// Whether its gateway leads out of the pool.
+    pub leads_out: bool,
+    /// The prefixes that its gateway leads to within the tenant, and the networks they are of.
+    pub joined: Vec<(IpNet, NetworkId)>,
+    /// The addresses that the pool gives out where it leads.
+    pub pool: Vec<Ipv4Net>,
+    /// Its ports.
+    pub ports: Vec<InventoryPort>,
+}
+
+/// A port, as frames for it are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryPort {
+    /// Which port.
+    pub id: PortId,
+    /// Its Ethernet address.
+    pub mac: MacAddr,
+    /// Its IP addresses.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A host and its interfaces.

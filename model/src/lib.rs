@@ -13,6 +13,7 @@ mod address_group;
 mod address_pair;
 mod address_range;
 pub mod billing;
+mod cap;
 mod encapsulation;
 mod event;
 mod fabric;
@@ -33,20 +34,24 @@ mod nic;
 mod physical_network;
 pub mod plan;
 mod port;
+mod port_forwarding;
 mod probe;
 pub mod report;
 mod reservation;
 mod router;
 mod rule;
+mod samples;
 mod security_group;
 mod sharing;
 mod subnet;
+mod suspended;
 mod tenant;
 mod timestamp;
 mod trace;
 mod tunnel;
 mod uplink;
 mod usage;
+mod usage_split;
 mod vlan;
 mod vni;
 
@@ -54,6 +59,9 @@ pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken
 pub use address_group::{AddressGroup, AddressGroupId};
 pub use address_pair::AddressPair;
 pub use address_range::AddressRange;
+pub use cap::{
+    Cap, CapAction, CapBytes, CapClass, CapId, CapPeriod, CapSpan, CapStanding, CapState, Share,
+};
 pub use encapsulation::Encapsulation;
 pub use event::{Event, EventKind};
 pub use fabric::{
@@ -67,7 +75,7 @@ pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
 pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
-pub use inventory::{Inventory, InventoryHost, InventoryVif};
+pub use inventory::{Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;
 pub use metering::{CollectorStatistics, FindingCause, MeterFinding};
@@ -76,6 +84,7 @@ pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
 pub use port::{OnTrunk, Port, PortId, PortState, PortStatus, SpoofGuard};
+pub use port_forwarding::{ForwardedProtocol, PortForwarding, PortForwardingId};
 pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
@@ -86,18 +95,22 @@ pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,
     RuleForm, RuleId,
 };
+pub use samples::{RelayedDatagram, RelayedSamples, SampleWay};
 pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tracking};
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
+pub use suspended::{Classes, Suspended};
 pub use tenant::{Tenant, TenantId};
 pub use timestamp::Timestamp;
 pub use trace::{
     HostTrace, HostTraceOutcome, HostTraceReply, HostTraceRequest, SwitchWord, Trace, TraceEnd,
-    TraceEntry, TraceHop, TraceStep, TracedFrame, TracedHost, TracedProtocol, TracedState, Verdict,
+    TraceEntry, TraceHop, TraceStep, TracedAsk, TracedEnds, TracedFrame, TracedHost,
+    TracedProtocol, TracedRule, TracedState, Verdict,
 };
 pub use tunnel::{Tunnel, TunnelState};
 pub use uplink::{BondMode, Carrier, HostAddress, HostUplink, Uplink};
 pub use usage::{ClassUsage, Traffic, Usage, UsageOf, UsageSort, UsageStep};
+pub use usage_split::{PartKind, SplitBy, UsagePart};
 pub use vlan::{VlanId, VlanRange, VlanRanges};
 pub use vni::Vni;
 

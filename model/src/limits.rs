@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::{Invalid, Suspended};
 
 /// What bounds a port. Directions are as its instance sees them: `out` is what it sends. Whatever is
 /// absent is not limited, but for floods and connections, which have a generous default.
@@ -33,6 +33,9 @@ pub struct Limits {
     /// How long it may go beyond its rates after it was silent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst_milliseconds: Option<Burst>,
+    /// What does not pass at all: by caps that are reached, and by nothing else.
+    #[serde(default, skip_serializing_if = "Suspended::is_nothing")]
+    pub suspended: Suspended,
 }
 
 impl Limits {
@@ -43,7 +46,8 @@ impl Limits {
     /// The connections that are tracked for a port where nothing is said of them.
     pub const CONNECTIONS: Connections = Connections(100_000);
 
-    /// What remains under both: of each limit the lower one, and of two bursts the shorter.
+    /// What remains under both: of each limit the lower one, of two bursts the shorter, and nothing of
+    /// what either suspends.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -54,6 +58,22 @@ impl Limits {
             floods_out: lower(self.floods_out, other.floods_out),
             connections: lower(self.connections, other.connections),
             burst_milliseconds: lower(self.burst_milliseconds, other.burst_milliseconds),
+            suspended: self.suspended.and(other.suspended),
+        }
+    }
+
+    /// These, and where they say nothing what `default` says.
+    #[must_use]
+    pub fn or(self, default: Self) -> Self {
+        Self {
+            rate_out: self.rate_out.or(default.rate_out),
+            rate_in: self.rate_in.or(default.rate_in),
+            packets_out: self.packets_out.or(default.packets_out),
+            packets_in: self.packets_in.or(default.packets_in),
+            floods_out: self.floods_out.or(default.floods_out),
+            connections: self.connections.or(default.connections),
+            burst_milliseconds: self.burst_milliseconds.or(default.burst_milliseconds),
+            suspended: self.suspended.and(default.suspended),
         }
     }
 
@@ -85,6 +105,12 @@ impl BitRate {
     /// What it may be: switches count in thousands, in 32 bits, and below the least a single frame
     /// takes a good part of a second.
     pub const BITS: RangeInclusive<u64> = 64_000..=4_294_967_295_000;
+
+    /// In bits per second.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
 
     /// In thousands of bits per second, rounded up.
     #[must_use]

@@ -68,6 +68,16 @@ impl MacAddr {
         Self([first, second, a, b, c, d])
     }
 
+    /// The address that it is behind, if it is a [`public`](Self::public) one.
+    #[must_use]
+    pub const fn public_address(self) -> Option<Ipv4Addr> {
+        let [_, _, a, b, c, d] = self.0;
+        match self.is_public() {
+            true => Some(Ipv4Addr::new(a, b, c, d)),
+            false => None,
+        }
+    }
+
     /// Whether it could be a [`public`](Self::public) one.
     #[must_use]
     pub const fn is_public(self) -> bool {

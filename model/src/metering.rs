@@ -16,6 +16,10 @@ pub struct CollectorStatistics {
     pub dropped_by_kernel: u64,
     /// Datagrams from an address that is no host's, or more than one's: dropped.
     pub unknown_agents: u64,
+    /// Datagrams that came from anywhere, where only those are taken that agents hand on: dropped.
+    pub unproven: u64,
+    /// Datagrams that agents could not hand on.
+    pub dropped_by_agents: u64,
     /// Datagrams of which at least a part was no sFlow version 5.
     pub malformed: u64,
     /// Datagrams that had been taken before: dropped.

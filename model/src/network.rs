@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Encapsulation, Id, Invalid, Name, PhysicalNetworkId, Sharing, TenantId, Timestamp, VlanId, Vni,
+    Encapsulation, Id, Invalid, Limits, Name, PhysicalNetworkId, Sharing, TenantId, Timestamp,
+    VlanId, Vni,
 };
 
 /// The identifier of a [`Network`].
@@ -30,6 +31,9 @@ pub struct Network {
     /// Who else may be on it.
     #[serde(flatten)]
     pub sharing: Sharing,
+    /// How much each of its ports may take that does not say otherwise itself.
+    #[serde(default, flatten)]
+    pub limits: Limits,
     /// When it was made.
     pub created_at: Timestamp,
 }

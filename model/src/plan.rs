@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, Handout, HostAddress, HostId,
-    InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk, PhysicalNetworkId,
-    PortId, Role, RouterId, Rule, SecurityGroupId, SecurityGroupNumber, Segment, Sharing,
-    SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
+    AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, ForwardedProtocol, Handout,
+    HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk,
+    PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay, SecurityGroupId,
+    SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -87,6 +88,9 @@ pub enum PlanKey {
     Router(RouterId),
     /// A floating IP of a port bound to this host.
     FloatingIp(FloatingIpId),
+    /// A port of an address outside, of a port bound to this host or of an address that this host answers
+    /// for.
+    PortForwarding(PortForwardingId),
     /// An instance this host must run.
     Instance(InstanceId),
     /// How this host samples its traffic.
@@ -106,6 +110,7 @@ impl fmt::Display for PlanKey {
             Self::RemotePort(id) => write!(f, "remote port {id}"),
             Self::Router(id) => write!(f, "router {id}"),
             Self::FloatingIp(id) => write!(f, "floating IP {id}"),
+            Self::PortForwarding(id) => write!(f, "port forwarding {id}"),
             Self::Instance(id) => write!(f, "instance {id}"),
             Self::Sampling => f.write_str("sampling"),
             Self::Trial => f.write_str("trial"),
@@ -133,6 +138,8 @@ pub enum PlanItem {
     Router(PlannedRouter),
     /// See [`PlanKey::FloatingIp`].
     FloatingIp(PlannedFloatingIp),
+    /// See [`PlanKey::PortForwarding`].
+    PortForwarding(PlannedPortForwarding),
     /// See [`PlanKey::Instance`].
     Instance(PlannedInstance),
     /// See [`PlanKey::Sampling`].
@@ -154,6 +161,7 @@ impl PlanItem {
             Self::RemotePort(item) => PlanKey::RemotePort(item.id),
             Self::Router(item) => PlanKey::Router(item.id),
             Self::FloatingIp(item) => PlanKey::FloatingIp(item.id),
+            Self::PortForwarding(item) => PlanKey::PortForwarding(item.id),
             Self::Instance(item) => PlanKey::Instance(item.id),
             Self::Sampling(_) => PlanKey::Sampling,
             Self::Trial(_) => PlanKey::Trial,
@@ -342,12 +350,26 @@ pub struct PlannedGateway {
     pub network_id: NetworkId,
     /// The Ethernet address of that network's gateway.
     pub mac: MacAddr,
-    /// As whom ports without a floating IP speak from this host; absent: they do not.
+    /// As whom ports without a floating IP speak from this host, where it is a gateway host while it is
+    /// the first that lives; absent: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snat: Option<Ipv4Addr>,
+    /// The hosts through which they get out, in order; none: this host by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<PlannedGatewayHost>,
     /// The addresses of that network that the pool gives out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pool: Vec<Ipv4Net>,
+}
+
+/// A host through which a router's ports get out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGatewayHost {
+    /// Where it takes packets that are to get out, on the router's networks; the host whose own it is
+    /// knows itself by it.
+    pub mac: MacAddr,
+    /// Where it is heard.
+    pub endpoint: IpAddr,
 }
 
 /// A floating IP of a port of this host.
@@ -363,6 +385,44 @@ pub struct PlannedFloatingIp {
     pub port_id: PortId,
     /// The address of the port.
     pub inner: Ipv4Addr,
+}
+
+/// A port of an address outside that stands for a port of one address of a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPortForwarding {
+    /// Its identifier.
+    pub id: PortForwardingId,
+    /// The router behind which the port is, the same for all of the address.
+    pub router_id: RouterId,
+    /// The external network, to which the router has its gateway.
+    pub network_id: NetworkId,
+    /// The address there.
+    pub address: Ipv4Addr,
+    /// Who answers for the address.
+    pub answered: Answered,
+    /// What is spoken.
+    pub protocol: ForwardedProtocol,
+    /// The port of the address, in the transport protocol.
+    pub external_port: NonZeroU16,
+    /// The port it stands for. If it is bound to another host, this one answers for the address.
+    pub port_id: PortId,
+    /// The address of the port.
+    pub inner: Ipv4Addr,
+    /// The port of that address, in the transport protocol.
+    pub internal_port: NonZeroU16,
+    /// Where the port's host is reached on the external network.
+    pub host_mac: MacAddr,
+}
+
+/// Which host answers for an address outside whose ports are forwarded: one of those that have any of the
+/// ports behind it. It sends on to the others what is theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answered {
+    /// This one.
+    Here,
+    /// Another one.
+    Elsewhere,
 }
 
 /// An instance that this host must run.
@@ -404,6 +464,9 @@ pub struct Sampling {
     pub header_bytes: u32,
     /// Seconds between two counter samples of one port.
     pub polling_seconds: u32,
+    /// Which way datagrams take there.
+    #[serde(default)]
+    pub way: SampleWay,
 }
 
 /// How a change of the way to the controller is tried.

@@ -107,6 +107,23 @@ impl Family {
 }
 
 impl Allowance {
+    /// The ports, or the type and code, that it is about, such as `80-81` or `type 3 code 4`; nothing if it
+    /// is about all of its protocol.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self.protocol {
+            Protocol::Tcp(Some(ports)) | Protocol::Udp(Some(ports)) => ports.to_string(),
+            Protocol::Icmp(Some((kind, None))) | Protocol::Icmpv6(Some((kind, None))) => {
+                format!("type {kind}")
+            }
+            Protocol::Icmp(Some((kind, Some(code))))
+            | Protocol::Icmpv6(Some((kind, Some(code)))) => {
+                format!("type {kind} code {code}")
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The families that it is about.
     pub fn families(&self) -> impl Iterator<Item = Family> + use<> {
         let only = self.family;

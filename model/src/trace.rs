@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Encapsulation, HostId, Invalid, NetworkNumber, PhysicalNetworkId, PortId, SecurityGroupNumber,
-    Vni,
+    Direction, Encapsulation, HostId, Invalid, NetworkNumber, PhysicalNetworkId, PortId, RuleId,
+    SecurityGroupId, SecurityGroupNumber, Vni,
 };
 
 /// A frame, from its Ethernet header on; as text in hexadecimal digits.
@@ -101,7 +101,7 @@ impl TracedState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TracedProtocol {
-    /// An echo request of ICMP, or of ICMPv6.
+    /// An echo request of ICMP, or of ICMPv6; as a reply, what answers one.
     #[default]
     Icmp,
     /// TCP, its first segment.
@@ -205,10 +205,44 @@ pub struct TraceHop {
     pub security_group: Option<SecurityGroupNumber>,
     /// The VIF that the flow is about, if it is about one.
     pub port_id: Option<PortId>,
+    /// The rules of that group that let it through, where it did: each would have by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rule_ids: Vec<RuleId>,
+    /// What the rules of a VIF's groups are asked about here, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<TracedAsk>,
+    /// The addresses that it bears from here on, where they were translated just before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub translated: Option<TracedEnds>,
     /// What the flow matches, with its priority; none where no flow matched.
     pub rule: Option<String>,
     /// Whether the flow is what becomes of all that no other matches.
     pub is_miss: bool,
+}
+
+/// What rules of security groups are asked about: the first packet of a connection, or a packet by
+/// itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracedAsk {
+    /// Which rules are asked.
+    pub direction: Direction,
+    /// The IP protocol.
+    pub protocol: u8,
+    /// Who began.
+    pub source: IpAddr,
+    /// With whom.
+    pub destination: IpAddr,
+    /// The port it is for, of TCP and UDP; of ICMP its type.
+    pub kind: u16,
+}
+
+/// From whom a packet is, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracedEnds {
+    /// From whom.
+    pub source: IpAddr,
+    /// For whom.
+    pub destination: IpAddr,
 }
 
 /// Where a frame came out.
@@ -256,9 +290,10 @@ pub enum TraceEnd {
 pub enum SwitchWord {
     /// The same way, flow by flow.
     Same,
-    /// The same way, up to what its trace does not know: who began a connection.
+    /// The same way, as far as it was asked: it was not about more goes through its tables than the agent
+    /// has asked about.
     SameSoFar {
-        /// The table that asks.
+        /// The table where the first of the others begins.
         table: String,
     },
     /// Another one.
@@ -298,10 +333,25 @@ pub struct Trace {
     pub message: String,
     /// What would let it pass, if it was dropped.
     pub advice: Option<String>,
+    /// The rules of security groups that let it through, in the order in which they were asked, as far as
+    /// whoever asks may know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<TracedRule>,
     /// The VIFs that get it, as far as whoever asks may know them.
     pub port_ids: Vec<PortId>,
     /// The hosts on its way, in order.
     pub hosts: Vec<TracedHost>,
+}
+
+/// A rule that let a packet through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracedRule {
+    /// Which.
+    pub id: RuleId,
+    /// The group that it is in.
+    pub security_group_id: SecurityGroupId,
+    /// What it says, as a sentence.
+    pub says: String,
 }
 
 /// A host on the way of a packet.

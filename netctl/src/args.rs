@@ -5,9 +5,10 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, address_group, bill, completion, event, fabric_check, floating_ip, group, host, ip,
-    lab, meter, network, nic, physical_network, rate_plan, router, router_gateway, status, subnet,
-    tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk, vm,
+    One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
+    group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
+    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk,
+    vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     FlatList(network::List<network::Untagged>),
     /// Show a flat network
     FlatShow(Owned),
+    /// Change how much each VIF of a flat network may take that does not say otherwise itself
+    FlatSet(network::Set),
     /// Delete a flat network that has no VIF, and its subnets
     FlatDelete(Owned),
     /// Make a VLAN network of a tenant, and its subnet if one is given
@@ -103,6 +106,8 @@ pub(crate) enum Command {
     VlanList(network::List<network::Tagged>),
     /// Show a VLAN network
     VlanShow(Owned),
+    /// Change how much each VIF of a VLAN network may take that does not say otherwise itself
+    VlanSet(network::Set),
     /// Delete a VLAN network that has no VIF, and its subnets
     VlanDelete(Owned),
     /// Make a VXLAN network of a tenant, and its subnet if one is given
@@ -111,6 +116,8 @@ pub(crate) enum Command {
     VxlanList(network::List<network::Tunnelled>),
     /// Show a VXLAN network
     VxlanShow(Owned),
+    /// Change how much each VIF of a VXLAN network may take that does not say otherwise itself
+    VxlanSet(network::Set),
     /// Delete a VXLAN network that has no VIF, and its subnets
     VxlanDelete(Owned),
     /// Make a Geneve network of a tenant, and its subnet if one is given
@@ -119,6 +126,8 @@ pub(crate) enum Command {
     GeneveList(network::List<network::Tunnelled>),
     /// Show a Geneve network
     GeneveShow(Owned),
+    /// Change how much each VIF of a Geneve network may take that does not say otherwise itself
+    GeneveSet(network::Set),
     /// Delete a Geneve network that has no VIF, and its subnets
     GeneveDelete(Owned),
     /// Make a subnet of a network: where its VIFs take addresses from
@@ -140,7 +149,7 @@ pub(crate) enum Command {
     /// Make a security group: who may speak with the VIFs in it
     GroupCreate(group::Create),
     /// List security groups
-    GroupList(group::List),
+    GroupList(OwnedList),
     /// Show a security group
     GroupShow(Owned),
     /// Delete a security group that no VIF is in and no rule names
@@ -155,7 +164,7 @@ pub(crate) enum Command {
     /// Make an address group: prefixes that rules name together
     AddressGroupCreate(address_group::Create),
     /// List address groups
-    AddressGroupList(address_group::List),
+    AddressGroupList(OwnedList),
     /// Show an address group
     AddressGroupShow(Owned),
     /// Add prefixes to an address group and take others away
@@ -165,7 +174,7 @@ pub(crate) enum Command {
     /// Make a router between networks of a tenant
     RouterCreate(router::Create),
     /// List routers
-    RouterList(router::List),
+    RouterList(OwnedList),
     /// Show a router
     RouterShow(Owned),
     /// Let a router join another network, as its gateway
@@ -198,6 +207,14 @@ pub(crate) enum Command {
     FloatingIpUnbind(floating_ip::Floating),
     /// Give a floating IP back
     FloatingIpDelete(floating_ip::Floating),
+    /// Forward a port of a floating IP to a port of a VIF; others of it may go to other VIFs
+    PortForwardCreate(port_forward::Create),
+    /// List ports of floating IPs and where they are forwarded
+    PortForwardList(port_forward::List),
+    /// Show where a port of a floating IP is forwarded
+    PortForwardShow(port_forward::Forwarding),
+    /// Forward a port of a floating IP no more
+    PortForwardDelete(port_forward::Forwarding),
     /// Make a VIF: a port of a network, for an instance that a hypervisor starts
     VifCreate(vif::Create),
     /// List VIFs and whether their frames flow
@@ -246,6 +263,16 @@ pub(crate) enum Command {
     Bill(bill::Make),
     /// Show the ledger's records that a bill rests on, with the meters as they were read
     BillExplain(bill::Explain),
+    /// Cap what a tenant or a VIF may move in a period, or change that
+    CapSet(cap::Set),
+    /// List caps and what was moved of them
+    CapList(cap::List),
+    /// Show a cap and what was moved of it
+    CapShow(cap::One),
+    /// Lift a cap that is reached, for the rest of its period
+    CapLift(cap::One),
+    /// Take a cap away
+    CapRemove(cap::One),
     /// List where the meters of usage disagreed, and why, the newest first
     MeterList(meter::List),
     /// Show what the collector of sFlow heard and what it could not use

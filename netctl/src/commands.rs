@@ -2,6 +2,7 @@
 
 pub(crate) mod address_group;
 pub(crate) mod bill;
+pub(crate) mod cap;
 mod carried_out;
 pub(crate) mod completion;
 pub(crate) mod event;
@@ -15,7 +16,9 @@ mod limits;
 pub(crate) mod meter;
 pub(crate) mod network;
 pub(crate) mod nic;
+mod owned_list;
 pub(crate) mod physical_network;
+pub(crate) mod port_forward;
 pub(crate) mod rate_plan;
 pub(crate) mod router;
 pub(crate) mod router_gateway;
@@ -43,8 +46,10 @@ use crate::args::Command;
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::print::{Output, json};
 use crate::resolve::{Scope, resolve};
+pub(crate) use owned_list::OwnedList;
 
 /// What came of a command: what to print, and how to exit.
 #[derive(Debug)]
@@ -98,18 +103,22 @@ impl Command {
             Self::FlatCreate(command) => command.run(client, NetworkKind::Flat).await,
             Self::FlatList(command) => command.run(client, NetworkKind::Flat).await,
             Self::FlatShow(one) => show::<Network>(client, one.of()).await,
+            Self::FlatSet(command) => command.run(client).await,
             Self::FlatDelete(one) => delete::<Network>(client, one.of()).await,
             Self::VlanCreate(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanList(command) => command.run(client, NetworkKind::Vlan).await,
             Self::VlanShow(one) => show::<Network>(client, one.of()).await,
+            Self::VlanSet(command) => command.run(client).await,
             Self::VlanDelete(one) => delete::<Network>(client, one.of()).await,
             Self::VxlanCreate(command) => command.run(client, NetworkKind::Vxlan).await,
             Self::VxlanList(command) => command.run(client, NetworkKind::Vxlan).await,
             Self::VxlanShow(one) => show::<Network>(client, one.of()).await,
+            Self::VxlanSet(command) => command.run(client).await,
             Self::VxlanDelete(one) => delete::<Network>(client, one.of()).await,
             Self::GeneveCreate(command) => command.run(client, NetworkKind::Geneve).await,
             Self::GeneveList(command) => command.run(client, NetworkKind::Geneve).await,
             Self::GeneveShow(one) => show::<Network>(client, one.of()).await,
+            Self::GeneveSet(command) => command.run(client).await,
             Self::GeneveDelete(one) => delete::<Network>(client, one.of()).await,
             Self::SubnetCreate(command) => command.run(client).await,
             Self::SubnetList(command) => command.run(client).await,
@@ -120,7 +129,10 @@ impl Command {
             Self::IpList(command) => command.run(client).await,
             Self::IpRelease(one) => delete::<Reservation>(client, one.of()).await,
             Self::RouterCreate(command) => command.run(client).await,
-            Self::RouterList(command) => command.run(client).await,
+            Self::RouterList(list) => {
+                let names = Names::default().with::<Network>(client).await?;
+                list.run(client, router::COLUMNS, names).await
+            }
             Self::RouterShow(one) => show::<Router>(client, one.of()).await,
             Self::RouterInterfaceAdd(command) => command.add(client).await,
             Self::RouterInterfaceRemove(command) => command.remove(client).await,
@@ -137,6 +149,10 @@ impl Command {
             Self::FloatingIpBind(command) => command.run(client).await,
             Self::FloatingIpUnbind(one) => one.unbind(client).await,
             Self::FloatingIpDelete(one) => one.delete(client).await,
+            Self::PortForwardCreate(command) => command.run(client).await,
+            Self::PortForwardList(command) => command.run(client).await,
+            Self::PortForwardShow(one) => one.show(client).await,
+            Self::PortForwardDelete(one) => one.delete(client).await,
             Self::VifCreate(command) => command.run(client).await,
             Self::VifList(command) => command.run(client).await,
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
@@ -161,6 +177,11 @@ impl Command {
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
             Self::BillExplain(command) => command.run(client).await,
+            Self::CapSet(command) => command.run(client).await,
+            Self::CapList(command) => command.run(client).await,
+            Self::CapShow(one) => one.show(client).await,
+            Self::CapLift(one) => one.lift(client).await,
+            Self::CapRemove(one) => one.remove(client).await,
             Self::MeterList(command) => command.run(client).await,
             Self::CollectorShow => meter::collector(client).await,
             Self::LedgerSeal(command) => command.run(client).await,
@@ -179,21 +200,20 @@ impl Command {
     async fn ask_of_groups(&self, client: &Client) -> Outcome {
         match self {
             Self::GroupCreate(command) => command.run(client).await,
-            Self::GroupList(command) => command.run(client).await,
+            Self::GroupList(list) => list.run(client, group::COLUMNS, Names::default()).await,
             Self::GroupShow(one) => show::<SecurityGroup>(client, one.of()).await,
             Self::GroupDelete(one) => delete::<SecurityGroup>(client, one.of()).await,
             Self::GroupRuleList(command) => command.run(client).await,
             Self::GroupRuleAdd(command) => command.run(client).await,
             Self::GroupRuleRemove(command) => command.run(client).await,
             Self::AddressGroupCreate(command) => command.run(client).await,
-            Self::AddressGroupList(command) => command.run(client).await,
+            Self::AddressGroupList(list) => {
+                list.run(client, address_group::COLUMNS, Names::default())
+                    .await
+            }
             Self::AddressGroupShow(one) => show::<AddressGroup>(client, one.of()).await,
             Self::AddressGroupSet(command) => command.run(client).await,
             Self::AddressGroupDelete(one) => delete::<AddressGroup>(client, one.of()).await,
-            Self::RouterCreate(command) => command.run(client).await,
-            Self::RouterList(command) => command.run(client).await,
-            Self::RouterShow(one) => show::<Router>(client, one.of()).await,
-            Self::RouterDelete(one) => delete::<Router>(client, one.of()).await,
             // The others need no server; `run` has done them.
             _ => Ok(Output::Text(String::new()).into()),
         }

@@ -12,11 +12,21 @@ pub(crate) struct Names(HashMap<Uuid, String>);
 
 impl Names {
     /// Adds the names of all `T`.
-    pub(crate) async fn with<T: Resource>(mut self, client: &Client) -> Result<Self, ClientError> {
+    pub(crate) async fn with<T: Resource>(self, client: &Client) -> Result<Self, ClientError> {
+        let name = |object: &T| object.name().map(str::to_owned);
+        self.with_as(client, name).await
+    }
+
+    /// Adds what all `T` are called by.
+    pub(crate) async fn with_as<T: Resource>(
+        mut self,
+        client: &Client,
+        name: impl Fn(&T) -> Option<String>,
+    ) -> Result<Self, ClientError> {
         let all: Vec<T> = client.list_all(&ListQuery::default()).await?;
         let named = all
             .iter()
-            .filter_map(|object| Some((object.id(), object.name()?.to_owned())));
+            .filter_map(|object| Some((object.id(), name(object)?)));
         self.0.extend(named);
         Ok(self)
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::names::Names;
 
+pub(crate) mod parquet;
 #[cfg(test)]
 mod tests;
 

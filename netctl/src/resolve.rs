@@ -137,6 +137,7 @@ fn command_noun(noun: &str) -> String {
     match noun {
         "network" => "vlan".to_owned(),
         "port" => "vif".to_owned(),
+        "port forwarding" => "port-forward".to_owned(),
         "security group" => "group".to_owned(),
         "sub-port" => "vif-trunk".to_owned(),
         "instance" => "vm".to_owned(),

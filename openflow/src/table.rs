@@ -31,6 +31,7 @@ use crate::field::Field;
 use crate::flow::Flow;
 use crate::matching::{Match, Value};
 use crate::port::PortNo;
+use state::State;
 
 /// The flow tables of a switch.
 #[derive(Debug, Clone, Default)]
@@ -99,8 +100,19 @@ pub struct Outcome<'a> {
     pub controllers: Vec<ToController>,
     /// The tables it was looked up in, in order.
     pub path: Vec<Hop<'a>>,
+    /// How it went through the tables: once, and once more for each `ct` that sent it on.
+    pub passes: Vec<Start>,
     /// Why the evaluation ended early; nothing goes out then.
     pub failure: Option<Failure>,
+}
+
+impl Start {
+    /// What a field of it was; zero when it had none such.
+    #[must_use]
+    pub fn get(&self, field: Field) -> u128 {
+        let known = self.fields.get(&field).copied();
+        known.unwrap_or_else(|| State::new(self.frame.clone()).get(field))
+    }
 }
 
 /// A packet that goes out.
@@ -130,12 +142,29 @@ pub struct ToController {
 }
 
 /// One look into a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop<'a> {
     /// The table.
     pub table: u8,
     /// The flow that matched; `None`: none did.
     pub flow: Option<&'a Flow>,
+    /// If the flow stands for a conjunction, the flows that fulfilled its clauses.
+    pub clauses: Vec<&'a Flow>,
+    /// In which of [`Outcome::passes`].
+    pub pass: usize,
+}
+
+/// How a packet was when it began to go through the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The table it began in.
+    pub table: u8,
+    /// The pass whose `ct` sent it; `None`: it just came.
+    pub sent_by: Option<usize>,
+    /// The packet.
+    pub frame: Vec<u8>,
+    /// What else was known of it: registers, its tunnel, its connection.
+    pub fields: BTreeMap<Field, u128>,
 }
 
 /// Why an evaluation ended early.

@@ -39,6 +39,7 @@ mod counters;
 mod datagram;
 mod error;
 mod flow;
+mod frame;
 mod sample;
 mod wire;
 
@@ -49,5 +50,6 @@ pub use counters::{
 pub use datagram::{Agent, Datagram, Samples};
 pub use error::DecodeError;
 pub use flow::{ExtendedSwitch, FlowRecord, FlowRecords, Ipv4Tunnel, SampledHeader};
+pub use frame::{Frame, InSeries, Packet};
 pub use sample::{CounterSample, DataSource, FlowSample, Interface, Sample};
 pub use wire::DataFormat;

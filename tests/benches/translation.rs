@@ -3,20 +3,17 @@
 //! prints it. The real datapath in userspace, so ratios hold and megabits do not.
 
 use std::net::Ipv4Addr;
-use std::process::Command;
 use std::time::Instant;
 
-use serde_json::Value;
 use tests::{Instance, Pool, PoolSpec};
 
 const BYTES: u64 = 48 << 20;
 const ROUNDS: usize = 5;
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 const FLOATING: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 50);
 
 fn main() {
     let pool = Pool::up(&PoolSpec::real(1));
-    let outside = outside(&pool);
+    let outside = pool.outside();
     set_up(&pool, &outside);
     let web = pool.vm_start("web", "acme", "web", "h1");
     let other = pool.vm_start("other", "acme", "web", "h1");
@@ -56,26 +53,6 @@ fn megabits(from: &Instance, to: &Instance) -> f64 {
         .collect();
     rounds.sort_unstable_by(f64::total_cmp);
     rounds[ROUNDS / 2]
-}
-
-fn outside(pool: &Pool) -> Instance {
-    let namespace = pool.lab().outside();
-    let shown = Command::new("ip")
-        .args(["-n", &namespace, "-j", "link", "show", "eth0"])
-        .output();
-    let shown = shown.unwrap_or_else(|e| panic!("could not run ip: {e}"));
-    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap_or_default();
-    let mac = shown[0]["address"].as_str().unwrap_or_default();
-    let mac: model::MacAddr = mac.parse().unwrap_or_else(|e| panic!("{mac}: {e}"));
-    Instance {
-        name: "outside".to_owned(),
-        tenant: String::new(),
-        host: String::new(),
-        namespace,
-        mac: mac.octets(),
-        address: OUTSIDE,
-        port_id: String::new(),
-    }
 }
 
 fn set_up(pool: &Pool, outside: &Instance) {

@@ -87,8 +87,7 @@ impl Instance {
         let target = SocketAddr::from((to.address, PORT));
         // It may be known by an address that is not its own.
         let any = (Ipv4Addr::UNSPECIFIED, PORT);
-        let listener = namespace::inside(&to.namespace, || TcpListener::bind(any));
-        let listener = listener.unwrap_or_else(|e| panic!("listening on {target}: {e}"));
+        let listener = namespace::inside(&to.namespace, || listen(any));
         std::thread::scope(|scope| {
             let receiver = scope.spawn(|| drain(&mut accept(&listener)));
             namespace::inside(&self.namespace, || {
@@ -108,18 +107,27 @@ impl Instance {
 
     /// The same by another link of its namespace.
     pub fn send_frames_by(&self, link: &str, frames: &[Vec<u8>]) {
+        let lost = self.put(link, frames);
+        assert_eq!(lost, 0, "frames were not sent");
+    }
+
+    /// Puts frames on the wire as fast as it can; what finds no room is lost.
+    pub fn flood(&self, frames: &[Vec<u8>]) {
+        let _lost = self.put("eth0", frames);
+    }
+
+    /// Gives how many frames the kernel did not take.
+    fn put(&self, link: &str, frames: &[Vec<u8>]) -> usize {
         namespace::inside(&self.namespace, || {
             let Channel::Ethernet(mut sender, _) = sniffer::channel(link) else {
                 panic!("no Ethernet channel");
             };
-            for frame in frames {
+            let mut is_lost = |frame: &&Vec<u8>| {
                 let sent = sender.send_to(frame, None);
-                assert!(
-                    sent.is_some_and(|sent| sent.is_ok()),
-                    "a frame was not sent"
-                );
-            }
-        });
+                sent.is_none_or(|sent| sent.is_err())
+            };
+            frames.iter().filter(|frame| is_lost(frame)).count()
+        })
     }
 
     /// Starts to catch every frame that reaches it.
@@ -159,6 +167,17 @@ impl Instance {
         command.args(["--", program]);
         command
     }
+}
+
+/// A program that is being started by another thread has all our sockets for a moment, also the one of
+/// the transfer before.
+fn listen(at: (Ipv4Addr, u16)) -> TcpListener {
+    let mut listener = None;
+    eventually("the port is free", PATIENCE, || {
+        listener = TcpListener::bind(at).ok();
+        listener.is_some()
+    });
+    listener.unwrap_or_else(|| panic!("{at:?} is taken"))
 }
 
 /// Takes one connection. A listener by itself would wait for ever for who cannot connect.

@@ -9,9 +9,11 @@
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`libvirt`] is a hypervisor of a host's own, and guests that boot.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
-//! * [`truth`] is what the switches themselves counted.
+//! * [`attack`] is what hostile instances send.
+//! * [`truth`] is what the switches themselves counted, by our flows and, for mirrored ports, by mirrors.
 //! * [`checks`] are the promises about it, each a function that can fail.
 
+pub mod attack;
 pub mod checks;
 mod controller;
 mod daemons;
@@ -19,7 +21,9 @@ pub mod frame;
 mod instance;
 pub mod libvirt;
 pub mod management;
+mod mirrors;
 pub mod namespace;
+mod outside;
 mod pinging;
 mod plug;
 mod pool;
@@ -31,7 +35,7 @@ pub mod truth;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};
-pub use pinging::{Lost, Pinging};
+pub use pinging::{Lost, Pinging, StopWhenDropped, ping_while};
 pub use plug::Plug;
 pub use pool::{Pool, PoolSpec, eventually};
 pub use rest::{Answer, COLLECTIONS, Rest};

@@ -1,10 +1,14 @@
 //! Pings that go on while something else happens.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::Instance;
 
 /// A ping that goes on until it is stopped.
 pub struct Pinging {
@@ -84,4 +88,35 @@ impl Drop for Pinging {
 fn interrupt(child: &Child) {
     let pid = i32::try_from(child.id()).unwrap_or_else(|e| panic!("{e}"));
     kill(Pid::from_raw(pid), Signal::SIGINT).unwrap_or_default();
+}
+
+/// Ends a loop in another thread when it is dropped, also when this one panics.
+#[derive(Debug)]
+pub struct StopWhenDropped<'a>(pub &'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Pings 100 times a second while `act` runs; how many requests were sent, and how many answered.
+pub fn ping_while(from: &Instance, to: &Instance, act: impl FnOnce()) -> (u32, u32) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let until = StopWhenDropped(&stop);
+        let pinging = scope.spawn(|| {
+            let (mut sent, mut answered) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                sent += 50;
+                answered += from.ping(to.address, 50, Duration::from_millis(10));
+            }
+            (sent, answered)
+        });
+        thread::sleep(Duration::from_millis(300));
+        act();
+        drop(until);
+        let pings = pinging.join();
+        pings.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }

@@ -19,6 +19,8 @@ pub struct PoolSpec {
     pub datapath: lab::Datapath,
     /// What NICs the hosts have.
     pub nics: lab::Nics,
+    /// What else the controller is told, as on its command line.
+    pub controller_arguments: Vec<String>,
 }
 
 impl PoolSpec {
@@ -29,6 +31,17 @@ impl PoolSpec {
             hosts,
             datapath: lab::Datapath::Netdev,
             nics: lab::Nics::Separate,
+            controller_arguments: Vec::new(),
+        }
+    }
+
+    /// The same, with a controller that is told these, too.
+    #[must_use]
+    pub fn told(self, arguments: &[&str]) -> Self {
+        let controller_arguments = arguments.iter().map(|it| (*it).to_owned()).collect();
+        Self {
+            controller_arguments,
+            ..self
         }
     }
 }
@@ -57,6 +70,7 @@ impl Pool {
             programs: Some(programs.clone()),
             sampling_rate: 64,
             polling_seconds: 1,
+            controller_arguments: spec.controller_arguments.clone(),
             ..Spec::default()
         }));
         let lab =

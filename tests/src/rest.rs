@@ -24,11 +24,13 @@ pub const COLLECTIONS: &[&str] = &[
     "routers",
     "router-gateways",
     "floating-ips",
+    "port-forwardings",
     "security-groups",
     "address-groups",
     "ports",
     "sub-ports",
     "instances",
+    "caps",
 ];
 
 impl Rest {

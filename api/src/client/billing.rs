@@ -3,23 +3,14 @@
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{CollectorStatistics, MeterFinding};
+use model::{CollectorStatistics, MeterFinding, UsagePart};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, Repeat};
-use crate::request::{RatePlanCreate, TenantPeriod};
+use crate::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
 use crate::resource::Page;
-
-/// What to ask of the records: a period, and a page of it.
-#[derive(Serialize)]
-struct RecordPage {
-    #[serde(flatten)]
-    of: TenantPeriod,
-    limit: u32,
-    cursor: String,
-}
 
 /// # Errors
 /// All of these: when the server cannot be reached, or refuses.
@@ -32,32 +23,30 @@ impl Client {
     /// The first `count` records that a bill rests on, from as many pages as it takes.
     pub async fn usage_records(
         &self,
-        of: &TenantPeriod,
+        query: &RecordQuery,
         count: usize,
     ) -> Result<Vec<LedgerRecord>, ClientError> {
-        let mut found: Vec<LedgerRecord> = Vec::new();
-        let mut cursor = "0".to_owned();
-        while found.len() < count {
-            let query = RecordPage {
-                of: *of,
-                limit: 1000,
-                cursor,
-            };
-            let page: Page<LedgerRecord> = self.read("/v1/usage-records", &query).await?;
-            found.extend(page.items);
-            let Some(next) = page.next_cursor else {
-                break;
-            };
-            cursor = next;
-        }
-        found.truncate(count);
-        Ok(found)
+        let page = |offset| RecordQuery { offset, ..*query };
+        self.pages("/v1/usage-records", page, count).await
+    }
+
+    /// The first `count` parts of what was sent, the largest of each class first, from as many pages as
+    /// it takes.
+    pub async fn usage_split(
+        &self,
+        query: &SplitQuery,
+        count: usize,
+    ) -> Result<Vec<UsagePart>, ClientError> {
+        let page = |offset| SplitQuery {
+            offset,
+            ..query.clone()
+        };
+        self.pages("/v1/usage-splits", page, count).await
     }
 
     /// All rate plans, by name.
     pub async fn rate_plans(&self) -> Result<Vec<RatePlan>, ClientError> {
-        let page: Page<RatePlan> = self.read("/v1/rate-plans", &()).await?;
-        Ok(page.items)
+        self.pages("/v1/rate-plans", whole, usize::MAX).await
     }
 
     /// Makes a rate plan.
@@ -77,8 +66,8 @@ impl Client {
 
     /// Whose rate plan is which, from when on.
     pub async fn rate_plan_assignments(&self) -> Result<Vec<RatePlanAssignment>, ClientError> {
-        let page: Page<_> = self.read("/v1/rate-plan-assignments", &()).await?;
-        Ok(page.items)
+        let path = "/v1/rate-plan-assignments";
+        self.pages(path, whole, usize::MAX).await
     }
 
     /// Makes a rate plan a tenant's from a period on.
@@ -91,8 +80,7 @@ impl Client {
 
     /// The periods that are sealed.
     pub async fn seals(&self) -> Result<Vec<Seal>, ClientError> {
-        let page: Page<Seal> = self.read("/v1/seals", &()).await?;
-        Ok(page.items)
+        self.pages("/v1/seals", whole, usize::MAX).await
     }
 
     /// Seals a period of a tenant that is over.
@@ -117,6 +105,26 @@ impl Client {
         self.read("/v1/verification", &()).await
     }
 
+    /// The first `count` of a list, from as many pages as it takes.
+    async fn pages<T: DeserializeOwned, Q: Serialize>(
+        &self,
+        path: &str,
+        page: impl Fn(u32) -> Q,
+        count: usize,
+    ) -> Result<Vec<T>, ClientError> {
+        let mut found: Vec<T> = Vec::new();
+        let mut next = Some(0);
+        while let Some(offset) = next.filter(|_| found.len() < count) {
+            let answer: Page<T> = self.read(path, &page(offset)).await?;
+            found.extend(answer.items);
+            // A cursor that does not lead on would be followed for ever.
+            let cursor = answer.next_cursor.and_then(|it| it.parse().ok());
+            next = cursor.filter(|cursor| *cursor > offset);
+        }
+        found.truncate(count);
+        Ok(found)
+    }
+
     /// All that is posted here may be posted again: it is done once.
     async fn post<T: DeserializeOwned>(
         &self,
@@ -125,5 +133,13 @@ impl Client {
     ) -> Result<T, ClientError> {
         let request = self.request(Method::POST, path).json(body);
         self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+}
+
+/// A whole list, page by page.
+const fn whole(offset: u32) -> Paging {
+    Paging {
+        offset,
+        limit: 1000,
     }
 }

@@ -43,6 +43,7 @@ impl LimitsUpdate {
             floods_out: self.floods_out.after(held.floods_out),
             connections: self.connections.after(held.connections),
             burst_milliseconds: self.burst_milliseconds.after(held.burst_milliseconds),
+            suspended: held.suspended,
         }
     }
 }

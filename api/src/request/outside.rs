@@ -1,8 +1,9 @@
 //! Ways to external networks.
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
 
-use model::{NetworkId, PortId, RouterId, Snat, TenantId};
+use model::{FloatingIpId, ForwardedProtocol, HostId, NetworkId, PortId, RouterId, Snat, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
@@ -17,6 +18,10 @@ pub struct GatewayCreate {
     /// Whether ports without a floating IP get out, too; if absent, they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snat: Option<Snat>,
+    /// The hosts through which these get out, the first that lives in this order; none: each host by
+    /// itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ids: Vec<HostId>,
 }
 
 /// `POST /v1/floating-ips`
@@ -46,4 +51,23 @@ pub struct FloatingIpUpdate {
     /// Which of the port's addresses; if absent, its first IPv4 address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_address: Option<Ipv4Addr>,
+}
+
+/// `POST /v1/port-forwardings`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortForwardingCreate {
+    /// The floating IP, which stands for no port as a whole.
+    pub floating_ip_id: FloatingIpId,
+    /// What is spoken.
+    pub protocol: ForwardedProtocol,
+    /// The port outside.
+    pub external_port: NonZeroU16,
+    /// The port of a network that it stands for.
+    pub port_id: PortId,
+    /// Which of that port's addresses; if absent, its first IPv4 address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_address: Option<Ipv4Addr>,
+    /// The port of that address; if absent, the same as outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internal_port: Option<NonZeroU16>,
 }

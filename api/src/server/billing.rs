@@ -18,7 +18,7 @@ use super::routes::{Method, Noun, Route};
 use super::signed::Signed;
 use crate::backend::{Ledger, Outcome, UsageBackend};
 use crate::problem::{FieldCode, Problem};
-use crate::request::{RatePlanCreate, RecordQuery, TenantPeriod};
+use crate::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
 use crate::resource::Page;
 
 /// The most records on a page.
@@ -31,6 +31,7 @@ pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
     match (route.noun, route.method) {
         (Noun::Bill, _) => routing::get(bill::<B>),
         (Noun::UsageRecord, _) => routing::get(records::<B>),
+        (Noun::UsageSplit, _) => routing::get(split::<B>),
         (Noun::MeterFinding, _) => routing::get(findings::<B>),
         (Noun::Collector, _) => routing::get(collector::<B>),
         (Noun::Verification, _) => routing::get(verification::<B>),
@@ -59,8 +60,42 @@ async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Ou
     let of = read_tenant_period(&mut fields);
     let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
     let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
-    let query = of.map(|of| RecordQuery { of, offset, limit });
+    let (from, to) = (fields.optional("from"), fields.optional("to"));
+    let (class, port_id) = (fields.optional("class"), fields.optional("port_id"));
+    let query = of.map(|of| RecordQuery {
+        of,
+        from,
+        to,
+        class,
+        port_id,
+        offset,
+        limit,
+    });
     let items = backend.ledger()?.records(fields.finish(query)?).await?;
+    Ok(one_of_many(items, limit, offset))
+}
+
+async fn split<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let by = fields.required("by");
+    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
+    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let (from, to) = (fields.optional("from"), fields.optional("to"));
+    let class = fields.optional("class");
+    let (tenant_id, network_id) = (fields.optional("tenant_id"), fields.optional("network_id"));
+    let port_id = fields.optional("port_id");
+    let query = by.map(|by| SplitQuery {
+        by,
+        from,
+        to,
+        class,
+        tenant_id,
+        network_id,
+        port_id,
+        offset,
+        limit,
+    });
+    let items = backend.ledger()?.split(fields.finish(query)?).await?;
     Ok(one_of_many(items, limit, offset))
 }
 
@@ -72,12 +107,8 @@ pub(super) fn one_of_many<T: serde::Serialize>(items: Vec<T>, limit: u32, offset
 }
 
 async fn findings<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
-    let mut fields = Fields::of_query(&uri)?;
-    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
-    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
-    let page = fields.finish(Some((offset, limit)))?;
-    let items = backend.ledger()?.findings(page).await?;
-    Ok(one_of_many(items, limit, offset))
+    let page = paging(&uri)?;
+    Ok(part(backend.ledger()?.findings(page).await?, page))
 }
 
 async fn collector<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
@@ -88,8 +119,9 @@ async fn verification<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome
     Ok(json(StatusCode::OK, &backend.ledger()?.verify().await?))
 }
 
-async fn seals<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
-    page(backend.ledger()?.seals().await?)
+async fn seals<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let page = paging(&uri)?;
+    Ok(part(backend.ledger()?.seals(page).await?, page))
 }
 
 async fn seal<B: UsageBackend>(
@@ -105,8 +137,9 @@ async fn seal<B: UsageBackend>(
     Ok(json(StatusCode::CREATED, &seal))
 }
 
-async fn rate_plans<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
-    page(backend.ledger()?.rate_plans().await?)
+async fn rate_plans<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let page = paging(&uri)?;
+    Ok(part(backend.ledger()?.rate_plans(page).await?, page))
 }
 
 async fn rate_plan_create<B: UsageBackend>(
@@ -137,8 +170,13 @@ async fn rate_plan_delete<B: UsageBackend>(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn assignments<B: UsageBackend>(State(backend): State<Arc<B>>) -> Outcome<Response> {
-    page(backend.ledger()?.rate_plan_assignments().await?)
+async fn assignments<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    uri: Uri,
+) -> Outcome<Response> {
+    let page = paging(&uri)?;
+    let items = backend.ledger()?.rate_plan_assignments(page).await?;
+    Ok(part(items, page))
 }
 
 async fn assign<B: UsageBackend>(
@@ -171,9 +209,16 @@ fn body_fields(body: Body) -> Outcome<Fields> {
     Fields::of_body(&body)
 }
 
-fn page<T: serde::Serialize>(items: Vec<T>) -> Outcome<Response> {
-    let next_cursor = None;
-    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+/// The page that is asked for; a hundred if it does not say.
+fn paging(uri: &Uri) -> Outcome<Paging> {
+    let mut fields = Fields::of_query(uri)?;
+    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
+    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    fields.finish(Some(Paging { offset, limit }))
+}
+
+fn part<T: serde::Serialize>(items: Vec<T>, page: Paging) -> Response {
+    one_of_many(items, page.limit, page.offset)
 }
 
 fn read_tenant_period(fields: &mut Fields) -> Option<TenantPeriod> {

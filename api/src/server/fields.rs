@@ -78,6 +78,11 @@ impl Fields {
         self.read(name, &value)
     }
 
+    /// Whether a field is there, whatever its value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// A field that may be absent, which leaves what there is, or `null`, which takes it away.
     pub(super) fn setting<T: FieldValue>(&mut self, name: &'static str) -> Setting<T> {
         self.asked.push(name);

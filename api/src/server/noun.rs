@@ -2,6 +2,7 @@
 //! lists of it are filtered and sorted by, and how a request to make one is read.
 
 mod address_group;
+mod cap;
 mod event;
 mod fabric_check;
 mod floating_ip;
@@ -11,6 +12,7 @@ mod instance;
 mod network;
 mod physical_network;
 mod port;
+mod port_forwarding;
 mod reservation;
 mod router;
 mod rule_hits;

@@ -68,6 +68,8 @@ pub(super) enum Noun {
     Router,
     Gateway,
     FloatingIp,
+    Cap,
+    PortForwarding,
     SecurityGroup,
     RuleHits,
     Port,
@@ -79,6 +81,7 @@ pub(super) enum Noun {
     Trace,
     Event,
     Usage,
+    UsageSplit,
     UsageRecord,
     Bill,
     RatePlan,
@@ -151,6 +154,11 @@ pub const ROUTES: &[Route] = &[
         "make a network, with a VLAN id given or allocated",
     ),
     get("/v1/networks/{id}", N::Network, "show a network"),
+    patch(
+        "/v1/networks/{id}",
+        N::Network,
+        "change how much each port of a network may take that does not say otherwise",
+    ),
     delete(
         "/v1/networks/{id}",
         N::Network,
@@ -238,6 +246,43 @@ pub const ROUTES: &[Route] = &[
         "/v1/floating-ips/{id}",
         N::FloatingIp,
         "give a floating IP back",
+    ),
+    get("/v1/caps", N::Cap, "list caps and what was moved of them"),
+    post(
+        "/v1/caps",
+        N::Cap,
+        "say how much a tenant or a port may move in a period",
+    ),
+    get(
+        "/v1/caps/{id}",
+        N::Cap,
+        "show a cap and what was moved of it",
+    ),
+    patch(
+        "/v1/caps/{id}",
+        N::Cap,
+        "change a cap, or lift it for the rest of its period",
+    ),
+    delete("/v1/caps/{id}", N::Cap, "take a cap away"),
+    get(
+        "/v1/port-forwardings",
+        N::PortForwarding,
+        "list ports of floating IPs and what they stand for",
+    ),
+    post(
+        "/v1/port-forwardings",
+        N::PortForwarding,
+        "let one port of a floating IP stand for a port of a VIF",
+    ),
+    get(
+        "/v1/port-forwardings/{id}",
+        N::PortForwarding,
+        "show what a port of a floating IP stands for",
+    ),
+    delete(
+        "/v1/port-forwardings/{id}",
+        N::PortForwarding,
+        "let a port of a floating IP stand for nothing",
     ),
     get(
         "/v1/security-groups",
@@ -380,6 +425,11 @@ pub const ROUTES: &[Route] = &[
         "/v1/usage",
         N::Usage,
         "what was moved, by tenant, network or port",
+    ),
+    get(
+        "/v1/usage-splits",
+        N::UsageSplit,
+        "what was sent, by peer, protocol or address, as estimated from samples",
     ),
     get(
         "/v1/usage-records",

@@ -1,15 +1,16 @@
 //! How one value of a request is read, and what is said when it cannot be.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 
 use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, Handout, Id, MacAddr, Name,
-    PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat, SpoofGuard,
-    StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, Uplink, UsageOf, UsageSort,
-    UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, ForwardedProtocol, Handout,
+    Id, MacAddr, Name, PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat,
+    SplitBy, SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking,
+    TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -85,6 +86,22 @@ impl FieldValue for Tracking {
     }
 }
 
+impl FieldValue for ForwardedProtocol {
+    const EXPECTED: &'static str = "one of \"tcp\", \"udp\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for NonZeroU16 {
+    const EXPECTED: &'static str = "a port: a number from 1 to 65535";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        Self::new(number(value)?).ok_or(FieldCode::OutOfRange)
+    }
+}
+
 impl FieldValue for bool {
     const EXPECTED: &'static str = "true or false";
 
@@ -137,6 +154,24 @@ impl FieldValue for NetworkKind {
         let name = text(value)?;
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
         found.map(|(kind, _)| *kind).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for TrafficClass {
+    const EXPECTED: &'static str = "one of \"tenant-internal\", \"pool-internal\", \"public\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let name = text(value)?;
+        let found = Self::ALL.iter().find(|(class, _)| class.name() == name);
+        found.map(|(class, _)| *class).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+impl FieldValue for SplitBy {
+    const EXPECTED: &'static str = "one of \"peer\", \"protocol\", \"address\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
     }
 }
 
@@ -224,20 +259,6 @@ impl FieldValue for VlanChoice {
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
         found
             .map(|(choice, _)| *choice)
-            .ok_or(FieldCode::OutOfRange)
-    }
-}
-
-/// A port of TCP or UDP.
-pub(super) struct TransportPort(pub(super) u16);
-
-impl FieldValue for TransportPort {
-    const EXPECTED: &'static str = "a port: a number from 1 to 65535";
-
-    fn read(value: &Value) -> Result<Self, FieldCode> {
-        let port: u16 = number(value)?;
-        (port > 0)
-            .then_some(Self(port))
             .ok_or(FieldCode::OutOfRange)
     }
 }
@@ -373,7 +394,7 @@ fn text(value: &Value) -> Result<&str, FieldCode> {
 }
 
 /// One of a few words.
-fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
+pub(super) fn word<T: Copy>(value: &Value, all: &[(T, &str)]) -> Result<T, FieldCode> {
     let name = text(value)?;
     let found = all.iter().find(|(_, known)| *known == name);
     found.map(|(it, _)| *it).ok_or(FieldCode::OutOfRange)

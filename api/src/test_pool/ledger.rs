@@ -3,11 +3,35 @@
 use model::billing::*;
 
 use super::*;
-use crate::backend::Ledger;
+use crate::backend::{Ledger, UsageBackend};
+
+impl UsageBackend for TestPool {
+    fn authenticate(&self, token: &str) -> Option<String> {
+        (token == TOKEN).then(|| ACTOR.to_owned())
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            status: "ok".to_owned(),
+            hosts_connected: 0,
+            hosts: self.hosts.all().len(),
+        }
+    }
+
+    type Ledger = Self;
+
+    fn ledger(&self) -> Outcome<&Self> {
+        Ok(self)
+    }
+}
 
 impl Ledger for TestPool {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
         self.usage_queries.lock().unwrap().push(query);
+        Ok(Vec::new())
+    }
+
+    async fn split(&self, _: SplitQuery) -> Outcome<Vec<UsagePart>> {
         Ok(Vec::new())
     }
 
@@ -23,7 +47,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("period", request.period))
     }
 
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
+    async fn seals(&self, _: Paging) -> Outcome<Vec<Seal>> {
         Ok(Vec::new())
     }
 
@@ -36,7 +60,7 @@ impl Ledger for TestPool {
         })
     }
 
-    async fn findings(&self, _: (u32, u32)) -> Outcome<Vec<model::MeterFinding>> {
+    async fn findings(&self, _: Paging) -> Outcome<Vec<model::MeterFinding>> {
         Ok(Vec::new())
     }
 
@@ -44,7 +68,7 @@ impl Ledger for TestPool {
         model::CollectorStatistics::default()
     }
 
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
+    async fn rate_plans(&self, _: Paging) -> Outcome<Vec<RatePlan>> {
         Ok(Vec::new())
     }
 
@@ -61,7 +85,7 @@ impl Ledger for TestPool {
         Err(Problem::not_found("rate plan", id))
     }
 
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
+    async fn rate_plan_assignments(&self, _: Paging) -> Outcome<Vec<RatePlanAssignment>> {
         Ok(Vec::new())
     }
 

@@ -38,6 +38,7 @@ pub(crate) fn network(name: &str, vlan: u16) -> Network {
         },
         mtu: 1500,
         sharing: Sharing::default(),
+        limits: Limits::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000 + i64::from(vlan)),
     }
 }
@@ -87,6 +88,7 @@ pub(crate) fn gateway(router_id: RouterId, network_id: NetworkId) -> Gateway {
         router_id,
         network_id,
         snat: Snat::On,
+        host_ids: Vec::new(),
         addresses: vec![SnatAddress {
             host_id: HostId::generate(),
             address: [203, 0, 113, 9].into(),
@@ -105,6 +107,20 @@ pub(crate) fn floating_ip(network_id: NetworkId) -> FloatingIp {
             port_id: PortId::generate(),
             address: [10, 0, 0, 5].into(),
         }),
+        created_at: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+pub(crate) fn port_forwarding(floating: FloatingIpId, port: PortId) -> PortForwarding {
+    PortForwarding {
+        id: PortForwardingId::generate(),
+        tenant_id: TenantId::generate(),
+        floating_ip_id: floating,
+        protocol: ForwardedProtocol::Tcp,
+        external_port: 443.try_into().unwrap(),
+        port_id: port,
+        port_address: [10, 0, 0, 5].into(),
+        internal_port: 8443.try_into().unwrap(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -221,6 +237,7 @@ pub(crate) fn trace() -> Trace {
         verdict: Verdict::Dropped,
         message: "nobody gets it".to_owned(),
         advice: None,
+        rules: Vec::new(),
         port_ids: Vec::new(),
         hosts: Vec::new(),
     }

@@ -1,17 +1,21 @@
 //! What hosts are told of ways to external networks: each its own address there, and the floating IPs of
 //! its own ports.
 
+mod forwarding;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::{Ipv4Net, Ipv4Subnets};
-use model::plan::{PlanKey, PlannedFloatingIp, PlannedGateway};
+use model::plan::{PlanKey, PlannedFloatingIp, PlannedGateway, PlannedGatewayHost};
 use model::{
-    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, NetworkId, PortId, Router, RouterId,
+    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, MacAddr, NetworkId, PortId, Router,
+    RouterId,
 };
 
 use super::Touched;
 use crate::intent::Intent;
+pub(super) use forwarding::{forwardings_with, port_forwarding};
 
 /// The external network that a host needs because it has ports of this one.
 pub(super) fn external_beyond(intent: &Intent, network: NetworkId) -> Option<NetworkId> {
@@ -23,7 +27,8 @@ pub(super) fn leads_to(intent: &Intent, network: NetworkId, host: HostId) -> boo
     if intent.gateways_to(network).next().is_none() {
         return false;
     }
-    let networks: BTreeSet<NetworkId> = intent.ports_on(host).map(|it| it.network_id).collect();
+    let networks = intent.ports_on(host).map(|it| it.network_id);
+    let networks: BTreeSet<NetworkId> = networks.chain(networks_through(intent, host)).collect();
     let mut beyond = networks.into_iter();
     beyond.any(|it| external_beyond(intent, it) == Some(network))
 }
@@ -31,17 +36,47 @@ pub(super) fn leads_to(intent: &Intent, network: NetworkId, host: HostId) -> boo
 pub(super) fn gateway(intent: &Intent, router: &Router, host: HostId) -> Option<PlannedGateway> {
     let gateway = intent.gateway_of(router.id)?;
     let network = intent.networks.get(&gateway.network_id)?;
-    let snat = gateway.addresses.iter().find(|it| it.host_id == host);
+    let hosts = gateway_hosts(intent, gateway);
+    let snat = match hosts.iter().any(|it| it.mac == MacAddr::router(host)) {
+        true => gateway.addresses.first(),
+        false if gateway.host_ids.is_empty() => {
+            gateway.addresses.iter().find(|it| it.host_id == host)
+        }
+        false => None,
+    };
     Some(PlannedGateway {
         network_id: network.id,
         mac: *network.sharing.gateway_macs.first()?,
         snat: snat.map(|it| it.address),
+        hosts,
         pool: pool(intent, network.id),
     })
 }
 
+/// Those that others can hear, in order.
+fn gateway_hosts(intent: &Intent, gateway: &Gateway) -> Vec<PlannedGatewayHost> {
+    let hosts = gateway.host_ids.iter();
+    let hosts = hosts.filter_map(|id| {
+        Some(PlannedGatewayHost {
+            mac: MacAddr::router(*id),
+            endpoint: intent.hosts.get(id)?.endpoint?,
+        })
+    });
+    hosts.collect()
+}
+
+/// The networks that a host has only as a gateway host, or has anyway: those of such routers.
+pub(super) fn networks_through(
+    intent: &Intent,
+    host: HostId,
+) -> impl Iterator<Item = NetworkId> + '_ {
+    let gateways = intent.gateways_through(host);
+    let routers = gateways.filter_map(|it| intent.routers.get(&it.router_id));
+    routers.flat_map(|router| router.network_ids.iter().copied())
+}
+
 /// The addresses that a network gives out, as prefixes.
-fn pool(intent: &Intent, network: NetworkId) -> Vec<Ipv4Net> {
+pub(crate) fn pool(intent: &Intent, network: NetworkId) -> Vec<Ipv4Net> {
     let subnets = intent.subnets_of(network);
     let ranges = subnets.flat_map(|subnet| &subnet.pools);
     let prefixes = ranges.filter_map(|range| match (range.first, range.last) {
@@ -86,9 +121,22 @@ impl Touched<'_> {
         let [before, after] = &versions;
         let same = before.as_deref().map(leads) == after.as_deref().map(leads);
         for gateway in versions.iter().flatten() {
+            self.gateway_hosts(gateway);
             self.way_out(gateway.router_id);
             if !same {
                 self.floating_ips_of(gateway);
+            }
+        }
+    }
+
+    /// Gateway hosts need all that their router joins, and other hosts hear of them.
+    fn gateway_hosts(&mut self, gateway: &Gateway) {
+        let routers = [self.before, self.after].map(|it| it.routers.get(&gateway.router_id));
+        for router in routers.into_iter().flatten() {
+            for network in &router.network_ids {
+                for host in &gateway.host_ids {
+                    self.whole(*network, *host);
+                }
             }
         }
     }
@@ -118,6 +166,11 @@ impl Touched<'_> {
             let placed = all.filter_map(|it| Some((place(intent, it)?, it.id)));
             let items = placed.map(|(host, id)| (host, PlanKey::FloatingIp(id)));
             self.items.extend(items);
+            let all = intent.floating_ips_of(gateway.tenant_id);
+            let ids: Vec<FloatingIpId> = all.map(|it| it.id).collect();
+            for id in ids {
+                self.forwardings_of(id);
+            }
         }
     }
 

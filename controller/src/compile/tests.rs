@@ -21,6 +21,7 @@ fn sampling() -> Sampling {
         rate: 256,
         header_bytes: 128,
         polling_seconds: 20,
+        way: model::SampleWay::Datagrams,
     }
 }
 
@@ -262,6 +263,7 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
         vni: None,
         mtu: None,
         sharing: Sharing::default(),
+        limits: model::Limits::default(),
     };
     let kinds = [NetworkKind::Vxlan, NetworkKind::Geneve];
     for (n, kind) in (1..COUNT).zip(kinds.into_iter().cycle()) {

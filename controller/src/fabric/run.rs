@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    FabricCheck, FabricScope, Finding, HostId, Loss, PathResult, Probe, ProbeOrder, ProbeOutcome,
-    ProbePath, ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
+    FabricCheck, FabricScope, Finding, Host, HostId, Loss, PathResult, Probe, ProbeOrder,
+    ProbeOutcome, ProbePath, ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -98,8 +98,11 @@ impl Run {
     fn new(fleet: Arc<Fleet>, intent: &Intent) -> Self {
         // Random, and told to nobody but the hosts.
         let check = Uuid::new_v4();
-        let known = || intent.hosts.values().take(usize::from(u16::MAX));
-        let players = known().map(|host| Player {
+        let mut known: Vec<&Arc<Host>> =
+            intent.hosts.values().take(usize::from(u16::MAX)).collect();
+        // Findings name hosts in the order of their numbers.
+        known.sort_by(|one, other| one.name.cmp(&other.name));
+        let players = known.iter().map(|host| Player {
             id: host.id,
             name: host.name.clone(),
             nics: BTreeMap::new(),
@@ -110,8 +113,8 @@ impl Run {
             fleet,
             check,
             step: 0,
-            hosts: known().map(|host| host.id).collect(),
-            endpoints: known().map(|host| host.endpoint).collect(),
+            hosts: known.iter().map(|host| host.id).collect(),
+            endpoints: known.iter().map(|host| host.endpoint).collect(),
             cast: Cast {
                 hosts: players.collect(),
                 networks: networks.map(|it| (it.id, it.name.clone())).collect(),

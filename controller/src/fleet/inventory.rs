@@ -1,5 +1,7 @@
 //! Which port is behind which interface, for those who attribute samples.
 
+mod networks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ pub(crate) async fn run(fleet: Arc<Fleet>) {
         let (intent, observed) = (fleet.intent(), fleet.observed());
         fleet.inventory.send_if_modified(|last| {
             let next = compile(&intent, &observed, last.revision + 1);
-            let differs = next.hosts != last.hosts;
+            let differs = (&next.hosts, &next.networks) != (&last.hosts, &last.networks);
             if differs {
                 *last = Arc::new(next);
             }
@@ -41,9 +43,11 @@ fn compile(intent: &Intent, observed: &Observed, revision: u64) -> Inventory {
             vifs: vifs.filter_map(|seen| vif(intent, *id, seen)).collect(),
         })
     });
+    let hosts: Vec<InventoryHost> = hosts.collect();
     Inventory {
         revision,
-        hosts: hosts.collect(),
+        networks: networks::of(intent, &hosts),
+        hosts,
     }
 }
 

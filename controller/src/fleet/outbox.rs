@@ -169,6 +169,7 @@ fn estimated_bytes(item: &PlanItem) -> usize {
             FIXED + PER_ADDRESS * (it.network_ids.len() + it.endpoints.len() + pool)
         }
         PlanItem::FloatingIp(_) => FIXED,
+        PlanItem::PortForwarding(_) => 2 * FIXED,
         PlanItem::Port(it) => {
             let addresses = it.addresses.len() + 2 * it.allowed.len();
             FIXED + PER_ADDRESS * addresses + PER_GROUP * it.security_group_ids.len()

@@ -219,6 +219,10 @@ impl Session {
                 FromAgent::Hello { .. } => return Err(Ended::HelloAgain),
                 FromAgent::Ping => self.fleet().heard(host),
                 FromAgent::Probe(reply) => self.fleet().probed(host, reply),
+                FromAgent::Samples(samples) => {
+                    self.fleet().heard(host);
+                    self.service.samples_take(host, &samples);
+                }
                 FromAgent::Trace(reply) => self.fleet().traced(host, reply),
                 FromAgent::Usage(batch) => {
                     self.fleet().heard(host);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::{
-    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, NetworkId, PortId, RouterId,
-    TenantId,
+    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, NetworkId, PortForwarding,
+    PortForwardingId, PortId, RouterId, TenantId,
 };
 
 use super::{Intent, within};
@@ -16,8 +16,11 @@ use super::{Intent, within};
 pub(super) struct Lent {
     gateways: OrdMap<RouterId, GatewayId>,
     gateways_by_network: OrdSet<(NetworkId, GatewayId)>,
+    gateways_by_host: OrdSet<(HostId, GatewayId)>,
     floating_ips_by_tenant: OrdSet<(TenantId, FloatingIpId)>,
     floating_ips_by_port: OrdSet<(PortId, FloatingIpId)>,
+    port_forwardings_by_floating_ip: OrdSet<(FloatingIpId, PortForwardingId)>,
+    port_forwardings_by_port: OrdSet<(PortId, PortForwardingId)>,
     addresses: OrdMap<(NetworkId, IpAddr), Borrower>,
 }
 
@@ -59,6 +62,18 @@ impl Intent {
         pairs.filter_map(|(_, id)| self.gateways.get(id))
     }
 
+    /// The gateways that have this host among their gateway hosts, by id.
+    pub fn gateways_through(&self, host: HostId) -> impl Iterator<Item = &Arc<Gateway>> + '_ {
+        let pairs = self.lent.gateways_by_host.range(within(host));
+        pairs.filter_map(|(_, id)| self.gateways.get(id))
+    }
+
+    /// The gateway hosts of the router that this network has.
+    pub fn gateway_hosts(&self, network: NetworkId) -> impl Iterator<Item = HostId> + '_ {
+        let way = self.way_out_of(network).into_iter();
+        way.flat_map(|gateway| gateway.host_ids.iter().copied())
+    }
+
     /// The floating IPs of a tenant, by id.
     pub fn floating_ips_of(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<FloatingIp>> + '_ {
         let pairs = self.lent.floating_ips_by_tenant.range(within(tenant));
@@ -69,6 +84,27 @@ impl Intent {
     pub fn floating_ips_at(&self, port: PortId) -> impl Iterator<Item = &Arc<FloatingIp>> + '_ {
         let pairs = self.lent.floating_ips_by_port.range(within(port));
         pairs.filter_map(|(_, id)| self.floating_ips.get(id))
+    }
+
+    /// What the ports of a floating IP stand for, the oldest first.
+    pub fn port_forwardings_of(
+        &self,
+        floating: FloatingIpId,
+    ) -> impl Iterator<Item = &Arc<PortForwarding>> + '_ {
+        let pairs = self
+            .lent
+            .port_forwardings_by_floating_ip
+            .range(within(floating));
+        pairs.filter_map(|(_, id)| self.port_forwardings.get(id))
+    }
+
+    /// The port forwardings that lead to a port, by id.
+    pub fn port_forwardings_at(
+        &self,
+        port: PortId,
+    ) -> impl Iterator<Item = &Arc<PortForwarding>> + '_ {
+        let pairs = self.lent.port_forwardings_by_port.range(within(port));
+        pairs.filter_map(|(_, id)| self.port_forwardings.get(id))
     }
 
     /// The addresses of a network in this range that are no port's, with who has them.
@@ -88,6 +124,9 @@ impl Intent {
     pub(super) fn put_gateway(&mut self, it: Arc<Gateway>) {
         self.lent.gateways.insert(it.router_id, it.id);
         self.lent.gateways_by_network.insert((it.network_id, it.id));
+        for host in &it.host_ids {
+            self.lent.gateways_by_host.insert((*host, it.id));
+        }
         for lent in &it.addresses {
             let address = lent.address.into();
             self.lend(it.network_id, address, Borrower::Gateway(it.id));
@@ -99,6 +138,9 @@ impl Intent {
         self.lent.gateways.remove(&it.router_id);
         let pair = (it.network_id, it.id);
         self.lent.gateways_by_network.remove(&pair);
+        for host in &it.host_ids {
+            self.lent.gateways_by_host.remove(&(*host, it.id));
+        }
         for lent in &it.addresses {
             self.take_back(it.network_id, lent.address.into());
         }
@@ -124,6 +166,22 @@ impl Intent {
         }
         self.take_back(it.network_id, it.address.into());
         self.floating_ips.remove(&it.id);
+    }
+
+    pub(super) fn put_port_forwarding(&mut self, it: Arc<PortForwarding>) {
+        let lent = &mut self.lent;
+        let of = (it.floating_ip_id, it.id);
+        lent.port_forwardings_by_floating_ip.insert(of);
+        lent.port_forwardings_by_port.insert((it.port_id, it.id));
+        self.port_forwardings.insert(it.id, it);
+    }
+
+    pub(super) fn delete_port_forwarding(&mut self, it: &PortForwarding) {
+        let lent = &mut self.lent;
+        let of = (it.floating_ip_id, it.id);
+        lent.port_forwardings_by_floating_ip.remove(&of);
+        lent.port_forwardings_by_port.remove(&(it.port_id, it.id));
+        self.port_forwardings.remove(&it.id);
     }
 
     fn lend(&mut self, network: NetworkId, address: IpAddr, borrower: Borrower) {

@@ -43,7 +43,7 @@ proptest! {
             intent.apply(intent.revision, &off.unwrap().writes);
         }
         let order = [
-            Noun::Instance, Noun::FloatingIp, Noun::Gateway, Noun::Router, Noun::Port,
+            Noun::Instance, Noun::PortForwarding, Noun::FloatingIp, Noun::Gateway, Noun::Router, Noun::Port,
             Noun::Reservation, Noun::Subnet, Noun::Network, Noun::PhysicalNetwork, Noun::Tenant,
         ];
         for noun in order {

@@ -1,5 +1,6 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
+mod caps;
 mod views;
 
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, PhysicalNetworkCreate, PortCreate, PortUpdate,
-    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
-    TraceRequest,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
+    PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
+    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
+    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -21,15 +22,15 @@ use flow_collector::Collector;
 use model::{
     AddressGroup, AddressGroupId, Event, EventKind, FabricCheck, FabricCheckId, FabricScope,
     FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortId, Reservation, ReservationId,
-    Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard, Subnet, SubnetId, Tenant,
-    TenantId, Trace,
+    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
+    Subnet, SubnetId, Tenant, TenantId, Trace,
 };
 
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
     Service, address_group, floating_ip, gateway, instance, network, physical_network, port,
-    reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
 
@@ -82,7 +83,8 @@ impl Backend for Service {
     }
 
     async fn tenant_create(&self, caller: Caller, request: TenantCreate) -> Outcome<Tenant> {
-        let decide = |intent: &_| tenant::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| tenant::create(intent, request, &observed);
         self.writer.change(caller, "tenant_create", decide).await
     }
 
@@ -92,7 +94,8 @@ impl Backend for Service {
         id: TenantId,
         request: TenantUpdate,
     ) -> Outcome<Tenant> {
-        let decide = |intent: &_| tenant::update(intent, id, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| tenant::update(intent, id, request, &observed);
         self.writer.change(caller, "tenant_update", decide).await
     }
 
@@ -157,8 +160,20 @@ impl Backend for Service {
     }
 
     async fn network_create(&self, caller: Caller, request: NetworkCreate) -> Outcome<Network> {
-        let decide = |intent: &_| network::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| network::create(intent, request, &observed);
         self.writer.change(caller, "network_create", decide).await
+    }
+
+    async fn network_update(
+        &self,
+        caller: Caller,
+        id: NetworkId,
+        request: NetworkUpdate,
+    ) -> Outcome<Network> {
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| network::update(intent, id, request, &observed);
+        self.writer.change(caller, "network_update", decide).await
     }
 
     async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
@@ -378,6 +393,31 @@ impl Backend for Service {
         self.writer.change(caller, verb, decide).await
     }
 
+    fn port_forwardings(&self) -> Vec<Arc<PortForwarding>> {
+        let intent = self.writer.intent();
+        intent.port_forwardings.values().cloned().collect()
+    }
+
+    fn port_forwarding(&self, id: PortForwardingId) -> Option<Arc<PortForwarding>> {
+        self.writer.intent().port_forwardings.get(&id).cloned()
+    }
+
+    async fn port_forwarding_create(
+        &self,
+        caller: Caller,
+        request: PortForwardingCreate,
+    ) -> Outcome<PortForwarding> {
+        let decide = |intent: &_| port_forwarding::create(intent, &request);
+        let verb = "port_forwarding_create";
+        self.writer.change(caller, verb, decide).await
+    }
+
+    async fn port_forwarding_delete(&self, caller: Caller, id: PortForwardingId) -> Outcome<()> {
+        let decide = |intent: &_| port_forwarding::delete(intent, id);
+        let verb = "port_forwarding_delete";
+        self.writer.change(caller, verb, decide).await
+    }
+
     fn ports(&self) -> Vec<PortView> {
         let (intent, observed) = (self.writer.intent(), self.fleet.observed());
         let ports = intent.ports.values();
@@ -394,7 +434,8 @@ impl Backend for Service {
 
     async fn port_create(&self, caller: Caller, request: PortCreate) -> Outcome<PortView> {
         let actor = caller.actor.clone();
-        let decide = |intent: &_| port::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| port::create(intent, request, &observed);
         let port: Port = self.writer.change(caller, "port_create", decide).await?;
         self.tell_guard(SpoofGuard::On, &port, &actor);
         Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
@@ -408,10 +449,11 @@ impl Backend for Service {
     ) -> Outcome<PortView> {
         let actor = caller.actor.clone();
         let mut guard = SpoofGuard::On;
+        let observed = self.fleet.observed();
         let decide = |intent: &Intent| {
             let held = intent.ports.get(&id);
             guard = held.map_or(guard, |port| port.spoof_guard);
-            port::update(intent, id, request)
+            port::update(intent, id, request, &observed)
         };
         let port: Port = self.writer.change(caller, "port_update", decide).await?;
         self.tell_guard(guard, &port, &actor);

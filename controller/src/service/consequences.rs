@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use model::{GatewayId, PortId};
 
-use super::{floating_ip, gateway};
+use super::{cap, floating_ip, gateway, port_forwarding};
 use crate::intent::Intent;
 use crate::object::{Key, Write};
 
-/// The writes of a change with what follows from them: a floating IP stands for nothing when its port
-/// loses the address, and a router has an address outside on each host where it is.
+/// The writes of a change with what follows from them: the caps of a port go with it, a floating IP stands
+/// for nothing when its port loses the address, nothing is forwarded to it any more, and a router has an
+/// address outside on each host where it is.
 pub(crate) fn with(before: &Intent, mut writes: Vec<Write>) -> Vec<Write> {
+    writes.extend(cap::of_ports_gone(before, &writes));
     if before.gateways.is_empty() && before.floating_ips.is_empty() {
         return writes;
     }
@@ -29,6 +31,8 @@ pub(crate) fn with(before: &Intent, mut writes: Vec<Write>) -> Vec<Write> {
     for port in &ports {
         let unbound = floating_ip::unbound(&after, *port);
         follow(&mut after, unbound, &mut writes);
+        let orphaned = port_forwarding::orphaned(&after, *port);
+        follow(&mut after, orphaned, &mut writes);
     }
     for id in gateways(before, &after, &written) {
         let settled = gateway::settled(&after, id).into_iter().collect();

@@ -89,6 +89,28 @@ fn refuse_address(address: Option<Ipv4Addr>, faults: &mut Faults) {
 fn bind(
     intent: &Intent,
     floating: &FloatingIp,
+    asked: (PortId, Option<Ipv4Addr>),
+    faults: &mut Faults,
+) -> Option<BoundTo> {
+    let bound = target(intent, floating, asked, faults);
+    if let Some(bound) = bound {
+        check_known_as(intent, floating, bound, faults);
+    }
+    if let Some(other) = intent.port_forwardings_of(floating.id).next() {
+        let message = format!(
+            "ports of {} are forwarded, among others to port {}; delete these forwardings first",
+            floating.address, other.port_id
+        );
+        faults.add("port_id", FieldCode::Inconsistent, message);
+    }
+    bound
+}
+
+/// Which address of a port outside is to stand for, in part or as a whole; notes every reason why none
+/// can.
+pub(super) fn target(
+    intent: &Intent,
+    floating: &FloatingIp,
     (port, inner): (PortId, Option<Ipv4Addr>),
     faults: &mut Faults,
 ) -> Option<BoundTo> {
@@ -121,7 +143,10 @@ fn bind(
             }
         },
     };
-    check_inner(intent, floating, (port, address), faults);
+    if !port.addresses.contains(&address.into()) {
+        let message = format!("port {id} does not have {address}; expected an address of it");
+        faults.add("port_address", FieldCode::Inconsistent, message);
+    }
     Some(BoundTo {
         port_id: id,
         address,
@@ -135,16 +160,19 @@ fn first(port: &Port) -> Option<Ipv4Addr> {
     })
 }
 
-fn check_inner(
-    intent: &Intent,
-    floating: &FloatingIp,
-    (port, address): (&Port, Ipv4Addr),
-    faults: &mut Faults,
-) {
-    let id = port.id;
-    if !port.addresses.contains(&address.into()) {
-        let message = format!("port {id} does not have {address}; expected an address of it");
-        faults.add("port_address", FieldCode::Inconsistent, message);
+/// An address of a port is known outside by one address, or by ports of one.
+fn check_known_as(intent: &Intent, floating: &FloatingIp, bound: BoundTo, faults: &mut Faults) {
+    let BoundTo {
+        port_id: id,
+        address,
+    } = bound;
+    let mut forwardings = intent.port_forwardings_at(id);
+    if let Some(other) = forwardings.find(|it| it.port_address == address) {
+        let message = format!(
+            "{} {} of a floating IP stands for {address} of port {id} already; delete that first",
+            other.protocol, other.external_port
+        );
+        faults.add("port_id", FieldCode::Duplicate, message);
     }
     let mut others = intent.floating_ips_at(id);
     let taken = |it: &&Arc<FloatingIp>| {
@@ -190,8 +218,13 @@ pub(super) fn update(
 }
 
 pub(super) fn delete(intent: &Intent, id: FloatingIpId) -> Outcome<Draft<()>> {
-    if !intent.floating_ips.contains_key(&id) {
-        return Err(Problem::not_found("floating ip", id));
+    let floating = intent.floating_ips.get(&id);
+    let floating = floating.ok_or_else(|| Problem::not_found("floating ip", id))?;
+    let forwarded = intent.port_forwardings_of(id).count();
+    if forwarded > 0 {
+        let address = floating.address;
+        let detail = format!("{forwarded} ports of {address} are forwarded; delete these first");
+        return Err(Problem::new(Code::InUse, detail));
     }
     Ok(Draft {
         writes: vec![Write::Delete(Key::FloatingIp(id))],

@@ -12,7 +12,7 @@ use model::{
 };
 
 use super::faults::Faults;
-use super::{router, sharing};
+use super::{port_forwarding, router, sharing};
 use crate::intent::Intent;
 use crate::object::{Key, Object, Write};
 use crate::writer::Draft;
@@ -30,6 +30,7 @@ pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<G
         sharing::check_user("network_id", network, router.tenant_id, &mut faults);
         check_overlap(intent, router, network, &mut faults);
     }
+    check_hosts(intent, &request, &mut faults);
     if let Some(other) = intent.gateway_of(request.router_id) {
         let message = format!(
             "it leads to the network {} already; clear that gateway first",
@@ -44,6 +45,7 @@ pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<G
         router_id: router.id,
         network_id: request.network_id,
         snat: request.snat.unwrap_or_default(),
+        host_ids: request.host_ids,
         addresses: Vec::new(),
         created_at: Timestamp::now(),
     };
@@ -83,6 +85,41 @@ pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Fau
     }
 }
 
+/// What makes hosts fit to be gateway hosts: that others can hear whether they live.
+fn check_hosts(intent: &Intent, request: &GatewayCreate, faults: &mut Faults) {
+    let hosts = &request.host_ids;
+    if !hosts.is_empty() && request.snat == Some(Snat::Off) {
+        let message =
+            "gateway hosts were named, and snat is \"off\"; expected no hosts, or snat=on";
+        faults.add("host_ids", FieldCode::Inconsistent, message);
+    }
+    if hosts.len() > Gateway::HOSTS_MAX {
+        let (count, most) = (hosts.len(), Gateway::HOSTS_MAX);
+        let message = format!("{count} gateway hosts were named; expected at most {most}");
+        faults.add("host_ids", FieldCode::OutOfRange, message);
+    }
+    for (at, id) in hosts.iter().enumerate() {
+        let mut fault =
+            |code, message: String| faults.add(&format!("host_ids[{at}]"), code, message);
+        let Some(host) = intent.hosts.get(id) else {
+            let message = format!("there is no host {id}; expected the id of one there is");
+            fault(FieldCode::UnknownReference, message);
+            continue;
+        };
+        let name = &host.name;
+        if hosts.iter().take(at).any(|it| it == id) {
+            let message = format!("the host {name} was named twice; expected each host once");
+            fault(FieldCode::Duplicate, message);
+        } else if host.endpoint.is_none() {
+            let message = format!(
+                "the host {name} has no endpoint, so others could not tell whether it lives; expected a \
+                 private physical network with endpoints"
+            );
+            fault(FieldCode::Inconsistent, message);
+        }
+    }
+}
+
 fn check_overlap(intent: &Intent, router: &Router, network: &Network, faults: &mut Faults) {
     for subnet in intent.subnets_of(network.id) {
         let joined = router.network_ids.iter().copied();
@@ -105,9 +142,20 @@ pub(super) fn delete(intent: &Intent, id: GatewayId) -> Outcome<Draft<()>> {
         let port = intent.ports.get(&bound.port_id);
         port.is_some_and(|port| joins(port.network_id))
     };
-    let mut floating = intent.floating_ips_of(gateway.tenant_id);
-    let needing =
-        floating.find(|it| it.network_id == gateway.network_id && it.bound.is_some_and(needs));
+    let floating = || {
+        let all = intent.floating_ips_of(gateway.tenant_id);
+        all.filter(|it| it.network_id == gateway.network_id)
+    };
+    let forwarding =
+        floating().find_map(|it| port_forwarding::needing(intent, it, |network| joins(network.id)));
+    if let Some(forwarding) = forwarding {
+        let detail = format!(
+            "port {} of a floating IP is forwarded to a port behind this router; delete that first",
+            forwarding.external_port
+        );
+        return Err(Problem::new(Code::InUse, detail));
+    }
+    let needing = floating().find(|it| it.bound.is_some_and(needs));
     if let Some(floating) = needing {
         let detail = format!(
             "the floating IP {} stands for a port behind this router; unbind it first",
@@ -121,12 +169,15 @@ pub(super) fn delete(intent: &Intent, id: GatewayId) -> Outcome<Draft<()>> {
     })
 }
 
-/// The address of each host that has the router: those that were given stay, a host that is new gets one
-/// if there is any left.
+/// The address of each host that has the router, or of the first gateway host for all: those that were
+/// given stay, a host that is new gets one if there is any left.
 fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
     let router = intent.routers.get(&gateway.router_id);
     let networks = router.into_iter().flat_map(|it| &it.network_ids);
     let hosts: BTreeSet<HostId> = match gateway.snat {
+        Snat::On if !gateway.host_ids.is_empty() => {
+            gateway.host_ids.first().copied().into_iter().collect()
+        }
         Snat::On => networks.flat_map(|id| intent.hosts_of(*id)).collect(),
         Snat::Off => BTreeSet::new(),
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
-use api::request::{NetworkCreate, NetworkKind};
+use api::request::{NetworkCreate, NetworkKind, NetworkUpdate};
 use model::{
     AddressRange, Encapsulation, Id, Network, NetworkId, NetworkNumber, PhysicalNetwork, Role,
     Segment, Timestamp, VlanId,
@@ -13,17 +13,24 @@ use model::{
 use super::after::After;
 use super::faults::Faults;
 use super::layout::MTUS;
+use super::limits::{self, Limited};
 use super::{overlay, sharing, subnet};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
 
-pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<Network>> {
+pub(super) fn create(
+    intent: &Intent,
+    request: NetworkCreate,
+    observed: &Observed,
+) -> Outcome<Draft<Network>> {
     let mut faults = Faults::default();
     let tenant_id = request.tenant_id;
     faults.known("tenant_id", tenant_id, intent.tenants.get(&tenant_id));
     faults.unique_name(intent, Some(tenant_id), Noun::Network, &request.name);
     sharing::check(&request, &mut faults);
+    limits::check(intent, &Limited::new(request.limits), observed, &mut faults);
     let carrier = carrier(intent, &request, &mut faults);
     if let Some(carrier) = carrier {
         check_fit(intent, &request, carrier, &mut faults);
@@ -41,11 +48,39 @@ pub(super) fn create(intent: &Intent, request: NetworkCreate) -> Outcome<Draft<N
         number,
         segment,
         sharing: request.sharing,
+        limits: request.limits,
         created_at: Timestamp::now(),
     };
     Ok(Draft {
         writes: vec![Write::Put(Object::Network(Arc::new(network.clone())))],
         answer: network,
+    })
+}
+
+/// Changes how much each of its ports may take.
+pub(super) fn update(
+    intent: &Intent,
+    id: NetworkId,
+    request: NetworkUpdate,
+    observed: &Observed,
+) -> Outcome<Draft<Network>> {
+    let network = intent.networks.get(&id);
+    let network = network.ok_or_else(|| Problem::not_found("network", id))?;
+    let changed = Network {
+        limits: request.limits.of(network.limits),
+        ..Network::clone(network)
+    };
+    let mut faults = Faults::default();
+    let limited = Limited::new(changed.limits).before(network.limits);
+    limits::check(intent, &limited, observed, &mut faults);
+    faults.check()?;
+    let mut writes = Vec::new();
+    if changed != **network {
+        writes.push(Write::Put(Object::Network(Arc::new(changed.clone()))));
+    }
+    Ok(Draft {
+        writes,
+        answer: changed,
     })
 }
 

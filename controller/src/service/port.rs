@@ -14,18 +14,26 @@ use model::{
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::faults::Faults;
+use super::limits::{self, Limited};
 use super::pair::Holder;
-use super::{address, limits, pair, security_group, sharing};
+use super::{address, pair, security_group, sharing};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
 
-pub(super) fn create(intent: &Intent, request: PortCreate) -> Outcome<Draft<Port>> {
+pub(super) fn create(
+    intent: &Intent,
+    request: PortCreate,
+    observed: &Observed,
+) -> Outcome<Draft<Port>> {
     let mut faults = Faults::default();
     let network = intent.networks.get(&request.network_id);
     let network = faults.known("network_id", request.network_id, network);
     if let Some(network) = network {
         check(intent, network, &request, &mut faults);
+        let limited = Limited::new(request.limits).over(network.limits);
+        limits::check(intent, &limited, observed, &mut faults);
     }
     if let Some(host) = request.host_id {
         faults.known("host_id", host, intent.hosts.get(&host));
@@ -73,7 +81,6 @@ fn check(intent: &Intent, network: &Network, request: &PortCreate, faults: &mut 
         faults.unique_name(intent, Some(owner), Noun::Port, name);
     }
     sharing::check_guard(network, request.spoof_guard.unwrap_or_default(), faults);
-    limits::check(&request.limits, faults);
     let groups = request.security_group_ids.as_deref().unwrap_or_default();
     security_group::check_ids(intent, owner, groups, faults);
     if let Some(mac) = request.mac {
@@ -111,7 +118,12 @@ fn check_mac(intent: &Intent, network: &Network, mac: MacAddr, faults: &mut Faul
 }
 
 /// What a port is to be, and under which names its new parts were asked for.
-pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcome<Draft<Port>> {
+pub(super) fn update(
+    intent: &Intent,
+    id: PortId,
+    request: PortUpdate,
+    observed: &Observed,
+) -> Outcome<Draft<Port>> {
     let port = intent.ports.get(&id);
     let port = port.ok_or_else(|| Problem::not_found("port", id))?;
     let mut faults = Faults::default();
@@ -139,7 +151,8 @@ pub(super) fn update(intent: &Intent, id: PortId, request: PortUpdate) -> Outcom
     let groups = &changed.security_group_ids;
     security_group::check_ids(intent, port.tenant_id, groups, &mut faults);
     sharing::check_guard(network, changed.spoof_guard, &mut faults);
-    limits::check(&changed.limits, &mut faults);
+    let limited = Limited::new(changed.limits).over(network.limits);
+    limits::check(intent, &limited.before(port.limits), observed, &mut faults);
     address::check_count(&addresses.field(), changed.addresses.len(), &mut faults);
     let fresh: &[IpAddr] = addresses.fresh();
     address::check(

@@ -8,16 +8,21 @@ use api::request::{TenantCreate, TenantUpdate};
 use model::{Id, Tenant, TenantId, Timestamp};
 
 use super::faults::Faults;
-use super::limits;
+use super::limits::{self, Limited};
 use super::security_group;
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
 use crate::writer::Draft;
 
-pub(super) fn create(intent: &Intent, request: TenantCreate) -> Outcome<Draft<Tenant>> {
+pub(super) fn create(
+    intent: &Intent,
+    request: TenantCreate,
+    observed: &Observed,
+) -> Outcome<Draft<Tenant>> {
     let mut faults = Faults::default();
     faults.unique_name(intent, None, Noun::Tenant, &request.name);
-    limits::check(&request.limits, &mut faults);
+    limits::check(intent, &Limited::new(request.limits), observed, &mut faults);
     faults.check()?;
     let tenant = Tenant {
         id: Id::generate(),
@@ -39,6 +44,7 @@ pub(super) fn update(
     intent: &Intent,
     id: TenantId,
     request: TenantUpdate,
+    observed: &Observed,
 ) -> Outcome<Draft<Tenant>> {
     let tenant = intent.tenants.get(&id);
     let tenant = tenant.ok_or_else(|| Problem::not_found("tenant", id))?;
@@ -47,7 +53,8 @@ pub(super) fn update(
         ..Tenant::clone(tenant)
     };
     let mut faults = Faults::default();
-    limits::check(&changed.limits, &mut faults);
+    let limited = Limited::new(changed.limits).before(tenant.limits);
+    limits::check(intent, &limited, observed, &mut faults);
     faults.check()?;
     let mut writes = Vec::new();
     if changed != **tenant {
@@ -78,7 +85,8 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     // No port is left that could be in one of its groups.
     let groups = intent.security_groups_of(id).map(Key::SecurityGroup);
     let addresses = intent.address_groups_of(id).map(Key::AddressGroup);
-    let own = groups.chain(addresses).chain([Key::Tenant(id)]);
+    let caps = intent.caps_of(id).map(Key::Cap);
+    let own = groups.chain(addresses).chain(caps).chain([Key::Tenant(id)]);
     let writes = own.map(Write::Delete).collect();
     Ok(Draft { writes, answer: () })
 }

@@ -1,9 +1,13 @@
 //! What must hold after every request, whatever was asked for.
 
 mod addresses;
+mod capped;
+mod caps;
 mod concurrent;
+mod limits;
 mod ops;
 mod outside;
+mod port_forwardings;
 mod refused;
 mod routers;
 mod shared;
@@ -17,8 +21,10 @@ use api::request::NetworkCreate;
 use model::{Host, HostId, Id, PhysicalNetworkId, TenantId, Timestamp};
 use proptest::prelude::*;
 
+pub(crate) use self::caps::capped;
 use self::ops::name;
 pub(crate) use self::ops::{Op, decide, ops, run};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Object};
 use crate::writer::Draft;
@@ -204,7 +210,7 @@ pub(crate) fn network_create(
     intent: &Intent,
     request: NetworkCreate,
 ) -> Outcome<Draft<model::Network>> {
-    super::network::create(intent, request)
+    super::network::create(intent, request, &Observed::default())
 }
 
 /// What taking a port off its trunk would write.

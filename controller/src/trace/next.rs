@@ -8,10 +8,11 @@ use model::{
 };
 
 use super::Arrival;
-use super::words::Names;
+use super::names::Names;
+use super::outside;
 
 /// The Ethernet type of a tagged frame.
-const TAGGED: [u8; 2] = [0x81, 0];
+pub(super) const TAGGED: [u8; 2] = [0x81, 0];
 
 /// What a frame that left a host leads to.
 #[derive(Default)]
@@ -124,9 +125,17 @@ fn nobody(names: &Names<'_>, network: &Network) -> String {
     format!("it leaves for {network}, where no other host has its receiver")
 }
 
-/// The hosts where a port has this Ethernet address, as its own or in a pair.
+/// The hosts where a port has this Ethernet address, as its own or in a pair; or an address of the network
+/// behind which it is.
 fn hosts_with(names: &Names<'_>, network: NetworkId, mac: MacAddr) -> BTreeSet<HostId> {
     let intent = names.intent;
+    if let Some(address) = mac.public_address() {
+        let owner = outside::owner(intent, network, address);
+        return owner
+            .and_then(|owner| owner.host(intent))
+            .into_iter()
+            .collect();
+    }
     let owner = intent.port_with_mac(network, mac);
     let owner = owner.or_else(|| intent.port_with_virtual_mac(network, mac));
     let host = owner.and_then(|id| intent.ports.get(&id)?.host_id);
@@ -134,7 +143,10 @@ fn hosts_with(names: &Names<'_>, network: NetworkId, mac: MacAddr) -> BTreeSet<H
 }
 
 /// What a frame is on the cable.
-fn segment(physical_network_id: PhysicalNetworkId, frame: &[u8]) -> (Option<VlanId>, Segment) {
+pub(super) fn segment(
+    physical_network_id: PhysicalNetworkId,
+    frame: &[u8],
+) -> (Option<VlanId>, Segment) {
     let header = frame.get(12..16).and_then(|it| it.first_chunk::<4>());
     let tag = header.filter(|it| it[..2] == TAGGED);
     let vlan = tag.map(|it| u16::from_be_bytes([it[2], it[3]]) & 0xfff);

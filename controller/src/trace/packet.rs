@@ -7,8 +7,10 @@ use api::backend::Outcome;
 use api::problem::{FieldCode, FieldError, Problem};
 use api::request::TraceRequest;
 use etherparse::PacketBuilder;
-use model::{MacAddr, Network, Port, TracedFrame, TracedProtocol};
+use model::{MacAddr, Network, Port, TraceEntry, TracedFrame, TracedProtocol, TracedState};
 
+use super::Arrival;
+use super::names::Names;
 use crate::intent::Intent;
 
 /// How large a packet is unless it is said, its IP header included.
@@ -20,30 +22,28 @@ const UDP_PORT: u16 = 53;
 /// Its time to live.
 const FRESH: u8 = 64;
 /// A machine of an external network whose Ethernet address only that network knows.
-const SOME_MACHINE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
+pub(super) const SOME_MACHINE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 
 /// A packet, or why its sender sends none.
 pub(super) enum Packet {
-    /// As it is sent.
-    Sent(TracedFrame),
+    /// As it is sent, and where it comes to a switch of ours.
+    Sent(Box<Arrival>),
     /// It ends where its sender looks for the receiver's Ethernet address.
     Unsent { message: String, advice: String },
 }
 
 /// The ends of a packet.
-struct Ends {
-    source: IpAddr,
-    destination: IpAddr,
+pub(super) struct Ends {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
 }
 
-/// The packet that was asked about.
-pub(super) fn of(intent: &Intent, request: &TraceRequest) -> Outcome<Packet> {
+/// The packet that was asked about, of a VIF.
+pub(super) fn of(names: &Names<'_>, request: &TraceRequest) -> Outcome<Packet> {
+    let intent = names.intent;
     let mut errors = Vec::new();
     let from = port(intent, request, "from_port_id", &mut errors);
-    let to = match request.to_port_id {
-        Some(_) => port(intent, request, "to_port_id", &mut errors),
-        None => None,
-    };
+    let to = port(intent, request, "to_port_id", &mut errors);
     let ends = from.and_then(|from| ends(from, to, request, &mut errors));
     let network = from.and_then(|from| intent.networks.get(&from.network_id));
     let (Some(from), Some(network), Some(ends), true) = (from, network, ends, errors.is_empty())
@@ -55,8 +55,29 @@ pub(super) fn of(intent: &Intent, request: &TraceRequest) -> Outcome<Packet> {
         Err((message, advice)) => return Ok(Packet::Unsent { message, advice }),
     };
     let source = request.from_mac.unwrap_or(from.mac).octets();
-    let frame = build(request, (source, to_mac), &ends).and_then(TracedFrame::new);
-    frame.map(Packet::Sent).ok_or_else(|| {
+    let frame = frame(request, (source, to_mac), &ends)?;
+    let name = names.port(from.id);
+    let Some(host) = from.host_id else {
+        let advice = "start an instance with it, or plug it in".to_owned();
+        let message = format!("{name} is on no host");
+        return Ok(Packet::Unsent { message, advice });
+    };
+    Ok(Packet::Sent(Box::new(Arrival {
+        host,
+        entry: TraceEntry::Port { port_id: from.id },
+        frame,
+        how: format!("from {name}"),
+    })))
+}
+
+/// The frame, unless there is none so large.
+pub(super) fn frame(
+    request: &TraceRequest,
+    macs: ([u8; 6], [u8; 6]),
+    ends: &Ends,
+) -> Outcome<TracedFrame> {
+    let frame = build(request, macs, ends).and_then(TracedFrame::new);
+    frame.ok_or_else(|| {
         let message = "the packet cannot be built: expected less";
         Problem::invalid(vec![FieldError::new(
             "bytes",
@@ -67,14 +88,14 @@ pub(super) fn of(intent: &Intent, request: &TraceRequest) -> Outcome<Packet> {
 }
 
 /// The VIF that a field names. A tenant has none of another.
-fn port<'a>(
+pub(super) fn port<'a>(
     intent: &'a Intent,
     request: &TraceRequest,
     field: &str,
     errors: &mut Vec<FieldError>,
 ) -> Option<&'a Arc<Port>> {
     let id = match field {
-        "from_port_id" => Some(request.from_port_id),
+        "from_port_id" => request.from_port_id,
         _ => request.to_port_id,
     }?;
     let viewer = request.tenant_id;
@@ -210,18 +231,25 @@ fn build(request: &TraceRequest, macs: ([u8; 6], [u8; 6]), ends: &Ends) -> Optio
     let payload = |transport: usize| vec![0; bytes.saturating_sub(ip + transport)];
     let source = request.source_port.unwrap_or(SOURCE_PORT);
     let mut frame = Vec::new();
-    let written = match (request.protocol, ends.source) {
-        (TracedProtocol::Icmp, IpAddr::V4(_)) => packet
+    // What is said in an established connection is said by who did not begin it.
+    let written = match (request.protocol, ends.source, request.state) {
+        (TracedProtocol::Icmp, IpAddr::V4(_), TracedState::New) => packet
             .icmpv4_echo_request(1, 1)
             .write(&mut frame, &payload(8)),
-        (TracedProtocol::Icmp, IpAddr::V6(_)) => packet
+        (TracedProtocol::Icmp, IpAddr::V4(_), TracedState::Established) => packet
+            .icmpv4_echo_reply(1, 1)
+            .write(&mut frame, &payload(8)),
+        (TracedProtocol::Icmp, IpAddr::V6(_), TracedState::New) => packet
             .icmpv6_echo_request(1, 1)
             .write(&mut frame, &payload(8)),
-        (TracedProtocol::Tcp, _) => {
+        (TracedProtocol::Icmp, IpAddr::V6(_), TracedState::Established) => packet
+            .icmpv6_echo_reply(1, 1)
+            .write(&mut frame, &payload(8)),
+        (TracedProtocol::Tcp, ..) => {
             let packet = packet.tcp(source, request.port.unwrap_or(TCP_PORT), 1, u16::MAX);
             packet.syn().write(&mut frame, &payload(20))
         }
-        (TracedProtocol::Udp, _) => {
+        (TracedProtocol::Udp, ..) => {
             let packet = packet.udp(source, request.port.unwrap_or(UDP_PORT));
             packet.write(&mut frame, &payload(8))
         }

@@ -1,10 +1,11 @@
 //! Packets as senders would send them, and verdicts in words.
 
 use api::request::TraceRequest;
-use model::{HostId, HostTrace, PortId, SwitchWord, TraceEnd, TraceHop, Verdict};
+use model::{HostId, HostTrace, PortId, SwitchWord, TraceEnd, TraceHop, TracedFrame, Verdict};
 use serde_json::json;
 
-use super::words::{self, Names, Seen};
+use super::names::Names;
+use super::words::{self, Seen};
 use super::{Found, packet};
 use crate::intent::Intent;
 
@@ -19,6 +20,9 @@ fn hop(table: &str, is_miss: bool) -> TraceHop {
         network: None,
         security_group: None,
         port_id: None,
+        rule_ids: Vec::new(),
+        asks: None,
+        translated: None,
         rule: Some("priority=0".to_owned()),
         is_miss,
     }
@@ -40,6 +44,7 @@ fn seen(hops: &[(&str, bool)], ends: Vec<TraceEnd>) -> Found {
         seen: vec![Seen {
             host: HostId::generate(),
             how: "from a VIF".to_owned(),
+            frame: TracedFrame::new(Vec::new()).unwrap(),
             trace,
         }],
         ..Found::default()
@@ -57,7 +62,12 @@ fn told(found: Found, from: PortId) -> model::Trace {
 
 #[test]
 fn a_packet_of_nobody_or_of_another_tenants_vif_is_refused() {
-    let problem = packet::of(&Intent::default(), &request(PortId::generate()));
+    let intent = Intent::default();
+    let names = Names {
+        intent: &intent,
+        viewer: None,
+    };
+    let problem = packet::of(&names, &request(PortId::generate()));
     let problem = problem.err().unwrap();
     assert_eq!(problem.errors.len(), 1);
     assert_eq!(problem.errors[0].field, "from_port_id");

@@ -5,18 +5,20 @@ use std::fmt::Write;
 
 use api::request::TraceRequest;
 use model::{
-    HostId, HostTrace, Network, NetworkNumber, PortId, Router, SecurityGroupNumber, SwitchWord,
-    TenantId, Trace, TraceEnd, TraceHop, TraceStep, TracedHost, Verdict,
+    HostId, HostTrace, PortId, SwitchWord, Trace, TraceEnd, TraceHop, TraceStep, TracedEnds,
+    TracedFrame, TracedHost, Verdict,
 };
 
-use super::Found;
-use crate::intent::Intent;
+use super::names::Names;
+use super::{Found, guards, outside, policy};
 
 /// What a host said.
 pub(super) struct Seen {
     pub(super) host: HostId,
     /// How the packet came there.
     pub(super) how: String,
+    /// As it came there.
+    pub(super) frame: TracedFrame,
     pub(super) trace: HostTrace,
 }
 
@@ -27,112 +29,13 @@ impl Seen {
     }
 }
 
-/// What things are called, for whoever asks.
-#[derive(Clone, Copy)]
-pub(super) struct Names<'a> {
-    pub(super) intent: &'a Intent,
-    /// A tenant, who is told of nothing that is another's.
-    pub(super) viewer: Option<TenantId>,
-}
-
-impl Names<'_> {
-    fn may_know(&self, owner: TenantId) -> bool {
-        self.viewer.is_none_or(|viewer| viewer == owner)
-    }
-
-    pub(super) fn host(&self, id: HostId) -> String {
-        let host = self.intent.hosts.get(&id);
-        host.map_or_else(|| id.to_string(), |host| host.name.to_string())
-    }
-
-    /// A VIF, by its own name, its instance's, or its id.
-    pub(super) fn port(&self, id: PortId) -> String {
-        let Some(port) = self.intent.ports.get(&id) else {
-            return format!("VIF {id}");
-        };
-        if !self.may_know(port.tenant_id) {
-            return "a VIF of another tenant".to_owned();
-        }
-        let instance = self.intent.instance_with(id);
-        let name = port.name.as_ref().map(|name| format!("VIF {name}"));
-        let name = name.or_else(|| Some(format!("VIF of {}", instance?.instance.name)));
-        let name = name.unwrap_or_else(|| format!("VIF {id}"));
-        match port.addresses.first() {
-            Some(address) => format!("{name} ({address})"),
-            None => name,
-        }
-    }
-
-    pub(super) fn network(&self, network: &Network) -> String {
-        match self.may_know(network.tenant_id) {
-            true => format!("network {}", network.name),
-            false => "a network of another tenant".to_owned(),
-        }
-    }
-
-    fn numbered(&self, number: NetworkNumber) -> Option<&Network> {
-        let mut networks = self.intent.networks.values();
-        networks.find(|it| it.number == number).map(|it| &**it)
-    }
-
-    fn router(&self, network: &Network) -> Option<&Router> {
-        self.intent.router_of(network.id).map(|it| &**it)
-    }
-
-    /// The security groups of a VIF.
-    fn groups(&self, id: PortId) -> String {
-        let port = self.intent.ports.get(&id);
-        let known = port.filter(|port| self.may_know(port.tenant_id));
-        let ids = known.map(|port| &port.security_group_ids);
-        let ids = ids.into_iter().flatten();
-        let groups = ids.filter_map(|id| self.intent.security_groups.get(id));
-        let names: Vec<&str> = groups.map(|group| group.name.as_str()).collect();
-        let port = self.port(id);
-        match (known, names.as_slice()) {
-            (None, _) => format!("the security groups of {port}"),
-            (_, []) => format!("{port}, which is in no security group"),
-            (_, [one]) => format!("the security group {one} of {port}"),
-            (_, several) => format!("the security groups {} of {port}", several.join(", ")),
-        }
-    }
-
-    /// By whose wish a rule is there.
-    fn by(&self, hop: &TraceHop) -> String {
-        let network = hop.network.and_then(|number| self.numbered(number));
-        let of_network = || network.map(|it| self.network(it));
-        let of_port = || hop.port_id.map(|id| self.port(id));
-        let found = match hop.table.as_str() {
-            "route" | "fits" | "next_hop" | "undeliverable" => {
-                let router = network.and_then(|it| self.router(it));
-                let router = router.filter(|it| self.may_know(it.tenant_id));
-                let router = router.map(|it| format!("router {}", it.name));
-                router.or_else(of_network)
-            }
-            "egress" | "ingress" => hop.port_id.map(|id| self.groups(id)),
-            "rules" => hop.security_group.map(|number| self.group(number)),
-            "fabric_guard" | "fabric_senders" | "respond" | "advertise" | "forward" => of_network(),
-            _ => of_port(),
-        };
-        found
-            .or_else(of_network)
-            .unwrap_or_else(|| "every network".to_owned())
-    }
-
-    fn group(&self, number: SecurityGroupNumber) -> String {
-        let mut groups = self.intent.security_groups.values();
-        let group = groups.find(|group| group.number == number);
-        let group = group.filter(|group| self.may_know(group.tenant_id));
-        let name = group.map(|group| format!("security group {}", group.name));
-        name.unwrap_or_else(|| "a security group".to_owned())
-    }
-}
-
 /// A packet that is never sent.
 pub(super) fn unsent(message: String, advice: String) -> Trace {
     Trace {
         verdict: Verdict::Dropped,
         message,
         advice: Some(advice),
+        rules: Vec::new(),
         port_ids: Vec::new(),
         hosts: Vec::new(),
     }
@@ -142,25 +45,24 @@ pub(super) fn unsent(message: String, advice: String) -> Trace {
 pub(super) fn verdict(names: &Names<'_>, request: &TraceRequest, found: Found) -> Trace {
     let sender = request.from_port_id;
     let verdict = found.verdict(sender);
+    let is_sender = |id: &PortId| Some(*id) == sender;
     let dropped = dropped(names, &found);
     let (message, advice) = match verdict {
         Verdict::Delivered => (delivered(names, request, &found), None),
         Verdict::Answered => (answered(names, &found), None),
-        Verdict::Left => {
-            let message = "it leaves for machines that are not ours".to_owned();
-            (message, None)
-        }
+        Verdict::Left => (outside::left(names, &found), None),
         Verdict::Unknown => (found.silent.join("; "), None),
         Verdict::Dropped => dropped,
     };
     let known = |id: &PortId| {
         let port = names.intent.ports.get(id);
-        *id != sender && port.is_some_and(|port| names.may_know(port.tenant_id))
+        !is_sender(id) && port.is_some_and(|port| names.may_know(port.tenant_id))
     };
     Trace {
         verdict,
         message,
         advice,
+        rules: policy::rules(names, &found.seen),
         port_ids: found.ports.iter().copied().filter(known).collect(),
         hosts: found.seen.iter().map(|seen| host(names, seen)).collect(),
     }
@@ -168,10 +70,11 @@ pub(super) fn verdict(names: &Names<'_>, request: &TraceRequest, found: Found) -
 
 fn delivered(names: &Names<'_>, request: &TraceRequest, found: &Found) -> String {
     let sender = request.from_port_id;
-    let others = found.ports.iter().filter(|port| **port != sender);
+    let others = found.ports.iter().filter(|port| Some(**port) != sender);
     let mut receivers: Vec<String> = others.clone().map(|id| names.port(*id)).collect();
     receivers.dedup();
     let mut message = format!("delivered to {}", receivers.join(", "));
+    message.push_str(&outside::translated(names, &found.seen));
     let missed = request.to_port_id.filter(|to| !found.ports.contains(to));
     // Writing to a String cannot fail.
     let _written = match missed {
@@ -219,6 +122,13 @@ fn dropped(names: &Names<'_>, found: &Found) -> (String, Option<String>) {
     };
     let (table, question) = (&hop.table, &hop.question);
     let subject = subject(names, &seen.trace.hops, hop);
+    let because = guards::broken(names, seen, hop)
+        .or_else(|| policy::refused(names, &seen.trace.hops))
+        .or_else(|| outside::refused(names, seen));
+    if let Some((why, would_help)) = because {
+        let message = format!("dropped on {host} in {table} ({question}): {why}");
+        return (message, would_help.or(advice(table).map(str::to_owned)));
+    }
     let why = match &hop.rule {
         Some(rule) if !hop.is_miss => format!("a rule of {subject} does: {rule}"),
         _ => format!("no rule of {subject} lets it pass"),
@@ -263,7 +173,8 @@ fn is_of_groups(table: &str) -> bool {
 /// A router's word that it goes no further: its sender is told.
 fn told(names: &Names<'_>, seen: &Seen) -> (String, Option<String>) {
     let host = names.host(seen.host);
-    let before = |hop: &&TraceHop| hop.table == "route" || hop.table == "fits";
+    let routes = ["route", "fits", "translate"];
+    let before = |hop: &&TraceHop| routes.contains(&hop.table.as_str());
     let hop = seen.trace.hops.iter().rfind(before);
     let by = hop.map_or_else(|| "its router".to_owned(), |hop| names.by(hop));
     let rule = hop.and_then(|hop| hop.rule.as_deref()).unwrap_or_default();
@@ -271,6 +182,13 @@ fn told(names: &Names<'_>, seen: &Seen) -> (String, Option<String>) {
         let advice = "send less, as the sender is told (path MTU discovery), or make the network of \
                       its receiver one of larger packets";
         ("it is too big for the network of its receiver", advice)
+    } else if hop.is_some_and(|hop| hop.table == "translate") {
+        let advice = "bind a floating IP to the VIF (`netctl floating-ip-create`), or let the router speak \
+                      for all (`netctl router-gateway-set`)";
+        (
+            "it speaks outside for nobody who has no floating IP",
+            advice,
+        )
     } else if rule.contains("nw_ttl") {
         ("its time to live is over", "send it with a larger one")
     } else {
@@ -356,8 +274,8 @@ fn host(names: &Names<'_>, seen: &Seen) -> TracedHost {
         SwitchWord::Same => (true, "the switch says the same".to_owned()),
         SwitchWord::SameSoFar { table } => {
             let word = format!(
-                "the switch says the same up to {table}, which asks who began the connection: its own \
-                 trace does not know"
+                "the switch says the same; of the goes that begin in {table} it was \
+                                not asked about all"
             );
             (true, word)
         }
@@ -397,7 +315,13 @@ fn then(trace: &HostTrace, at: usize) -> String {
     let asked = |end: &TraceEnd| matches!(end, TraceEnd::Agent { .. });
     match next {
         _ if is("count_and_output") && !trace.ends.is_empty() => "out".to_owned(),
-        Some(next) => format!("on to {}", next.table),
+        Some(next) => match next.translated {
+            None => format!("on to {}", next.table),
+            Some(TracedEnds {
+                source,
+                destination,
+            }) => format!("on to {} as {source} -> {destination}", next.table),
+        },
         None if trace.ends.iter().any(asked) => "to the agent".to_owned(),
         None => "dropped".to_owned(),
     }

@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: &[String]) {
         ledger: Path::new(ledger).to_owned(),
         interval_seconds: Config::DEFAULT_INTERVAL_SECONDS,
         upkeep: Upkeep::default(),
+        way: model::SampleWay::Datagrams,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -54,6 +55,7 @@ fn inventory() -> Inventory {
     Inventory {
         revision: 1,
         hosts: hosts.collect(),
+        networks: Vec::new(),
     }
 }
 

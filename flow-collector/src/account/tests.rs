@@ -38,7 +38,11 @@ impl Bench {
             address: [127, 0, 0, 1].into(),
             vifs,
         }];
-        let inventory = Inventory { revision: 1, hosts };
+        let inventory = Inventory {
+            revision: 1,
+            hosts,
+            ..Inventory::default()
+        };
         let changed = self.assignments.follow(&inventory, now);
         assignment::save(&self.connection, &changed).unwrap();
     }
@@ -87,6 +91,7 @@ fn record(port_id: PortId, interval_start: i64, bytes: u64) -> UsageRecord {
         total: moved,
         read_at: NOW,
         unread_seconds: 0,
+        last_counts: BothWays::default(),
     }
 }
 

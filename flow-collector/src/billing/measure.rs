@@ -121,6 +121,31 @@ impl Slots {
         }
     }
 
+    /// The slot that has this percentile, the first of several: when it begins.
+    pub(crate) fn slot_of_percentile(
+        &self,
+        classes: &[TrafficClass],
+        measure: Measure,
+    ) -> Option<Timestamp> {
+        let rate = self.percentile(classes, measure);
+        let of: &[fn(&BothWays) -> u64] = match measure {
+            Measure::In => &[|it| it.received.bytes],
+            Measure::Out => &[|it| it.sent.bytes],
+            Measure::Max => &[|it| it.received.bytes, |it| it.sent.bytes],
+            Measure::Sum => &[|it| it.sent.bytes.saturating_add(it.received.bytes)],
+        };
+        let mut found = of
+            .iter()
+            .filter(|it| nearest_rank(self.rates_of(classes, **it)) == rate)
+            .filter_map(|it| {
+                self.rates_of(classes, *it)
+                    .iter()
+                    .position(|it| *it == rate)
+            });
+        let slot = i64::try_from(found.next()?).ok()?;
+        Some(Timestamp::from_unix_seconds(self.from + slot * SLOT))
+    }
+
     /// The rate in each slot, in bits a second.
     fn rates_of(&self, classes: &[TrafficClass], amount: impl Fn(&BothWays) -> u64) -> Vec<u64> {
         let mut bytes = vec![0u64; self.count];

@@ -1,6 +1,7 @@
 //! Rate plans and whose they are, in the ledger.
 
 use api::problem::{Code, FieldCode, FieldError, Problem};
+use api::request::Paging;
 use model::billing::{Period, RatePlan, RatePlanAssignment, RatePlanId, RateTerms};
 use model::{Name, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,10 +11,11 @@ use crate::seal;
 
 const SELECT: &str = "SELECT id, name, created_at, terms FROM rate_plan";
 
-/// All plans, by name.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<RatePlan>> {
-    let mut statement = connection.prepare(&format!("{SELECT} ORDER BY name"))?;
-    let rows = statement.query_map([], plan)?;
+/// Plans, by name: the page that is asked for.
+pub(crate) fn page(connection: &Connection, page: Paging) -> rusqlite::Result<Vec<RatePlan>> {
+    let sql = format!("{SELECT} ORDER BY name LIMIT ? OFFSET ?");
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([page.limit, page.offset], plan)?;
     rows.collect()
 }
 
@@ -114,11 +116,15 @@ pub(crate) fn assign(
     Ok(Ok(()))
 }
 
-/// Whose plan is which from when on, by tenant and period.
-pub(crate) fn assignments(connection: &Connection) -> rusqlite::Result<Vec<RatePlanAssignment>> {
-    let sql = "SELECT tenant, rate_plan, starts FROM rate_plan_assignment ORDER BY tenant, starts";
+/// Whose plan is which from when on, by tenant and period: the page that is asked for.
+pub(crate) fn assignments(
+    connection: &Connection,
+    page: Paging,
+) -> rusqlite::Result<Vec<RatePlanAssignment>> {
+    let sql = "SELECT tenant, rate_plan, starts FROM rate_plan_assignment
+         ORDER BY tenant, starts LIMIT ? OFFSET ?";
     let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_map([page.limit, page.offset], |row| {
         let starts: String = row.get(2)?;
         let broken = |error: model::Invalid| {
             let kind = rusqlite::types::Type::Text;

@@ -56,6 +56,9 @@ fn transfer(price: &TransferPrice, amounts: &Amounts) -> Vec<BillLine> {
             lines.push(line(what, quantity, "GB", step.price_per_gb));
         }
     }
+    for line in &mut lines {
+        line.classes = vec![price.class];
+    }
     lines
 }
 
@@ -70,20 +73,26 @@ fn percentile(price: &PercentilePrice, slots: &Slots) -> Vec<BillLine> {
     );
     let committed = price.committed_mbps.normalize();
     let burst = (mbps - price.committed_mbps).max(Decimal::ZERO);
-    vec![
-        line(
-            format!("{name}: committed, {committed} Mbit/s"),
-            Decimal::ONE,
-            "month",
-            price.committed_price,
-        ),
-        line(
-            format!("{name}: beyond, at {} Mbit/s", mbps.normalize()),
-            burst,
-            "Mbit/s",
-            price.burst_price_per_mbps,
-        ),
-    ]
+    let committed = line(
+        format!("{name}: committed, {committed} Mbit/s"),
+        Decimal::ONE,
+        "month",
+        price.committed_price,
+    );
+    let beyond = line(
+        format!("{name}: beyond, at {} Mbit/s", mbps.normalize()),
+        burst,
+        "Mbit/s",
+        price.burst_price_per_mbps,
+    );
+    let slot = slots.slot_of_percentile(&price.classes, price.measure);
+    [committed, beyond]
+        .map(|line| BillLine {
+            classes: price.classes.clone(),
+            slot,
+            ..line
+        })
+        .to_vec()
 }
 
 fn line(what: String, quantity: Decimal, unit: &str, price: Decimal) -> BillLine {
@@ -93,6 +102,8 @@ fn line(what: String, quantity: Decimal, unit: &str, price: Decimal) -> BillLine
         unit: unit.to_owned(),
         price,
         amount: quantity * price,
+        classes: Vec::new(),
+        slot: None,
     }
 }
 

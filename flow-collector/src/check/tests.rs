@@ -162,7 +162,11 @@ fn what_is_found_is_kept_once_and_read_back_newest_first() {
     // It goes on, and is news once.
     assert_eq!(news(&connection, first.clone()).unwrap(), first);
     assert_eq!(news(&connection, second.clone()).unwrap(), []);
-    let all = findings(&connection, (0, 10)).unwrap();
+    let all = findings(&connection, page(0)).unwrap();
     assert_eq!(all, [&second[..], &first[..]].concat());
-    assert_eq!(findings(&connection, (1, 10)).unwrap(), first);
+    assert_eq!(findings(&connection, page(1)).unwrap(), first);
+}
+
+fn page(offset: u32) -> Paging {
+    Paging { offset, limit: 10 }
 }

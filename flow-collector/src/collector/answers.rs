@@ -1,39 +1,46 @@
 //! The ledger as the REST API asks it. What changes it is done in the ledger's own thread; what only
 //! reads has a connection of its own, and holds up nothing.
 
+use std::collections::BTreeSet;
+
 use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
-use api::request::{RatePlanCreate, RecordQuery, TenantPeriod, UsageQuery};
+use api::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 use model::billing::{
     Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
-use model::{CollectorStatistics, MeterFinding, Timestamp, Usage};
+use model::{CapSpan, CollectorStatistics, MeterFinding, TenantId, Timestamp, Usage, UsagePart};
 use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::Collector;
-use crate::billing::{self, plans};
+use crate::billing::{self, explain, plans};
 use crate::ledger::{LedgerError, open_to_read};
+use crate::meters::Detail;
+use crate::moved::{self, Moved};
 use crate::report::{self, Range};
 use crate::seal;
 use crate::{audit, check};
 
 impl Ledger for Collector {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
-        self.flush().await.map_err(silent)?;
+        self.flush(Detail::Amounts).await.map_err(silent)?;
         let range = Range::of(&query, Timestamp::now());
         self.read(move |connection| report::usage(connection, &query, range))
             .await
     }
 
+    async fn split(&self, query: SplitQuery) -> Outcome<Vec<UsagePart>> {
+        self.flush(Detail::WithSplits).await.map_err(silent)?;
+        let now = Timestamp::now();
+        self.read(move |connection| report::split::parts(connection, &query, now))
+            .await
+    }
+
     async fn records(&self, query: RecordQuery) -> Outcome<Vec<LedgerRecord>> {
-        let page = (query.offset, query.limit);
-        let TenantPeriod { tenant_id, period } = query.of;
-        self.read(move |connection| {
-            let span = billing::span_of(connection, tenant_id, period)?;
-            billing::records(connection, tenant_id, span, page)
-        })
-        .await
+        self.flush(Detail::Amounts).await.map_err(silent)?;
+        self.read(move |connection| explain::records(connection, &query))
+            .await
     }
 
     async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
@@ -54,15 +61,16 @@ impl Ledger for Collector {
         Ok(seal)
     }
 
-    async fn seals(&self) -> Outcome<Vec<Seal>> {
-        self.read(seal::all).await
+    async fn seals(&self, page: Paging) -> Outcome<Vec<Seal>> {
+        self.read(move |connection| seal::page(connection, page))
+            .await
     }
 
     async fn verify(&self) -> Outcome<Verification> {
         self.read(seal::verify).await
     }
 
-    async fn findings(&self, page: (u32, u32)) -> Outcome<Vec<MeterFinding>> {
+    async fn findings(&self, page: Paging) -> Outcome<Vec<MeterFinding>> {
         self.read(move |connection| check::findings(connection, page))
             .await
     }
@@ -71,8 +79,9 @@ impl Ledger for Collector {
         Self::statistics(self)
     }
 
-    async fn rate_plans(&self) -> Outcome<Vec<RatePlan>> {
-        self.read(plans::all).await
+    async fn rate_plans(&self, page: Paging) -> Outcome<Vec<RatePlan>> {
+        self.read(move |connection| plans::page(connection, page))
+            .await
     }
 
     async fn rate_plan_create(&self, caller: Caller, request: RatePlanCreate) -> Outcome<RatePlan> {
@@ -94,8 +103,9 @@ impl Ledger for Collector {
         .await
     }
 
-    async fn rate_plan_assignments(&self) -> Outcome<Vec<RatePlanAssignment>> {
-        self.read(plans::assignments).await
+    async fn rate_plan_assignments(&self, page: Paging) -> Outcome<Vec<RatePlanAssignment>> {
+        self.read(move |connection| plans::assignments(connection, page))
+            .await
     }
 
     async fn rate_plan_assign(&self, caller: Caller, request: RatePlanAssignment) -> Outcome<()> {
@@ -113,10 +123,32 @@ impl Ledger for Collector {
 }
 
 impl Collector {
+    /// What each port of these tenants moved in a period, of each class. Whatever hosts were told is
+    /// durable is in it.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn moved(
+        &self,
+        span: CapSpan,
+        tenants: BTreeSet<TenantId>,
+    ) -> Result<Vec<Moved>, LedgerError> {
+        self.ask(move |connection| moved::moved(connection, span, &tenants))
+            .await
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
+        self.ask(ask).await.map_err(silent)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, LedgerError> {
         let path = self.ledger.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let connection = open_to_read(&path)?;
@@ -125,10 +157,7 @@ impl Collector {
             let transaction = transaction.map_err(LedgerError::Read)?;
             ask(&transaction).map_err(LedgerError::Read)
         });
-        asked
-            .await
-            .unwrap_or(Err(LedgerError::Gone))
-            .map_err(silent)
+        asked.await.unwrap_or(Err(LedgerError::Gone))
     }
 
     /// Changes something, and notes with the change who did.

@@ -5,6 +5,8 @@ use rusqlite::{Connection, Row, Transaction, named_params, params};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::Pending;
+use super::{evidence, split};
 use crate::tally::{Amounts, Counter, Entry, Heard, InterfaceId, Moved, Reading, Resume, Stamp};
 
 /// An interface that is silent for so long while its host is not is gone: 30 days, in milliseconds.
@@ -20,20 +22,24 @@ pub(crate) enum Source {
 }
 
 /// Writes it all.
-pub(super) fn write<'e>(
-    transaction: &Transaction<'_>,
-    entries: impl Iterator<Item = &'e Entry>,
-    readings: &FxHashMap<InterfaceId, Reading>,
-    heard: impl Iterator<Item = &'e Heard>,
-) -> rusqlite::Result<()> {
-    for entry in entries {
+pub(super) fn write(transaction: &Transaction<'_>, pending: &Pending) -> rusqlite::Result<()> {
+    for entry in pending.entries.values() {
         write_entry(transaction, entry)?;
     }
-    for (interface, reading) in readings {
+    for (interface, reading) in &pending.readings {
         write_reading(transaction, *interface, reading)?;
     }
-    for heard in heard {
+    for heard in pending.heard.values() {
         write_heard(transaction, heard)?;
+    }
+    for kept in pending.splits.values() {
+        split::write(transaction, pending.begun, kept)?;
+    }
+    for run in pending.counters.values() {
+        evidence::write_counters(transaction, run)?;
+    }
+    for run in pending.datagrams.values() {
+        evidence::write_datagrams(transaction, run)?;
     }
     Ok(())
 }
@@ -168,6 +174,7 @@ pub(super) fn resume(connection: &Connection, interval_start: i64) -> rusqlite::
         interval_start,
         entries: entries(connection, interval_start)?,
         readings: readings(connection)?,
+        evidence: evidence::read(connection, interval_start)?,
         heard: heard(connection, interval_start)?,
     })
 }

@@ -218,6 +218,80 @@ const STEPS: &[&str] = &[
     -- Of a sealed period whose records are not kept any more: the bill as it was, as JSON.
     ALTER TABLE seal ADD COLUMN bill TEXT;
 ",
+    "
+    -- What `usage` of source 1 is the difference of: the counters of a port's interface from one
+    -- reading to another, each as a datagram of sFlow told it.
+    CREATE TABLE counter_run (
+        interval_start        INTEGER NOT NULL, -- seconds since 1970
+        host                  BLOB    NOT NULL,
+        port                  BLOB    NOT NULL,
+        number                INTEGER NOT NULL, -- from 0: a new run where counters began anew
+        if_index              INTEGER NOT NULL,
+        readings              INTEGER NOT NULL, -- in the interval
+        from_arrived          INTEGER NOT NULL, -- milliseconds since 1970: of the datagram
+        from_uptime           INTEGER NOT NULL, -- milliseconds: its sender's
+        from_sequence         INTEGER NOT NULL, -- the datagram's sequence number
+        from_sent_bytes       INTEGER NOT NULL, -- the 64 bits of the counter
+        from_sent_packets     INTEGER NOT NULL, -- the 32 bits of the counter
+        from_received_bytes   INTEGER NOT NULL,
+        from_received_packets INTEGER NOT NULL,
+        to_arrived            INTEGER NOT NULL,
+        to_uptime             INTEGER NOT NULL,
+        to_sequence           INTEGER NOT NULL,
+        to_sent_bytes         INTEGER NOT NULL,
+        to_sent_packets       INTEGER NOT NULL,
+        to_received_bytes     INTEGER NOT NULL,
+        to_received_packets   INTEGER NOT NULL,
+        PRIMARY KEY (interval_start, host, port, number)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The datagrams of a host that were taken in an interval: from one sequence number to another.
+    CREATE TABLE datagram_run (
+        interval_start INTEGER NOT NULL, -- seconds since 1970
+        host           BLOB    NOT NULL,
+        number         INTEGER NOT NULL, -- from 0: a new run where a sub-agent started anew
+        sub_agent      INTEGER NOT NULL,
+        taken          INTEGER NOT NULL,
+        first_arrived  INTEGER NOT NULL, -- milliseconds since 1970
+        first_uptime   INTEGER NOT NULL, -- milliseconds
+        first_sequence INTEGER NOT NULL,
+        last_arrived   INTEGER NOT NULL,
+        last_uptime    INTEGER NOT NULL,
+        last_sequence  INTEGER NOT NULL,
+        PRIMARY KEY (interval_start, host, number)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Of a record of `account`, what flows told as their last counts when they went; no row: nothing.
+    CREATE TABLE last_counts (
+        interval_start   INTEGER NOT NULL, -- seconds since 1970
+        host             BLOB    NOT NULL,
+        port             BLOB    NOT NULL,
+        class            INTEGER NOT NULL,
+        epoch            BLOB    NOT NULL,
+        sent_bytes       INTEGER NOT NULL,
+        sent_packets     INTEGER NOT NULL,
+        received_bytes   INTEGER NOT NULL,
+        received_packets INTEGER NOT NULL,
+        PRIMARY KEY (interval_start, host, port, class, epoch)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What a port sent in an interval, by flow samples: the eight largest of each class, and the rest.
+    -- The last three are JSON: {cells: [{class, key, samples, bytes, packets, variance, hidden}],
+    -- other: [{class, samples, ...}], floor}.
+    CREATE TABLE split (
+        tenant         BLOB    NOT NULL,
+        interval_start INTEGER NOT NULL, -- seconds since 1970
+        host           BLOB    NOT NULL,
+        port           BLOB    NOT NULL,
+        begun          INTEGER NOT NULL, -- milliseconds since 1970: which run of the collector's
+        network        BLOB    NOT NULL,
+        peers          TEXT    NOT NULL,
+        protocols      TEXT    NOT NULL,
+        addresses      TEXT    NOT NULL,
+        PRIMARY KEY (tenant, interval_start, host, port, begun)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX split_by_time ON split (interval_start);
+",
 ];
 
 /// Opens the file to write, in the newest form.

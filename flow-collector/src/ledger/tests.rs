@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::report::{self, Range};
+use crate::tally::evidence::Evidence;
 use crate::tally::{Amounts, Counter, Moved, Stamp};
 
 fn scratch() -> (TempDir, PathBuf) {
@@ -51,6 +52,41 @@ fn reading(host: HostId, if_index: u32, arrived: i64) -> (InterfaceId, Reading) 
     ((host, if_index), reading)
 }
 
+/// What the entry may rest on.
+fn evidence(of: &Entry) -> Evidence {
+    let (_, to) = reading(of.host, 7, 5);
+    let to = Reading {
+        port: of.port,
+        ..to
+    };
+    let run = CounterRun {
+        if_index: 7,
+        from: to,
+        to,
+        readings: 3,
+    };
+    let datagrams = DatagramRun {
+        sub_agent: 1,
+        first: to.stamp,
+        last: to.stamp,
+        taken: u32::MAX,
+    };
+    Evidence {
+        counters: vec![Numbered {
+            interval_start: of.interval_start,
+            of: (of.host, of.port),
+            number: 0,
+            run,
+        }],
+        datagrams: vec![Numbered {
+            interval_start: of.interval_start,
+            of: of.host,
+            number: 0,
+            run: datagrams,
+        }],
+    }
+}
+
 async fn write(path: &Path, batches: Vec<Batch>) {
     let (ledger, _) = Ledger::open(path, 0).unwrap();
     for batch in batches {
@@ -88,12 +124,14 @@ async fn what_was_written_is_there_after_a_restart_to_the_last_bit() {
     let batch = Batch {
         entries: vec![entry],
         readings: vec![reading(entry.host, 7, 5)],
-        heard: Vec::new(),
+        evidence: evidence(&entry),
+        ..Batch::default()
     };
     write(&path, vec![batch.clone()]).await;
     let (ledger, resume) = Ledger::open(&path, 600).unwrap();
     assert_eq!(resume.entries, batch.entries);
     assert_eq!(resume.readings, batch.readings);
+    assert_eq!(resume.evidence, batch.evidence);
     ledger.close().await.unwrap();
 }
 

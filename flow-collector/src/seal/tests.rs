@@ -45,7 +45,11 @@ impl Bench {
             address: [127, 0, 0, 1].into(),
             vifs: vifs.to_vec(),
         }];
-        let inventory = Inventory { revision: 1, hosts };
+        let inventory = Inventory {
+            revision: 1,
+            hosts,
+            ..Inventory::default()
+        };
         // No test cuts the power.
         let no_waiting = bench.connection.pragma_update(None, "synchronous", "OFF");
         no_waiting.unwrap();
@@ -60,12 +64,21 @@ impl Bench {
 
     /// The same, whatever becomes of it.
     pub(crate) fn offer(&self, port: usize, at: i64, sent: u64) -> model::UsageTaken {
+        self.tell_changed((port, at, sent), |_| {})
+    }
+
+    /// The same, but for a change of the record.
+    pub(crate) fn tell_changed(
+        &self,
+        (port, at, sent): (usize, i64, u64),
+        change: impl FnOnce(&mut UsageRecord),
+    ) -> model::UsageTaken {
         let traffic = |bytes| Traffic { bytes, packets: 1 };
         let moved = BothWays {
             sent: traffic(sent),
             received: traffic(1),
         };
-        let record = UsageRecord {
+        let mut record = UsageRecord {
             interval_start: at,
             interval_seconds: 300,
             port_id: self.ports[port],
@@ -74,7 +87,9 @@ impl Bench {
             total: moved,
             read_at: Timestamp::from_unix_seconds(at + 300),
             unread_seconds: 0,
+            last_counts: BothWays::default(),
         };
+        change(&mut record);
         let batch = UsageBatch {
             epoch: Uuid::nil(),
             number: 1,

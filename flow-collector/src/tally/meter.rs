@@ -57,6 +57,27 @@ impl Reading {
         })
     }
 
+    /// The reading that this one is counted from, if `last` is the newest before it.
+    #[must_use]
+    pub(super) fn counted_from(&self, last: Option<&Self>, beginning: Beginning) -> Self {
+        let zero = Self {
+            sent: Counter::default(),
+            received: Counter::default(),
+            ..*self
+        };
+        match last {
+            None if beginning == Beginning::Watched => zero,
+            None => *self,
+            Some(last) if self.fell(last) => zero,
+            Some(last) if self.port == last.port => *last,
+            Some(_) => *self,
+        }
+    }
+
+    fn fell(&self, last: &Self) -> bool {
+        self.sent.bytes < last.sent.bytes || self.received.bytes < last.received.bytes
+    }
+
     /// What the first reading of an interface counts for.
     #[must_use]
     pub fn first(&self, beginning: Beginning) -> Moved {
@@ -73,7 +94,7 @@ impl Reading {
         if let Order::NotLater(_) = self.stamp.order(last.stamp) {
             return None;
         }
-        let fell = self.sent.bytes < last.sent.bytes || self.received.bytes < last.received.bytes;
+        let fell = self.fell(last);
         if fell && self.stamp.is_outlived_by(last.stamp) {
             return None;
         }

@@ -8,6 +8,7 @@ use model::HostId;
 use rustc_hash::FxHashMap;
 use sflow::{DataSource, FlowSample};
 
+use super::evidence::{DatagramRun, Place, add_datagram};
 use super::order::{Admission, Stamp, Window};
 
 /// So many sampling processes one host may have; one more and all are forgotten.
@@ -74,6 +75,8 @@ impl Heard {
 #[derive(Debug)]
 pub(super) struct Reception {
     pub(super) heard: Heard,
+    /// The datagrams that were taken in the interval.
+    pub(super) runs: Vec<DatagramRun>,
     windows: FxHashMap<u32, Window>,
     sources: FxHashMap<(u32, DataSource), Source>,
 }
@@ -89,6 +92,7 @@ impl Reception {
     pub(super) fn new(heard: Heard) -> Self {
         Self {
             heard,
+            runs: Vec::new(),
             windows: FxHashMap::default(),
             sources: FxHashMap::default(),
         }
@@ -103,11 +107,20 @@ impl Reception {
             }
             self.windows.insert(sub_agent, Window::new(stamp));
             self.heard.datagrams += 1;
+            add_datagram(&mut self.runs, sub_agent, stamp, Place::InANewRun);
             return Admission::New { missing: 0 };
         };
         let is_clock_step = window.is_clock_step(stamp);
         let admission = window.admit(stamp);
         self.heard.clock_steps += u64::from(is_clock_step);
+        let place = match admission {
+            Admission::Restarted if !is_clock_step => Some(Place::InANewRun),
+            Admission::New { .. } | Admission::Restarted | Admission::Late => Some(Place::InTheRun),
+            Admission::Duplicate | Admission::Outdated | Admission::Stray => None,
+        };
+        if let Some(place) = place {
+            add_datagram(&mut self.runs, sub_agent, stamp, place);
+        }
         match admission {
             Admission::New { missing } => {
                 self.heard.datagrams += 1;

@@ -101,5 +101,9 @@ pub(crate) fn host(address: &str, vifs: Vec<InventoryVif>) -> InventoryHost {
 
 /// An inventory of these hosts.
 pub(crate) fn inventory(hosts: Vec<InventoryHost>) -> Inventory {
-    Inventory { revision: 1, hosts }
+    Inventory {
+        revision: 1,
+        hosts,
+        ..Inventory::default()
+    }
 }

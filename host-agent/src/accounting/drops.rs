@@ -12,6 +12,7 @@ use openflow::message::FlowFilter;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::journal::Row;
 use super::series::Grown;
 use crate::pipeline::cookie::{MARK, MARK_MASK};
 use crate::pipeline::counting::{Counted, Direction, LIMITING};
@@ -30,6 +31,14 @@ pub(super) struct DropState {
     meter: u32,
     port: PortId,
     counts: Traffic,
+}
+
+impl Row for DropState {
+    type Key = u32;
+
+    fn key(&self) -> u32 {
+        self.meter
+    }
 }
 
 /// What was dropped and not taken off yet.

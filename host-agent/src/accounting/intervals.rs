@@ -8,6 +8,7 @@ use model::{UsageBatch, UsageRecord, UsageTaken};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::journal::Row;
 use super::series::Grown;
 use crate::pipeline::counting::Direction;
 
@@ -21,8 +22,15 @@ const MAX_METERS: usize = 50_000;
 /// that the port is here.
 const REFUSED_FOR: i64 = 3600;
 
+/// When a flow told its counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    AtReading,
+    AtItsEnd,
+}
+
 /// Whose record, of when.
-type Key = (i64, PortId, TrafficClass, u32);
+pub(super) type Key = (i64, PortId, TrafficClass, u32);
 
 /// A span of time, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +40,21 @@ pub(super) struct Span {
 }
 
 /// A record and how much of it the ledger has.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     record: UsageRecord,
     /// Increases with every change.
     version: u64,
     /// The version that is in the ledger; 0: none.
     taken: u64,
+}
+
+impl Row for Kept {
+    type Key = Key;
+
+    fn key(&self) -> Key {
+        key(&self.record)
+    }
 }
 
 /// The meters, and what they say of intervals that are not in the ledger yet.
@@ -94,6 +110,15 @@ impl Intervals {
 
     /// Adds what was moved over a span: evenly, since nobody can say more, and exact in sum.
     pub(super) fn add(&mut self, grown: &Grown, over: Span) {
+        self.book(grown, over, Told::AtReading);
+    }
+
+    /// The same of what a flow told when it went.
+    pub(super) fn add_last_counts(&mut self, grown: &Grown, over: Span) {
+        self.book(grown, over, Told::AtItsEnd);
+    }
+
+    fn book(&mut self, grown: &Grown, over: Span, told: Told) {
         let counted = grown.counted;
         let mut rest = grown.by;
         for (start, share) in shares(over, self.length) {
@@ -109,6 +134,10 @@ impl Intervals {
             let kept = self.kept_at(start, counted.port, counted.class);
             let moved = way(&mut kept.record.moved, counted.direction);
             *moved = plus(*moved, part);
+            if told == Told::AtItsEnd {
+                let last = way(&mut kept.record.last_counts, counted.direction);
+                *last = plus(*last, part);
+            }
             kept.record.total = total;
             kept.record.read_at = Timestamp::from_unix_seconds(over.to.div_euclid(1000));
             kept.version += 1;
@@ -138,6 +167,7 @@ impl Intervals {
                 total: BothWays::default(),
                 read_at: Timestamp::from_unix_seconds(start),
                 unread_seconds: 0,
+                last_counts: BothWays::default(),
             },
             version: 0,
             taken: 0,

@@ -1,11 +1,9 @@
-//! The meters on disk: `usage.json` in the state folder.
+//! The meters as they are on disk, see [`super::journal`].
 //!
-//! It is written before anything of it is offered to the controller, so whatever the ledger was told
+//! They are written before anything of them is offered to the controller, so whatever the ledger was told
 //! is found again after a crash, and told again.
 
-use std::io;
 use std::num::NonZeroU32;
-use std::path::Path;
 
 use model::{BothWays, PortId, Traffic, TrafficClass};
 use serde::{Deserialize, Serialize};
@@ -13,12 +11,12 @@ use uuid::Uuid;
 
 use super::drops::DropState;
 use super::intervals::Kept;
+use super::journal::Row;
 use super::series::{FlowName, Live};
 use crate::pipeline::counting::{Counted, Direction};
-use crate::plan_store;
 
 /// All of it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     /// This run of the meters.
     pub(super) epoch: Uuid,
@@ -46,7 +44,7 @@ pub(super) struct ReadAt {
     pub(super) boot: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct FlowState {
     name: FlowName,
     port: PortId,
@@ -56,7 +54,7 @@ pub(super) struct FlowState {
     counts: Traffic,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct MeterState {
     pub(super) port: PortId,
     pub(super) class: TrafficClass,
@@ -77,13 +75,21 @@ impl State {
             kept: Vec::new(),
         }
     }
+}
 
-    pub(super) fn load(path: &Path) -> io::Result<Self> {
-        plan_store::read(path)
+impl Row for FlowState {
+    type Key = FlowName;
+
+    fn key(&self) -> FlowName {
+        self.name.clone()
     }
+}
 
-    pub(super) fn save(&self, path: &Path) -> io::Result<()> {
-        plan_store::replace(path, self)
+impl Row for MeterState {
+    type Key = (PortId, TrafficClass);
+
+    fn key(&self) -> Self::Key {
+        (self.port, self.class)
     }
 }
 

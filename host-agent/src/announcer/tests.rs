@@ -3,7 +3,7 @@ use super::*;
 fn station(port: u32) -> Station {
     Station {
         network: 7.try_into().unwrap(),
-        port: PortNo(port),
+        port: Some(PortNo(port)),
         out: PortNo(99),
         mac: MacAddr::local(port.into()),
         addresses: [IpAddr::from([10, 0, 0, 5])].into(),
@@ -12,7 +12,10 @@ fn station(port: u32) -> Station {
 
 fn here(stations: &[(PortId, Station)]) -> Stations {
     Stations {
-        here: stations.iter().cloned().collect(),
+        here: stations
+            .iter()
+            .map(|(id, it)| (Subject::Port(*id), it.clone()))
+            .collect(),
         before: BTreeSet::new(),
     }
 }
@@ -50,7 +53,7 @@ fn who_was_here_before_the_agent_is_announced_only_when_it_changes() {
     stations.before.insert(old);
     round.take(&stations, now);
     assert_eq!(round.announcements(now).len(), 1);
-    stations.here.insert(old, station(3));
+    stations.here.insert(Subject::Port(old), station(3));
     round.take(&stations, now);
     assert_eq!(round.announcements(now).len(), 1);
 }
@@ -60,4 +63,36 @@ fn an_announcement_leaves_by_the_way_to_the_fabric_alone() {
     let [packet] = packets(&station(1)).collect::<Vec<_>>().try_into().unwrap();
     assert_eq!(packet.actions, deliver(7.try_into().unwrap(), PortNo(99)));
     assert_eq!(packet.in_port, PortNo::CONTROLLER);
+}
+
+#[test]
+fn an_address_outside_is_announced_where_it_came_and_not_where_it_stays_or_went() {
+    let (mut round, now) = (Round::default(), Instant::now());
+    let address = |last| Ipv4Addr::new(203, 0, 113, last);
+    let with = |all: &[u8]| Stations {
+        here: all
+            .iter()
+            .map(|last| {
+                let subject = Subject::Address(7.try_into().unwrap(), address(*last));
+                let station = Station {
+                    port: None,
+                    mac: MacAddr::public(address(*last)),
+                    addresses: [address(*last).into()].into(),
+                    ..station(0)
+                };
+                (subject, station)
+            })
+            .collect(),
+        before: BTreeSet::new(),
+    };
+    round.take(&with(&[1]), now);
+    assert_eq!(made(&mut round, now), [1, 1, 0, 1, 0]);
+    let later = now + Duration::from_secs(60);
+    round.take(&with(&[1, 2]), later);
+    let [packet] = round.announcements(later).try_into().unwrap();
+    assert_eq!(packet.data[6..12], MacAddr::public(address(2)).octets());
+    round.take(&with(&[1]), later);
+    assert_eq!(round.next(), None, "it went before its time");
+    round.take(&with(&[1, 2]), later);
+    assert_eq!(round.announcements(later).len(), 1, "it came again");
 }

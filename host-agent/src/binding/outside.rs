@@ -1,15 +1,18 @@
 //! What each network has to do with translated addresses: which routers lead to the outside, and which
 //! of the addresses there are this host's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use model::plan::PlanKey;
-use model::{MacAddr, NetworkId, NetworkNumber, RouterId};
+use model::plan::Answered;
+use model::{NetworkId, RouterId};
 use openflow::PortNo;
 
-use super::{Binding, without_ports};
-use crate::pipeline::{Floating, NetworkView, Presence, View, WayOut};
+use super::{Binding, Translators, without_ports};
+use crate::gateways::Outlet;
+use crate::pipeline::{
+    Duty, Floating, Forwarded, ForwardedTo, Inside, NetworkView, Presence, WayExit, WayOut,
+};
 use crate::wanted::{Exit, Wanted, WantedGateway, WantedRouter};
 
 /// The routers that translate addresses.
@@ -24,29 +27,50 @@ pub fn translating(wanted: &Wanted) -> impl Iterator<Item = RouterId> + '_ {
 pub(super) fn add(
     router: &WantedRouter,
     (wanted, binding): (&Wanted, &Binding),
-    zones: &BTreeMap<RouterId, u16>,
+    translators: Translators<'_>,
     uplinks: &BTreeMap<Exit, PortNo>,
     views: &mut BTreeMap<NetworkId, NetworkView>,
 ) {
-    let (Some(gateway), Some(zone)) = (&router.gateway, zones.get(&router.id)) else {
+    let zone = translators.zones.routers.get(&router.id);
+    let (Some(gateway), Some(zone)) = (&router.gateway, zone) else {
         return;
     };
     let Some(external) = wanted.networks.get(&gateway.network) else {
         return;
     };
-    if !router.networks.iter().any(|id| views.contains_key(id)) {
+    let answered = answered(router, wanted);
+    if !router.is_needed(views) && answered.is_empty() {
         return;
     }
+    let Outlet { exit, duty } = match gateway.hosts.is_empty() {
+        true => Outlet::default(),
+        // Until it is known who lives, nobody is sent to.
+        false => translators
+            .outlets
+            .get(&router.id)
+            .copied()
+            .unwrap_or(Outlet {
+                exit: WayExit::Nobody,
+                duty: Duty::None,
+            }),
+    };
+    let snat = gateway.snat;
+    let snat = snat.filter(|_| matches!(exit, WayExit::Own | WayExit::ForAll(_)));
     let floating = floating(router, gateway, wanted, binding);
+    let forwarded = forwarded(router, wanted, binding);
     for id in &router.networks {
         if let Some(view) = views.get_mut(id) {
             let own = floating.iter().filter(|it| it.network == view.number);
+            let here = forwarded.iter().filter(|it| it.is_behind(view.number));
             view.outside.way = Some(WayOut {
                 network: external.number,
                 mac: gateway.mac,
                 zone: *zone,
-                snat: gateway.snat,
+                snat,
+                exit,
                 floating: own.copied().collect(),
+                forwarded: here.copied().collect(),
+                answered: answered.clone(),
                 pool: gateway.pool.clone(),
             });
         }
@@ -59,14 +83,27 @@ pub(super) fn add(
     });
     let presence = Presence {
         zone: *zone,
-        snat: gateway.snat,
+        snat,
+        duty,
         floating,
+        forwarded,
+        answered,
+        mac: router.mac,
         routes: routes.collect(),
         pool: gateway.pool.clone(),
     };
     let view = views.entry(gateway.network);
     let view = view.or_insert_with(|| without_ports(external, uplinks));
     view.outside.routers.push(presence);
+}
+
+impl WantedRouter {
+    /// Whether this host has anything to do for it: for its ports here, or as a gateway host.
+    pub(super) fn is_needed(&self, views: &BTreeMap<NetworkId, NetworkView>) -> bool {
+        let hosts = self.gateway.iter().flat_map(|it| &it.hosts);
+        let mut hosts = hosts.map(|it| it.mac);
+        self.networks.iter().any(|id| views.contains_key(id)) || hosts.any(|it| it == self.mac)
+    }
 }
 
 /// The floating IPs of this router's ports that are plugged here.
@@ -94,23 +131,41 @@ fn floating(
     floating
 }
 
-/// An address of an external network that this host answers for, and how it is reached.
-pub type Announced = BTreeMap<(NetworkNumber, Ipv4Addr), (PortNo, MacAddr)>;
+/// The addresses behind this router that this host answers for, whether or not its own ports are plugged.
+fn answered(router: &WantedRouter, wanted: &Wanted) -> Vec<Ipv4Addr> {
+    let all = wanted.forwardings.iter();
+    let here = all.filter(|it| it.router == router.id && it.answered == Answered::Here);
+    let here: BTreeSet<Ipv4Addr> = here.map(|it| it.address).collect();
+    here.into_iter().collect()
+}
 
-/// The addresses that machines outside are to learn are here.
-#[must_use]
-pub fn announced(views: &BTreeMap<PlanKey, View>) -> Announced {
-    let networks = views.values().filter_map(|view| match view {
-        View::Network(view) => Some(view),
-        View::SecurityGroup(_) => None,
-    });
-    let reached = networks.filter_map(|view| Some((view, view.uplink?)));
-    let addresses = reached.flat_map(|(view, uplink)| {
-        let addresses = view.outside.addresses();
-        addresses.map(move |address| {
-            let place = (uplink.port, MacAddr::public(address));
-            ((view.number, address), place)
+/// What is forwarded to this router's ports that are plugged here, or from here to those of other hosts.
+fn forwarded(router: &WantedRouter, wanted: &Wanted, binding: &Binding) -> Vec<Forwarded> {
+    let all = wanted
+        .forwardings
+        .iter()
+        .filter(|it| it.router == router.id);
+    let mut forwarded: Vec<Forwarded> = all
+        .filter_map(|it| {
+            let target = match wanted.ports.get(&it.port) {
+                None => ForwardedTo::Elsewhere(it.host_mac),
+                Some(port) => {
+                    binding.carriers.get(&it.port)?;
+                    ForwardedTo::Here(Inside {
+                        address: it.inner,
+                        port: it.internal_port,
+                        network: wanted.networks.get(&port.network)?.number,
+                    })
+                }
+            };
+            Some(Forwarded {
+                address: it.address,
+                protocol: it.protocol,
+                port: it.external_port,
+                target,
+            })
         })
-    });
-    addresses.collect()
+        .collect();
+    forwarded.sort_unstable();
+    forwarded
 }

@@ -237,7 +237,11 @@ fn a_view_has_the_plugged_ports_and_the_way_out() {
         routers: &BTreeMap::new(),
     };
     let found = uplinks(&observed, &exits, &names);
-    let views = views(&wanted, &binding, &found, zones);
+    let translators = Translators {
+        zones,
+        outlets: &Outlets::new(),
+    };
+    let views = views(&wanted, &binding, &found, translators);
     let view = &views[&NetworkId::from(uuid(NETWORK))];
     let ports: Vec<_> = view.locals.iter().map(|local| local.port).collect();
     assert_eq!(ports, [PortNo(1), PortNo(2)]);

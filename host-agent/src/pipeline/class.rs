@@ -9,7 +9,8 @@ use model::{MacAddr, TrafficClass};
 use openflow::{Flow, Match};
 
 use super::registers::{CLASS, CLASS_OF_POOL, CLASS_PUBLIC, NETWORK};
-use super::{Miss, NetworkView, Table, nothing};
+use super::route::ways;
+use super::{Miss, NetworkView, Table, WayOut, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 15,
@@ -39,6 +40,9 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         flows.extend(pool.map(|it| called(POOL, to(&sent, it), CLASS_OF_POOL)));
         flows.push(called(PUBLIC, sent, CLASS_PUBLIC));
     }
+    if outside.way.as_ref().is_some_and(WayOut::is_shared) {
+        flows.extend(brought(network));
+    }
     if !outside.routers.is_empty() {
         let pool = outside.pool().into_iter();
         flows.extend(pool.map(|it| {
@@ -47,6 +51,22 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         }));
         flows.push(called(PUBLIC, here, CLASS_PUBLIC));
     }
+}
+
+/// What a router on another host brings: by its source.
+fn brought(network: &NetworkView) -> Vec<Flow> {
+    let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
+    let here = here.eth_src(MacAddr::gateway(network.number).octets());
+    let of = |prefix: Ipv4Net| here.clone().ipv4_src(prefix.addr(), prefix.prefix_len());
+    let own = network.routing.iter().flat_map(ways);
+    let own = own.filter_map(|way| match way.prefix {
+        ipnet::IpNet::V4(prefix) => Some(TABLE.flow(OWN, of(prefix))),
+        ipnet::IpNet::V6(_) => None,
+    });
+    let pool = network.outside.pool().into_iter();
+    let pool = pool.map(|it| called(POOL, of(it), CLASS_OF_POOL));
+    let rest = called(PUBLIC, here.clone(), CLASS_PUBLIC);
+    own.chain(pool).chain([rest]).collect()
 }
 
 fn to(sent: &Match, prefix: Ipv4Net) -> Match {

@@ -20,8 +20,8 @@ use openflow::{Field, Flow, Match};
 
 use super::registers::NETWORK;
 use super::{
-    Miss, NetworkView, Outsiders, Reach, Table, fabric_senders, forward, neighbour_guard, respond,
-    route, spoof_guard,
+    Duty, Miss, NetworkView, Outsiders, Reach, Table, claim, fabric_senders, forward,
+    neighbour_guard, respond, route, spoof_guard,
 };
 use crate::respond::Question;
 
@@ -37,12 +37,14 @@ pub(super) const TABLE: Table = Table {
 const NEVER: u16 = 300;
 const GATEWAY: u16 = 250;
 const NOBODY_ELSE: u16 = 200;
+const CLAIM: u16 = 180;
 const PUBLIC: u16 = 170;
 const OUTSIDER: u16 = 150;
 const NO_VIF: u16 = 120;
 const VIF: u16 = 100;
 
 const ARP_REQUEST: u16 = 1;
+const ARP_REPLY: u16 = 2;
 
 fn infrastructure() -> Vec<Flow> {
     let of_servers = [
@@ -72,6 +74,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let as_ours = locals.map(|local| from(&here, local.mac));
         flows.extend(as_ours.map(|matching| TABLE.flow(NEVER, matching)));
         flows.extend(public(network, &here));
+        flows.extend(claims(network, &here));
         if network.outsiders.leave_to_agent(Question::Dhcpv4) {
             let servers = spoof_guard::dhcpv4_servers(here.clone());
             flows.extend(servers.map(|matching| TABLE.flow(NEVER, matching)));
@@ -90,19 +93,45 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 
 /// What is for the addresses that this host has there for routers, and nobody who pretends to be one.
 fn public(network: &NetworkView, here: &Match) -> Vec<Flow> {
-    let flows = network.outside.addresses().flat_map(|address| {
-        let mac = MacAddr::public(address);
-        let here = here.clone().untagged();
+    let here = here.clone().untagged();
+    let asked = network.outside.addresses().map(|address| {
         let asked = here.clone().arp().exact(Field::ArpOp, ARP_REQUEST);
         let asked = asked.exact(Field::ArpTpa, address);
+        TABLE.flow(PUBLIC, asked).goto(respond::TABLE.id)
+    });
+    let sent = network.outside.macs().into_iter().flat_map(|mac| {
         let sent = here.clone().ipv4().eth_dst(mac.octets());
         [
             TABLE.flow(NEVER, from(&here, mac)),
-            TABLE.flow(PUBLIC, asked).goto(respond::TABLE.id),
             TABLE.flow(PUBLIC, sent).goto(route::TABLE.id),
         ]
     });
-    flows.collect()
+    asked.chain(sent).collect()
+}
+
+/// What gateway hosts ask each other about an address that only one of them may have: from outside to the
+/// agent, and nowhere else.
+fn claims(network: &NetworkView, here: &Match) -> Vec<Flow> {
+    let arp = here.clone().untagged().arp();
+    let duties = network.outside.routers.iter().map(|it| it.duty);
+    let asked = duties.filter_map(|duty| match duty {
+        Duty::None | Duty::Holds => None,
+        Duty::Asks(claim) => {
+            let answer = arp.clone().exact(Field::ArpOp, ARP_REPLY);
+            let answer = answer.exact(Field::ArpSpa, claim.address);
+            Some(answer.eth_dst(claim.mac.octets()))
+        }
+        Duty::HoldsAlone(claim) => {
+            let [first, second] = MacAddr::ROUTERS;
+            let hosts = [first, second, 0, 0, 0, 0];
+            let asked = arp.clone().exact(Field::ArpOp, ARP_REQUEST);
+            let asked = asked.exact(Field::ArpTpa, claim.address);
+            Some(asked.masked(Field::EthSrc, hosts, [0xff, 0xff, 0, 0, 0, 0]))
+        }
+    });
+    asked
+        .map(|matching| claim::to_agent(TABLE.flow(CLAIM, matching)))
+        .collect()
 }
 
 fn from(here: &Match, mac: MacAddr) -> Match {

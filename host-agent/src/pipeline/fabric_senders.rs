@@ -9,7 +9,8 @@
 //! sends from any address but the gateway's; where one is on another host, whatever comes from there is
 //! heard, and in a VLAN whatever comes at all.
 //! Where a router joins the network to others, what it is sent by hosts that route comes in too, and
-//! is the gateway's again from here on.
+//! is the gateway's again from here on. On a gateway host, what they hand on to get out goes to be
+//! translated, if a port of the network may have sent it.
 //!
 //! Physical machines that share the segment are unknown to the plan: where they are wanted, the table
 //! before has seen to them.
@@ -20,13 +21,17 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use model::{MacAddr, SpoofGuard};
 use openflow::protocol::{ETH_IPV4, ETH_IPV6};
 use openflow::{Action, Field, Flow, Match};
 
 use super::classify::sent_by;
 use super::registers::NETWORK;
-use super::{Mark, Miss, NetworkView, Outsiders, RemotePort, Table, forward, nothing};
+use super::{
+    Mark, Miss, NetworkView, Outsiders, RemotePort, Table, WayExit, WayOut, class, forward,
+    nothing, translate,
+};
 
 pub(super) const TABLE: Table = Table {
     id: 5,
@@ -38,6 +43,7 @@ pub(super) const TABLE: Table = Table {
 };
 
 const GATEWAY: u16 = 200;
+const HANDED_ON: u16 = 150;
 const KNOWN: u16 = 100;
 const UNGUARDED: u16 = 50;
 
@@ -47,6 +53,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     };
     if network.routing.is_some() {
         flows.extend(routed(network));
+        flows.extend(handed_on(network));
     }
     let here = || NETWORK.is(network.number.get(), Match::new());
     let from = |host: Option<IpAddr>, matching| match uplink.mark {
@@ -84,16 +91,40 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 
 /// Hosts alone have such addresses: no guard lets a VIF speak from one, and no port is given one.
 fn routed(network: &NetworkView) -> [Flow; 2] {
-    let [first, second] = MacAddr::ROUTERS;
-    let routers = [first, second, 0, 0, 0, 0];
+    let way = network.outside.way.as_ref();
+    let from_beyond = way.is_some_and(WayOut::is_shared);
     let gateway = MacAddr::gateway(network.number).octets();
     [ETH_IPV4, ETH_IPV6].map(|eth_type| {
-        let matching = NETWORK
-            .is(network.number.get(), Match::new())
-            .eth_type(eth_type)
-            .masked(Field::EthSrc, routers, [0xff, 0xff, 0, 0, 0, 0]);
-        let flow = TABLE.flow(KNOWN, matching);
-        flow.action(Action::set_field(Field::EthSrc, gateway))
-            .goto(forward::TABLE.id)
+        let flow = TABLE.flow(KNOWN, by_routers(network).eth_type(eth_type));
+        let flow = flow.action(Action::set_field(Field::EthSrc, gateway));
+        let classed =
+            (from_beyond && eth_type == ETH_IPV4).then(|| Action::resubmit(class::TABLE.id));
+        flow.actions(classed).goto(forward::TABLE.id)
     })
+}
+
+fn by_routers(network: &NetworkView) -> Match {
+    let [first, second] = MacAddr::ROUTERS;
+    let routers = [first, second, 0, 0, 0, 0];
+    let here = NETWORK.is(network.number.get(), Match::new());
+    here.masked(Field::EthSrc, routers, [0xff, 0xff, 0, 0, 0, 0])
+}
+
+/// What other hosts send to this one to get out: of addresses of this network alone.
+fn handed_on(network: &NetworkView) -> Vec<Flow> {
+    let exit = network.outside.way.as_ref().map(|way| way.exit);
+    let (Some(WayExit::ForAll(mac)), Some(routing)) = (exit, &network.routing) else {
+        return Vec::new();
+    };
+    let own = routing.routes.iter().filter(|it| it.1 == network.number);
+    let own = own.filter_map(|(prefix, _)| match prefix {
+        IpNet::V4(prefix) => Some(prefix),
+        IpNet::V6(_) => None,
+    });
+    let flows = own.map(|prefix| {
+        let matching = by_routers(network).ipv4().eth_dst(mac.octets());
+        let matching = matching.ipv4_src(prefix.addr(), prefix.prefix_len());
+        TABLE.flow(HANDED_ON, matching).goto(translate::TABLE.id)
+    });
+    flows.collect()
 }

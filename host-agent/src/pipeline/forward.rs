@@ -241,6 +241,12 @@ fn way_to(uplink: Uplink, endpoint: Option<IpAddr>) -> Option<Way> {
     }
 }
 
+/// What takes a frame out to a host whatever it is for, and the table that goes on with it.
+pub(super) fn to_host(uplink: Uplink, endpoint: IpAddr) -> Option<(Vec<Action>, u8)> {
+    let way = way_to(uplink, Some(endpoint))?;
+    Some((way.actions, way.next))
+}
+
 /// Out to everybody on other hosts: one frame to the fabric, or one to each host.
 fn abroad(network: &NetworkView) -> Vec<Way> {
     let Some(uplink) = network.uplink else {

@@ -8,7 +8,7 @@ use openflow::{Flow, Match};
 use super::counting::{Counted, Direction};
 use super::limits::{self, Limited};
 use super::registers::{COPIES, NETWORK, OUT_PORT, RATE_IN_PASSED};
-use super::{Miss, NetworkView, Table, count_and_output, nothing};
+use super::{Miss, NetworkView, Table, count_and_output, nothing, suspension};
 
 pub(super) const TABLE: Table = Table {
     id: 56,
@@ -21,11 +21,15 @@ pub(super) const TABLE: Table = Table {
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     for local in &network.locals {
-        let alone = || {
-            let here = NETWORK.is(network.number.get(), Match::new());
-            COPIES.is(0, OUT_PORT.is(local.port.0, here))
+        let here = || {
+            let network = NETWORK.is(network.number.get(), Match::new());
+            OUT_PORT.is(local.port.0, network)
         };
+        let alone = || COPIES.is(0, here());
         let limits = &local.limits;
+        // Each copy is dropped for itself, unlike by a meter.
+        let suspended = (here(), limits.suspended.received);
+        flows.extend(suspension::flows(&TABLE, network, suspended));
         let mut steps = Vec::new();
         if limits.rate_in.is_some() {
             steps.push((Limited::RateIn, alone(), Some(&RATE_IN_PASSED)));

@@ -2,14 +2,14 @@
 //!
 //! Before anything else is done for a frame that the guards let through: what goes beyond a limit is
 //! neither answered, nor tracked, nor copied. Most ports are limited only in what they send to
-//! everybody, which costs others as much as themselves.
+//! everybody, which costs others as much as themselves. What a cap suspended goes no further either.
 
 use openflow::{Field, Flow, Match};
 
 use super::counting::{Counted, Direction};
 use super::limits::{self, Limited};
 use super::registers::{FLOODS_PASSED, NETWORK, RATE_OUT_PASSED};
-use super::{Miss, NetworkView, Table, count_sent, nothing};
+use super::{Miss, NetworkView, Table, count_sent, nothing, suspension};
 
 pub(super) const TABLE: Table = Table {
     id: 14,
@@ -28,6 +28,8 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         let here = || NETWORK.is(network.number.get(), Match::new().in_port(local.port));
         let to_many = here().masked(Field::EthDst, MULTICAST, MULTICAST);
         let limits = &local.limits;
+        let suspended = (here(), limits.suspended.sent);
+        flows.extend(suspension::flows(&TABLE, network, suspended));
         let mut steps = vec![(Limited::Floods, to_many, Some(&FLOODS_PASSED))];
         if limits.rate_out.is_some() {
             steps.push((Limited::RateOut, here(), Some(&RATE_OUT_PASSED)));

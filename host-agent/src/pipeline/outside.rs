@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
+use model::plan::PlannedGatewayHost;
 use model::{MacAddr, NetworkNumber};
+
+use super::{Forwarded, ForwardedTo};
 
 /// What a network has to do with translated addresses: as one behind a router with a way out, or as the
 /// external network that such a way leads by. Never both.
@@ -25,12 +28,55 @@ pub struct WayOut {
     pub mac: MacAddr,
     /// The router's zone: no other's connections are known in it.
     pub zone: u16,
-    /// As whom ports without a floating IP speak; absent: they do not.
+    /// As whom ports without a floating IP speak; absent: they do not, from here.
     pub snat: Option<Ipv4Addr>,
+    /// By which host they get out.
+    pub exit: WayExit,
     /// The floating IPs of this network's ports on this host.
     pub floating: Vec<Floating>,
+    /// What is forwarded to this network's ports on this host.
+    pub forwarded: Vec<Forwarded>,
+    /// The addresses with forwarded ports that this host answers for.
+    pub answered: Vec<Ipv4Addr>,
     /// The addresses of the external network that the pool gives out.
     pub pool: Vec<Ipv4Net>,
+}
+
+/// By which host packets of ports without a floating IP get out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WayExit {
+    /// By this one, which sees to its own ports alone.
+    #[default]
+    Own,
+    /// By this one, for those of other hosts as well, which send them to this address of it.
+    ForAll(MacAddr),
+    /// By this other host.
+    By(PlannedGatewayHost),
+    /// By none yet.
+    Nobody,
+}
+
+/// What a host has to do with the one address of a router that has gateway hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// The router has none, or this is none of them.
+    #[default]
+    None,
+    /// It does not have the address, and may ask who has.
+    Asks(Claim),
+    /// It has the address.
+    Holds,
+    /// It has, but hears nobody: who asks for it lives, and may have it.
+    HoldsAlone(Claim),
+}
+
+/// An address that gateway hosts ask each other for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// From where this host asks.
+    pub mac: MacAddr,
 }
 
 /// A router on an external network, as it is on this host.
@@ -40,8 +86,16 @@ pub struct Presence {
     pub zone: u16,
     /// As whom ports without a floating IP speak.
     pub snat: Option<Ipv4Addr>,
+    /// What this host has to do with an address that it shares with others.
+    pub duty: Duty,
     /// The floating IPs of its ports on this host.
     pub floating: Vec<Floating>,
+    /// What is forwarded to its ports on this host, and by this host to those of others.
+    pub forwarded: Vec<Forwarded>,
+    /// The addresses with forwarded ports that this host answers for.
+    pub answered: Vec<Ipv4Addr>,
+    /// Where other hosts send what they answer for, and ports here are for.
+    pub mac: MacAddr,
     /// Which network each prefix behind it is.
     pub routes: Vec<(IpNet, NetworkNumber)>,
     /// The addresses of the external network that the pool gives out.
@@ -65,6 +119,24 @@ impl Outside {
         self.routers.iter().flat_map(Presence::addresses)
     }
 
+    /// The Ethernet addresses of the external network that this host has, for all routers.
+    pub(super) fn macs(&self) -> BTreeSet<MacAddr> {
+        let public = self.addresses().map(MacAddr::public);
+        let own = self.routers.iter().filter_map(Presence::sent_to);
+        public.chain(own).collect()
+    }
+
+    /// The host's own Ethernet address there, if it sends on or is sent what other hosts answer for.
+    #[must_use]
+    pub fn own_mac(&self) -> Option<MacAddr> {
+        let elsewhere = |it: &Forwarded| matches!(it.target, ForwardedTo::Elsewhere(_));
+        let mut routers = self.routers.iter();
+        routers.find_map(|it| {
+            let sends = it.forwarded.iter().any(elsewhere).then_some(it.mac);
+            it.sent_to().or(sends)
+        })
+    }
+
     /// The addresses that the pool gives out, of all routers' words the same.
     pub(super) fn pool(&self) -> BTreeSet<Ipv4Net> {
         let routers = self.routers.iter().flat_map(|it| &it.pool);
@@ -73,7 +145,20 @@ impl Outside {
     }
 }
 
+impl Duty {
+    /// Whether packets for ports of other hosts come in here.
+    #[must_use]
+    pub const fn is_for_all(self) -> bool {
+        matches!(self, Self::Holds | Self::HoldsAlone(_))
+    }
+}
+
 impl WayOut {
+    /// Whether packets from outside may come to this network's ports from other hosts.
+    pub(super) fn is_shared(&self) -> bool {
+        self.exit != WayExit::Own
+    }
+
     /// As whom packets leave.
     pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         let floating = self.floating.iter().map(|it| it.address);
@@ -84,7 +169,15 @@ impl WayOut {
 impl Presence {
     fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         let floating = self.floating.iter().map(|it| it.address);
-        floating.chain(self.snat)
+        let answered = self.answered.iter().copied();
+        floating.chain(self.snat).chain(answered)
+    }
+
+    /// The host's own Ethernet address, if another host answers for what is forwarded to here.
+    fn sent_to(&self) -> Option<MacAddr> {
+        let mut forwarded = self.forwarded.iter();
+        let elsewhere = forwarded.any(|it| !self.answered.contains(&it.address));
+        elsewhere.then_some(self.mac)
     }
 
     /// Its IPv4 prefixes.

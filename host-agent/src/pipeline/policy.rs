@@ -19,7 +19,7 @@ use super::registers::{
     ALLOWED, ASKED, ASKED_EGRESS, ASKED_INGRESS, GROUP, NETWORK, TRACKED, ZONE, set_together,
 };
 use super::{LocalPort, NetworkView, Table, rules};
-use model::Tracking;
+use model::{Direction, Tracking};
 
 /// What no rule is asked about: who has which address in IPv6, as ARP in IPv4 (RFC 4861 §4.3, §4.4).
 const NEIGHBOURS: [u8; 2] = [135, 136];
@@ -144,6 +144,17 @@ pub(super) fn ask(
             ask(TRACK, reply, replies);
         }
         ask(OTHERS, here, begins);
+    }
+}
+
+/// Which rules a flow asks, if it asks any.
+#[must_use]
+pub fn asked(flow: &Flow) -> Option<Direction> {
+    let asks = |asked| flow.instructions.apply.contains(&ASKED.set(asked));
+    match (asks(ASKED_INGRESS), asks(ASKED_EGRESS)) {
+        (true, _) => Some(Direction::Ingress),
+        (_, true) => Some(Direction::Egress),
+        _ => None,
     }
 }
 

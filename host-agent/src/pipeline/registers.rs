@@ -61,10 +61,10 @@ pub const FROM: Register = Register {
     field: Field::Reg2,
     offset: 0,
     bits: 2,
-    why: "who sent the frame: 1 a VIF of this host, 2 the fabric",
+    why: "who sent the frame: 1 a VIF or router of this host, 2 the fabric",
 };
 
-/// A VIF of this host sent the frame.
+/// A VIF of this host sent the frame, or it is on its way by a router here that lets others out.
 pub const FROM_VIF: u32 = 1;
 /// The frame came from another host.
 pub const FROM_FABRIC: u32 = 2;

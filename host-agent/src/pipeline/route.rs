@@ -85,9 +85,9 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 
 /// What is for an address that a router has on this external network, from wherever.
 fn from_outside(network: &NetworkView) -> impl Iterator<Item = Flow> {
-    network.outside.addresses().map(|address| {
+    network.outside.macs().into_iter().map(|mac| {
         let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
-        let matching = here.eth_dst(MacAddr::public(address).octets());
+        let matching = here.eth_dst(mac.octets());
         let flow = TABLE.flow(OWN, matching);
         let flow = flow.action(Action::resubmit(class::TABLE.id));
         flow.action(Action::CtClear).goto(translate::TABLE.id)
@@ -114,7 +114,7 @@ fn sent_to_gateway(network: &NetworkView) -> Match {
 
 /// A prefix, and how packets get there.
 pub(super) struct Way {
-    prefix: IpNet,
+    pub(super) prefix: IpNet,
     /// The network they become packets of.
     pub(super) network: NetworkNumber,
     hop: Hop,

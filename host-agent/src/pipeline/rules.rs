@@ -15,6 +15,7 @@
 //! Only flows that match the group at hand count, so numbers of conjunctions need be unique within
 //! a group only.
 
+mod behind;
 mod clause;
 mod remote;
 
@@ -25,6 +26,7 @@ use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{ALLOWED, ASKED, ASKED_EGRESS, ASKED_INGRESS, GROUP};
 use super::{GroupView, Miss, Table, logged, nothing, same_for_all};
+pub use behind::behind;
 use clause::Known;
 use remote::Numbers;
 
@@ -45,7 +47,8 @@ const PLAIN_MANY: u16 = 100;
 
 /// The flows of one group.
 pub(super) fn compile(group: &GroupView) -> Vec<Flow> {
-    let mut compiling = Compiling::new(group);
+    let numbers = Numbers::of(group);
+    let mut compiling = Compiling::new(group, &numbers);
     for rule in &group.rules {
         compiling.rule(rule);
     }
@@ -54,7 +57,7 @@ pub(super) fn compile(group: &GroupView) -> Vec<Flow> {
 
 struct Compiling<'a> {
     group: &'a GroupView,
-    numbers: Numbers,
+    numbers: &'a Numbers,
     /// What lets through by itself, and for which logged rule.
     direct: BTreeMap<(u16, Match), Option<RuleId>>,
     /// What is part of conjunctions: which, and which part.
@@ -66,10 +69,10 @@ struct Compiling<'a> {
 }
 
 impl<'a> Compiling<'a> {
-    fn new(group: &'a GroupView) -> Self {
+    fn new(group: &'a GroupView, numbers: &'a Numbers) -> Self {
         Self {
             group,
-            numbers: Numbers::of(group),
+            numbers,
             direct: BTreeMap::new(),
             clauses: BTreeMap::new(),
             complete: BTreeMap::new(),

@@ -30,7 +30,7 @@ fn local(port: u32, list: &[&str]) -> LocalPort {
     }
 }
 
-fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
+pub(super) fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
     let remote = |n: usize| RemotePort {
         mac: MacAddr::local(u64::try_from(n).unwrap() + 1000),
         addresses: addresses(&[&format!("10.9.0.{n}")]),

@@ -10,18 +10,25 @@
 //! so the same addresses behind different ones never meet. What was not translated to an address that is
 //! this router's here goes no further: nobody leaves in a name that is not theirs, and of what comes from
 //! outside only what is for a floating IP, or answers what was sent, comes in.
+//!
+//! Where a router has gateway hosts, what ports without a floating IP send is handed to the one that lives,
+//! over their own network: the sender's host has routed it, so there the time to live stays. What answers
+//! it comes in at the gateway host, and goes to wherever its port is as if it had been routed there.
 
 use std::net::Ipv4Addr;
 
+use model::plan::PlannedGatewayHost;
 use model::{MacAddr, NetworkNumber};
 use openflow::action::{Commit, Ct, Nat};
 use openflow::matching::CtState;
 use openflow::{Action, Field, Flow, Match};
 
-use super::outside::{Presence, WayOut};
-use super::registers::NETWORK;
+use super::outside::{Presence, WayExit, WayOut};
+use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
 use super::respond::forgotten;
-use super::{Miss, NetworkView, Table, next_hop, nothing, spoof_guard, undeliverable};
+use super::{
+    Miss, NetworkView, Table, forward, forwarded, next_hop, nothing, spoof_guard, undeliverable,
+};
 
 pub(super) const TABLE: Table = Table {
     id: 34,
@@ -33,6 +40,8 @@ pub(super) const TABLE: Table = Table {
 };
 
 const NEVER: u16 = 300;
+/// Above what ports of this host send.
+const HANDED_ON: u16 = 270;
 const FLOATING: u16 = 200;
 const SNAT: u16 = 100;
 
@@ -47,6 +56,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let routers = &network.outside.routers;
     if !routers.is_empty() {
         flows.extend(never(network));
+        flows.extend(forwarded::once(network));
     }
     for router in routers {
         inward(network, router, flows);
@@ -57,11 +67,11 @@ fn here(network: &NetworkView) -> Match {
     NETWORK.is(network.number.get(), Match::new())
 }
 
-fn untracked(network: &NetworkView) -> Match {
+pub(super) fn untracked(network: &NetworkView) -> Match {
     here(network).ipv4().ct_state(NONE, CtState::TRK)
 }
 
-fn tracked(network: &NetworkView, found: CtState) -> Match {
+pub(super) fn tracked(network: &NetworkView, found: CtState) -> Match {
     let here = here(network).ipv4();
     here.ct_state(CtState::TRK | found, CtState::INV)
 }
@@ -72,22 +82,47 @@ fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>) {
         let nat = source(floating.address);
         flows.push(translated(FLOATING, matching, committed(way.zone, nat)));
     }
-    flows.push(match way.snat {
-        Some(address) => {
-            let ct = committed(way.zone, source(address));
-            translated(SNAT, untracked(network), ct)
-        }
-        None => {
-            let flow = TABLE.flow(SNAT, untracked(network));
-            flow.goto(undeliverable::TABLE.id)
-        }
-    });
+    forwarded::outward(network, way, flows);
+    flows.extend(others_outward(network, way));
     flows.extend(way.addresses().map(|address| {
         let matching = tracked(network, NONE).ipv4_src(address, 32);
         let gateway = Action::set_field(Field::EthDst, way.mac.octets());
         let flow = forgotten(TABLE.flow(FLOATING, matching)).action(gateway);
         becomes(flow, way.network, MacAddr::public(address))
     }));
+}
+
+/// What ports without a floating IP send.
+fn others_outward(network: &NetworkView, way: &WayOut) -> Vec<Flow> {
+    let sent = untracked(network);
+    let Some(address) = way.snat else {
+        return match way.exit {
+            WayExit::By(host) => handed_on(network, &host).into_iter().collect(),
+            WayExit::Nobody => Vec::new(),
+            WayExit::Own | WayExit::ForAll(_) => {
+                vec![TABLE.flow(SNAT, sent).goto(undeliverable::TABLE.id)]
+            }
+        };
+    };
+    let ct = committed(way.zone, source(address));
+    let of_others = matches!(way.exit, WayExit::ForAll(_)).then(|| {
+        let handed = TABLE.flow(HANDED_ON, FROM.is(FROM_FABRIC, sent.clone()));
+        handed.action(FROM.set(FROM_VIF)).action(ct.clone())
+    });
+    let own = translated(SNAT, sent, ct);
+    of_others.into_iter().chain([own]).collect()
+}
+
+/// To the host by which it gets out, over this network, as what this host routed.
+fn handed_on(network: &NetworkView, host: &PlannedGatewayHost) -> Option<Flow> {
+    let (way, next) = forward::to_host(network.uplink?, host.endpoint)?;
+    let gateway = MacAddr::gateway(network.number);
+    let flow = TABLE.flow(SNAT, untracked(network));
+    let flow = forgotten(flow.action(Action::DecTtl))
+        .action(Action::set_field(Field::EthSrc, gateway.octets()))
+        .action(Action::set_field(Field::EthDst, host.mac.octets()))
+        .actions(way);
+    Some(flow.goto(next))
 }
 
 fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
@@ -99,6 +134,7 @@ fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
         let matching = of_router(NONE).ipv4_dst(floating.inner, 32);
         flows.push(delivered(FLOATING, matching, floating.network));
     }
+    forwarded::inward(network, router, flows);
     let Some(snat) = router.snat else {
         return;
     };
@@ -111,7 +147,10 @@ fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
     for (prefix, behind) in router.routes_v4() {
         for found in [CtState::EST | CtState::RPL, CtState::REL] {
             let matching = of_router(found).ipv4_dst(prefix.addr(), prefix.prefix_len());
-            flows.push(delivered(SNAT, matching, behind));
+            flows.push(match router.duty.is_for_all() {
+                true => delivered_anywhere(matching, behind),
+                false => delivered(SNAT, matching, behind),
+            });
         }
     }
 }
@@ -125,16 +164,16 @@ fn never(network: &NetworkView) -> impl Iterator<Item = Flow> {
     never.map(|matching| TABLE.flow(NEVER, matching))
 }
 
-fn source(address: Ipv4Addr) -> Nat {
+pub(super) fn source(address: Ipv4Addr) -> Nat {
     Nat::source(address.into()..=address.into())
 }
 
-fn destination(address: Ipv4Addr) -> Nat {
+pub(super) fn destination(address: Ipv4Addr) -> Nat {
     Nat::destination(address.into()..=address.into())
 }
 
 /// Begins a connection if it is new; one that is known stays as it is.
-fn committed(zone: u16, nat: Nat) -> Ct {
+pub(super) fn committed(zone: u16, nat: Nat) -> Ct {
     Ct {
         commit: Commit::Yes,
         nat: Some(nat),
@@ -142,19 +181,25 @@ fn committed(zone: u16, nat: Nat) -> Ct {
     }
 }
 
-fn translated(priority: u16, matching: Match, ct: Ct) -> Flow {
+pub(super) fn translated(priority: u16, matching: Match, ct: Ct) -> Flow {
     let flow = TABLE.flow(priority, matching).action(Action::DecTtl);
     flow.action(ct)
 }
 
 /// To a network of the router.
-fn delivered(priority: u16, matching: Match, network: NetworkNumber) -> Flow {
+pub(super) fn delivered(priority: u16, matching: Match, network: NetworkNumber) -> Flow {
     let flow = TABLE.flow(priority, matching);
     becomes(flow, network, MacAddr::gateway(network))
 }
 
+/// The same, on whatever host its port is: this host's router sends it, not the external network.
+fn delivered_anywhere(matching: Match, network: NetworkNumber) -> Flow {
+    let flow = TABLE.flow(SNAT, matching).action(FROM.set(FROM_VIF));
+    becomes(forgotten(flow), network, MacAddr::gateway(network))
+}
+
 /// A packet of this network from here on, sent by its router.
-fn becomes(flow: Flow, network: NetworkNumber, router: MacAddr) -> Flow {
+pub(super) fn becomes(flow: Flow, network: NetworkNumber, router: MacAddr) -> Flow {
     flow.action(Action::CtClear)
         .action(NETWORK.set(network.get()))
         .action(Action::set_field(Field::EthSrc, router.octets()))

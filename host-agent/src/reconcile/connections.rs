@@ -1,8 +1,9 @@
-//! The limits of connections, as part of a pass.
+//! The zones of connections and their limits, as part of a pass.
 
 use tracing::warn;
 
-use super::Reconciler;
+use super::{Link, Reconciler};
+use crate::binding::{self, Binding};
 use crate::connection_limits;
 use crate::wanted::Wanted;
 
@@ -25,5 +26,27 @@ impl Reconciler {
             self.channels.remarks.push(remark);
         }
         self.unlimited = complaint;
+    }
+
+    /// Gives zones to ports and routers that need one, and flushes what was another's before.
+    pub(super) async fn settle_zones(
+        &mut self,
+        wanted: &Wanted,
+        binding: &Binding,
+    ) -> Result<(), openflow::client::Error> {
+        let plugged = binding.carriers.keys().copied();
+        let planned = |port| wanted.ports.contains_key(&port);
+        self.zones.settle(plugged, planned);
+        let translating = binding::translating(wanted);
+        let planned = |router| binding::translating(wanted).any(|it| it == router);
+        self.router_zones.settle(translating, planned);
+        let unflushed = self.zones.unflushed().into_iter();
+        let unflushed = unflushed.chain(self.router_zones.unflushed()).collect();
+        if let Link::Up(switch) = &mut self.link {
+            switch.flush(unflushed).await?;
+            self.zones.flushed();
+            self.router_zones.flushed();
+        }
+        Ok(())
     }
 }

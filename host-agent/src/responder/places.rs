@@ -1,10 +1,13 @@
 //! Who is where in the switch: ports by number, and numbers by port.
 
-use model::{NetworkNumber, PortId, VlanId};
+use std::sync::Arc;
+
+use model::{NetworkNumber, PortId, SecurityGroupNumber, VlanId};
 use openflow::PortNo;
 use openflow::protocol::ETH_VLAN;
 
 use super::Known;
+use crate::pipeline::GroupView;
 use crate::wanted::Exit;
 
 impl Known {
@@ -26,6 +29,13 @@ impl Known {
     #[must_use]
     pub fn port_of_zone(&self, zone: u16) -> Option<PortId> {
         self.zones.get(&zone).copied()
+    }
+
+    /// The security group with this number.
+    #[must_use]
+    pub fn security_group(&self, number: SecurityGroupNumber) -> Option<&Arc<GroupView>> {
+        let mut groups = self.wanted.security_groups.values();
+        groups.find(|group| group.number == number)
     }
 
     /// The port that a frame which leaves there is for: a trunk's sub-ports are told apart by its tag.

@@ -60,7 +60,7 @@ fn known() -> Known {
         carriers: [(id, carrier)].into(),
         ..Binding::default()
     };
-    Known::new(&Arc::new(wanted), &binding, Announced::new())
+    Known::new(&Arc::new(wanted), &binding)
 }
 
 fn solicitation(port: PortNo, network: u32) -> PacketIn {
@@ -132,7 +132,6 @@ fn a_port_is_told_anew_when_what_it_was_told_changes_and_only_then() {
         ports: before.ports.clone(),
         exits: BTreeMap::new(),
         zones: BTreeMap::new(),
-        announced: Announced::new(),
     };
     assert_eq!(after.news(&before).len(), 1);
     // Another port at the same number.

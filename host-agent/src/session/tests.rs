@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::prober::Prober;
+use crate::sample_relay::SampleRelay;
 use crate::tracer::Tracer;
 
 /// The controller's end of a session whose other end is a real one.
@@ -50,6 +51,7 @@ impl Scripted {
                 batch: usage_receiver,
                 said,
             },
+            samples: SampleRelay::new(watch::channel(None).1).1,
         };
         let local = std::net::Ipv4Addr::LOCALHOST.into();
         tokio::spawn(async move { session.converse(theirs, local).await });

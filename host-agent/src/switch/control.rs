@@ -47,12 +47,27 @@ pub enum Error {
     },
 }
 
-#[derive(Deserialize)]
-struct Reply {
+/// What it answers.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub struct Reply {
+    /// What it says, unless it refused.
     #[serde(default)]
-    result: Option<String>,
+    pub result: Option<String>,
+    /// Why it refused, if it did.
     #[serde(default)]
-    error: Option<String>,
+    pub error: Option<String>,
+}
+
+impl Reply {
+    /// The reply, if it is whole.
+    ///
+    /// # Errors
+    /// When it is not, or is none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        // A reply is an object, so it is whole at a closing brace or not at all.
+        let may_be_whole = bytes.trim_ascii_end().last() == Some(&b'}');
+        serde_json::from_slice(if may_be_whole { bytes } else { b"" })
+    }
 }
 
 /// Asks the ovs-vswitchd with this run directory for something, or tells it to do something; gives its
@@ -90,9 +105,7 @@ async fn exchange(
         let count = stream.read(&mut part).await?;
         answer.extend_from_slice(part.get(..count).unwrap_or_default());
         let ended = count == 0 || answer.len() > LONGEST;
-        // A reply is an object, so it is whole at a closing brace or not at all.
-        let may_be_whole = answer.trim_ascii_end().last() == Some(&b'}');
-        match serde_json::from_slice(if may_be_whole { &answer } else { b"" }) {
+        match Reply::decode(&answer) {
             Ok(reply) => return Ok(reply),
             Err(error) if ended => return Err(io::Error::from(error).into()),
             Err(_) => {}

@@ -1,7 +1,7 @@
 //! Meters: made before the flows that use them, changed where they are, and kept.
 //!
-//! Those of questions and of probes are there for each number that a port ever had and never change;
-//! those of limits are as the limits say. A meter is changed in place: whatever flows use it go on, and no
+//! Those of questions and of probes are there for each number that a port ever had; those of questions
+//! change as VIFs get many or few, and those of limits are as the limits say. A meter is changed in place: whatever flows use it go on, and no
 //! other is touched. None is deleted with its port: that would delete flows, and an unused meter
 //! costs nothing.
 
@@ -11,9 +11,9 @@ use openflow::client::{Client, Error};
 use openflow::message::{MeterBand, MeterCommand, MeterConfig, MeterMod, MeterUnit, ToSwitch};
 use openflow::{Action, Flow};
 
-use crate::pipeline::answer::rate;
+use crate::pipeline::answer::{is_question, rate};
 use crate::pipeline::limits::Meter;
-use crate::pipeline::probe;
+use crate::pipeline::{claim, probe};
 
 /// How many meters are made in one go.
 const BATCH: usize = 256;
@@ -24,6 +24,8 @@ pub(super) struct Meters {
     there: BTreeMap<u32, Meter>,
     /// Of limits: what the plan says.
     wanted: BTreeMap<u32, Meter>,
+    /// Among how many VIFs the answers are shared.
+    vifs: usize,
 }
 
 impl Meters {
@@ -47,7 +49,12 @@ impl Meters {
         self.wanted.extend(meters.into_iter().map(|it| (it.id, it)));
     }
 
-    /// Makes what these flows use be as it is wanted, and no other.
+    /// Among so many VIFs the answers are shared from now on.
+    pub(super) const fn share(&mut self, vifs: usize) {
+        self.vifs = vifs;
+    }
+
+    /// Makes what these flows use be as it is wanted, and with it all shares of the answers.
     ///
     /// # Errors
     /// When the switch does not answer. Whether it refuses is seen when it refuses the flows.
@@ -56,7 +63,8 @@ impl Meters {
         client: &Client,
         flows: impl Iterator<Item = &'a Flow>,
     ) -> Result<(), Error> {
-        let used: BTreeSet<u32> = flows.filter_map(used).collect();
+        let questions = self.there.keys().copied().filter(|id| is_question(*id));
+        let used: BTreeSet<u32> = flows.filter_map(used).chain(questions).collect();
         let used = used.into_iter().map(|id| self.meter(id));
         let wrong: Vec<Meter> = used
             .filter(|it| self.there.get(&it.id) != Some(it))
@@ -86,7 +94,8 @@ impl Meters {
         }
         let (rate, burst) = match id {
             probe::METER => (probe::PER_SECOND, probe::PER_SECOND),
-            _ => rate(id),
+            claim::METER => (claim::PER_SECOND, claim::PER_SECOND),
+            _ => rate(id, self.vifs),
         };
         Meter {
             id,

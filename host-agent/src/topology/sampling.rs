@@ -1,11 +1,13 @@
 //! sFlow of the integration bridge.
 
+use model::SampleWay;
 use model::plan::{PlanKey, Sampling};
 use ovsdb::{Condition, NamedUuid, Operation, Value};
 
 use super::Surroundings;
 use super::edit::Edit;
 use crate::observe::{Bridge, OWNER, Sflow, SflowSettings};
+use crate::sample_relay;
 use crate::wanted::Wanted;
 
 /// Touches nothing that is right: any change restarts the switch's sequence numbers and uptime, and
@@ -33,9 +35,13 @@ pub(super) fn plan(bridge: &Bridge, wanted: &Wanted, surroundings: &Surroundings
 }
 
 fn settings_of(sampling: &Sampling, surroundings: &Surroundings) -> SflowSettings {
+    let target = match sampling.way {
+        SampleWay::Datagrams => sampling.collector,
+        SampleWay::Session => sample_relay::ADDRESS,
+    };
     SflowSettings {
         agent: surroundings.management_interface.clone(),
-        targets: [sampling.collector.to_string()].into(),
+        targets: [target.to_string()].into(),
         sampling: Some(sampling.rate.into()),
         header: Some(sampling.header_bytes.into()),
         polling: Some(sampling.polling_seconds.into()),

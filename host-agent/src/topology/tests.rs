@@ -307,6 +307,7 @@ fn sampling() -> model::plan::Sampling {
         rate: 64,
         header_bytes: 128,
         polling_seconds: 10,
+        way: model::SampleWay::Datagrams,
     }
 }
 

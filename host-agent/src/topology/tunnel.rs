@@ -17,7 +17,6 @@
 //! others. They take VNI 0 alone, which no network has, and no flow knows them: no tenant's frame
 //! comes in or goes out by one.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use model::plan::PlanKey;
@@ -25,6 +24,7 @@ use model::{Encapsulation, PhysicalNetworkId};
 
 use super::Kept;
 use super::edit::{Body, BridgeRow, Carries, Edit, NewPort};
+use crate::gateways::WATCH;
 use crate::observe::{Bridge, INTEGRATION_BRIDGE, Observed};
 use crate::wanted::{Exit, Wanted};
 
@@ -59,6 +59,11 @@ const fn interval_milliseconds(peers: usize) -> &'static str {
     }
 }
 
+/// The same where another host's traffic depends on it, up to so many peers: with the question to the
+/// external network that follows, another host takes over within a second.
+const WATCHED_MILLISECONDS: &str = "150";
+const WATCHED_MAX: usize = 128;
+
 /// The tunnels of one encapsulation.
 struct Draft<'a> {
     integration: &'a Bridge,
@@ -82,8 +87,7 @@ pub(super) fn plan(observed: &Observed, wanted: &Wanted, kept: &mut Kept, edit: 
             endpoint,
         };
         if draft.exit(kept, edit) {
-            let peers = wanted.peers.get(encapsulation);
-            draft.peers(peers.unwrap_or(&BTreeSet::new()), kept, edit);
+            draft.peers(wanted, kept, edit);
         }
     }
 }
@@ -106,14 +110,23 @@ impl Draft<'_> {
     }
 
     /// The ports that tell whether peers are there.
-    fn peers(&self, peers: &BTreeSet<IpAddr>, kept: &mut Kept, edit: &mut Edit) {
+    fn peers(&self, wanted: &Wanted, kept: &mut Kept, edit: &mut Edit) {
+        let Some(peers) = wanted.peers.get(&self.encapsulation) else {
+            return;
+        };
+        let watched = &wanted.watched;
         let interval = interval_milliseconds(peers.len());
-        let bfd = [
-            ("enable", "true"),
-            ("min_tx", interval),
-            ("min_rx", interval),
-        ];
         for peer in peers {
+            let is_watched = self.encapsulation == WATCH && watched.contains(peer);
+            let interval = match is_watched && watched.len() <= WATCHED_MAX {
+                true => WATCHED_MILLISECONDS,
+                false => interval,
+            };
+            let bfd = [
+                ("enable", "true"),
+                ("min_tx", interval),
+                ("min_rx", interval),
+            ];
             let remote = peer.to_string();
             let options = [
                 ("remote_ip", remote.as_str()),
@@ -162,11 +175,17 @@ impl Draft<'_> {
 }
 
 /// The physical network that overlays of this kind are on, and this host's endpoint there, if the
-/// host has such a network.
+/// host has such a network, or must know whether others live.
 fn carrier(wanted: &Wanted, encapsulation: Encapsulation) -> Option<(PhysicalNetworkId, String)> {
     let mut networks = wanted.networks.values();
-    let network = networks.find(|it| Exit::of(&it.segment) == Exit::Tunnel(encapsulation))?;
-    let carrier = network.segment.physical_network_id();
+    let network = networks.find(|it| Exit::of(&it.segment) == Exit::Tunnel(encapsulation));
+    let watches = encapsulation == WATCH && !wanted.watched.is_empty();
+    let of_hosts = || {
+        let mut networks = wanted.physical_networks.iter().filter(|_| watches);
+        networks.find_map(|(id, network)| network.endpoint.is_some().then_some(*id))
+    };
+    let carrier = network.map(|it| it.segment.physical_network_id());
+    let carrier = carrier.or_else(of_hosts)?;
     let endpoint = wanted.physical_networks.get(&carrier)?.endpoint?;
     Some((carrier, endpoint.addr().to_string()))
 }

@@ -2,36 +2,37 @@
 
 use std::path::Path;
 
-use model::TracedState;
-
+use super::confirm::{self, Pass};
 use super::entry::Entry;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::switch::control;
 
-/// How often a packet may be looked up again after conntrack; the daemon does not do it more often.
-const RECIRCULATIONS: usize = 6;
-
-/// What the switch says becomes of the packet, as its own text.
+/// What the switch says becomes of the packet in each of its goes through the tables, as its own text.
 pub(super) async fn trace(
     run_directory: &Path,
     entry: &Entry,
-    state: TracedState,
-) -> Result<String, String> {
-    let hex: String = entry
-        .packet
-        .frame
-        .iter()
-        .map(|it| format!("{it:02x}"))
-        .collect();
-    let known = match state {
-        TracedState::New => "trk,new",
-        TracedState::Established => "trk,est,rpl",
-    };
-    let mut parameters = vec![INTEGRATION_BRIDGE.to_owned(), entry.flow.clone()];
-    for _ in 0..RECIRCULATIONS {
-        parameters.extend(["--ct-next".to_owned(), known.to_owned()]);
+    passes: &[Pass],
+) -> Result<Vec<String>, String> {
+    let mut texts = Vec::new();
+    for pass in passes.iter().take(confirm::asked(passes)) {
+        let bridge = INTEGRATION_BRIDGE.to_owned();
+        let (command, parameters) = match pass.question() {
+            None => {
+                let frame = hex(&entry.packet.frame);
+                ("ofproto/trace", vec![bridge, entry.flow.clone(), frame])
+            }
+            Some(question) => {
+                let frame = hex(question.frame);
+                let parameters = vec![bridge, question.flow, frame, question.actions];
+                ("ofproto/trace-packet-out", parameters)
+            }
+        };
+        let asked = control::ask(run_directory, command, &parameters).await;
+        texts.push(asked.map_err(|error| error.to_string())?);
     }
-    parameters.push(hex);
-    let asked = control::ask(run_directory, "ofproto/trace", &parameters).await;
-    asked.map_err(|error| error.to_string())
+    Ok(texts)
+}
+
+fn hex(frame: &[u8]) -> String {
+    frame.iter().map(|it| format!("{it:02x}")).collect()
 }

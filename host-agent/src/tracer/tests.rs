@@ -1,7 +1,7 @@
-use openflow::table::{Hop, Outcome, Packet};
+use openflow::table::{Hop, Outcome, Packet, Start};
 use openflow::{Action, Field, Match};
 
-use super::way::{compare, looks};
+use super::confirm::{compare, passes};
 use super::*;
 
 /// What Open vSwitch 3.1 prints.
@@ -33,15 +33,27 @@ fn flow(table: u8, priority: u16) -> Flow {
 }
 
 fn of(hops: &[(u8, Option<&Flow>)]) -> SwitchWord {
+    said_of(hops, TEXT)
+}
+
+fn said_of(hops: &[(u8, Option<&Flow>)], text: &str) -> SwitchWord {
     let path = hops.iter().map(|(table, flow)| Hop {
         table: *table,
         flow: *flow,
+        clauses: Vec::new(),
+        pass: 0,
     });
     let outcome = Outcome {
         path: path.collect(),
+        passes: vec![Start {
+            table: 0,
+            sent_by: None,
+            frame: Vec::new(),
+            fields: Default::default(),
+        }],
         ..Outcome::default()
     };
-    compare(&looks(&outcome), TEXT)
+    compare(&passes(&outcome), &[text.to_owned()])
 }
 
 #[test]
@@ -73,16 +85,81 @@ fn where_a_packet_is_measured_the_switch_tells_both_ways() {
 
 #[test]
 fn a_text_that_is_no_trace_says_nothing() {
-    let outcome = Outcome::default();
     for text in [
         "",
         "ofproto/trace: no such bridge",
         ". priority",
         "9999. x, priority 1",
     ] {
-        let word = compare(&looks(&outcome), text);
+        let word = said_of(&[(0, None)], text);
         assert!(matches!(word, SwitchWord::Nothing { .. }), "{text}");
     }
+}
+
+/// Conntrack sends a packet on once, to table 1, in zone 5 and with a register.
+fn tracked() -> Vec<confirm::Pass> {
+    let register = Action::set_field(Field::Reg0, 7u8);
+    let tables = Tables::new([
+        flow(0, 1)
+            .action(register)
+            .action(openflow::action::Ct::lookup(5, 1)),
+        flow(1, 2),
+    ]);
+    passes(&tables.evaluate(Packet::new(1, datagram()), &mut Connections::default()))
+}
+
+/// From 10.0.0.1, port 4000, to 10.0.0.2, port 53.
+fn datagram() -> Vec<u8> {
+    let ethernet = [[0xfa; 6], [0xfe; 6]].concat();
+    let ip = [
+        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+    ];
+    [&ethernet[..], &[8, 0], &ip, &[15, 160, 0, 53, 0, 8, 0, 0]].concat()
+}
+
+#[test]
+fn where_conntrack_sends_a_packet_the_switch_is_asked_again_with_what_is_known_of_it() {
+    let passes = tracked();
+    assert_eq!(passes.len(), 2);
+    assert!(passes[0].question().is_none());
+    let question = passes[1].question().unwrap();
+    assert_eq!(
+        question.flow,
+        "in_port=1,ip,ct_state=new|trk,ct_zone=5,ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.2,\
+         ct_nw_proto=17,ct_tp_src=4000,ct_tp_dst=53"
+    );
+    assert_eq!(question.actions, "set_field:0x7->reg0,resubmit(,1)");
+    assert_eq!(question.frame, datagram());
+}
+
+#[test]
+fn another_zone_register_address_or_table_after_conntrack_is_no_confirmation() {
+    const FIRST: &str = "\
+ 0. priority 1, cookie 0xb01d000000000001
+     -> A clone of the packet is forked to recirculate. The forked pipeline will be resumed at table 1.
+====
+recirc(0x1)
+====
+Flow: recirc_id=0x1,ct_state=new|trk,ct_zone=5,eth,udp,reg0=0x7,in_port=1,dl_src=fe:fe:fe:fe:fe:fe,\
+dl_dst=fa:fa:fa:fa:fa:fa,nw_src=10.0.0.1,nw_dst=10.0.0.2,tp_src=4000,tp_dst=53
+";
+    const SECOND: &str = " 1. priority 2, cookie 0xb01d000000000001\n";
+    let passes = tracked();
+    let said = |first: &str| compare(&passes, &[first.to_owned(), SECOND.to_owned()]);
+    assert_eq!(said(FIRST), SwitchWord::Same);
+    for (from, to) in [
+        ("ct_zone=5", "ct_zone=6"),
+        ("reg0=0x7", "reg0=0x8"),
+        ("reg0=0x7", "reg0=0x7,reg1=0x1"),
+        ("nw_src=10.0.0.1", "nw_src=10.0.0.10"),
+        ("resumed at table 1.", "resumed at table 2."),
+        ("resumed at table 1.", "dropped."),
+    ] {
+        let word = said(&FIRST.replace(from, to));
+        assert!(matches!(word, SwitchWord::Other { .. }), "{to}: {word:?}");
+    }
+    let part = compare(&passes, &[FIRST.to_owned()]);
+    assert!(matches!(part, SwitchWord::SameSoFar { .. }));
 }
 
 #[test]
@@ -105,12 +182,6 @@ fn a_reply_is_let_in_where_a_new_connection_is_not() {
     let packet = || Packet::new(1, frame.clone());
     let new = tables.evaluate(packet(), &mut Connections::default());
     assert_eq!(new.outputs, []);
-    let reply = tables.evaluate(packet(), &mut Replies);
+    let reply = tables.evaluate(packet(), &mut Replies::default());
     assert_eq!(reply.outputs.len(), 1);
-}
-
-#[test]
-fn the_table_that_asks_who_began_a_connection_is_there() {
-    let mut names = crate::pipeline::TABLES.iter().map(|table| table.name);
-    assert!(names.any(|name| name == way::RULES));
 }

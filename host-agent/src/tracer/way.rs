@@ -1,13 +1,21 @@
 //! What an evaluation found, in terms of the plan; and whether the switch found the same.
 
-use model::{HostTrace, SwitchWord, TraceEnd, TraceHop, TracedFrame, Vni};
-use openflow::matching::CtState;
-use openflow::table::{Connection, ConnectionTracker, Outcome, Output, Tracked};
-use openflow::{Action, Field, Flow, PortNo};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::pipeline::cookie::{Group, is_ours};
+use model::{
+    HostTrace, RuleId, SwitchWord, TraceEnd, TraceHop, TracedAsk, TracedEnds, TracedFrame, Vni,
+};
+use openflow::action::Nat;
+use openflow::matching::CtState;
+use openflow::protocol::{ETH_IPV4, IP_ICMP, IP_ICMPV6, IP_TCP, IP_UDP};
+use openflow::table::{
+    Connection, ConnectionTracker, Connections, Hop, Outcome, Output, Start, Tracked,
+};
+use openflow::{Field, Flow, PortNo};
+
+use crate::pipeline::cookie::Group;
 use crate::pipeline::registers::{OUT_PORT, ZONE};
-use crate::pipeline::{TABLES, Table};
+use crate::pipeline::{self, TABLES, Table};
 use crate::respond::Question;
 use crate::responder::Known;
 use crate::wanted::Exit;
@@ -19,11 +27,13 @@ const HOPS_MAX: usize = 512;
 /// The most ends that are told.
 const ENDS_MAX: usize = 512;
 
-/// The table of the rules of security groups.
-pub(super) const RULES: &str = "rules";
-
-/// Every packet is a reply in a connection that both ends have agreed on.
-pub(super) struct Replies;
+/// Every packet is a reply in a connection that both ends have agreed on. Where it is translated it leaves
+/// as the first packet of a new one would: with addresses that stand for each other one to one that is how
+/// the reply leaves, too.
+#[derive(Default)]
+pub(super) struct Replies {
+    translated: Connections,
+}
 
 impl ConnectionTracker for Replies {
     fn look_up(&mut self, packet: Connection) -> Tracked {
@@ -36,6 +46,14 @@ impl ConnectionTracker for Replies {
     }
 
     fn commit(&mut self, _: Connection, _: u32, _: u128) {}
+
+    fn translate(&mut self, packet: Connection, nat: &Nat) -> bool {
+        self.translated.translate(packet, nat)
+    }
+
+    fn leaves(&mut self, packet: Connection) -> Connection {
+        self.translated.leaves(packet)
+    }
 }
 
 /// The way of a packet; the switch has said nothing yet.
@@ -46,7 +64,15 @@ pub(super) fn trace(known: &Known, outcome: &Outcome<'_>) -> HostTrace {
         question: question(&asked.userdata),
     });
     HostTrace {
-        hops: hops.map(|hop| told(known, hop.table, hop.flow)).collect(),
+        hops: hops
+            .scan(0, |pass, hop| {
+                let mut told = told(known, hop, &outcome.passes);
+                if std::mem::replace(pass, hop.pass) < hop.pass {
+                    told.translated = translated(hop, &outcome.passes);
+                }
+                Some(told)
+            })
+            .collect(),
         ends: outputs.chain(asked).take(ENDS_MAX).collect(),
         failure: outcome.failure.map(|failure| failure.to_string()),
         switch: SwitchWord::Nothing {
@@ -55,7 +81,8 @@ pub(super) fn trace(known: &Known, outcome: &Outcome<'_>) -> HostTrace {
     }
 }
 
-fn told(known: &Known, table: u8, flow: Option<&Flow>) -> TraceHop {
+fn told(known: &Known, hop: &Hop<'_>, starts: &[Start]) -> TraceHop {
+    let (table, flow) = (hop.table, hop.flow);
     let ours: Option<&Table> = TABLES.iter().find(|it| it.id == table);
     let group = flow.and_then(|flow| Group::from_cookie(flow.cookie));
     let network = group.and_then(Group::network);
@@ -70,9 +97,89 @@ fn told(known: &Known, table: u8, flow: Option<&Flow>) -> TraceHop {
         network,
         security_group: group.and_then(Group::security_group),
         port_id,
+        rule_ids: rules(known, group, hop),
+        asks: asks(hop, starts),
+        translated: None,
         rule: flow.map(rule),
         is_miss: flow.is_none_or(|flow| flow.priority == 0),
     }
+}
+
+/// The rules that let a packet through, if this is a flow of a group that does.
+fn rules(known: &Known, group: Option<Group>, hop: &Hop<'_>) -> Vec<RuleId> {
+    let number = group.and_then(Group::security_group);
+    let group = number.and_then(|number| known.security_group(number));
+    let (Some(group), Some(flow)) = (group, hop.flow) else {
+        return Vec::new();
+    };
+    pipeline::rules_behind(group, flow, &hop.clauses)
+}
+
+/// The addresses that a packet bears in this go, if it had others before.
+fn translated(hop: &Hop<'_>, starts: &[Start]) -> Option<TracedEnds> {
+    let now = starts.get(hop.pass)?;
+    let ends = ends(now);
+    (ends != self::ends(starts.get(now.sent_by?)?)).then_some(ends)
+}
+
+/// From whom a packet was, and for whom.
+fn ends(start: &Start) -> TracedEnds {
+    let fields = match is_v4(start) {
+        true => [Field::Ipv4Src, Field::Ipv4Dst],
+        false => [Field::Ipv6Src, Field::Ipv6Dst],
+    };
+    addresses(start, fields)
+}
+
+fn is_v4(start: &Start) -> bool {
+    start.get(Field::EthType) == u128::from(ETH_IPV4)
+}
+
+fn addresses(start: &Start, fields: [Field; 2]) -> TracedEnds {
+    let [source, destination] = fields.map(|field| match u32::try_from(start.get(field)) {
+        Ok(bits) if is_v4(start) => IpAddr::from(Ipv4Addr::from(bits)),
+        _ => Ipv6Addr::from(start.get(field)).into(),
+    });
+    TracedEnds {
+        source,
+        destination,
+    }
+}
+
+/// What rules are asked about.
+fn asks(hop: &Hop<'_>, starts: &[Start]) -> Option<TracedAsk> {
+    let direction = pipeline::asked(hop.flow?)?;
+    let start = starts.get(hop.pass)?;
+    let state = CtState::TRK | CtState::INV;
+    let is_known = start.get(Field::CtState) & u128::from(state.0) == u128::from(CtState::TRK.0);
+    let of_connection = match is_v4(start) {
+        true => [Field::CtNwSrc, Field::CtNwDst],
+        false => [Field::CtIpv6Src, Field::CtIpv6Dst],
+    };
+    let ends = match is_known {
+        true => addresses(start, of_connection),
+        false => ends(start),
+    };
+    let protocol = match is_known {
+        true => Field::CtNwProto,
+        false => Field::IpProto,
+    };
+    let protocol = u8::try_from(start.get(protocol)).ok()?;
+    let kind = match (is_known, protocol) {
+        (true, IP_ICMP | IP_ICMPV6) => Field::CtTpSrc,
+        (true, _) => Field::CtTpDst,
+        (false, IP_TCP) => Field::TcpDst,
+        (false, IP_UDP) => Field::UdpDst,
+        (false, IP_ICMP) => Field::Icmpv4Type,
+        (false, _) => Field::Icmpv6Type,
+    };
+    Some(TracedAsk {
+        direction,
+        protocol,
+        source: ends.source,
+        destination: ends.destination,
+        kind: u16::try_from(start.get(kind)).unwrap_or_default(),
+    })
 }
 
 /// The port that a flow is about: the one it comes from, or the one it goes to.
@@ -149,91 +256,4 @@ fn end(known: &Known, output: &Output) -> TraceEnd {
             None => elsewhere,
         },
     }
-}
-
-/// A look into a table: which, and the priority of the flow that matched.
-pub(super) type Look = (u8, Option<u16>);
-
-/// The looks of an evaluation at flows of ours, and whether the switch tries them both ways: where a packet is measured
-/// it says what becomes of larger ones and of smaller ones, one after the other.
-pub(super) struct Looks {
-    all: Vec<Look>,
-    measured: bool,
-}
-
-pub(super) fn looks(outcome: &Outcome<'_>) -> Looks {
-    let measures = |flow: &&Flow| {
-        let mut actions = flow.instructions.apply.iter();
-        actions.any(|it| matches!(it, Action::CheckPacketLarger { .. }))
-    };
-    let path = outcome.path.iter();
-    Looks {
-        all: path
-            .clone()
-            .filter(|hop| hop.flow.is_none_or(|flow| is_ours(flow.cookie)))
-            .map(|hop| (hop.table, hop.flow.map(|flow| flow.priority)))
-            .collect(),
-        measured: path.filter_map(|hop| hop.flow).any(|flow| measures(&flow)),
-    }
-}
-
-/// Whether the text of `ofproto/trace` tells the same way.
-pub(super) fn compare(ours: &Looks, text: &str) -> SwitchWord {
-    let theirs: Vec<Look> = text.lines().filter_map(look).collect();
-    if theirs.is_empty() {
-        let reason = "its trace names no table".to_owned();
-        return SwitchWord::Nothing { reason };
-    }
-    let parted = match ours.measured {
-        true => (0..ours.all.len()).find(|at| !is_within(&ours.all[..=*at], &theirs)),
-        false if ours.all == theirs => None,
-        false => Some(common(&ours.all, &theirs)),
-    };
-    let Some(at) = parted else {
-        return SwitchWord::Same;
-    };
-    let (one, other) = (ours.all.get(at), theirs.get(at));
-    if let Some(table) = one.or(other).and_then(|(table, _)| asks_who_began(*table)) {
-        return SwitchWord::SameSoFar { table };
-    }
-    let shown = |(table, priority): &Look| match priority {
-        Some(priority) => format!("table {table}, priority {priority}"),
-        None => format!("table {table}, no flow"),
-    };
-    let of = |look: Option<&Look>| look.map_or("no more".to_owned(), shown);
-    let difference = format!("{} by the evaluator, {} by the switch", of(one), of(other));
-    SwitchWord::Other { difference }
-}
-
-/// The table's name, if its rules ask who began a connection. `ofproto/trace` takes conntrack's state as
-/// it is told, but knows nothing of the connection itself.
-fn asks_who_began(table: u8) -> Option<String> {
-    let table = TABLES.iter().find(|it| it.id == table)?;
-    (table.name == RULES).then(|| table.name.to_owned())
-}
-
-/// How many looks both begin with.
-fn common(one: &[Look], other: &[Look]) -> usize {
-    let pairs = one.iter().zip(other);
-    pairs.take_while(|(one, other)| one == other).count()
-}
-
-/// Whether the one sequence is the other with some left out.
-fn is_within(some: &[Look], all: &[Look]) -> bool {
-    let mut all = all.iter();
-    some.iter().all(|look| all.any(|it| it == look))
-}
-
-/// A line of a trace that is a look at a flow of ours: ` 3. ip,reg0=0x1, priority 7, cookie 0xb01d…`. A
-/// trace goes on through the bridges behind ours, whose flows are not.
-fn look(line: &str) -> Option<Look> {
-    let (table, rest) = line.trim_start().split_once(". ")?;
-    let table = table.parse().ok()?;
-    if rest.starts_with("No match") {
-        return Some((table, None));
-    }
-    let (_, rest) = rest.rsplit_once("priority ")?;
-    let (priority, cookie) = rest.split_once(", cookie 0x")?;
-    let cookie = u64::from_str_radix(cookie.trim_end(), 16).ok()?;
-    is_ours(cookie).then_some((table, Some(priority.parse().ok()?)))
 }

@@ -1,10 +1,12 @@
 //! Ways out of routers, and the addresses of external networks that are this host's.
 
-use model::plan::{PlanKey, PlannedFloatingIp, PlannedGateway, PlannedRouter};
+use model::plan::{
+    Answered, PlanKey, PlannedFloatingIp, PlannedGateway, PlannedPortForwarding, PlannedRouter,
+};
 use model::report::ItemFailure;
 
 use super::check::{Claims, Refused};
-use super::{Wanted, WantedFloatingIp, WantedGateway};
+use super::{Wanted, WantedFloatingIp, WantedForwarding, WantedGateway};
 use crate::pipeline::{Outsiders, Reach};
 
 impl Wanted {
@@ -46,6 +48,7 @@ impl Wanted {
             network: id,
             mac: gateway.mac,
             snat: gateway.snat,
+            hosts: gateway.hosts.clone(),
             pool: gateway.pool.clone(),
         })
     }
@@ -81,5 +84,83 @@ impl Wanted {
             inner: item.inner,
         });
         Ok(())
+    }
+
+    pub(super) fn forwarding(
+        &mut self,
+        item: &PlannedPortForwarding,
+        claims: &mut Claims,
+    ) -> Result<(), Refused> {
+        self.check_inside(item)?;
+        let same_outside =
+            |it: &&WantedForwarding| (it.network, it.address) == (item.network_id, item.address);
+        let mut of_address = self.forwardings.iter().filter(same_outside);
+        let first = of_address.next();
+        if let Some(other) = first.filter(|it| it.router != item.router_id) {
+            return Err(format!("the router {} has its address", other.router));
+        }
+        if first.is_some_and(|it| it.answered != item.answered) {
+            return Err("its address is answered for here, and by another host".to_owned());
+        }
+        let outside = |it: &WantedForwarding| (it.protocol, it.external_port);
+        let asked = (item.protocol, item.external_port);
+        if first
+            .into_iter()
+            .chain(of_address)
+            .any(|it| outside(it) == asked)
+        {
+            return Err("another one has its port outside".to_owned());
+        }
+        if first.is_none() && item.answered == Answered::Here {
+            claims.take(item.network_id, item.address.into())?;
+        }
+        self.forwardings.push(WantedForwarding {
+            router: item.router_id,
+            network: item.network_id,
+            address: item.address,
+            answered: item.answered,
+            protocol: item.protocol,
+            external_port: item.external_port,
+            port: item.port_id,
+            inner: item.inner,
+            internal_port: item.internal_port,
+            host_mac: item.host_mac,
+        });
+        Ok(())
+    }
+
+    /// Whether its router leads there, and its port, if it is of this host, is behind that.
+    fn check_inside(&self, item: &PlannedPortForwarding) -> Result<(), Refused> {
+        let router = self.routers.iter().find(|it| it.id == item.router_id);
+        let leads = router.filter(|it| {
+            let gateway = it.gateway.as_ref().map(|gateway| gateway.network);
+            gateway == Some(item.network_id)
+        });
+        let router = leads.ok_or_else(|| "its router does not lead to its network".to_owned())?;
+        let Some(port) = self.ports.get(&item.port_id) else {
+            return match item.answered {
+                Answered::Here if item.host_mac != router.mac => Ok(()),
+                _ => Err(format!("its port {} is not carried out here", item.port_id)),
+            };
+        };
+        if !router.networks.contains(&port.network) {
+            return Err("its port is not behind its router".to_owned());
+        }
+        if !port.addresses.contains(&item.inner.into()) {
+            return Err(format!("its port does not have the address {}", item.inner));
+        }
+        let inside = |it: &WantedForwarding| (it.port, it.inner, it.protocol, it.internal_port);
+        let own = (item.port_id, item.inner, item.protocol, item.internal_port);
+        if self.forwardings.iter().any(|it| inside(it) == own) {
+            return Err("another one stands for the same".to_owned());
+        }
+        let mut floating = self.floating_ips.iter();
+        match floating.any(|it| it.port == item.port_id && it.inner == item.inner) {
+            true => Err(format!(
+                "a floating IP stands for {} of its port",
+                item.inner
+            )),
+            false => Ok(()),
+        }
     }
 }

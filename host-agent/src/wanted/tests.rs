@@ -1,3 +1,5 @@
+mod forwarding;
+
 use model::plan::{
     PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort,
 };

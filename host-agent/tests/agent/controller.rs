@@ -192,6 +192,7 @@ fn note(message: FromAgent, heard: &watch::Sender<Heard>) {
         | FromAgent::Probe(_)
         | FromAgent::Trace(_)
         | FromAgent::Usage(_)
+        | FromAgent::Samples(_)
         | FromAgent::Ping => {}
     });
 }

@@ -106,6 +106,7 @@ pub(crate) fn sampling(rate: u32) -> PlanItem {
         rate,
         header_bytes: 128,
         polling_seconds: 10,
+        way: model::SampleWay::Datagrams,
     })
 }
 

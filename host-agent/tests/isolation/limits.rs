@@ -168,6 +168,39 @@ fn floods_are_bounded_although_nobody_asked_for_it_and_nothing_else_is() {
     assert_eq!(deliver(&flooded, port, &udp(1, 2)), before);
 }
 
+#[test]
+fn who_is_suspended_moves_nothing_and_costs_nobody_else_a_frame() {
+    let open = world("{}");
+    let port = |member: usize| open.networks[0].locals[member - 1].port;
+    let all = r#"["tenant-internal"]"#;
+    let sent = world(&format!(r#"{{"suspended":{{"sent":{all}}}}}"#)).tables();
+    for frame in [udp(1, 2), udp(1, 4), broadcast(1), request(1, 2)] {
+        let (delivered, asked) = send(&sent, port(1), &frame);
+        assert_eq!((ports(&delivered), asked), (vec![], None));
+    }
+    for frame in [udp(2, 1), udp(2, 3), broadcast(2)] {
+        let before = deliver(&open.tables(), port(2), &frame);
+        assert_eq!(deliver(&sent, port(2), &frame), before);
+    }
+    let received = world(&format!(r#"{{"suspended":{{"received":{all}}}}}"#)).tables();
+    assert_eq!(ports(&deliver(&received, port(2), &udp(2, 1))), []);
+    for frame in [udp(2, 3), udp(2, 4), broadcast(2)] {
+        let mut before = deliver(&open.tables(), port(2), &frame);
+        before.retain(|(to, _)| *to != port(1));
+        assert_eq!(deliver(&received, port(2), &frame), before);
+    }
+    // It may still speak, and is answered by the host.
+    for frame in [udp(1, 2), broadcast(1), request(1, 2)] {
+        let before = deliver(&open.tables(), port(1), &frame);
+        assert_eq!(deliver(&received, port(1), &frame), before);
+    }
+    // Of a class that it does not move, it is all the same.
+    let mut other = open.clone();
+    let classes = r#"{"suspended":{"sent":["public"],"received":["pool-internal"]}}"#;
+    other.networks[0].locals[0].limits = limits(classes);
+    assert!(other.flows() == open.flows(), "other classes are dropped");
+}
+
 /// A world in which all is limited, one of its ports, and a frame.
 fn any_case() -> impl Strategy<Value = (World, PortNo, Frame)> {
     World::any_with_overlays().prop_flat_map(|mut world| {
@@ -207,5 +240,30 @@ proptest! {
         let full = exceeded(&world, |it| it.rate == rate && it.unit == unit);
         let (delivered, asked) = send(&full, port, &frame);
         prop_assert_eq!((ports(&delivered), asked), (vec![], None));
+    }
+
+    #[test]
+    fn whatever_is_sent_to_or_by_a_suspended_port_reaches_nobody(
+        (mut world, port, frame) in any_case(), sends in any::<bool>()
+    ) {
+        let before = world.clone();
+        let way = if sends { "sent" } else { "received" };
+        let all = r#"["tenant-internal","pool-internal","public"]"#;
+        for local in world.networks.iter_mut().flat_map(|it| &mut it.locals) {
+            local.limits = limits(&format!(r#"{{"suspended":{{"{way}":{all}}}}}"#));
+        }
+        let vifs: Vec<PortNo> = world.networks.iter()
+            .flat_map(|it| it.locals.iter().map(|local| local.port)).collect();
+        let (delivered, asked) = send(&world.tables(), port, &frame);
+        if sends && world.network_of(port).is_some() {
+            prop_assert_eq!((ports(&delivered), asked), (vec![], None));
+        } else if sends {
+            prop_assert_eq!((delivered, asked), send(&before.tables(), port, &frame));
+        } else {
+            // But for what its own host answers it.
+            let others: Vec<_> = ports(&delivered).into_iter()
+                .filter(|it| vifs.contains(it) && *it != port).collect();
+            prop_assert_eq!(others, vec![]);
+        }
     }
 }

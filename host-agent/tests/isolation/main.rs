@@ -6,7 +6,9 @@
 mod allowed;
 mod anything;
 mod fabric;
+mod forwarding;
 mod frame;
+mod gateway_hosts;
 mod hidden;
 mod limits;
 mod order;

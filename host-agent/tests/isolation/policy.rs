@@ -3,12 +3,13 @@
 //! The tables are made from a plan, as on a host, and asked by the evaluator; the reading is a loop
 //! over all rules, and knows neither prefixes of port ranges nor conjunctions nor tables.
 
+mod elsewhere;
 mod said;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use host_agent::binding::{self, Binding, Carrier, ZonesInUse};
+use host_agent::binding::{self, Binding, Carrier, Translators, ZonesInUse};
 use host_agent::pipeline::{self, View};
 use host_agent::wanted::{Exit, Wanted};
 use ipnet::IpNet;
@@ -161,7 +162,12 @@ impl Scene {
             ports: &zones.collect(),
             routers: &BTreeMap::new(),
         };
-        let views: BTreeMap<PlanKey, View> = binding::all_views(&wanted, &binding, &uplinks, zones);
+        let translators = Translators {
+            zones,
+            outlets: &BTreeMap::new(),
+        };
+        let views: BTreeMap<PlanKey, View> =
+            binding::all_views(&wanted, &binding, &uplinks, translators);
         let flows = views.values().flat_map(View::compile);
         pipeline::infrastructure()
             .into_iter()

@@ -4,7 +4,8 @@ use lab::{Error, Host, Nics, Spec, namespace};
 
 use crate::scratch::{Scratch, switches_only};
 
-/// Makes a bridge with these NICs, bonded if there are several, and an own port with an address.
+/// Makes a bridge with these NICs, bonded if there are several, and an own port with an address. Beside a
+/// datapath in userspace the kernel hears what its NICs receive, and must not answer for that address there.
 async fn join(host: &Host, nics: &[&str], options: &[&str], address: &str) {
     let mut line = vec!["add-br", "br-test", "--", "set", "Bridge", "br-test"];
     line.extend(["datapath_type=netdev", "--"]);
@@ -15,6 +16,7 @@ async fn join(host: &Host, nics: &[&str], options: &[&str], address: &str) {
     line.extend(options);
     host.vswitch().ovs_vsctl(&line).await.unwrap();
     for line in [
+        "sysctl -qw net.ipv4.conf.all.arp_ignore=1".to_owned(),
         format!("ip addr add {address} dev br-test"),
         "ip link set br-test up".to_owned(),
     ] {

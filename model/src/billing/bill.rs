@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{Currency, Period, Zone};
+use super::{Currency, Evidence, Period, Zone};
 use crate::{
     BothWays, ClassUsage, HostId, Name, NetworkId, PortId, TenantId, Timestamp, TrafficClass,
 };
@@ -64,6 +64,12 @@ pub struct BillLine {
     pub price: Decimal,
     /// What all cost, rounded half away from zero.
     pub amount: Decimal,
+    /// Of which classes the records are that it rests on.
+    #[serde(default)]
+    pub classes: Vec<TrafficClass>,
+    /// The slot of five minutes whose rate is the percentile that is charged; none of other lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Timestamp>,
 }
 
 /// What a class is to be billed for although its period is sealed; less, if below zero.
@@ -177,4 +183,13 @@ pub struct LedgerRecord {
     pub unread_seconds: u32,
     /// The chain of hashes up to this record, in hexadecimal; none before it is sealed.
     pub chain: Option<String>,
+    /// Of what was moved, what flows told as their last counts when they went.
+    #[serde(default)]
+    pub last_counts: BothWays,
+    /// What came of it after its period was sealed, and is charged here instead of what was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjustment: Option<Adjustment>,
+    /// What the other meters of the port say, and rest on.
+    #[serde(default)]
+    pub evidence: Evidence,
 }

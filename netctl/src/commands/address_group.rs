@@ -1,14 +1,13 @@
 //! `address-group-*`: prefixes that rules name together.
 
-use api::client::{Client, ListQuery};
+use api::client::Client;
 use api::request::{AddressGroupCreate, AddressGroupUpdate};
 use clap::Args;
 use ipnet::IpNet;
 use model::{AddressGroup, Name, Tenant};
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
-use crate::names::Names;
-use crate::print::{Column, Listing, Output, column};
+use super::{Outcome, object_of};
+use crate::print::{Column, column};
 use crate::resolve::{Scope, resolve};
 
 /// Which address group to make.
@@ -22,19 +21,6 @@ pub(crate) struct Create {
     /// Its prefixes, comma-separated
     #[arg(long, value_delimiter = ',')]
     prefix: Vec<IpNet>,
-}
-
-/// Which address groups to list.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only this tenant's
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Only those of this name
-    #[arg(long)]
-    name: Option<String>,
-    #[command(flatten)]
-    list: ListArgs,
 }
 
 /// How an address group changes.
@@ -53,7 +39,7 @@ pub(crate) struct Set {
     remove: Vec<IpNet>,
 }
 
-const COLUMNS: &[Column<AddressGroup>] = &[
+pub(super) const COLUMNS: &[Column<AddressGroup>] = &[
     column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
     column("name", |it, _| it.name.as_str().into()),
     column("prefixes", |it, _| {
@@ -73,17 +59,6 @@ impl Create {
         };
         let made: AddressGroup = client.create(&request).await?;
         Ok(object_of(&made).into())
-    }
-}
-
-impl List {
-    pub(super) async fn run(&self, client: &Client) -> Outcome {
-        let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
-        let query = filter(ListQuery::default(), "tenant_id", tenant.as_ref());
-        let query = filter(query, "name", self.name.as_ref());
-        let groups = self.list.fetch(client, query).await?;
-        let names = Names::default().with::<Tenant>(client).await?;
-        Ok(Output::List(Listing::of(&groups, COLUMNS, &names)).into())
     }
 }
 

@@ -5,18 +5,20 @@ mod page;
 use std::path::PathBuf;
 
 use api::client::Client;
-use api::request::TenantPeriod;
+use api::request::{RecordQuery, TenantPeriod};
 use api::resource::PortView;
 use clap::Args;
-use model::Tenant;
 use model::billing::{Bill, BillLine, LedgerRecord, Period, Seal};
+use model::{BothWays, Tenant, Timestamp, TrafficClass};
 use rust_decimal::Decimal;
 
-use super::{Done, Outcome, resolve_tenant};
+use super::usage::parse_time;
+use super::{Done, Outcome, id_of, resolve_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Cell, Column, Listing, Output, column, json};
+use crate::print::{Cell, Column, Listing, Output, column, json, parquet};
+use crate::resolve::Scope;
 
 /// Whose bill, of when.
 #[derive(Debug, Args)]
@@ -26,6 +28,9 @@ pub(crate) struct Make {
     /// Also write it as a page to print, with a chart
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also write the lines as Apache Parquet, decimals as exact texts
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
 }
 
 /// A period of a tenant.
@@ -44,6 +49,24 @@ pub(crate) struct Of {
 pub(crate) struct Explain {
     #[command(flatten)]
     of: Of,
+    /// Only what this line of the bill rests on, from 1 on; of a percentile, its very slot
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    line: Option<u32>,
+    /// Only of this class: tenant-internal, pool-internal, public
+    #[arg(long, value_parser = parse_class, conflicts_with = "line")]
+    class: Option<TrafficClass>,
+    /// Only this VIF's
+    #[arg(long)]
+    vif: Option<String>,
+    /// Only of intervals that begin then or later: 2026-11-01, or 2026-11-01T12:00:00Z
+    #[arg(long, value_parser = parse_time)]
+    from: Option<Timestamp>,
+    /// Only of intervals that begin before
+    #[arg(long, value_parser = parse_time)]
+    to: Option<Timestamp>,
+    /// Also write the records as Apache Parquet, numbers exact
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
     /// Show at most so many
     #[arg(long, default_value_t = 10_000)]
     limit: usize,
@@ -84,6 +107,14 @@ const RECORDS: &[Column<LedgerRecord>] = &[
     column("unread_seconds", |it, _| {
         it.unread_seconds.to_string().into()
     }),
+    column("last_counts_bytes", |it, _| {
+        let BothWays { sent, received } = it.last_counts;
+        Cell::Bytes(sent.bytes.saturating_add(received.bytes))
+    }),
+    column("adjusted_bytes", |it, _| adjusted(it).into()),
+    column("epoch", |it, _| it.epoch.to_string().into()),
+    column("interface_counters", |it, _| readings(it).into()),
+    column("datagrams", |it, _| datagrams(it).into()),
     column("chain", |it, _| it.chain.clone().unwrap_or_default().into()),
 ];
 
@@ -94,6 +125,44 @@ const SEALS: &[Column<Seal>] = &[
     column("sealed_at", |it, _| it.sealed_at.to_string().into()),
     column("hash", |it, _| it.hash.clone().into()),
 ];
+
+/// By how much a late record changed the bill: sent and received.
+fn adjusted(record: &LedgerRecord) -> String {
+    let adjustment = record.adjustment.as_ref();
+    adjustment.map_or_else(String::new, |it| {
+        format!("{:+} sent, {:+} received", it.sent_bytes, it.received_bytes)
+    })
+}
+
+/// The interface's counters as they were read: `7: 100..900 sent, 50..70 received (#12..#31)`.
+fn readings(record: &LedgerRecord) -> String {
+    let runs = record.evidence.readings.iter().map(|run| {
+        let (from, to) = (&run.from, &run.to);
+        let [sent, received] = [
+            [from.counters.sent.bytes, to.counters.sent.bytes],
+            [from.counters.received.bytes, to.counters.received.bytes],
+        ];
+        format!(
+            "{}: {}..{} sent, {}..{} received (#{}..#{})",
+            run.if_index, sent[0], sent[1], received[0], received[1], from.sequence, to.sequence
+        )
+    });
+    runs.collect::<Vec<_>>().join("; ")
+}
+
+/// The sequence numbers of the host's datagrams: `#12..#31, 20 taken`.
+fn datagrams(record: &LedgerRecord) -> String {
+    let runs = record.evidence.datagrams.iter();
+    let runs = runs.map(|run| {
+        let (first, last) = (run.first_sequence, run.last_sequence);
+        format!("#{first}..#{last}, {} taken", run.taken)
+    });
+    let mut all = runs.collect::<Vec<_>>().join("; ");
+    if record.evidence.datagrams_missing > 0 {
+        all += &format!("; {} missing", record.evidence.datagrams_missing);
+    }
+    all
+}
 
 impl Of {
     async fn resolve(&self, client: &Client) -> Result<(Tenant, TenantPeriod), Failure> {
@@ -121,6 +190,9 @@ impl Make {
         let lines = with_total(&bill);
         let id = |_: &BillLine| tenant.id.to_string();
         let listing = Listing::with_ids(&lines, LINES, &Names::default(), id);
+        if let Some(path) = &self.parquet {
+            parquet::write(&listing, path)?;
+        }
         Ok(Output::List(listing.with_json(json(&bill))).into())
     }
 }
@@ -137,19 +209,93 @@ fn with_total(bill: &Bill) -> Vec<BillLine> {
         unit: currency.map_or_else(|| "no rate plan".to_owned(), ToString::to_string),
         price: bill.total,
         amount: bill.total,
+        classes: Vec::new(),
+        slot: None,
     };
     bill.lines.iter().cloned().chain([total]).collect()
 }
 
 impl Explain {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
-        let (_, of) = self.of.resolve(client).await?;
-        let records = client.usage_records(&of, self.limit).await?;
+        let (tenant, of) = self.of.resolve(client).await?;
+        let scope = Scope::Tenant(tenant.id);
+        let port = id_of::<PortView>(client, self.vif.as_deref(), scope).await?;
+        let query = RecordQuery {
+            from: self.from,
+            to: self.to,
+            class: self.class,
+            port_id: port.map(Into::into),
+            ..RecordQuery::of(of)
+        };
+        let records = match self.line {
+            None => client.usage_records(&query, self.limit).await?,
+            Some(line) => self.of_line(client, &query, line).await?,
+        };
         let names = Names::default().with::<PortView>(client).await?;
         let names = names.with::<api::resource::HostView>(client).await?;
         let id = |record: &LedgerRecord| record.port_id.to_string();
-        Ok(Output::List(Listing::with_ids(&records, RECORDS, &names, id)).into())
+        let listing = Listing::with_ids(&records, RECORDS, &names, id);
+        if let Some(path) = &self.parquet {
+            parquet::write(&listing, path)?;
+        }
+        Ok(Output::List(listing).into())
     }
+}
+
+impl Explain {
+    /// What a line rests on: the records of its classes, and of a percentile only those of its slot.
+    async fn of_line(
+        &self,
+        client: &Client,
+        query: &RecordQuery,
+        line: u32,
+    ) -> Result<Vec<LedgerRecord>, Failure> {
+        let bill = client.bill(&query.of).await?;
+        let at = usize::try_from(line)
+            .ok()
+            .and_then(|line| line.checked_sub(1));
+        let found = at.and_then(|at| bill.lines.get(at)).ok_or_else(|| {
+            let lines = bill.lines.len();
+            Failure::new(
+                Exit::Usage,
+                format!("the bill has {lines} lines, and no line {line}"),
+            )
+        })?;
+        let mut records = Vec::new();
+        for class in &found.classes {
+            let slot = found.slot.map(Timestamp::unix_seconds);
+            // Intervals may be longer than a slot: they begin up to an hour before it ends.
+            let query = RecordQuery {
+                class: Some(*class),
+                from: slot
+                    .map(|at| Timestamp::from_unix_seconds(at - 3600))
+                    .or(query.from),
+                to: slot
+                    .map(|at| Timestamp::from_unix_seconds(at + 300))
+                    .or(query.to),
+                ..*query
+            };
+            let of_class = client.usage_records(&query, self.limit).await?;
+            records.extend(of_class.into_iter().filter(|it| is_in(it, slot)));
+        }
+        records.truncate(self.limit);
+        Ok(records)
+    }
+}
+
+/// Whether a record is of a slot, if there is one.
+fn is_in(record: &LedgerRecord, slot: Option<i64>) -> bool {
+    let start = record.interval_start.unix_seconds();
+    let end = start + i64::from(record.interval_seconds);
+    slot.is_none_or(|slot| record.adjustment.is_none() && start < slot + 300 && end > slot)
+}
+
+pub(super) fn parse_class(text: &str) -> Result<TrafficClass, &'static str> {
+    let found = TrafficClass::ALL
+        .iter()
+        .find(|(class, _)| class.name() == text);
+    let found = found.map(|(class, _)| *class);
+    found.ok_or("one of tenant-internal, pool-internal, public")
 }
 
 impl SealPeriod {

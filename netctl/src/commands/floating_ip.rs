@@ -118,8 +118,16 @@ impl List {
 }
 
 impl Floating {
+    /// The one with this address.
+    pub(super) fn at(address: Ipv4Addr, tenant: Option<String>) -> Self {
+        Self {
+            address: address.to_string(),
+            tenant,
+        }
+    }
+
     /// The only one that is meant.
-    async fn find(&self, client: &Client) -> Result<FloatingIp, Failure> {
+    pub(super) async fn find(&self, client: &Client) -> Result<FloatingIp, Failure> {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
         let Ok(address) = self.address.parse::<Ipv4Addr>() else {
             return resolve(client, &self.address, scope).await;

@@ -15,7 +15,7 @@ use model::{
 };
 use serde::Serialize;
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
+use super::{Outcome, filter, object_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
@@ -36,19 +36,6 @@ pub(crate) struct Create {
     /// Make it without any rule: not even what its VIFs begin is let out
     #[arg(long)]
     empty: bool,
-}
-
-/// Which groups to list.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only this tenant's
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Only those of this name
-    #[arg(long)]
-    name: Option<String>,
-    #[command(flatten)]
-    list: ListArgs,
 }
 
 /// A group.
@@ -122,7 +109,7 @@ enum IpVersion {
     Ipv6,
 }
 
-const COLUMNS: &[Column<SecurityGroup>] = &[
+pub(super) const COLUMNS: &[Column<SecurityGroup>] = &[
     column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
     column("name", |it, _| it.name.as_str().into()),
     column("tracking", |it, _| word(&it.tracking).into()),
@@ -147,7 +134,7 @@ const RULE_COLUMNS: &[Column<ListedRule>] = &[
     column("protocol", |it, _| {
         it.rule.allows.protocol.name().to_string().into()
     }),
-    column("what", |it, _| what(&it.rule.allows).into()),
+    column("what", |it, _| it.rule.allows.what().into()),
     column("remote", |it, names| {
         remote(it.rule.allows.remote, names).into()
     }),
@@ -167,16 +154,6 @@ const RULE_COLUMNS: &[Column<ListedRule>] = &[
     }),
     column("id", |it, _| it.rule.id.to_string().into()),
 ];
-
-/// The ports, or the type and code, of a rule.
-fn what(allows: &Allowance) -> String {
-    let form = RuleForm::from(allows.clone());
-    let ports = form.ports.map(|ports| ports.to_string());
-    let kind = form.icmp_type.map(|kind| format!("type {kind}"));
-    let code = form.icmp_code.map(|code| format!("code {code}"));
-    let parts: Vec<String> = ports.into_iter().chain(kind).chain(code).collect();
-    parts.join(" ")
-}
 
 fn remote(remote: Remote, names: &Names) -> String {
     match remote {
@@ -198,17 +175,6 @@ impl Create {
         };
         let made: SecurityGroup = client.create(&request).await?;
         Ok(object_of(&made).into())
-    }
-}
-
-impl List {
-    pub(super) async fn run(&self, client: &Client) -> Outcome {
-        let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
-        let query = filter(ListQuery::default(), "tenant_id", tenant.as_ref());
-        let query = filter(query, "name", self.name.as_ref());
-        let groups = self.list.fetch(client, query).await?;
-        let names = Names::default().with::<Tenant>(client).await?;
-        Ok(Output::List(Listing::of(&groups, COLUMNS, &names)).into())
     }
 }
 

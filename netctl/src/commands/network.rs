@@ -4,14 +4,15 @@
 use std::fmt;
 
 use api::client::{Client, ListQuery};
-use api::request::{NetworkCreate, NetworkKind, SubnetCreate};
+use api::request::{NetworkCreate, NetworkKind, NetworkUpdate, SubnetCreate};
 use clap::Args;
 use ipnet::IpNet;
 use model::{
     Handout, MacAddr, Name, Network, PhysicalNetwork, Sharing, Subnet, Tenant, VlanId, Vni,
 };
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
+use super::limits::LimitArgs;
+use super::{ListArgs, Outcome, Owned, filter, id_of, object_of};
 use crate::failure::Failure;
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column, json};
@@ -51,9 +52,33 @@ pub(crate) struct Create<M: Mark> {
     /// The largest IP packet of its instances, in bytes; if absent, what can be carried
     #[arg(long)]
     mtu: Option<u16>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Make this subnet with it, such as 10.0.0.0/24
     #[arg(long, value_name = "CIDR")]
     subnet: Option<IpNet>,
+}
+
+/// What to change of a network: how much each of its VIFs may take that does not say otherwise itself.
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    network: Owned,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+impl Set {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let (name, tenant) = self.network.of();
+        let scope = Scope::of(client, tenant).await?;
+        let network: Network = resolve(client, name, scope).await?;
+        let request = NetworkUpdate {
+            limits: self.limits.update(),
+        };
+        let network: Network = client.update(network.id.uuid(), &request).await?;
+        Ok(object_of(&network).into())
+    }
 }
 
 /// Which networks to list.
@@ -234,6 +259,7 @@ impl<M: Mark> Create<M> {
                 shared: self.shared,
                 ..Sharing::default()
             },
+            limits: self.limits.limits(),
         });
         let network: Network = client.create(&request).await?;
         match self.subnet {

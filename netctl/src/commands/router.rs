@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use api::client::{Client, ListQuery};
+use api::client::Client;
 use api::request::{NetworksUpdate, RouterCreate, RouterUpdate, RoutesUpdate};
 use clap::Args;
 use ipnet::IpNet;
 use model::{Name, Network, NetworkId, Router, StaticRoute, Tenant};
 
-use super::{ListArgs, Outcome, filter, id_of, object_of};
+use super::{Outcome, object_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
@@ -26,19 +26,6 @@ pub(crate) struct Create {
     /// The networks it joins, comma-separated
     #[arg(long, value_delimiter = ',')]
     network: Vec<String>,
-}
-
-/// Which routers to list.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only this tenant's
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Only those of this name
-    #[arg(long)]
-    name: Option<String>,
-    #[command(flatten)]
-    list: ListArgs,
 }
 
 /// Which network a router is to join, or to leave.
@@ -98,7 +85,7 @@ const ROUTE_COLUMNS: &[Column<StaticRoute>] = &[
     column("via", |it, _| it.via.to_string().into()),
 ];
 
-const COLUMNS: &[Column<Router>] = &[
+pub(super) const COLUMNS: &[Column<Router>] = &[
     column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
     column("name", |it, _| it.name.as_str().into()),
     column("networks", |it, names| {
@@ -122,18 +109,6 @@ impl Create {
         }
         let router: Router = client.create(&request).await?;
         Ok(object_of(&router).into())
-    }
-}
-
-impl List {
-    pub(super) async fn run(&self, client: &Client) -> Outcome {
-        let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
-        let query = filter(ListQuery::default(), "tenant_id", tenant.as_ref());
-        let query = filter(query, "name", self.name.as_ref());
-        let routers = self.list.fetch(client, query).await?;
-        let names = Names::default().with::<Tenant>(client).await?;
-        let names = names.with::<Network>(client).await?;
-        Ok(Output::List(Listing::of(&routers, COLUMNS, &names)).into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use api::client::{Client, ListQuery};
 use api::request::GatewayCreate;
+use api::resource::HostView;
 use clap::{Args, ValueEnum};
 use model::{Gateway, Network, Router, Snat, Tenant};
 
@@ -26,6 +27,9 @@ pub(crate) struct Set {
     /// Whether VIFs without a floating IP get out, each in the name of its host
     #[arg(long)]
     snat: Option<Switch>,
+    /// The hosts through which these get out, comma-separated: the first that lives
+    #[arg(long, value_delimiter = ',')]
+    hosts: Vec<String>,
 }
 
 /// Whether something is done.
@@ -69,6 +73,10 @@ const COLUMNS: &[Column<Gateway>] = &[
     column("router", |it, names| names.of(it.router_id.uuid()).into()),
     column("network", |it, names| names.of(it.network_id.uuid()).into()),
     column("snat", |it, _| word(&it.snat).into()),
+    column("hosts", |it, names| {
+        let hosts = it.host_ids.iter().map(|id| names.of(id.uuid()));
+        hosts.collect::<Vec<_>>().join(" ").into()
+    }),
     column("addresses", |it, _| {
         let addresses = it.addresses.iter().map(|it| it.address.to_string());
         addresses.collect::<Vec<_>>().join(" ").into()
@@ -82,11 +90,16 @@ impl Set {
         let router: Router = resolve(client, &self.name, scope).await?;
         let owner = Scope::Tenant(router.tenant_id);
         let network = resolve_network(client, &self.network, owner).await?;
-        let request = GatewayCreate {
+        let mut request = GatewayCreate {
             router_id: router.id,
             network_id: network.id,
             snat: self.snat.map(Snat::from),
+            host_ids: Vec::new(),
         };
+        for name in &self.hosts {
+            let host: HostView = resolve(client, name, Scope::Pool).await?;
+            request.host_ids.push(host.host.id);
+        }
         let gateway: Gateway = client.create(&request).await?;
         Ok(object_of(&gateway).into())
     }
@@ -124,6 +137,7 @@ impl List {
         let names = Names::default().with::<Tenant>(client).await?;
         let names = names.with::<Router>(client).await?;
         let names = names.with::<Network>(client).await?;
+        let names = names.with::<HostView>(client).await?;
         Ok(Output::List(Listing::of(&gateways, COLUMNS, &names)).into())
     }
 }

@@ -14,6 +14,8 @@ use super::*;
 use crate::print::render;
 use samples::*;
 
+mod caps;
+mod port_forward;
 mod samples;
 mod topology;
 
@@ -457,6 +459,11 @@ fn wrong_values_are_refused_before_anything_is_asked() {
         "netctl bond-create host=h1 nics=eth1,eth2 mode=random role=private",
         "netctl nic-assign host=h1 nic=eth1",
         "netctl management-move host=h1 nic=eth1 confirm-within=soon",
+        "netctl port-forward-create 203.0.113.7:65536 vif=web1",
+        "netctl port-forward-create 203.0.113.7 vif=web1",
+        "netctl port-forward-create [fd00::1]:80 vif=web1",
+        "netctl port-forward-create 203.0.113.7:80 vif=web1 vif-port=0",
+        "netctl port-forward-create 203.0.113.7:80 vif=web1 protocol=icmp",
     ] {
         let args = line.split(' ').map(OsString::from).collect();
         match crate::parse(args) {

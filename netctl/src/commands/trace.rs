@@ -17,7 +17,8 @@ use crate::resolve::{Scope, resolve};
 /// Which packet.
 #[derive(Debug, Args)]
 pub(crate) struct Packet {
-    /// The VIF that sends it: its name or id, its instance's name, or one of its addresses
+    /// The VIF that sends it: its name or id, its instance's name, or one of its addresses; or the address
+    /// of a machine outside
     #[arg(long)]
     from: String,
     /// Whom it is for: a VIF in the same ways, or any address
@@ -82,22 +83,31 @@ impl Packet {
     async fn ask(&self, client: &Client) -> Result<Trace, Failure> {
         let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
         let scope = tenant.map_or(Scope::Pool, |id| Scope::Tenant(id.into()));
-        let from = vif(client, &self.from, scope).await?;
+        let outside: Option<IpAddr> = self.from.parse().ok();
+        let from_port_id = match vif(client, &self.from, scope).await {
+            // An address that no VIF has is that of a machine outside.
+            Err(failure) if failure.exit == Exit::NotFound && outside.is_some() => None,
+            found => Some(found?),
+        };
         // A receiver that is an address is one, whoever has it.
         let to_address: Option<IpAddr> = self.to.parse().ok();
         let to_port_id = match to_address {
             Some(_) => None,
             None => Some(vif(client, &self.to, scope).await?),
         };
+        let from_address = match from_port_id {
+            Some(_) => self.from_address,
+            None => self.from_address.or(outside),
+        };
         let request = TraceRequest {
-            from_port_id: from,
+            from_port_id,
             tenant_id: tenant.map(Into::into),
             to_port_id,
             to_address,
             protocol: self.protocol,
             port: self.port,
             source_port: self.source_port,
-            from_address: self.from_address,
+            from_address,
             from_mac: self.from_mac,
             bytes: self.bytes,
             state: self.state,
@@ -157,8 +167,10 @@ fn said(trace: &Trace, lines: &[String]) -> Output {
 fn summary(trace: &Trace) -> Vec<String> {
     let advice = trace.advice.iter();
     let advice = advice.map(|advice| format!("to let it pass: {advice}"));
+    let rules = trace.rules.iter().map(|rule| rule.says.clone());
     std::iter::once(trace.message.clone())
         .chain(advice)
+        .chain(rules)
         .collect()
 }
 

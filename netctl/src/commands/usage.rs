@@ -1,7 +1,11 @@
 //! `usage`: what was moved, for people and for the bill.
 
+mod split;
+
+use std::path::PathBuf;
+
 use api::client::Client;
-use api::request::UsageQuery;
+use api::request::{SplitQuery, UsageQuery};
 use api::resource::PortView;
 use clap::{Args, ValueEnum};
 use model::{Network, Tenant, Timestamp, UsageOf, UsageSort, UsageStep};
@@ -9,7 +13,7 @@ use model::{Network, Tenant, Timestamp, UsageOf, UsageSort, UsageStep};
 use super::{Outcome, id_of};
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Cell, Column, Listing, Output, column};
+use crate::print::{Cell, Column, Listing, Output, column, parquet};
 use crate::resolve::Scope;
 
 #[cfg(test)]
@@ -39,6 +43,15 @@ pub(crate) struct Usage {
     /// Only this VIF's
     #[arg(long)]
     vif: Option<String>,
+    /// What was sent, split by whom or what it was for, as estimated from samples
+    #[arg(long, value_enum, conflicts_with = "step", conflicts_with = "by")]
+    split: Option<split::Split>,
+    /// Of what is split, only this class: tenant-internal, pool-internal, public
+    #[arg(long, value_parser = super::bill::parse_class, requires = "split")]
+    class: Option<model::TrafficClass>,
+    /// Also write the table as Apache Parquet, numbers exact
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
     /// In steps instead of the whole range at once
     #[arg(long, value_enum)]
     step: Option<Step>,
@@ -102,6 +115,21 @@ impl Usage {
         let network = id_of::<Network>(client, self.network.as_deref(), scope).await?;
         let port = id_of::<PortView>(client, self.vif.as_deref(), scope).await?;
         let (from, to) = self.range(Timestamp::now());
+        if let Some(by) = self.split {
+            let query = SplitQuery {
+                by: by.into(),
+                from,
+                to,
+                class: self.class,
+                tenant_id: tenant.map(Into::into),
+                network_id: network.map(Into::into),
+                port_id: port.map(Into::into),
+                offset: 0,
+                limit: 1000,
+            };
+            let listing = split::run(client, &query, self.top).await?;
+            return self.told(listing);
+        }
         let query = UsageQuery {
             from,
             to,
@@ -125,6 +153,13 @@ impl Usage {
         };
         let names = names(client, self.by).await?;
         let listing = Listing::with_ids(&usage, COLUMNS, &names, |usage| usage.id.to_string());
+        self.told(listing)
+    }
+
+    fn told(&self, listing: Listing) -> Outcome {
+        if let Some(path) = &self.parquet {
+            parquet::write(&listing, path)?;
+        }
         Ok(Output::List(listing).into())
     }
 
@@ -167,7 +202,7 @@ impl From<Step> for UsageStep {
 }
 
 /// A time as in RFC 3339, or a day, which is its beginning in UTC.
-fn parse_time(text: &str) -> Result<Timestamp, model::Invalid> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, model::Invalid> {
     match text.len() {
         10 => format!("{text}T00:00:00Z").parse(),
         _ => text.parse(),

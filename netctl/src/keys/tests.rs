@@ -74,7 +74,8 @@ fn an_unknown_key_is_refused_with_the_keys_there_are_and_the_nearest() {
     assert_eq!(
         failure.to_string(),
         "netctl: vlan-create knows no key tenent\n  \
-         allowed are: name, tenant, vlan, physical-network, external, isolated, gateway-mac, shared, mtu, subnet\n  \
+         allowed are: name, tenant, vlan, physical-network, external, isolated, gateway-mac, shared, mtu, \
+         rate-out, rate-in, packets-out, packets-in, floods-out, connections, burst, subnet\n  \
          next: did you mean tenant=...?"
     );
     let failure = rewritten("netctl vlan-create colour=red").unwrap_err();

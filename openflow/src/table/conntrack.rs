@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::action::Nat;
 use crate::matching::CtState;
+use crate::protocol::{IP_ICMP, IP_ICMPV6};
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,21 +25,40 @@ pub struct Connection {
     pub zone: u16,
     /// The IP protocol.
     pub protocol: u8,
+    /// For ICMP its type, by which a question and its answer differ; otherwise 0.
+    pub icmp_type: u8,
     /// Where the packet comes from.
     pub source: Endpoint,
     /// Where it goes.
     pub destination: Endpoint,
 }
 
+/// Types of echo, of ICMP and of ICMPv6: the question, and its answer.
+const ECHO: [(u8, u8, u8); 2] = [(IP_ICMP, 8, 0), (IP_ICMPV6, 128, 129)];
+
 impl Connection {
     /// The direction of replies.
     #[must_use]
     pub fn reversed(self) -> Connection {
+        let turned = ECHO.iter().find_map(|(protocol, asks, answers)| {
+            match (*protocol == self.protocol, self.icmp_type) {
+                (true, kind) if kind == *asks => Some(*answers),
+                (true, kind) if kind == *answers => Some(*asks),
+                _ => None,
+            }
+        });
         Connection {
             source: self.destination,
             destination: self.source,
+            icmp_type: turned.unwrap_or(self.icmp_type),
             ..self
         }
+    }
+
+    /// Whether it goes the way of answers to echo, which begin nothing.
+    pub(super) fn is_echo_reply(&self) -> bool {
+        let mut all = ECHO.iter();
+        all.any(|(protocol, _, answers)| (self.protocol, self.icmp_type) == (*protocol, *answers))
     }
 }
 

@@ -50,7 +50,7 @@ impl Key<'_> {
 
 impl Tables {
     /// The flow of `table` with the highest priority that matches.
-    pub(super) fn lookup(&self, table: u8, key: &Key<'_>) -> Result<Option<&Flow>, Failure> {
+    pub(super) fn lookup(&self, table: u8, key: &Key<'_>) -> Result<Option<Found<'_>>, Failure> {
         let Some(flows) = self.tables.get(&table) else {
             return Ok(None);
         };
@@ -60,7 +60,14 @@ impl Tables {
 
 type Flows = BTreeMap<(Reverse<u16>, Match), Flow>;
 
-fn find<'a>(flows: &'a Flows, key: &Key<'_>) -> Result<Option<&'a Flow>, Failure> {
+/// A flow that matches.
+pub(super) struct Found<'a> {
+    pub(super) flow: &'a Flow,
+    /// What fulfilled the clauses of the conjunction that it stands for.
+    pub(super) clauses: Vec<&'a Flow>,
+}
+
+fn find<'a>(flows: &'a Flows, key: &Key<'_>) -> Result<Option<Found<'a>>, Failure> {
     let matching = flows.values().filter(|flow| key.matches(&flow.matching, 0));
     let matching: Vec<&Flow> = matching.collect();
     let is_unknown = |flow: &&Flow| !flow.matching.unknown().is_empty();
@@ -71,10 +78,20 @@ fn find<'a>(flows: &'a Flows, key: &Key<'_>) -> Result<Option<&'a Flow>, Failure
     for group in matching.chunk_by(|one, other| one.priority == other.priority) {
         // At one priority, a plain flow goes before a conjunction.
         if let Some(plain) = group.iter().find(|flow| clauses(flow).next().is_none()) {
-            return Ok(Some(plain));
+            let clauses = Vec::new();
+            return Ok(Some(Found {
+                flow: plain,
+                clauses,
+            }));
         }
         let mut complete = complete(group).into_iter();
-        let found = complete.find_map(|id| find_plain(flows, key, id));
+        let found = complete.find_map(|id| {
+            let part_of = |flow: &&&Flow| clauses(flow).any(|(other, ..)| other == id);
+            Some(Found {
+                flow: find_plain(flows, key, id)?,
+                clauses: group.iter().filter(part_of).copied().collect(),
+            })
+        });
         if found.is_some() {
             return Ok(found);
         }

@@ -98,6 +98,11 @@ impl State {
         }
     }
 
+    /// What is known besides what the frame says.
+    pub(super) fn fields(&self) -> &BTreeMap<Field, u128> {
+        &self.fields
+    }
+
     /// The fields of its tunnel that are known.
     pub(super) fn tunnel(&self) -> BTreeMap<Field, u128> {
         let known = TUNNEL.iter().filter_map(|it| self.fields.get_key_value(it));

@@ -48,7 +48,9 @@ fn nothing_matches_nothing_happens() {
         outcome.path,
         [Hop {
             table: 0,
-            flow: None
+            flow: None,
+            clauses: Vec::new(),
+            pass: 0,
         }]
     );
     assert_eq!((outcome.outputs, outcome.failure), (Vec::new(), None));

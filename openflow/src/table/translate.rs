@@ -9,7 +9,9 @@ mod ct;
 
 use super::lookup::Key;
 use super::state::State;
-use super::{ConnectionTracker, Failure, Hop, Outcome, Output, Packet, Tables, ToController};
+use super::{
+    ConnectionTracker, Failure, Hop, Outcome, Output, Packet, Start, Tables, ToController,
+};
 use crate::action::{Action, Controller, Reason};
 use crate::field::Field;
 use crate::flow::Flow;
@@ -41,7 +43,7 @@ pub(super) fn evaluate<'a>(
         tracker,
         outcome: Outcome::default(),
     };
-    let pass = Pass::new(state, 0, 0);
+    let pass = run.begin(state, 0, None);
     run.pass(pass);
     if let Some(Failure::Unsupported(_)) = run.outcome.failure {
         run.outcome.outputs.clear();
@@ -59,6 +61,8 @@ struct Run<'a, 't> {
 
 /// One go through the tables: the first, or one that a `ct` action begins.
 struct Pass<'a> {
+    /// Its place among [`Outcome::passes`].
+    number: usize,
     state: State,
     stack: Vec<u128>,
     action_set: Vec<&'a Action>,
@@ -109,10 +113,11 @@ enum Restore<'a> {
 
 impl<'a> Pass<'a> {
     /// A pass that begins by looking the packet up in `table`.
-    fn new(state: State, table: u8, recirculations: u32) -> Pass<'a> {
+    fn new(number: usize, state: State, table: u8) -> Pass<'a> {
         let in_port = port_of(&state);
         let steps = [Step::Lookup { table, in_port }, Step::CarryOutActionSet];
         let mut pass = Pass {
+            number,
             state,
             stack: Vec::new(),
             action_set: Vec::new(),
@@ -121,7 +126,7 @@ impl<'a> Pass<'a> {
             flow: None,
             depth: 0,
             resubmits: 0,
-            recirculations,
+            recirculations: 0,
             has_exited: false,
             in_action_set: false,
         };
@@ -185,6 +190,23 @@ fn port_of(state: &State) -> PortNo {
 }
 
 impl<'a> Run<'a, '_> {
+    /// A pass that begins in `table`, sent there by another one or by nobody.
+    fn begin(&mut self, state: State, table: u8, sender: Option<&Pass<'a>>) -> Pass<'a> {
+        let number = self.outcome.passes.len();
+        self.outcome.passes.push(Start {
+            table,
+            sent_by: sender.map(|sender| sender.number),
+            frame: state.frame.bytes().to_vec(),
+            fields: state.fields().clone(),
+        });
+        let mut pass = Pass::new(number, state, table);
+        if let Some(sender) = sender {
+            pass.recirculations = sender.recirculations + 1;
+            pass.stack = sender.stack.clone();
+        }
+        pass
+    }
+
     /// Carries a pass out. When it fails, nothing of it goes out.
     fn pass(&mut self, mut pass: Pass<'a>) {
         let (outputs, controllers) = (self.outcome.outputs.len(), self.outcome.controllers.len());
@@ -255,8 +277,14 @@ impl<'a> Run<'a, '_> {
             state: &pass.state,
             in_port,
         };
-        let flow = self.tables.lookup(table, &key)?;
-        self.outcome.path.push(Hop { table, flow });
+        let found = self.tables.lookup(table, &key)?;
+        let flow = found.as_ref().map(|found| found.flow);
+        self.outcome.path.push(Hop {
+            table,
+            flow,
+            clauses: found.map(|found| found.clauses).unwrap_or_default(),
+            pass: pass.number,
+        });
         let Some(flow) = flow else {
             return Ok(());
         };

@@ -20,18 +20,18 @@ use crate::tables::{Conntrack, Listing, tables};
 const PORTS: u16 = 4;
 
 /// A switch whose ports write down what they send.
-struct Bench {
-    switch: Switch,
+pub(crate) struct Bench {
+    pub(crate) switch: Switch,
     runtime: Runtime,
     client: openflow::client::Client,
     /// How much of each port's file was read.
     seen: BTreeMap<u16, usize>,
 }
 
-type Outputs = Vec<(PortNo, Vec<u8>)>;
+pub(crate) type Outputs = Vec<(PortNo, Vec<u8>)>;
 
 impl Bench {
-    fn start() -> Bench {
+    pub(crate) fn start() -> Bench {
         let switch = Switch::start(PORTS);
         for port in 1..=PORTS {
             let file = switch.path(&format!("p{port}.pcap"));
@@ -50,7 +50,7 @@ impl Bench {
     }
 
     /// Installs these flows in place of those there are. Returns those the switch takes.
-    fn install(&self, mut flows: Vec<Flow>) -> Vec<Flow> {
+    pub(crate) fn install(&self, mut flows: Vec<Flow>) -> Vec<Flow> {
         loop {
             let mut changes = vec![FlowMod::delete(FlowFilter::default())];
             changes.extend(flows.iter().cloned().map(FlowMod::add));
@@ -73,7 +73,7 @@ impl Bench {
     }
 
     /// Sends a frame into a port and returns what comes out, sorted.
-    fn send(&mut self, in_port: u16, frame: &[u8]) -> Outputs {
+    pub(crate) fn send(&mut self, in_port: u16, frame: &[u8]) -> Outputs {
         let name = format!("p{in_port}");
         self.switch
             .control("netdev-dummy/receive", &[&name, &hex(frame)]);
@@ -133,7 +133,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn outputs_of(outcome: &openflow::table::Outcome<'_>) -> Outputs {
+pub(crate) fn outputs_of(outcome: &openflow::table::Outcome<'_>) -> Outputs {
     let real = |port: &PortNo| (1..=u32::from(PORTS)).contains(&port.0);
     let outputs = outcome.outputs.iter().filter(|output| real(&output.port));
     let mut outputs: Outputs = outputs
@@ -151,7 +151,7 @@ fn path_of(path: &[Hop<'_>]) -> Vec<(u8, Option<u16>)> {
 
 /// A case is a whole switch full of flows: an eighth of what `PROPTEST_CASES` says, 32
 /// unless it says something, is plenty.
-fn runner() -> TestRunner {
+pub(crate) fn runner() -> TestRunner {
     let config = Config::default();
     let config = Config {
         cases: config.cases / 8,

@@ -17,3 +17,4 @@ mod ovs;
 mod packets;
 mod random;
 mod tables;
+mod translation;

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use tests::{Pool, PoolSpec, Rest};
 
 mod flows;
+mod rules;
 
 const CHANGES: usize = 40;
 
@@ -31,13 +32,15 @@ const fn scale(hosts: usize, ports_per_host: usize, ports_per_network: usize) ->
     }
 }
 
-/// The last two have 10 and 1,000 networks, each with a port on either host.
+/// Those of two hosts have 10 and 1,000 networks, each with a port on either host; the last has one
+/// network of 1,000 ports on ten hosts.
 const SCALES: &[Scale] = &[
     scale(1, 10, 10),
     scale(1, 1000, 10),
     scale(10, 100, 10),
     scale(2, 10, 2),
     scale(2, 1000, 2),
+    scale(10, 100, 1000),
 ];
 
 fn main() {
@@ -54,6 +57,16 @@ fn main() {
         } else {
             bench.measure("plug, port known to the host", Bench::plug_known);
             bench.measure("add + plug", Bench::add_and_plug);
+        }
+        if scale.hosts == 10 {
+            bench.measure(
+                "a rule of 1,000 members for 1,000 members: all hosts",
+                Bench::rule_from_members,
+            );
+            bench.measure(
+                "a rule of one prefix for 1,000 members: all hosts",
+                Bench::rule_from_prefix,
+            );
         }
         bench.print_sizes();
     }

@@ -15,6 +15,7 @@ struct Pool {
     sub_port: Value,
     router: Value,
     external: Value,
+    floating: Value,
 }
 
 async fn pool(rest: &Rest) -> Pool {
@@ -31,6 +32,8 @@ async fn pool(rest: &Rest) -> Pool {
     let trunk = rest.create("ports", port).await;
     let other = json!({"tenant_id": tenant["id"], "name": "lan", "kind": "vlan", "vlan": 102});
     let other = rest.create("networks", other).await;
+    let subnet_of_other = json!({"network_id": other["id"], "cidr": "10.9.0.0/24"});
+    rest.create("subnets", subnet_of_other).await;
     let sub_port = json!({"network_id": other["id"]});
     let sub_port = rest.create("ports", sub_port).await;
     let router = json!({"tenant_id": tenant["id"], "name": "first"});
@@ -40,6 +43,12 @@ async fn pool(rest: &Rest) -> Pool {
     let external = rest.create("networks", external).await;
     let subnet_outside = json!({"network_id": external["id"], "cidr": "203.0.113.0/24"});
     rest.create("subnets", subnet_outside).await;
+    let second = json!({"tenant_id": tenant["id"], "name": "second", "network_ids": [other["id"]]});
+    let second = rest.create("routers", second).await;
+    let gateway = json!({"router_id": second["id"], "network_id": external["id"]});
+    rest.create("router-gateways", gateway).await;
+    let floating = json!({"tenant_id": tenant["id"], "network_id": external["id"]});
+    let floating = rest.create("floating-ips", floating).await;
     Pool {
         tenant,
         physical,
@@ -49,6 +58,7 @@ async fn pool(rest: &Rest) -> Pool {
         sub_port,
         router,
         external,
+        floating,
     }
 }
 
@@ -102,6 +112,11 @@ fn good(pool: &Pool, collection: &str) -> Value {
             "network_id": pool.external["id"], "snat": "on"}),
         "floating-ips" => json!({"tenant_id": pool.tenant["id"],
             "network_id": pool.external["id"], "address": "203.0.113.7"}),
+        "port-forwardings" => json!({"floating_ip_id": pool.floating["id"], "protocol": "tcp",
+            "external_port": 443, "port_id": pool.sub_port["id"],
+            "port_address": pool.sub_port["addresses"][0], "internal_port": 8443}),
+        "caps" => json!({"tenant_id": pool.tenant["id"], "class": "public", "way": "sent",
+            "period": "day", "bytes": 1000, "warn_at": [80], "then": "throttle", "rate": "1M"}),
         "routers" => json!({"tenant_id": pool.tenant["id"], "name": "r",
             "network_ids": [pool.network["id"]]}),
         _ => {
@@ -177,6 +192,21 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ("floating-ips", "address", r#""fd00::1""#, "out_of_range"),
     ("floating-ips", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("floating-ips", "port_address", r#""10.0.0.2""#, "inconsistent"),
+    ("port-forwardings", "floating_ip_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("port-forwardings", "protocol", r#""icmp""#, "out_of_range"),
+    ("port-forwardings", "external_port", "0", "out_of_range"),
+    ("port-forwardings", "external_port", "65536", "out_of_range"),
+    ("port-forwardings", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("port-forwardings", "port_address", r#""10.9.0.77""#, "inconsistent"),
+    ("port-forwardings", "port_address", r#""fd00::1""#, "out_of_range"),
+    ("port-forwardings", "internal_port", "0", "out_of_range"),
+    ("port-forwardings", "internal_port", "65536", "out_of_range"),
+    ("caps", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
+    ("caps", "port_id", r#""00000000-0000-4000-8000-000000000000""#, "inconsistent"),
+    ("caps", "class", r#""private""#, "out_of_range"),
+    ("caps", "bytes", "0", "out_of_range"),
+    ("caps", "warn_at", "[0, 101]", "out_of_range"),
+    ("caps", "rate", r#""1""#, "out_of_range"),
     ("ports", "tenant_id", r#""00000000-0000-4000-8000-000000000000""#, "unknown_reference"),
     ("security-groups", "tracking", r#""sometimes""#, "out_of_range"),
     ("security-groups", "name", r#""default""#, "duplicate"),
@@ -328,7 +358,12 @@ async fn every_required_field_that_is_missing_is_named_at_once() {
         ("reservations", &["network_id", "addresses"]),
         ("router-gateways", &["router_id", "network_id"]),
         ("floating-ips", &["tenant_id", "network_id"]),
+        (
+            "port-forwardings",
+            &["floating_ip_id", "protocol", "external_port", "port_id"],
+        ),
         ("instances", &["tenant_id", "name"]),
+        ("caps", &["tenant_id", "bytes", "then"]),
     ] {
         let (status, problem) = rest.post(collection, &json!({})).await;
         let errors = problem["errors"].as_array().cloned().unwrap_or_default();

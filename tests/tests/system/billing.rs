@@ -1,5 +1,10 @@
 //! What is billed is what the switches counted, to the byte, whatever dies in between.
 
+mod independent;
+mod reboot;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use lab::Signal;
@@ -142,6 +147,19 @@ fn a_bill_charges_what_the_switches_counted_however_often_the_ledgers_keeper_is_
         .map(|it| billed[&it.port_id].sent_bytes + billed[&it.port_id].received_bytes)
         .sum();
     assert_eq!(on_the_bill(pool, "acme", period), (truth, truth));
+    // The only line leads to all of it, and that to datagrams.
+    let explain = format!("bill-explain tenant=acme period={period} line=1");
+    eventually("the interface's counters are behind it", PATIENCE, || {
+        let records = pool.json(&explain);
+        let evidence = records.as_array().unwrap().iter().map(|it| &it["evidence"]);
+        let told = |it: &Value| {
+            let run = &it["readings"][0];
+            let grown = |at: &str| run[at]["counters"]["sent"]["bytes"].as_u64();
+            grown("to") > grown("from") && it["datagrams"][0]["taken"].as_u64() > Some(0)
+        };
+        let mut evidence = evidence;
+        evidence.any(told)
+    });
     // At a unit of money a byte, the total is the number of bytes.
     let bill = pool.json(&format!("bill tenant=acme period={period}"));
     assert_eq!(bill["total"], format!("{truth}.00"));
@@ -161,6 +179,39 @@ fn a_bill_charges_what_the_switches_counted_however_often_the_ledgers_keeper_is_
     );
     let verified = pool.must("ledger-verify");
     assert!(verified.contains("0 seals over 0 records fit"));
+}
+
+#[test]
+fn a_keeper_that_is_killed_again_and_again_while_traffic_runs_forgets_and_doubles_nothing() {
+    let scene = two_tenants(2);
+    let pool = &scene.pool;
+    let [one, two] = &scene.tenants[0].instances;
+    let controller = pool.lab().controller().unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                move_something(one, two);
+            }
+        });
+        let mut known = ByPort::new();
+        for pause in [100, 900, 300, 2500, 50, 1700, 600, 1200] {
+            std::thread::sleep(Duration::from_millis(pause));
+            pool.wait(controller.process().kill(Signal::SIGKILL))
+                .unwrap();
+            pool.wait(controller.process().start()).unwrap();
+            // What was in the ledger is in it.
+            let now = pool.billed();
+            for (port, before) in &known {
+                let now = now.get(port).copied().unwrap_or_default();
+                assert!(now.sent_bytes >= before.sent_bytes, "{port}");
+                assert!(now.received_bytes >= before.received_bytes, "{port}");
+            }
+            known = now;
+        }
+        stop.store(true, Relaxed);
+    });
+    billed_exactly(pool, 2, &ByPort::new());
 }
 
 #[test]
@@ -210,7 +261,7 @@ fn neither_a_killed_agent_nor_a_killed_controller_nor_an_unplugged_port_costs_a_
 }
 
 /// What its kernel would send of its own accord, it does not.
-fn speaks_no_ipv6(at: &Instance) {
+pub(crate) fn speaks_no_ipv6(at: &Instance) {
     let setting = "net.ipv6.conf.eth0.disable_ipv6=1";
     let output = at.command("sysctl").args(["-q", "-w", setting]).output();
     assert!(output.unwrap().status.success(), "sysctl {setting}");

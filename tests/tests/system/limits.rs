@@ -1,5 +1,6 @@
 //! Limits on real switches: they hold, they change without a lost packet, and one VIF's are no other's.
 
+mod crowd;
 mod hostile;
 
 use std::net::Ipv4Addr;
@@ -17,7 +18,7 @@ use crate::PATIENCE;
 const MARK: &str = "BULKHEAD limited";
 
 /// More than any limit of these tests lets through while they are sent.
-const MANY: usize = 3_000;
+pub(crate) const MANY: usize = 3_000;
 
 /// One tenant: two instances on one host and one on another.
 struct Scene {
@@ -67,7 +68,7 @@ impl Scene {
     }
 }
 
-fn to(receiver: &Instance, from: &Instance) -> Vec<u8> {
+pub(crate) fn to(receiver: &Instance, from: &Instance) -> Vec<u8> {
     let sender = (from.mac, from.address);
     frame::udp(sender, (receiver.mac, receiver.address), MARK)
 }
@@ -82,7 +83,7 @@ fn to_everybody(from: &Instance) -> Vec<u8> {
 
 /// Sends many frames as fast as it can; gives how many arrived and how long it took, from before the
 /// first to after the last.
-fn send_many(from: &Instance, frame: &[u8], at: &Instance) -> (usize, Duration) {
+pub(crate) fn send_many(from: &Instance, frame: &[u8], at: &Instance) -> (usize, Duration) {
     let sniffer = at.sniff();
     let begun = Instant::now();
     for _ in 0..10 {
@@ -95,7 +96,7 @@ fn send_many(from: &Instance, frame: &[u8], at: &Instance) -> (usize, Duration) 
 }
 
 /// What a limit lets through in this time, at most, with a little for clocks that differ.
-fn most(per_second: u64, burst: u64, time: Duration) -> usize {
+pub(crate) fn most(per_second: u64, burst: u64, time: Duration) -> usize {
     let milliseconds = u64::try_from(time.as_millis()).unwrap();
     usize::try_from(burst + per_second * milliseconds / 1_000 + per_second / 10 + 10).unwrap()
 }
@@ -263,6 +264,34 @@ fn a_tenants_limit_is_over_those_of_its_vifs() {
     scene.settle();
     let (arrived, _) = send_many(one, &to(far, one), far);
     assert!(arrived > MANY / 2, "{arrived}");
+}
+
+#[test]
+fn a_networks_limit_is_that_of_its_vifs_that_have_none_and_no_limit_is_nothing() {
+    let scene = scene();
+    let (one, beside, far) = (&scene.one, &scene.beside, &scene.far);
+    scene.set(beside, "packets-out=1M");
+    scene.pool.must("vlan-set lan tenant=acme packets-out=100");
+    scene.settle();
+    let (arrived, took) = send_many(one, &to(far, one), far);
+    assert!(
+        (10..=most(100, 20, took)).contains(&arrived),
+        "{arrived} in {took:?}"
+    );
+    let (arrived, _) = send_many(beside, &to(far, beside), far);
+    assert!(arrived > MANY / 2, "{arrived}");
+    scene.pool.must("vlan-set lan tenant=acme packets-out=");
+    scene.settle();
+    let (arrived, _) = send_many(one, &to(far, one), far);
+    assert!(arrived > MANY / 2, "{arrived}");
+    // The lab's NICs are links of software, whose speed nobody knows: only what no switch does is refused.
+    for command in ["tenant-set acme", "vlan-set lan tenant=acme"] {
+        for (rate, allowed) in [("rate-out=0", "64k"), ("packets-in=0", "from 1 to")] {
+            let refused = scene.pool.netctl(&format!("{command} {rate}"));
+            let refused = refused.unwrap_err();
+            assert!(refused.contains(allowed), "{refused}");
+        }
+    }
 }
 
 /// What a zone of a host may track, and tracks.

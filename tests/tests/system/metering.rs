@@ -1,5 +1,8 @@
 //! What is sent at the collector's socket, by whomever, changes no bill and locks nobody out.
 
+mod disagree;
+mod relay;
+
 #[path = "../../../flow-collector/tests/support/agent.rs"]
 mod agent;
 #[path = "../../../sflow/tests/support/pcap.rs"]

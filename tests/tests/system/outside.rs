@@ -1,6 +1,10 @@
 //! Ways to an external network: floating IPs, and ports that speak in the name of their host, of tenants
 //! whose networks have the same addresses.
 
+mod announced;
+mod forwarding;
+mod traces;
+
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
@@ -10,54 +14,43 @@ use tests::frame;
 use tests::{Instance, Pool, PoolSpec, eventually};
 
 use crate::PATIENCE;
-use crate::public::outside;
 
 /// Somebody beyond the router of the external network.
-const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// A port where nobody listens.
 const CLOSED: u16 = 9;
 const MARK: &str = "BULKHEAD outside";
 
-fn public(last: u8) -> Ipv4Addr {
+pub(crate) fn public(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, last)
 }
 
-/// Two tenants with the same addresses; of each an instance on both hosts. The first of each has a
+/// Two tenants with the same addresses; of each an instance on both hosts. The first of each may have a
 /// floating IP.
-struct Scene {
-    pool: Pool,
-    outside: Instance,
-    acme: [Instance; 2],
-    globex: [Instance; 2],
+pub(crate) struct Scene {
+    pub(crate) pool: Pool,
+    pub(crate) outside: Instance,
+    pub(crate) acme: [Instance; 2],
+    pub(crate) globex: [Instance; 2],
 }
 
-const ACME: u8 = 50;
-const GLOBEX: u8 = 60;
+pub(crate) const ACME: u8 = 50;
+pub(crate) const GLOBEX: u8 = 60;
 
 impl Scene {
-    fn set() -> Self {
+    pub(crate) fn set() -> Self {
+        let scene = Self::without_floating_ips();
+        bind(&scene.pool, &scene.acme[0], ACME);
+        bind(&scene.pool, &scene.globex[0], GLOBEX);
+        scene
+    }
+
+    fn without_floating_ips() -> Self {
         let pool = Pool::up(&PoolSpec::real(2));
-        let outside = outside(&pool);
-        let mac = model::MacAddr::try_from(outside.mac).unwrap();
+        let outside = pool.internet();
         far_away(&outside);
-        for line in [
-            "physical-network-create name=private role=private nic=eth1 vlans=100-199 \
-             endpoints=10.254.0.0/16",
-            "physical-network-create name=public role=public nic=eth2",
-            "tenant-create name=provider",
-        ] {
-            pool.must(line);
-        }
-        pool.must(&format!(
-            "flat-create name=internet tenant=provider physical-network=public external=true \
-             shared=true gateway-mac={mac}"
-        ));
-        pool.must(
-            "subnet-create network=internet tenant=provider cidr=203.0.113.0/24 \
-             pool=203.0.113.10-203.0.113.200",
-        );
-        let [acme, globex] = [("acme", "vlan", ACME), ("globex", "geneve", GLOBEX)]
-            .map(|(tenant, kind, last)| tenant_of(&pool, tenant, kind, last));
+        let [acme, globex] = [("acme", "vlan"), ("globex", "geneve")]
+            .map(|(tenant, kind)| tenant_of(&pool, tenant, kind));
         Self {
             pool,
             outside,
@@ -68,7 +61,7 @@ impl Scene {
 }
 
 /// An address behind the router of the external network.
-fn far_away(outside: &Instance) {
+pub(crate) fn far_away(outside: &Instance) {
     let added = Command::new("ip")
         .args(["-n", &outside.namespace, "addr", "add"])
         .args([&format!("{FAR}/32"), "dev", "lo"])
@@ -80,7 +73,7 @@ fn far_away(outside: &Instance) {
     assert!(up.unwrap().success());
 }
 
-fn tenant_of(pool: &Pool, tenant: &str, kind: &str, last: u8) -> [Instance; 2] {
+fn tenant_of(pool: &Pool, tenant: &str, kind: &str) -> [Instance; 2] {
     pool.must(&format!("tenant-create name={tenant}"));
     pool.admit_everybody(tenant);
     pool.must(&format!(
@@ -90,12 +83,10 @@ fn tenant_of(pool: &Pool, tenant: &str, kind: &str, last: u8) -> [Instance; 2] {
     pool.must(&format!(
         "router-gateway-set r tenant={tenant} network=internet"
     ));
-    let instances = ["h1", "h2"].map(|host| {
+    ["h1", "h2"].map(|host| {
         let name = format!("{tenant}-{host}");
         pool.vm_start(&name, tenant, "web", host)
-    });
-    bind(pool, &instances[0], last);
-    instances
+    })
 }
 
 /// Takes a floating IP for the only VIF of an instance.
@@ -107,14 +98,14 @@ fn bind(pool: &Pool, instance: &Instance, last: u8) {
 }
 
 /// The instance as it is known outside.
-fn known_as(instance: &Instance, last: u8) -> Instance {
+pub(crate) fn known_as(instance: &Instance, last: u8) -> Instance {
     Instance {
         address: public(last),
         ..instance.clone()
     }
 }
 
-fn all_pass(from: &Instance, to: &Instance) {
+pub(crate) fn all_pass(from: &Instance, to: &Instance) {
     eventually("they reach each other", PATIENCE, || from.reaches(to));
     let answered = from.ping(to.address, 20, Duration::from_millis(20));
     assert_eq!(answered, 20, "{} to {}", from.name, to.address);
@@ -152,11 +143,11 @@ fn tenants_with_the_same_addresses_reach_the_outside_and_are_reached_by_floating
         let known = known_as(instance, last);
         all_pass(outside, &known);
         assert_eq!(outside.tcp_send(&known, 300_000), 300_000, "{last}");
-        // On one host, and across hosts.
-        let others = acme.iter().chain(globex);
-        for from in others.filter(|it| it.port_id != instance.port_id) {
+        // On one host, and across hosts; even to itself.
+        for from in acme.iter().chain(globex) {
             all_pass(from, &known);
         }
+        assert_eq!(instance.tcp_send(&known, 300_000), 300_000, "to itself");
         errors_from_outside_come_home(instance);
     }
     nobody_else_is_reached(&scene);

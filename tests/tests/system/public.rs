@@ -2,43 +2,21 @@
 //! share a network without meeting.
 
 use std::net::Ipv4Addr;
-use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
 use tests::frame::{self, BROADCAST, Mac};
 use tests::{Instance, Pool, PoolSpec, Sniffer, eventually};
 
 use crate::PATIENCE;
 
-const ROUTER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const ROUTER: Ipv4Addr = Pool::OUTSIDE;
 const ROUTER_V6: &str = "2001:db8:113::1";
 const FORGED: &str = "BULKHEAD neighbour";
-
-/// The place outside, which is the router.
-pub(crate) fn outside(pool: &Pool) -> Instance {
-    let namespace = pool.lab().outside();
-    let shown = Command::new("ip")
-        .args(["-n", &namespace, "-j", "link", "show", "eth0"])
-        .output()
-        .unwrap();
-    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    let mac: model::MacAddr = shown[0]["address"].as_str().unwrap().parse().unwrap();
-    Instance {
-        name: "outside".to_owned(),
-        tenant: String::new(),
-        host: String::new(),
-        namespace,
-        mac: mac.octets(),
-        address: ROUTER,
-        port_id: String::new(),
-    }
-}
 
 /// A pool whose hosts have a public NIC, and the provider's network on it.
 fn pool(network: &str) -> (Pool, Instance) {
     let pool = Pool::up(&PoolSpec::real(2));
-    let outside = outside(&pool);
+    let outside = pool.outside();
     let mac = model::MacAddr::try_from(outside.mac).unwrap();
     for line in [
         "physical-network-create name=public role=public nic=eth2",

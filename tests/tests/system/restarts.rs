@@ -6,38 +6,9 @@ use std::time::Duration;
 
 use lab::Signal;
 use tests::frame;
-use tests::{Instance, Pool, PoolSpec, eventually};
+use tests::{Instance, Pool, PoolSpec, StopWhenDropped, eventually, ping_while};
 
 use crate::{PATIENCE, two_tenants};
-
-/// Ends a loop in another thread, also when this one panics.
-struct StopWhenDropped<'a>(&'a AtomicBool);
-
-impl Drop for StopWhenDropped<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Pings 100 times a second while `act` runs; gives (sent, answered).
-fn ping_through(from: &Instance, to: &Instance, act: impl FnOnce()) -> (u32, u32) {
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let _stop = StopWhenDropped(&stop);
-        let pinging = scope.spawn(|| {
-            let (mut sent, mut answered) = (0, 0);
-            while !stop.load(Ordering::Relaxed) {
-                sent += 100;
-                answered += from.ping(to.address, 100, Duration::from_millis(10));
-            }
-            (sent, answered)
-        });
-        thread::sleep(Duration::from_millis(300));
-        act();
-        stop.store(true, Ordering::Relaxed);
-        pinging.join().unwrap()
-    })
-}
 
 #[test]
 fn killing_the_agent_or_the_controller_loses_no_packet() {
@@ -46,7 +17,7 @@ fn killing_the_agent_or_the_controller_loses_no_packet() {
     let host = scene.pool.host(1);
     let before = scene.pool.flows(1);
 
-    let (sent, answered) = ping_through(from, to, || {
+    let (sent, answered) = ping_while(from, to, || {
         let agent = host.agent().unwrap();
         scene.pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
         thread::sleep(Duration::from_secs(1));
@@ -60,7 +31,7 @@ fn killing_the_agent_or_the_controller_loses_no_packet() {
         "the agent's restart changed flows"
     );
 
-    let (sent, answered) = ping_through(from, to, || {
+    let (sent, answered) = ping_while(from, to, || {
         let controller = scene.pool.lab().controller().unwrap();
         scene
             .pool

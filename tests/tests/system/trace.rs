@@ -46,13 +46,8 @@ impl Scene {
         scene
     }
 
-    /// What a trace says, after every switch on the way said the same.
     fn trace(&self, packet: &str) -> Value {
-        let trace = self.pool.json(&format!("trace tenant=acme {packet}"));
-        for host in trace["hosts"].as_array().unwrap() {
-            assert_eq!(host["confirmed"], true, "{packet}: {}", host["switch"]);
-        }
-        trace
+        confirmed(&self.pool, packet)
     }
 
     /// The verdict, and the sentence that goes with it.
@@ -65,8 +60,18 @@ impl Scene {
     }
 }
 
+/// What a trace for acme says, after every switch on the way said the same, all the way.
+pub(crate) fn confirmed(pool: &Pool, packet: &str) -> Value {
+    let trace = pool.json(&format!("trace tenant=acme {packet}"));
+    for host in trace["hosts"].as_array().unwrap() {
+        let says = host["switch"].as_str().unwrap();
+        assert_eq!(says, "the switch says the same", "{packet}: {trace:#}");
+    }
+    trace
+}
+
 /// The hosts on the way, and how the packet came to each.
-fn hosts(trace: &Value) -> Vec<(String, String)> {
+pub(crate) fn hosts(trace: &Value) -> Vec<(String, String)> {
     let hosts = trace["hosts"].as_array().unwrap().iter();
     let text = |host: &Value, key: &str| host[key].as_str().unwrap().to_owned();
     hosts
@@ -82,7 +87,7 @@ fn by(trace: &Value, host: usize, table: &str) -> String {
     step["by"].as_str().unwrap().to_owned()
 }
 
-fn is_delivered_to(trace: &Value, instance: &Instance) {
+pub(crate) fn is_delivered_to(trace: &Value, instance: &Instance) {
     assert_eq!(trace["verdict"], "delivered", "{trace:#}");
     assert_eq!(trace["port_ids"], json!([instance.port_id]), "{trace:#}");
 }
@@ -130,6 +135,12 @@ fn what_is_delivered(scene: &Scene) {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    // To everybody: each receiver's connection is looked up by itself.
+    let flood = scene.trace("from=web1 to=255.255.255.255 protocol=udp");
+    assert_eq!(flood["verdict"], "delivered", "{flood:#}");
+    let mut receivers = [web2, web3].map(|it| it.port_id.as_str());
+    receivers.sort_unstable();
+    assert_eq!(flood["port_ids"], json!(receivers), "{flood:#}");
     let (verdict, said) = scene.why("from=web1 to=10.0.2.1");
     assert_eq!(verdict, "answered", "{said}");
 }
@@ -139,8 +150,15 @@ fn what_is_dropped(scene: &Scene) {
     let (verdict, said) = scene.why("from=web1 to=web2 from-address=10.0.1.99");
     assert_eq!(verdict, "dropped", "{said}");
     assert!(said.contains("on h1 in spoof_guard"), "{said}");
-    assert!(said.contains("VIF of web1"), "{said}");
+    assert!(
+        said.contains("10.0.1.99 is not an address of VIF of web1 (10.0.1.2), which has 10.0.1.2"),
+        "{said}"
+    );
     assert!(said.contains("add-allowed"), "{said}");
+    let (verdict, said) = scene.why("from=web1 to=web2 from-mac=02:00:00:00:00:99");
+    assert_eq!(verdict, "dropped", "{said}");
+    let mac = "02:00:00:00:00:99 is not the Ethernet address of VIF of web1";
+    assert!(said.contains(mac), "{said}");
     let (verdict, said) = scene.why("from=web1 to=10.0.1.77");
     assert_eq!(verdict, "dropped", "{said}");
     assert!(
@@ -185,11 +203,16 @@ fn what_security_groups_say(scene: &Scene) {
     let (_, said) = scene.why(packet);
     assert!(said.contains("dropped on h2 in"), "{said}");
     assert!(
-        said.contains("the security group closed of VIF of web3"),
+        said.contains(
+            "no rule of the security group closed of VIF of web3 (10.0.1.4) lets tcp/443 in from \
+             10.0.1.2"
+        ),
         "{said}"
     );
-    assert!(said.contains("direction=ingress"), "{said}");
-    pool.must("group-allow closed tenant=acme direction=ingress protocol=tcp port=443");
+    let what_would_help = "group-allow closed tenant=acme direction=ingress protocol=tcp port=443 \
+                           from=10.0.1.2";
+    assert!(said.contains(what_would_help), "{said}");
+    pool.must(what_would_help);
     eventually("the port is open", PATIENCE, || {
         scene.trace(packet)["verdict"] == "delivered"
     });
@@ -197,12 +220,58 @@ fn what_security_groups_say(scene: &Scene) {
     assert_eq!(other["verdict"], "dropped", "{other:#}");
     let rule = scene.trace(packet);
     assert_eq!(by(&rule, 1, "rules"), "security group closed", "{rule:#}");
+    the_rule_is_named(scene, packet);
     // Nobody else's connections are let in to web1, but what it began is answered.
     let back = "from=web3 to=web1 protocol=tcp source-port=443 port=40000";
     let new = scene.trace(back);
     assert_eq!(new["verdict"], "dropped", "{new:#}");
     let reply = scene.trace(&format!("{back} state=established"));
     is_delivered_to(&reply, &scene.web[0]);
+}
+
+/// The one of several that lets it through, alone or in a conjunction with others about the same group.
+fn the_rule_is_named(scene: &Scene, packet: &str) {
+    let pool = &scene.pool;
+    let rules_in = |packet: &str| -> Vec<String> {
+        let trace = scene.trace(packet);
+        let rules = trace["rules"].as_array().unwrap().iter();
+        let says = rules.map(|it| it["says"].as_str().unwrap().to_owned());
+        says.filter(|it| it.starts_with("let in")).collect()
+    };
+    let id = |what: &str| {
+        let listed = pool.json("group-rule-list closed tenant=acme");
+        let rules = listed.as_array().unwrap();
+        let rule = rules.iter().find(|it| it["ports"] == what);
+        let rule = rule.unwrap_or_else(|| panic!("{what}: {listed:#}"));
+        rule["id"].as_str().unwrap().to_owned()
+    };
+    let [says] = &rules_in(packet)[..] else {
+        panic!("one rule: {:?}", rules_in(packet));
+    };
+    let expected = format!(
+        "let in by rule {} of security group closed: ipv4 tcp 443 from 10.0.1.2/32",
+        id("443")
+    );
+    assert_eq!(says, &expected);
+    for port in ["8080", "8081-8090"] {
+        let allow = "group-allow closed tenant=acme direction=ingress protocol=tcp";
+        pool.must(&format!("{allow} port={port} from=group:default"));
+    }
+    let packet = "from=web1 to=web3 protocol=tcp port=8085";
+    eventually("both are there", PATIENCE, || {
+        scene.trace(packet)["verdict"] == "delivered"
+    });
+    let [says] = &rules_in(packet)[..] else {
+        panic!("one rule: {:?}", rules_in(packet));
+    };
+    let rule = format!(
+        "rule {} of security group closed: tcp 8081-8090",
+        id("8081-8090")
+    );
+    assert!(says.contains(&rule), "{says}");
+    let said = pool.must(&format!("why tenant=acme {packet}"));
+    assert!(said.contains(says.as_str()), "{said}");
+    assert!(said.contains("let out by rule"), "{said}");
 }
 
 /// Neither by a sender nor by a receiver of another tenant.

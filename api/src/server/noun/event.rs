@@ -24,6 +24,10 @@ const KINDS: Kind = Kind::Word(&[
     "remark",
     "spoof-guard",
     "meters-disagree",
+    "cap-warned",
+    "cap-reached",
+    "cap-lifted",
+    "cap-late",
 ]);
 
 impl Listed for Event {
@@ -62,5 +66,9 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::Remark => "remark",
         EventKind::SpoofGuard => "spoof-guard",
         EventKind::MetersDisagree => "meters-disagree",
+        EventKind::CapWarned => "cap-warned",
+        EventKind::CapReached => "cap-reached",
+        EventKind::CapLifted => "cap-lifted",
+        EventKind::CapLate => "cap-late",
     }
 }

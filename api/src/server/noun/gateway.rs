@@ -45,10 +45,12 @@ impl Made for Gateway {
         let router_id = fields.required("router_id");
         let network_id = fields.required("network_id");
         let snat = fields.optional("snat");
+        let host_ids = fields.list("host_ids", Self::HOSTS_MAX);
         Some(GatewayCreate {
             router_id: router_id?,
             network_id: network_id?,
             snat,
+            host_ids: host_ids.unwrap_or_default(),
         })
     }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use model::{Network, Sharing};
 use uuid::Uuid;
 
-use super::{Listed, Made, Shown, field};
+use super::{Changed, Listed, Made, Shown, field};
 use crate::backend::{Backend, Caller, Outcome};
-use crate::request::NetworkCreate;
+use crate::request::{NetworkCreate, NetworkUpdate};
 use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
+use crate::server::limits;
 use crate::server::value::Mtu;
 
 impl Listed for Network {
@@ -67,6 +68,7 @@ impl Made for Network {
         let vni = fields.optional("vni");
         let mtu = fields.optional("mtu").map(|Mtu(mtu)| mtu);
         let sharing = sharing(fields);
+        let limits = limits::read(fields);
         Some(NetworkCreate {
             tenant_id: tenant_id?,
             name: name?,
@@ -76,6 +78,7 @@ impl Made for Network {
             vni,
             mtu,
             sharing,
+            limits,
         })
     }
 
@@ -93,6 +96,23 @@ impl Made for Network {
         id: Uuid,
     ) -> impl Future<Output = Outcome<()>> + Send {
         backend.network_delete(caller, id.into())
+    }
+}
+
+impl Changed for Network {
+    fn read_update(fields: &mut Fields) -> NetworkUpdate {
+        NetworkUpdate {
+            limits: limits::read_update(fields),
+        }
+    }
+
+    fn update(
+        backend: &impl Backend,
+        caller: Caller,
+        id: Uuid,
+        request: NetworkUpdate,
+    ) -> impl Future<Output = Outcome<Self>> + Send {
+        backend.network_update(caller, id.into(), request)
     }
 }
 

@@ -504,6 +504,15 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     let (router, network) = (model::Id::generate(), model::Id::generate());
     assert_fields_match_json::<model::Gateway>(&test_pool::gateway(router, network));
     assert_fields_match_json::<model::FloatingIp>(&test_pool::floating_ip(network));
+    let forwarding = test_pool::port_forwarding(model::Id::generate(), model::Id::generate());
+    assert_fields_match_json::<model::PortForwarding>(&forwarding);
+    for action in [
+        model::CapAction::Suspend,
+        serde_json::from_str(r#"{"then":"throttle","rate":"1M"}"#).unwrap(),
+    ] {
+        let port = model::Id::generate();
+        assert_fields_match_json(&test_pool::cap(Some(port), action));
+    }
     assert_fields_match_json::<PortView>(&test_pool::port(Some("a")));
     assert_fields_match_json::<PortView>(&test_pool::port(None));
     let ids = [model::Id::generate(), model::Id::generate()];
@@ -533,6 +542,10 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::Remark,
         EventKind::SpoofGuard,
         EventKind::MetersDisagree,
+        EventKind::CapWarned,
+        EventKind::CapReached,
+        EventKind::CapLifted,
+        EventKind::CapLate,
     ] {
         assert_fields_match_json(&test_pool::event(3, kind));
     }

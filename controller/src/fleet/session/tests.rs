@@ -123,6 +123,7 @@ impl Lab {
             vni: None,
             mtu: None,
             sharing: Sharing::default(),
+            limits: model::Limits::default(),
         };
         let network = service.network_create(caller(), network).await.unwrap();
         let subnet = SubnetCreate {

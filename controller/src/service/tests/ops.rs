@@ -6,18 +6,21 @@ use api::request::{
     SubPortCreate, SubnetCreate, TenantCreate,
 };
 use model::{Handout, HostId, Id, MacAddr, Role, Sharing};
-use proptest::prelude::*;
 
+pub(crate) use self::any::ops;
 use self::uplinks::{host_uplink, topology_change};
 use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Write};
 use crate::service::{
-    address_group, consequences, floating_ip, gateway, host, instance, network, physical_network,
-    port, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    address_group, cap, consequences, floating_ip, gateway, host, instance, network,
+    physical_network, port, port_forwarding, reservation, router, security_group, subnet, tenant,
+    topology, trunk, uplink,
 };
 
 mod addresses;
+mod any;
+mod caps;
 mod groups;
 mod outside;
 mod routers;
@@ -32,6 +35,10 @@ pub(crate) enum Op {
     /// Another limit of its ports, or none.
     TenantUpdate {
         tenant: u8,
+        packets: Option<u8>,
+    },
+    NetworkUpdate {
+        network: u8,
         packets: Option<u8>,
     },
     PhysicalNetwork {
@@ -130,7 +137,8 @@ pub(crate) enum Op {
     Gateway {
         router: u8,
         network: u8,
-        snat: bool,
+        /// Through how many gateway hosts, if not through each by itself; none: not at all.
+        snat: Option<u8>,
     },
     FloatingIp {
         tenant: u8,
@@ -141,6 +149,27 @@ pub(crate) enum Op {
     Float {
         floating: u8,
         port: Option<u8>,
+    },
+    /// Forwards one of two ports.
+    Forward {
+        floating: u8,
+        port: u8,
+        second: bool,
+    },
+    /// A cap of a tenant, or of a port; more of it is in `ops/caps.rs`.
+    Cap {
+        owner: u8,
+        sort: u8,
+        bytes: u8,
+    },
+    CapLook {
+        used: u8,
+        days: u8,
+    },
+    /// Another amount, or a lift.
+    CapSet {
+        cap: u8,
+        bytes: Option<u8>,
     },
     SubPort {
         trunk: u8,
@@ -179,109 +208,6 @@ pub(crate) enum Op {
     },
 }
 
-pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
-    // The first steps make a pool that the others can work on.
-    let some = proptest::collection::vec(op(), 0..most);
-    some.prop_map(|rest| {
-        let mut ops = vec![
-            Op::PhysicalNetwork { name: 0, vlans: 6 },
-            Op::Underlay {
-                name: 1,
-                endpoints: 1,
-            },
-            Op::Host { name: 0 },
-            Op::Host { name: 1 },
-            Op::Host { name: 2 },
-        ];
-        for tenant in 0..2 {
-            ops.push(Op::Tenant { name: tenant });
-            ops.push(Op::Network {
-                tenant,
-                name: 0,
-                carrier: 0,
-                vlan: None,
-            });
-            ops.push(Op::Subnet {
-                network: tenant,
-                cidr: 0,
-                gateway: None,
-            });
-        }
-        ops.extend(rest);
-        ops
-    })
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let n = || 0u8..6;
-    let maybe = || proptest::option::weighted(0.3, 0u8..6);
-    let noun = prop_oneof![
-        1 => Just(Noun::Tenant),
-        1 => Just(Noun::PhysicalNetwork),
-        1 => Just(Noun::Network),
-        1 => Just(Noun::Subnet),
-        1 => Just(Noun::Reservation),
-        1 => Just(Noun::SecurityGroup),
-        1 => Just(Noun::AddressGroup),
-        1 => Just(Noun::Router),
-        1 => Just(Noun::Gateway),
-        1 => Just(Noun::FloatingIp),
-        4 => Just(Noun::Port),
-        2 => Just(Noun::Instance),
-    ];
-    let some = || proptest::collection::vec(0u8..6, 0..3);
-    prop_oneof![
-        1 => n().prop_map(|name| Op::Tenant { name }),
-        2 => (n(), maybe()).prop_map(|(tenant, packets)| Op::TenantUpdate { tenant, packets }),
-        1 => (n(), n()).prop_map(|(name, vlans)| Op::PhysicalNetwork { name, vlans }),
-        1 => (n(), 0..2u8).prop_map(|(name, endpoints)| Op::Underlay { name, endpoints }),
-        2 => (n(), n(), any::<bool>(), maybe())
-            .prop_map(|(tenant, name, geneve, vni)| Op::Overlay { tenant, name, geneve, vni }),
-        1 => n().prop_map(|name| Op::Host { name }),
-        2 => (n(), n(), n(), n())
-            .prop_map(|(role, uplink, vlans, endpoints)| Op::Topology { role, uplink, vlans, endpoints }),
-        2 => (n(), n(), n(), maybe())
-            .prop_map(|(host, carrier, uplink, last)| Op::HostUplink { host, carrier, uplink, last }),
-        2 => (n(), n(), n(), maybe())
-            .prop_map(|(tenant, name, carrier, vlan)| Op::Network { tenant, name, carrier, vlan }),
-        2 => (n(), n(), maybe())
-            .prop_map(|(network, cidr, gateway)| Op::Subnet { network, cidr, gateway }),
-        8 => (n(), maybe(), maybe(), maybe(), proptest::option::of(n()), maybe())
-            .prop_map(|(network, name, mac, last, host, group)| Op::Port { network, name, mac, last, host, group }),
-        2 => (n(), n(), any::<bool>())
-            .prop_map(|(tenant, name, stateless)| Op::SecurityGroup { tenant, name, stateless }),
-        1 => (n(), n()).prop_map(|(tenant, name)| Op::AddressGroup { tenant, name }),
-        4 => (n(), n(), 0..3u8).prop_map(|(group, remote, sort)| Op::Rule { group, remote, sort }),
-        2 => (n(), n()).prop_map(|(group, last)| Op::Prefix { group, last }),
-        4 => (n(), n(), n(), some(), some())
-            .prop_map(|(tenant, name, host, networks, ports)| Op::Instance { tenant, name, host, networks, ports }),
-        3 => (n(), n(), some())
-            .prop_map(|(tenant, name, networks)| Op::Router { tenant, name, networks }),
-        3 => (n(), maybe(), maybe(), maybe())
-            .prop_map(|(router, join, leave, via)| Op::RouterUpdate { router, join, leave, via }),
-        1 => (n(), n()).prop_map(|(tenant, name)| Op::External { tenant, name }),
-        3 => (n(), n(), any::<bool>())
-            .prop_map(|(router, network, snat)| Op::Gateway { router, network, snat }),
-        4 => (n(), n(), proptest::option::of(n()))
-            .prop_map(|(tenant, network, port)| Op::FloatingIp { tenant, network, port }),
-        4 => (n(), proptest::option::weighted(0.8, n()))
-            .prop_map(|(floating, port)| Op::Float { floating, port }),
-        6 => (n(), n(), 1..4u8)
-            .prop_map(|(trunk, port, vlan)| Op::SubPort { trunk, port, vlan }),
-        1 => n().prop_map(|port| Op::OffTrunk { port }),
-        4 => (n(), n()).prop_map(|(port, host)| Op::Bind { port, host }),
-        2 => (n(), maybe(), maybe())
-            .prop_map(|(subnet, gateway, last)| Op::SubnetUpdate { subnet, gateway, last }),
-        2 => (n(), 0..9u8, 0..4u8)
-            .prop_map(|(network, first, count)| Op::Reservation { network, first, count }),
-        4 => (n(), maybe(), proptest::collection::vec((0..16u8, 28..33u8), 0..3), maybe(), maybe())
-            .prop_map(|(port, last, allowed, mac, group)| {
-                Op::PortUpdate { port, last, allowed, mac, group }
-            }),
-        6 => (noun, n()).prop_map(|(noun, index)| Op::Delete { noun, index }),
-    ]
-}
-
 /// The key of the object of this number, or of one that does not exist.
 fn pick(intent: &Intent, noun: Noun, index: u8) -> Key {
     let all = intent.all(noun);
@@ -318,6 +244,11 @@ pub(crate) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     Ok(consequences::with(intent, decided))
 }
 
+fn rate(packets: Option<u8>) -> Setting<model::PacketRate> {
+    let rate = packets.map(|it| (u32::from(it) + 1).to_string().parse().unwrap());
+    rate.map_or(Setting::Removed, Setting::To)
+}
+
 fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match op.clone() {
         Op::Tenant { name: it } => {
@@ -325,15 +256,20 @@ fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
                 name: name("t", it),
                 limits: model::Limits::default(),
             };
-            tenant::create(intent, request).map(|draft| draft.writes)
+            tenant::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::TenantUpdate { tenant, packets } => {
-            let rate = |it: u8| (u32::from(it) + 1).to_string().parse().unwrap();
             let mut request = api::request::TenantUpdate::default();
-            request.limits.packets_out =
-                packets.map_or(Setting::Removed, |it| Setting::To(rate(it)));
+            request.limits.packets_out = rate(packets);
             let tenant = id(intent, Noun::Tenant, tenant);
-            tenant::update(intent, tenant, request).map(|draft| draft.writes)
+            tenant::update(intent, tenant, request, &Observed::default()).map(|draft| draft.writes)
+        }
+        Op::NetworkUpdate { network, packets } => {
+            let mut request = api::request::NetworkUpdate::default();
+            request.limits.packets_out = rate(packets);
+            let network = id(intent, Noun::Network, network);
+            network::update(intent, network, request, &Observed::default())
+                .map(|draft| draft.writes)
         }
         Op::PhysicalNetwork { name: it, vlans } => {
             let vlans = format!("{}-{}", 100 + u16::from(it), 106 + u16::from(vlans));
@@ -377,7 +313,7 @@ fn decide_alone(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
         }
         Op::Overlay { .. } => {
             let request = overlay(intent, op);
-            network::create(intent, request).map(|draft| draft.writes)
+            network::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         op => decide_of_tenant(intent, op),
     }
@@ -423,6 +359,7 @@ fn overlay(intent: &Intent, op: &Op) -> NetworkCreate {
         vni: vni.map(|vni| (4096 + u32::from(vni)).try_into().unwrap()),
         mtu: None,
         sharing: Sharing::default(),
+        limits: model::Limits::default(),
     }
 }
 
@@ -444,8 +381,9 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 vni: None,
                 mtu: None,
                 sharing: Sharing::default(),
+                limits: model::Limits::default(),
             };
-            network::create(intent, request).map(|draft| draft.writes)
+            network::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::Subnet {
             network,
@@ -483,7 +421,7 @@ fn decide_of_tenant(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
                 host_id: host.map(|it| id(intent, Noun::Host, it)),
             };
-            port::create(intent, request).map(|draft| draft.writes)
+            port::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::SubnetUpdate { .. } | Op::Reservation { .. } | Op::PortUpdate { .. } => {
             addresses::decide(intent, op)
@@ -529,7 +467,9 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
         op @ (Op::External { .. }
         | Op::Gateway { .. }
         | Op::FloatingIp { .. }
-        | Op::Float { .. }) => outside::decide(intent, &op),
+        | Op::Float { .. }
+        | Op::Forward { .. }) => outside::decide(intent, &op),
+        op @ (Op::Cap { .. } | Op::CapLook { .. } | Op::CapSet { .. }) => caps::decide(intent, &op),
         op => groups::decide(intent, &op),
     }
 }
@@ -545,8 +485,10 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::SecurityGroup(id) => security_group::delete(intent, id),
         Key::Gateway(id) => gateway::delete(intent, id),
         Key::FloatingIp(id) => floating_ip::delete(intent, id),
+        Key::PortForwarding(id) => port_forwarding::delete(intent, id),
         Key::Router(id) => router::delete(intent, id),
         Key::Port(id) => port::delete(intent, id),
+        Key::Cap(id) => return cap::delete(intent, id).map(|draft| draft.writes),
         Key::Instance(id) => instance::delete(intent, id),
         Key::Host(_) => return Ok(Vec::new()),
     };

@@ -13,7 +13,7 @@ use super::refused::{World, caller, request, with};
 const GATEWAY: &str = "00:00:5e:00:01:07";
 
 /// A network of the first tenant with its subnet.
-async fn network(world: &World, name: &str, members: &Value, cidr: &str) -> Network {
+pub(super) async fn network(world: &World, name: &str, members: &Value, cidr: &str) -> Network {
     let network = json!({"tenant_id": world.tenants[0], "name": name, "kind": "vlan"});
     let network: NetworkCreate = request(with(&network, members));
     let network = world.service.network_create(caller(), network).await;
@@ -26,16 +26,16 @@ async fn network(world: &World, name: &str, members: &Value, cidr: &str) -> Netw
 }
 
 /// A router of the first tenant with a network, a port there, and an external network that fits.
-struct Scene {
-    world: World,
-    external: Network,
-    web: Network,
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) external: Network,
+    pub(super) web: Network,
     router: Router,
-    port: Port,
+    pub(super) port: Port,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub(super) async fn set() -> Self {
         let world = World::new().await;
         let members = json!({"external": true, "shared": true, "gateway_macs": [GATEWAY]});
         let external = network(&world, "internet", &members, "203.0.113.0/28").await;
@@ -57,13 +57,13 @@ impl Scene {
         json!({"router_id": self.router.id, "network_id": self.external.id})
     }
 
-    async fn lead(&self) -> Gateway {
+    pub(super) async fn lead(&self) -> Gateway {
         let asked = request(self.fitting());
         let made = self.world.service.gateway_create(caller(), asked).await;
         made.unwrap()
     }
 
-    async fn floating(&self, members: &Value) -> FloatingIp {
+    pub(super) async fn floating(&self, members: &Value) -> FloatingIp {
         let asked = json!({"tenant_id": self.world.tenants[0], "network_id": self.external.id});
         let asked = request(with(&asked, members));
         let made = self.world.service.floating_ip_create(caller(), asked).await;
@@ -71,7 +71,7 @@ impl Scene {
     }
 }
 
-async fn port(world: &World, network: &Network) -> Port {
+pub(super) async fn port(world: &World, network: &Network) -> Port {
     let port: PortCreate = request(json!({"network_id": network.id}));
     let port = world.service.port_create(caller(), port).await;
     port.unwrap().port
@@ -106,6 +106,33 @@ async fn routers_lead_only_to_networks_that_are_fit_for_it() {
     let again = again.unwrap_err();
     assert_eq!(again.code, Code::InvalidFields);
     assert_eq!(again.errors[0].field, "router_id");
+}
+
+#[tokio::test]
+async fn gateway_hosts_that_cannot_be_are_refused_with_all_faults() {
+    let scene = Scene::set().await;
+    let world = &scene.world;
+    let ask = |it| world.service.gateway_create(caller(), it);
+    // It has no endpoint.
+    let first = world.host;
+    let absent = model::HostId::generate();
+    let cases = [
+        (
+            json!({"host_ids": [absent]}),
+            "host_ids[0] unknown_reference",
+        ),
+        (
+            json!({"host_ids": [first, first]}),
+            "host_ids[0] inconsistent, host_ids[1] duplicate",
+        ),
+        (
+            json!({"host_ids": [first, absent, first], "snat": "off", "network_id": scene.web.id}),
+            "network_id inconsistent, network_id inconsistent, host_ids inconsistent, \
+             host_ids[0] inconsistent, host_ids[1] unknown_reference, host_ids[2] duplicate",
+        ),
+        (json!({"host_ids": [first]}), "host_ids[0] inconsistent"),
+    ];
+    world.refuses(ask, scene.fitting(), &cases).await;
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::service::{network, topology, uplink};
 use crate::writer::Draft;
 
 /// A pool of three hosts that nothing was said to yet, of which two have told of their NICs.
-fn pool() -> (Intent, Observed, Vec<HostId>) {
+pub(super) fn pool() -> (Intent, Observed, Vec<HostId>) {
     let mut intent = Intent::default();
     for it in 0..3 {
         run(&mut intent, &Op::Host { name: it });
@@ -42,7 +42,7 @@ fn pool() -> (Intent, Observed, Vec<HostId>) {
 }
 
 /// A NIC; the first is the one by which everything reaches the host.
-fn nic(name: &str) -> Nic {
+pub(super) fn nic(name: &str) -> Nic {
     let is_first = name == "eth0";
     Nic {
         name: name.parse().unwrap(),
@@ -61,7 +61,7 @@ fn nic(name: &str) -> Nic {
     }
 }
 
-fn tell(observed: &mut Observed, host: HostId, nics: Vec<Nic>) {
+pub(super) fn tell(observed: &mut Observed, host: HostId, nics: Vec<Nic>) {
     observed.connected_from(host, "192.0.2.7".parse().unwrap(), "0".to_owned());
     let report = HostReport {
         complete: true,
@@ -96,7 +96,7 @@ fn set_up(intent: &mut Intent, observed: &Observed, change: Value) -> Accepted {
     apply(intent, draft)
 }
 
-fn faults(problem: &Problem) -> String {
+pub(super) fn faults(problem: &Problem) -> String {
     let faults = problem.errors.iter();
     let faults = faults.map(|it| format!("{} {}", it.field, json!(it.code).as_str().unwrap()));
     faults.collect::<Vec<_>>().join(", ")
@@ -135,7 +135,11 @@ fn network(intent: &mut Intent, asked: Value) -> model::Network {
         .as_object_mut()
         .unwrap()
         .extend(asked.as_object().unwrap().clone());
-    let draft = network::create(intent, serde_json::from_value(request).unwrap());
+    let draft = network::create(
+        intent,
+        serde_json::from_value(request).unwrap(),
+        &Observed::default(),
+    );
     apply(intent, draft)
 }
 
@@ -375,7 +379,7 @@ fn the_native_vlan_is_neither_given_nor_taken() {
     assert_eq!(second.segment.vlan().unwrap().get(), 8);
     let tenant = intent.tenants.get_min().unwrap().0;
     let asked = json!({ "tenant_id": tenant, "name": "c", "kind": "vlan", "vlan": 7 });
-    let refused = network::create(&intent, serde_json::from_value(asked).unwrap());
+    let refused = network::create(&intent, serde_json::from_value(asked).unwrap(), &observed);
     assert_eq!(
         faults(&refused.map(|draft| draft.answer).unwrap_err()),
         "vlan inconsistent"
@@ -396,8 +400,13 @@ fn what_tenants_speak_untagged_is_never_beside_what_hosts_speak_untagged() {
     let flat = json!({
         "tenant_id": tenant, "name": "flat", "kind": "flat", "physical_network_id": private,
     });
-    let make =
-        |intent: &Intent| network::create(intent, serde_json::from_value(flat.clone()).unwrap());
+    let make = |intent: &Intent| {
+        network::create(
+            intent,
+            serde_json::from_value(flat.clone()).unwrap(),
+            &observed,
+        )
+    };
     let refused = make(&intent).map(|draft| draft.answer).unwrap_err();
     assert_eq!(faults(&refused), "physical_network_id inconsistent");
 

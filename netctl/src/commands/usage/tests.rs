@@ -39,6 +39,9 @@ fn durations_and_times_are_read() {
 #[test]
 fn a_last_hour_ends_now_or_at_the_end_given() {
     let usage = |to: Option<&str>| Usage {
+        split: None,
+        parquet: None,
+        class: None,
         by: By::Tenant,
         from: None,
         to: to.map(|text| parse_time(text).unwrap()),

@@ -10,12 +10,6 @@ use crate::protocol::{ETH_IPV4, ETH_IPV6, IP_ICMP, IP_ICMPV6, IP_SCTP, IP_TCP, I
 use crate::table::state::State;
 use crate::table::{Connection, Endpoint, Failure, Tracked};
 
-/// The types of an echo's question and answer, in ICMP and in ICMPv6.
-const ECHO_REQUEST: u128 = 8;
-const ECHO_REPLY: u128 = 0;
-const ECHO_REQUEST_V6: u128 = 128;
-const ECHO_REPLY_V6: u128 = 129;
-
 impl<'a> Run<'a, '_> {
     pub(super) fn track(&mut self, pass: &mut Pass<'a>, ct: &'a Ct) -> Result<(), Failure> {
         if ct.nat.is_some() && ct.table.is_none() {
@@ -40,7 +34,8 @@ impl<'a> Run<'a, '_> {
         seen.clear_conntrack();
         let connection = connection(&seen, zone);
         let tracked = connection.map(|connection| self.tracker.look_up(connection));
-        let tracked = tracked.filter(|tracked| may_be(&seen, tracked));
+        // The answer to an echo begins no connection.
+        let tracked = tracked.filter(|tracked| !tracked.original.is_echo_reply());
         let tracked = tracked.filter(|_| self.translated(ct, connection));
         let tracked = match (connection, tracked) {
             (Some(connection), Some(tracked)) if ct.commit != Commit::No => {
@@ -57,8 +52,7 @@ impl<'a> Run<'a, '_> {
                 leave(&mut seen, self.tracker.leaves(connection));
             }
             write(&mut seen, zone, tracked);
-            let mut again = Pass::new(seen, table, pass.recirculations + 1);
-            again.stack = pass.stack.clone();
+            let again = self.begin(seen, table, Some(pass));
             self.pass(again);
         }
         // Only the tables that `ct` leads to know what it found.
@@ -125,6 +119,11 @@ fn connection(state: &State, zone: u16) -> Option<Connection> {
     let (source, destination) = addresses(state)?;
     let protocol = state.frame.protocol();
     let port = |field| u16::try_from(state.frame.get(field)?).ok();
+    let icmp_type = match protocol {
+        IP_ICMP => u8::try_from(state.frame.get(Field::Icmpv4Type)?).ok()?,
+        IP_ICMPV6 => u8::try_from(state.frame.get(Field::Icmpv6Type)?).ok()?,
+        _ => 0,
+    };
     let (from, to) = match protocol {
         IP_TCP => (port(Field::TcpSrc)?, port(Field::TcpDst)?),
         IP_UDP => (port(Field::UdpSrc)?, port(Field::UdpDst)?),
@@ -139,6 +138,7 @@ fn connection(state: &State, zone: u16) -> Option<Connection> {
     Some(Connection {
         zone,
         protocol,
+        icmp_type,
         source: endpoint(source, from),
         destination: endpoint(destination, to),
     })
@@ -159,35 +159,18 @@ fn addresses(state: &State) -> Option<(IpAddr, IpAddr)> {
     }
 }
 
-/// Whether the packet may be what it would be: the answer to an echo begins no connection, and its
-/// question answers none.
-fn may_be(state: &State, tracked: &Tracked) -> bool {
-    let kind = |field| state.frame.get(field);
-    let answers = match tracked.original.protocol {
-        IP_ICMP => kind(Field::Icmpv4Type) == Some(ECHO_REPLY),
-        IP_ICMPV6 => kind(Field::Icmpv6Type) == Some(ECHO_REPLY_V6),
-        _ => return true,
-    };
-    answers == (tracked.state.0 & CtState::RPL.0 != 0)
-}
-
 /// The ports that a connection began with, or in their place ICMP's type and code.
 fn transport(state: &State, original: &Connection) -> (u128, u128) {
-    let (types, code) = match original.protocol {
-        IP_ICMP => (Field::Icmpv4Type, Field::Icmpv4Code),
-        IP_ICMPV6 => (Field::Icmpv6Type, Field::Icmpv6Code),
+    let code = match original.protocol {
+        IP_ICMP => Field::Icmpv4Code,
+        IP_ICMPV6 => Field::Icmpv6Code,
         _ => {
             let ports = [original.source.port, original.destination.port];
             return (ports[0].into(), ports[1].into());
         }
     };
-    let kind = state.frame.get(types).unwrap_or_default();
-    let request = match (original.protocol, kind) {
-        (IP_ICMP, ECHO_REPLY) => ECHO_REQUEST,
-        (IP_ICMPV6, ECHO_REPLY_V6) => ECHO_REQUEST_V6,
-        _ => kind,
-    };
-    (request, state.frame.get(code).unwrap_or_default())
+    let code = state.frame.get(code).unwrap_or_default();
+    (original.icmp_type.into(), code)
 }
 
 /// Writes down what is known of the connection.

@@ -4,19 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
-use tests::{Instance, Plug, Pool, eventually};
+use tests::{Instance, Plug, Pool, StopWhenDropped, eventually};
 
 use super::{FOREIGN, STRANGER, assert_none_carries, to_everybody, vsctl};
 use crate::{PATIENCE, two_tenants};
-
-/// Ends floods, also when a test panics.
-struct StopWhenDropped<'a>(&'a AtomicBool);
-
-impl Drop for StopWhenDropped<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Broadcasts of an instance without end.
 fn flood<'scope>(

@@ -57,3 +57,44 @@ fn rules_that_are_absent_after_an_update() {
         assert!(web.ping(one.address, 1, std::time::Duration::from_millis(100)) == 0);
     }
 }
+
+/// Rules that hold on a VLAN and are never asked on an overlay.
+#[test]
+fn rules_that_do_not_hold_on_an_overlay() {
+    let pool = Pool::up(&PoolSpec::real(2));
+    pool.must(
+        "physical-network-create name=private role=private nic=eth1 endpoints=10.254.0.0/16 \
+         vlans=100-199",
+    );
+    pool.must("tenant-create name=acme");
+    for kind in ["vxlan", "geneve"] {
+        pool.must(&format!(
+            "{kind}-create tenant=acme name={kind} subnet=10.0.0.0/24"
+        ));
+        pool.must(&format!("group-create tenant=acme name={kind}-web"));
+        let started = |name: &str, host: &str, group: &str| {
+            pool.must(&format!(
+                "vm-start {kind}-{name} tenant=acme network={kind} host={host} groups={group}"
+            ));
+            pool.instance(&format!("{kind}-{name}"), "acme", host)
+        };
+        let web = started("web", "h1", &format!("{kind}-web"));
+        // One beside it, and one at the other end of a tunnel.
+        let others = [
+            started("near", "h1", "default"),
+            started("far", "h2", "default"),
+        ];
+        let [near, far] = &others;
+        eventually("they reach each other", PATIENCE, || near.reaches(far));
+        for other in &others {
+            assert!(!other.reaches(&web), "{} is let in by no rule", other.name);
+            assert!(!web.reaches(other), "{} lets nobody of it in", other.name);
+        }
+        pool.must(&format!(
+            "group-allow {kind}-web tenant=acme protocol=icmp from=group:default"
+        ));
+        for other in &others {
+            eventually("a rule lets it in", PATIENCE, || other.reaches(&web));
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use lab::Signal;
-use tests::{Instance, eventually, frame};
+use tests::{Instance, eventually, frame, ping_while};
 
 use super::scene;
-use super::traffic::{Listener, Stream, connects, pinging};
+use super::traffic::{Listener, Stream, connects};
 use crate::PATIENCE;
 
 #[test]
@@ -22,7 +22,7 @@ fn a_revoked_connection_stops_within_a_second_and_the_others_lose_nothing() {
     let _listening = [80, 81].map(|port| Listener::start(web, port));
     let streams = [80, 81].map(|port| Stream::start(one, web, port));
     assert!(streams.iter().all(Stream::is_alive));
-    let (sent, answered) = pinging(one, web, || {
+    let (sent, answered) = ping_while(one, web, || {
         scene.forbid(&revoked);
         // The answer to the command says that it is saved; hosts follow at once.
         thread::sleep(Duration::from_secs(1));
@@ -52,7 +52,7 @@ fn no_packet_is_lost_to_rules_that_come_and_go() {
     scene.settle();
     let _listening = Listener::start(web, 80);
     let stream = Stream::start(one, web, 80);
-    let (sent, answered) = pinging(one, web, || {
+    let (sent, answered) = ping_while(one, web, || {
         for port in 1000..1010 {
             let rule = scene.allow(&format!("protocol=tcp port={port} from=group:default"));
             scene.allow(&format!("protocol=udp port={port}"));
@@ -73,7 +73,7 @@ fn rules_outlive_restarts_of_the_agent_and_of_the_switch_and_never_open() {
     assert_eq!(one.address.to_string(), "10.0.0.2");
     let host = scene.pool.host(3);
     let before = scene.pool.flows(3);
-    let (sent, answered) = pinging(one, web, || {
+    let (sent, answered) = ping_while(one, web, || {
         let agent = host.agent().unwrap();
         scene.pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
         thread::sleep(Duration::from_secs(1));

@@ -145,29 +145,6 @@ impl Drop for Stream {
     }
 }
 
-/// Pings 100 times a second while `act` runs; gives (sent, answered).
-pub(super) fn pinging(from: &Instance, to: &Instance, act: impl FnOnce()) -> (u32, u32) {
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let pings = scope.spawn(|| {
-            let (mut sent, mut answered) = (0, 0);
-            while !stop.load(Ordering::Relaxed) {
-                sent += 50;
-                answered += from.ping(to.address, 50, Duration::from_millis(10));
-            }
-            (sent, answered)
-        });
-        thread::sleep(Duration::from_millis(300));
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
-        stop.store(true, Ordering::Relaxed);
-        let pings = pings.join().unwrap();
-        if let Err(panic) = outcome {
-            std::panic::resume_unwind(panic);
-        }
-        pings
-    })
-}
-
 /// Three pings that do not fit one packet; how many were answered.
 pub(super) fn large_pings(mut ping: Command, to: &Instance) -> u32 {
     let output = ping

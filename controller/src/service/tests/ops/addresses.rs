@@ -5,6 +5,7 @@ use api::request::{AddressesUpdate, AllowedUpdate, PortUpdate, ReservationCreate
 use model::MacAddr;
 
 use super::{Op, id};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Write};
 use crate::service::{port, reservation, subnet};
@@ -64,7 +65,7 @@ pub(super) fn decide(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                 security_group_ids: group.map(|it| vec![id(intent, Noun::SecurityGroup, it)]),
             };
             let port = id(intent, Noun::Port, port);
-            port::update(intent, port, request).map(|draft| draft.writes)
+            port::update(intent, port, request, &Observed::default()).map(|draft| draft.writes)
         }
         _ => Ok(Vec::new()),
     }

@@ -1,16 +1,19 @@
 //! The same, of ways to external networks.
 
+use std::num::NonZeroU16;
+
 use api::backend::Outcome;
 use api::request::{
-    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, NetworkCreate, NetworkKind, Setting,
-    SubnetCreate,
+    FloatingIpCreate, FloatingIpUpdate, GatewayCreate, NetworkCreate, NetworkKind,
+    PortForwardingCreate, Setting, SubnetCreate,
 };
-use model::{FloatingIpId, Handout, Sharing, Snat};
+use model::{FloatingIpId, ForwardedProtocol, Handout, Sharing, Snat};
 
 use super::{Op, id, name};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Noun, Write};
-use crate::service::{floating_ip, gateway, network, subnet};
+use crate::service::{floating_ip, gateway, network, port_forwarding, subnet};
 
 pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
     match *op {
@@ -20,11 +23,12 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             network,
             snat,
         } => {
-            let snats = [Snat::Off, Snat::On];
+            let hosts = intent.hosts.keys().rev();
             let request = GatewayCreate {
                 router_id: id(intent, Noun::Router, router),
                 network_id: external_id(intent, network),
-                snat: Some(snats[usize::from(snat)]),
+                snat: Some(snat.map_or(Snat::Off, |_| Snat::On)),
+                host_ids: hosts.take(snat.unwrap_or(0).into()).copied().collect(),
             };
             gateway::create(intent, request).map(|draft| draft.writes)
         }
@@ -52,6 +56,21 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             };
             floating_ip::update(intent, floating, request).map(|draft| draft.writes)
         }
+        Op::Forward {
+            floating,
+            port,
+            second,
+        } => {
+            let request = PortForwardingCreate {
+                floating_ip_id: id(intent, Noun::FloatingIp, floating),
+                protocol: ForwardedProtocol::Tcp,
+                external_port: NonZeroU16::new(80 + u16::from(second)).unwrap(),
+                port_id: id(intent, Noun::Port, port),
+                port_address: None,
+                internal_port: None,
+            };
+            port_forwarding::create(intent, &request).map(|draft| draft.writes)
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -73,6 +92,7 @@ fn external(intent: &Intent, tenant: u8, number: u8) -> Outcome<Vec<Write>> {
         vlan: None,
         vni: None,
         mtu: None,
+        limits: model::Limits::default(),
         sharing: Sharing {
             external: true,
             shared: true,
@@ -80,7 +100,7 @@ fn external(intent: &Intent, tenant: u8, number: u8) -> Outcome<Vec<Write>> {
             gateway_macs: vec!["00:00:5e:00:01:07".parse().unwrap()],
         },
     };
-    let made = network::create(intent, request)?;
+    let made = network::create(intent, request, &Observed::default())?;
     let mut after = intent.clone();
     after.apply(intent.revision, &made.writes);
     let request = SubnetCreate {

@@ -1,0 +1,58 @@
+//! What the pool of the tests keeps in mind.
+
+use std::sync::Mutex;
+
+use model::*;
+
+use super::shelf::Shelf;
+use crate::backend::Caller;
+use crate::request::*;
+use crate::resource::*;
+
+#[derive(Default)]
+pub(crate) struct TestPool {
+    pub(crate) tenants: Shelf<Tenant>,
+    pub(crate) physical_networks: Shelf<PhysicalNetwork>,
+    pub(crate) networks: Shelf<Network>,
+    pub(crate) subnets: Shelf<Subnet>,
+    pub(crate) reservations: Shelf<Reservation>,
+    pub(crate) address_groups: Shelf<AddressGroup>,
+    pub(crate) security_groups: Shelf<SecurityGroup>,
+    pub(crate) routers: Shelf<Router>,
+    pub(crate) gateways: Shelf<Gateway>,
+    pub(crate) floating_ips: Shelf<FloatingIp>,
+    pub(crate) port_forwardings: Shelf<PortForwarding>,
+    pub(crate) caps: Shelf<CapView>,
+    pub(crate) ports: Shelf<PortView>,
+    pub(crate) sub_ports: Shelf<SubPort>,
+    pub(crate) instances: Shelf<InstanceView>,
+    pub(crate) hosts: Shelf<HostView>,
+    pub(crate) fabric_checks: Shelf<FabricCheck>,
+    pub(crate) tunnels: Mutex<Vec<TunnelView>>,
+    pub(crate) events: Mutex<Vec<Event>>,
+    /// Who asked for changes, in order.
+    pub(crate) callers: Mutex<Vec<Caller>>,
+    pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
+    pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
+    pub(crate) traces: Mutex<Vec<TraceRequest>>,
+    pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,
+}
+
+impl TestPool {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tenants.all().is_empty()
+            && self.physical_networks.all().is_empty()
+            && self.networks.all().is_empty()
+            && self.subnets.all().is_empty()
+            && self.reservations.all().is_empty()
+            && self.address_groups.all().is_empty()
+            && self.security_groups.all().is_empty()
+            && self.ports.all().is_empty()
+            && self.sub_ports.all().is_empty()
+            && self.instances.all().is_empty()
+    }
+
+    pub(super) fn note(&self, caller: Caller) {
+        self.callers.lock().unwrap().push(caller);
+    }
+}
