@@ -26,7 +26,7 @@ use host_agent::responder::{self, Known};
 use host_agent::sample_relay::SampleRelay;
 use host_agent::session::{Controller, Session};
 use host_agent::shield::{self, Cover};
-use host_agent::status::{Remarks, Status};
+use host_agent::status::Remarks;
 use host_agent::tracer::Tracer;
 use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
