@@ -1,11 +1,13 @@
 //! Hypervisor drivers: what runs on this host, and which VIFs it has.
 //!
 //! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
+//! * [`libvirt`] watches what libvirt runs, whoever started it.
 //! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
 //!
 //! What does not live here: whether a VIF's frames may flow. That is the agent's pipeline; a driver
 //! plugs a VIF into a bridge that drops everything it was not told to pass.
 
+pub mod libvirt;
 pub mod netns;
 pub mod ovsdb;
 

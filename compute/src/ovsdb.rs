@@ -19,6 +19,9 @@ pub struct ObservedVif {
     pub ifindex: Option<u32>,
     /// Its Open vSwitch type: empty for a system interface, else `internal`, `patch`, …
     pub kind: String,
+    /// Whether the link behind it is gone, though the switch keeps its number: whoever made it ended
+    /// without unplugging it.
+    pub is_gone: bool,
     /// What the switch says is wrong with it.
     pub error: Option<String>,
     /// The generation it was last marked active with: `external_ids:bulkhead-active`.
@@ -31,7 +34,15 @@ pub const COLUMNS: &[(&str, &[&str])] = &[
     ("Port", &["name", "interfaces"]),
     (
         "Interface",
-        &["name", "type", "external_ids", "ofport", "ifindex", "error"],
+        &[
+            "name",
+            "type",
+            "external_ids",
+            "ofport",
+            "ifindex",
+            "mac_in_use",
+            "error",
+        ],
     ),
 ];
 
@@ -65,6 +76,9 @@ fn vif(uuid: Uuid, row: &Row) -> ObservedVif {
             .map(str::to_owned),
         ofport: number("ofport").filter(|port| *port != 0),
         ifindex: number("ifindex").filter(|index| *index != 0),
+        // Every link has an address, and the switch notices when that of a link is no more. Its number in
+        // the kernel says less: one that only pretends has none.
+        is_gone: number("ofport").is_some() && text(row, "mac_in_use").is_none(),
         kind: text(row, "type").unwrap_or_default().to_owned(),
         error: text(row, "error").map(str::to_owned),
         active: external_id("bulkhead-active").and_then(|text| text.parse().ok()),

@@ -195,6 +195,9 @@ fn carried(
         let reason = format!("{} already carries the port it names", carrier.interface);
         return Err(Dark::Refused(reason));
     }
+    if vif.is_gone {
+        return Err(refused("its link is gone"));
+    }
     if let Some(error) = &vif.error {
         return Err(Dark::Refused(error.clone()));
     }

@@ -27,6 +27,8 @@
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`sample_relay`]: the task that hands the switch's samples on, where they take this way.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
+//! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs.
+//! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
 //! `openflow`), and any decision that concerns more than this host (the controller).
@@ -37,6 +39,9 @@ pub mod binding;
 pub mod connection_limits;
 pub mod diff;
 pub mod gateways;
+pub mod guests;
+pub mod hold;
+pub mod hypervisors;
 pub mod instances;
 pub mod links;
 pub mod nics;

@@ -9,21 +9,22 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use compute::Hypervisor;
-use compute::netns::Netns;
 use futures::FutureExt;
-use futures::future::join;
+use futures::future::{BoxFuture, join, select_all};
 use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
 use host_agent::gateways::asking;
-use host_agent::instances::{Found, Instances};
-use host_agent::observe::{DATABASE, INTEGRATION_BRIDGE, monitor_request};
+use host_agent::guests::Watched;
+use host_agent::hold::hook;
+use host_agent::hypervisors::{Hypervisors, Places};
+use host_agent::instances::Found;
+use host_agent::observe::{DATABASE, monitor_request};
 use host_agent::plan_store::PlanStore;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
 use host_agent::sample_relay::SampleRelay;
-use host_agent::session::{Controller, Session};
+use host_agent::session::{Controller, Session, StatusReceiver};
 use host_agent::shield::{self, Cover};
 use host_agent::status::Remarks;
 use host_agent::tracer::Tracer;
@@ -31,7 +32,7 @@ use host_agent::trial::guard;
 use host_agent::trial::journal::Folder;
 use host_agent::trial::proof::Open;
 use model::plan::HostPlan;
-use ovsdb::{Client, Endpoint, Options};
+use ovsdb::{Client, Endpoint, Monitor, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -53,6 +54,8 @@ enum Task {
     /// Take a change of the way to the controller back unless it is confirmed in time; an agent
     /// starts it by itself
     Revert(Revert),
+    /// Hold a guest of QEMU back until its VIFs are active; libvirt calls it as its hook
+    QemuHook(hook::Call),
 }
 
 #[derive(clap::Args)]
@@ -92,6 +95,9 @@ struct Arguments {
     /// The run directory of ovs-vswitchd.
     #[arg(long, value_name = "DIR", default_value = "/run/openvswitch")]
     ovs_rundir: PathBuf,
+    /// Where libvirt's sockets are, if it is on this host.
+    #[arg(long, value_name = "DIR", default_value = "/run/libvirt")]
+    libvirt_dir: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -106,6 +112,7 @@ async fn main() -> anyhow::Result<()> {
     log_to_stderr();
     match (program.task, program.agent) {
         (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
+        (Some(Task::QemuHook(call)), _) => call.run(),
         (None, Some(arguments)) => run(arguments).await,
         (None, None) => Err(Program::command()
             .error(ErrorKind::MissingRequiredArgument, "no controller is named")
@@ -135,14 +142,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (mut accounting, usage) =
         Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
     accounting.armed().await;
-    let ovsdb = Client::connect(arguments.ovsdb.clone(), Options::default()).await?;
-    let monitor = ovsdb.monitor(DATABASE, monitor_request()).await?;
+    let (ovsdb, monitor) = open_database(arguments.ovsdb.clone()).await?;
+    let (watched, guests) = watch::channel(Watched::default());
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
-    let mut shielding = tokio::spawn(shield);
+    let mut tasks = Tasks::default();
+    let shielding = shield::run(monitor.clone(), remarks.clone(), cover_sender);
+    tasks.spawn("shields links", shielding);
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
+        guests,
         status: status_sender,
         remarks: remarks.clone(),
         known: known_sender,
@@ -153,20 +162,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
     let switch = arguments.ovs_rundir.clone();
     let speaking = speak(switch, (known, stations), tracer, remarks.clone());
-    let mut speaking = tokio::spawn(async { _ = tokio::join!(speaking, asking) });
+    tasks.spawn("speaks for ports", join(speaking, asking).map(drop));
     let settings = arguments.settings(Arc::clone(&controller), opened);
-    let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor)?;
-    let mut reconciling = tokio::spawn(reconciler.run());
+    let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor.clone())?;
+    tasks.spawn("reconciles", reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
     status.wait_for(Option::is_some).await?;
 
-    let netns = Netns::new(arguments.namespace_prefix, INTEGRATION_BRIDGE, ovsdb);
-    let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
-    let instances = Instances::new(drivers, plan.subscribe(), found, remarks.clone());
-    let mut running = tokio::spawn(instances.run());
+    let heard = (plan.subscribe(), status.clone());
+    let hypervisors = hypervisors((ovsdb, monitor), heard, (found, watched), remarks.clone());
+    let running = hypervisors.start(&arguments.places());
+    let running = running.context("could not open the agent's local socket")?;
+    tasks.spawn("runs instances", running);
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
-    let mut probing = tokio::spawn(join(prober.run(), relay.run()).map(drop));
+    let probing = join(prober.run(), relay.run()).map(drop);
+    tasks.spawn("probes and hands samples on", probing);
     let session = Session {
         store,
         plan,
@@ -178,18 +189,56 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         usage,
         samples,
     };
-    let mut conversing = tokio::spawn(session.run(controller));
+    tasks.spawn("speaks with the controller", session.run(controller));
     ready();
     tokio::select! {
-        ended = &mut shielding => ended.context("the shield's task failed"),
-        ended = &mut reconciling => ended.context("the reconcile task failed"),
-        ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
-        ended = &mut speaking => ended.context("the task that speaks for ports failed"),
-        ended = &mut probing => ended.context("the task that probes and hands samples on failed"),
-        ended = &mut conversing => ended.context("the session's task failed"),
+        ended = tasks.ended() => ended,
         () = told_to_stop() => Ok(()),
     }
+}
+
+/// What runs instances, given what is wanted and was found, and where to tell of it.
+fn hypervisors(
+    (ovsdb, monitor): (Client, Monitor),
+    (plan, status): (watch::Receiver<Option<Arc<HostPlan>>>, StatusReceiver),
+    (found, watched): (watch::Sender<Found>, watch::Sender<Watched>),
+    remarks: Remarks,
+) -> Hypervisors {
+    Hypervisors {
+        plan,
+        status,
+        ovsdb,
+        monitor,
+        found,
+        watched,
+        remarks,
+    }
+}
+
+/// What runs as long as the program.
+#[derive(Default)]
+struct Tasks(Vec<BoxFuture<'static, anyhow::Result<()>>>);
+
+impl Tasks {
+    /// Starts one; what it does is for the message when it fails.
+    fn spawn(&mut self, does: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let handle = tokio::spawn(task);
+        let ended = handle.map(move |ended| ended.with_context(|| format!("what {does} failed")));
+        self.0.push(ended.boxed());
+    }
+
+    /// Waits until one of them ends.
+    async fn ended(self) -> anyhow::Result<()> {
+        select_all(self.0).await.0
+    }
+}
+
+/// The switch's database, and what there is in it of what we have to hear of.
+async fn open_database(endpoint: Endpoint) -> Result<(Client, Monitor), ovsdb::Error> {
+    let client = Client::connect(endpoint, Options::default()).await?;
+    let monitor = client.monitor(DATABASE, monitor_request()).await?;
+    Ok((client, monitor))
 }
 
 /// Answers ports, announces those that came here, and says what becomes of packets.
@@ -205,6 +254,14 @@ async fn speak(
 }
 
 impl Arguments {
+    fn places(&self) -> Places {
+        Places {
+            state: self.state_dir.clone(),
+            libvirt: self.libvirt_dir.clone(),
+            namespaces: self.namespace_prefix.clone(),
+        }
+    }
+
     fn settings(&self, controller: Arc<Controller>, session: Open) -> Settings {
         let datapath_type = self.datapath_type.clone();
         Settings {

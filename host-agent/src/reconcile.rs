@@ -38,6 +38,7 @@ use crate::announcer::{self, Stations};
 use crate::binding::{self, Binding, Incumbents, SwitchPorts, Translators, Trust, ZonesInUse};
 use crate::connection_limits::ConnectionLimits;
 use crate::gateways::{Outlets, Tenures, asking};
+use crate::guests::Watched;
 use crate::instances::Found;
 use crate::links::hardware::{self, Hardware};
 use crate::links::{self, kernel};
@@ -86,6 +87,8 @@ pub struct Channels {
     pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
     /// What runs here.
     pub instances: watch::Receiver<Found>,
+    /// What others run here.
+    pub guests: watch::Receiver<Watched>,
     /// What is kept from the host's own stack.
     pub cover: watch::Receiver<Cover>,
     /// What came of the last pass.
@@ -528,6 +531,7 @@ impl Reconciler {
             changed = self.monitor.changed() => return changed,
             Ok(()) = self.channels.plan.changed() => return Ok(()),
             Ok(()) = self.channels.instances.changed() => return Ok(()),
+            Ok(()) = self.channels.guests.changed() => return Ok(()),
             Ok(()) = self.channels.gateways.word.changed() => return Ok(()),
             Ok(()) = self.channels.cover.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),

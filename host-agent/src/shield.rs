@@ -197,6 +197,7 @@ mod tests {
             iface_id: None,
             ofport: None,
             ifindex,
+            is_gone: false,
             kind: kind.to_owned(),
             error: None,
             active: None,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::plan::Generation;
 use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, RuleHits, Vif};
-use model::{InstanceId, Nic};
+use model::{DriverFound, InstanceId, Nic};
 use tokio::sync::Notify;
 
 use crate::tunnels::Tunnels;
@@ -28,6 +28,8 @@ pub struct Status {
     pub vifs: BTreeMap<String, Vif>,
     /// Every instance that should run here, or cannot be stopped.
     pub instances: BTreeMap<InstanceId, InstanceReport>,
+    /// What runs instances and guests here.
+    pub drivers: Vec<DriverFound>,
     /// The host's NICs.
     pub nics: Vec<Nic>,
     /// How it stands with the way to the controller.
@@ -46,6 +48,7 @@ impl Status {
         HostReport {
             complete: true,
             // Nothing said would be as it was, in the eyes of a controller that knew another state.
+            drivers: Some(self.drivers.clone()),
             nics: Some(self.nics.clone()),
             management_path: Some(self.management_path.clone()),
             rule_hits: Some(self.rule_hits.clone()),
@@ -65,6 +68,7 @@ impl Status {
             vifs_gone: gone(&self.vifs, &now.vifs),
             instances: changed(&self.instances, &now.instances),
             instances_gone: gone(&self.instances, &now.instances),
+            drivers: differs(&self.drivers, &now.drivers),
             nics: differs(&self.nics, &now.nics),
             management_path: differs(&self.management_path, &now.management_path),
             tunnels: changed(&self.tunnels, &now.tunnels),
@@ -148,6 +152,7 @@ mod tests {
             state,
             reason: None,
             generation: None,
+            guest: None,
         };
         (interface.to_owned(), vif)
     }

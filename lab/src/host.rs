@@ -101,6 +101,11 @@ impl Host {
         self.directory.join("agent")
     }
 
+    /// Where the sockets of the host's libvirt are, if it has one: a lab starts none.
+    pub fn libvirt_directory(&self) -> PathBuf {
+        self.directory.join("libvirt")
+    }
+
     /// The folder of the agent's certificate and key.
     pub fn certificate_directory(&self) -> PathBuf {
         self.directory.join("certificate")
@@ -136,12 +141,14 @@ impl Host {
         // No two agents on a machine may share a prefix: each removes what it does not want.
         let namespaces = format!("{}{}-", layout.instance_prefix(), self.name());
         let program = layout.spec.programs.as_ref()?.join(AGENT);
-        let options: [(&str, OsString); 6] = [
+        let options: [(&str, OsString); 7] = [
             ("--controller", layout::AGENTS.to_string().into()),
             ("--certificate-dir", self.certificate_directory().into()),
             ("--state-dir", self.agent_directory().into()),
             ("--ovsdb", self.vswitch.ovsdb_address().into()),
             ("--ovs-rundir", self.vswitch.rundir().into()),
+            // Not the machine's own, which is nobody's host here.
+            ("--libvirt-dir", self.libvirt_directory().into()),
             ("--namespace-prefix", namespaces.into()),
         ];
         Some(Launch {

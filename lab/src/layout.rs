@@ -8,6 +8,7 @@
 //!     controller.log
 //!     h1/ovs/                      the host's switch, as above, and its bridges' sockets
 //!     h1/certificate/  h1/agent/   the agent's identity and state
+//!     h1/libvirt/                  where the agent looks for a libvirt
 //!     h1/agent.log
 //!     guests/<name>/               the switch of a guest that has one
 //! ```

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
 use crate::report::ManagementPath;
-use crate::{HostUplink, Id, Name, Nic, Timestamp};
+use crate::{DriverFound, HostUplink, Id, Name, Nic, Timestamp};
 
 /// The identifier of a [`Host`]; its certificate carries it.
 pub type HostId = Id<Host>;
@@ -48,6 +48,9 @@ pub struct HostStatus {
     pub last_seen_at: Option<Timestamp>,
     /// What it could not carry out, one sentence each.
     pub failures: Vec<String>,
+    /// What runs instances and guests there.
+    #[serde(default)]
+    pub drivers: Vec<DriverFound>,
     /// Its NICs.
     #[serde(default)]
     pub nics: Vec<Nic>,

@@ -19,6 +19,7 @@ mod event;
 mod fabric;
 mod floating_ip;
 mod gateway;
+mod guest;
 mod handout;
 mod host;
 mod id;
@@ -69,6 +70,7 @@ pub use fabric::{
 };
 pub use floating_ip::{BoundTo, FloatingIp, FloatingIpId};
 pub use gateway::{Gateway, GatewayId, Snat, SnatAddress};
+pub use guest::{DriverFound, Guest, GuestState};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;

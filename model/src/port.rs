@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
 use crate::{
-    AddressPair, HostId, Id, InstanceId, Limits, MacAddr, Name, NetworkId, SecurityGroupId,
+    AddressPair, Guest, HostId, Id, InstanceId, Limits, MacAddr, Name, NetworkId, SecurityGroupId,
     TenantId, Timestamp, VlanId,
 };
 
@@ -94,6 +94,9 @@ pub struct PortStatus {
     pub interface: Option<String>,
     /// The plan's generation that its flows come from.
     pub generation: Option<Generation>,
+    /// The guest that has it: a machine that a hypervisor runs by its own means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Guest>,
 }
 
 /// Whether frames of a port flow.
@@ -115,6 +118,7 @@ impl Default for PortStatus {
             reason: None,
             interface: None,
             generation: None,
+            guest: None,
         }
     }
 }

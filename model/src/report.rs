@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Generation, PlanKey};
 use crate::{
-    Encapsulation, InstanceId, Nic, PortId, PortState, RuleId, Timestamp, Traffic, Tunnel,
+    DriverFound, Encapsulation, Guest, InstanceId, Nic, PortId, PortState, RuleId, Timestamp,
+    Traffic, Tunnel,
 };
 
 /// What changed on a host since its last report of this session; the first is complete.
@@ -28,6 +29,9 @@ pub struct HostReport {
     pub instances: Vec<InstanceReport>,
     /// Instances that are gone.
     pub instances_gone: Vec<InstanceId>,
+    /// What runs instances and guests there, whole; absent when that is as it was.
+    #[serde(default)]
+    pub drivers: Option<Vec<DriverFound>>,
     /// The host's NICs, whole; absent when they are as they were.
     #[serde(default)]
     pub nics: Option<Vec<Nic>>,
@@ -104,6 +108,9 @@ pub struct Vif {
     pub reason: Option<String>,
     /// The generation its flows come from.
     pub generation: Option<Generation>,
+    /// The guest that has it, where a driver of the host knows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Guest>,
 }
 
 /// An instance as its driver sees it.

@@ -7,6 +7,7 @@
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
+//! * [`libvirt`] is a hypervisor of a host's own, and guests that boot.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`attack`] is what hostile instances send.
 //! * [`truth`] is what the switches themselves counted, by our flows and, for mirrored ports, by mirrors.
@@ -18,6 +19,7 @@ mod controller;
 mod daemons;
 pub mod frame;
 mod instance;
+pub mod libvirt;
 pub mod management;
 mod mirrors;
 pub mod namespace;

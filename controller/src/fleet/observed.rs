@@ -8,7 +8,9 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Generation;
 use model::report::{HostReport, InstanceReport, ItemFailure, ManagementPath, RuleHits, Vif};
-use model::{EventKind, HostId, HostStatus, InstanceId, InstanceStatus, Nic, NicUse};
+use model::{
+    DriverFound, EventKind, Guest, HostId, HostStatus, InstanceId, InstanceStatus, Nic, NicUse,
+};
 use model::{Port, PortId, PortState, PortStatus, RuleId, Timestamp, Traffic, Tunnel};
 use uuid::Uuid;
 
@@ -21,6 +23,9 @@ const ENTRIES_MAX: usize = 10_000;
 /// The most NICs of one host that are looked at, and the most that is listed of one.
 const NICS_MAX: usize = 256;
 const ENTRIES_PER_NIC_MAX: usize = 64;
+
+/// The most drivers of one host that are listed.
+const DRIVERS_MAX: usize = 16;
 
 /// The longest name of an interface, in bytes: Linux has 15, others some more.
 const INTERFACE_BYTES_MAX: usize = 64;
@@ -130,6 +135,7 @@ impl Observed {
         vif.map_or_else(PortStatus::default, |SeenVif { vif, .. }| PortStatus {
             state: vif.state,
             reason: vif.reason.clone(),
+            guest: vif.guest.clone(),
             interface: Some(vif.interface.clone()),
             generation: vif.generation,
         })
@@ -210,6 +216,7 @@ impl Observed {
         let mut seen = self.hosts.get(&host).cloned().unwrap_or_default();
         seen.status.last_seen_at = Some(Timestamp::now());
         seen.status.realized = Some(report.realized);
+        seen.absorb_drivers(report.drivers);
         seen.absorb_nics(report.nics, &mut news);
         // In a complete report, what is not said is as it is by itself.
         let untold = report.complete.then(ManagementPath::default);
@@ -288,6 +295,13 @@ impl Observed {
 }
 
 impl SeenHost {
+    fn absorb_drivers(&mut self, drivers: Option<Vec<DriverFound>>) {
+        if let Some(drivers) = drivers {
+            let drivers = drivers.into_iter().take(DRIVERS_MAX);
+            self.status.drivers = drivers.map(sanitized_driver).collect();
+        }
+    }
+
     fn absorb_nics(&mut self, nics: Option<Vec<Nic>>, news: &mut News) {
         let Some(mut nics) = nics else {
             return;
@@ -361,7 +375,25 @@ fn sanitized(vif: Vif) -> Vif {
     Vif {
         iface_id: shortened(vif.iface_id),
         reason: vif.reason.map(shortened),
+        guest: vif.guest.map(sanitized_guest),
         ..vif
+    }
+}
+
+fn sanitized_guest(guest: Guest) -> Guest {
+    Guest {
+        driver: shortened(guest.driver),
+        name: shortened(guest.name),
+        ..guest
+    }
+}
+
+fn sanitized_driver(driver: DriverFound) -> DriverFound {
+    DriverFound {
+        name: shortened(driver.name),
+        version: driver.version.map(shortened),
+        reason: driver.reason.map(shortened),
+        ..driver
     }
 }
 

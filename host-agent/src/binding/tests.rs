@@ -20,6 +20,7 @@ fn vif(interface: &str, iface_id: Option<&str>, ofport: Option<u32>) -> Observed
         iface_id: iface_id.map(str::to_owned),
         ofport,
         ifindex: None,
+        is_gone: false,
         kind: String::new(),
         error: None,
         active: None,
@@ -127,6 +128,18 @@ fn an_interface_with_no_or_a_wrong_or_an_unknown_port_is_dark() {
     let refused = |dark: &Dark| matches!(dark, Dark::Refused(_));
     assert_eq!(binding.dark.len(), 3);
     assert!(binding.dark.values().all(refused), "{:?}", binding.dark);
+}
+
+#[test]
+fn an_interface_whose_link_is_gone_carries_nothing_though_it_has_its_number() {
+    let gone = ObservedVif {
+        is_gone: true,
+        ..vif("vif1", Some(&id(10)), Some(1))
+    };
+    let names = switch(&[(1, "vif1")]);
+    let binding = bind_alone(&observed(vec![gone]), &wanted(&[10]), &names);
+    assert!(binding.carriers.is_empty());
+    assert!(matches!(binding.dark["vif1"], Dark::Refused(_)));
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::iter;
 
 use compute::ovsdb::ObservedVif;
-use model::PortState;
 use model::plan::PlanKey;
 use model::report::{RuleHits, Vif};
+use model::{DriverFound, PortState};
 use ovsdb::{Condition, Mutator, Operation, Value};
 
 use super::flows::Way;
@@ -29,6 +29,9 @@ impl Reconciler {
         topology: &Topology,
         binding: &Binding,
     ) -> Status {
+        // Before `behind`: whoever borrows twice at a time waits for a writer who waits for him.
+        let drivers = self.drivers();
+        let behind = &self.channels.guests.borrow().behind;
         let vifs = foreign_vifs(observed).map(|vif| {
             let (state, reason, generation) = self.state(vif, wanted, binding);
             let vif = Vif {
@@ -39,6 +42,7 @@ impl Reconciler {
                 state,
                 reason,
                 generation,
+                guest: behind.get(&vif.interface).cloned(),
             };
             (vif.interface.clone(), vif)
         });
@@ -48,11 +52,25 @@ impl Reconciler {
             failures: failures.chain(self.carried.failures()).collect(),
             vifs: vifs.collect(),
             instances: self.channels.instances.borrow().clone(),
+            drivers,
             nics: self.nics.clone(),
             management_path: self.uplinks.management_path(),
             tunnels: tunnels(observed, wanted),
             rule_hits: self.rule_hits(),
         }
+    }
+
+    fn drivers(&self) -> Vec<DriverFound> {
+        let running = self.channels.instances.borrow();
+        let built_in = DriverFound {
+            name: "netns".to_owned(),
+            version: None,
+            guests: running.values().filter(|it| it.running).count(),
+            reason: None,
+        };
+        let watched = self.channels.guests.borrow();
+        let found = watched.drivers.iter().cloned();
+        [built_in].into_iter().chain(found).collect()
     }
 
     fn rule_hits(&self) -> Vec<RuleHits> {

@@ -13,6 +13,7 @@ mod drift;
 mod fabric;
 mod gateway_hosts;
 mod isolation;
+mod libvirt;
 mod limits;
 mod metering;
 mod outside;

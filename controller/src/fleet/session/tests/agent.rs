@@ -209,5 +209,6 @@ pub(super) fn vif(interface: &str, port_id: Option<PortId>) -> Vif {
         state: PortState::Down,
         reason: None,
         generation: None,
+        guest: None,
     }
 }

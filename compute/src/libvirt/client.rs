@@ -1,0 +1,242 @@
+//! A connection to libvirt's daemon: one call at a time, events between them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::protocol::{
+    self, DomainRef, EventId, Fault, Listed, Message, Procedure, ProtocolError, encode_call,
+    encode_pong, take_message,
+};
+use super::xdr::{Writer, XdrError};
+
+/// How long an answer may take. libvirt answers nothing about a domain while a hook of its is at work,
+/// and ours may hold a start for a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What is opened: the system's QEMU driver, in whatever daemon it is.
+const URI: &str = "qemu:///system";
+
+/// `REMOTE_AUTH_NONE`
+const NO_AUTHENTICATION: i32 = 0;
+
+/// What is asked to be told of.
+const EVENTS: [EventId; 5] = [
+    EventId::Lifecycle,
+    EventId::DeviceAdded,
+    EventId::DeviceRemoved,
+    EventId::JobCompleted,
+    EventId::MetadataChange,
+];
+
+/// The most domains that are remembered as changed; beyond, all are taken to be.
+const MOST_CHANGED: usize = 1_024;
+
+/// Why libvirt could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody listens there.
+    #[error("could not reach libvirt's daemon")]
+    Connect(#[source] io::Error),
+    /// The connection broke.
+    #[error("lost the connection to libvirt's daemon")]
+    Lost(#[source] io::Error),
+    /// The other end hung up.
+    #[error("libvirt's daemon hung up")]
+    HungUp,
+    /// No answer came in time.
+    #[error("libvirt's daemon gave no answer in {} s", PATIENCE.as_secs())]
+    Silent,
+    /// It does not speak as it should.
+    #[error("libvirt's daemon sent what is no answer")]
+    Protocol(#[from] ProtocolError),
+    /// It refused.
+    #[error("libvirt refused {0:?}")]
+    Refused(Procedure, #[source] Fault),
+    /// It wants a password or the like.
+    #[error("libvirt's daemon wants us to prove who we are, though we are root")]
+    Authentication,
+}
+
+impl From<XdrError> for Error {
+    fn from(error: XdrError) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+/// The domains that something happened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// These.
+    Some(BTreeSet<Uuid>),
+    /// Nobody knows which.
+    All,
+}
+
+impl Changed {
+    /// Whether this one is among them.
+    #[must_use]
+    pub fn has(&self, domain: Uuid) -> bool {
+        match self {
+            Self::Some(domains) => domains.contains(&domain),
+            Self::All => true,
+        }
+    }
+
+    fn add(&mut self, domain: Option<Uuid>) {
+        match (domain, &mut *self) {
+            (Some(domain), Self::Some(domains)) if domains.len() < MOST_CHANGED => {
+                domains.insert(domain);
+            }
+            _ => *self = Self::All,
+        }
+    }
+}
+
+/// An open connection.
+pub struct Connection {
+    stream: UnixStream,
+    received: BytesMut,
+    serial: u32,
+    changed: Changed,
+}
+
+impl Connection {
+    /// Connects to the daemon that listens at `socket` and asks for events.
+    ///
+    /// # Errors
+    /// When that fails at any step.
+    pub async fn open(socket: &Path) -> Result<Self, Error> {
+        let stream = UnixStream::connect(socket).await.map_err(Error::Connect)?;
+        let mut connection = Self {
+            stream,
+            received: BytesMut::new(),
+            serial: 0,
+            changed: Changed::Some(BTreeSet::new()),
+        };
+        let ways = connection
+            .call(Procedure::Authentication, Writer::default())
+            .await?;
+        let ways = protocol::decode_authentication(&ways)?;
+        if !ways.contains(&NO_AUTHENTICATION) {
+            return Err(Error::Authentication);
+        }
+        connection
+            .call(Procedure::Open, protocol::open(URI))
+            .await?;
+        for event in EVENTS {
+            let body = protocol::register(event);
+            connection.call(Procedure::RegisterEvent, body).await?;
+        }
+        Ok(connection)
+    }
+
+    /// The version of libvirt that the daemon is of.
+    ///
+    /// # Errors
+    /// When the daemon cannot be asked.
+    pub async fn version(&mut self) -> Result<String, Error> {
+        let body = self
+            .call(Procedure::LibraryVersion, Writer::default())
+            .await?;
+        Ok(protocol::decode_version(&body)?)
+    }
+
+    /// The domains of one kind.
+    ///
+    /// # Errors
+    /// When the daemon cannot be asked.
+    pub async fn domains(&mut self, which: Listed) -> Result<Vec<DomainRef>, Error> {
+        let body = self
+            .call(Procedure::ListDomains, protocol::list(which))
+            .await?;
+        Ok(protocol::decode_domains(&body)?)
+    }
+
+    /// How a domain is described now; none, if it is gone.
+    ///
+    /// # Errors
+    /// When the daemon cannot be asked.
+    pub async fn xml(&mut self, domain: &DomainRef) -> Result<Option<String>, Error> {
+        let called = self
+            .call(Procedure::DomainXml, protocol::domain_xml(domain))
+            .await;
+        match called {
+            Ok(body) => Ok(Some(protocol::decode_xml(&body)?.to_owned())),
+            Err(Error::Refused(_, fault)) if fault.is_gone() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until something happened that [`take_changed`](Self::take_changed) does not know yet. Loses
+    /// nothing when the wait is given up.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub async fn changed(&mut self) -> Result<(), Error> {
+        while self.changed == Changed::Some(BTreeSet::new()) {
+            // A late reply is to a call that was given up: nobody waits for it.
+            self.receive().await?;
+        }
+        Ok(())
+    }
+
+    /// What happened since this was last asked.
+    #[must_use]
+    pub fn take_changed(&mut self) -> Changed {
+        std::mem::replace(&mut self.changed, Changed::Some(BTreeSet::new()))
+    }
+
+    async fn call(&mut self, procedure: Procedure, body: Writer) -> Result<Bytes, Error> {
+        self.serial = self.serial.wrapping_add(1);
+        let call = encode_call(procedure, self.serial, body);
+        let answered = timeout(PATIENCE, self.converse(&call)).await;
+        let outcome = answered.unwrap_or(Err(Error::Silent))?;
+        outcome.map_err(|fault| Error::Refused(procedure, fault))
+    }
+
+    async fn converse(&mut self, call: &[u8]) -> Result<Result<Bytes, Fault>, Error> {
+        self.stream.write_all(call).await.map_err(Error::Lost)?;
+        loop {
+            if let Some((serial, outcome)) = self.receive().await?
+                && serial == self.serial
+            {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Takes in one message; gives it if it is a reply.
+    async fn receive(&mut self) -> Result<Option<(u32, Result<Bytes, Fault>)>, Error> {
+        let message = loop {
+            if let Some(message) = take_message(&mut self.received)? {
+                break message;
+            }
+            // What was read stays in the buffer, whoever gives up waiting.
+            let read = self.stream.read_buf(&mut self.received).await;
+            if read.map_err(Error::Lost)? == 0 {
+                return Err(Error::HungUp);
+            }
+        };
+        match message {
+            Message::Reply { serial, outcome } => return Ok(Some((serial, outcome))),
+            Message::Event { domain } => self.changed.add(domain),
+            // Nothing is waited for here: a wait that is given up must not leave half an answer behind.
+            // What does not fit at once is of a daemon that has not read for long.
+            Message::Ping => match self.stream.try_write(&encode_pong()) {
+                Ok(written) if written == encode_pong().len() => {}
+                Ok(_) => return Err(Error::Silent),
+                Err(error) => return Err(Error::Lost(error)),
+            },
+            Message::Other => {}
+        }
+        Ok(None)
+    }
+}

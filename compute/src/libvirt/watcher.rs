@@ -1,0 +1,209 @@
+//! Watches the domains of the host's libvirt.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::GuestState;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::client::{Changed, Connection, Error};
+use super::domain::Domain;
+use super::protocol::{DomainRef, Listed};
+
+/// Where daemons listen, the first that is there: the one of QEMU alone, or the one of everything.
+const SOCKETS: [&str; 2] = ["virtqemud-sock", "libvirt-sock"];
+
+/// How often everything is looked at again when nothing calls for it.
+const RESYNC: Duration = Duration::from_secs(60);
+
+/// How long a burst of events is let gather.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How soon a daemon is dialled again, and how late at last.
+const SOONEST: Duration = Duration::from_millis(500);
+const LATEST: Duration = Duration::from_secs(10);
+
+/// The most guests that are looked at.
+const MOST_GUESTS: usize = 4_096;
+
+/// What is known of the host's libvirt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How it stands with its daemon.
+    pub daemon: Daemon,
+    /// What runs, as of when the daemon last answered.
+    pub guests: BTreeMap<Uuid, SeenGuest>,
+}
+
+/// How it stands with libvirt's daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Daemon {
+    /// It was never there.
+    #[default]
+    Absent,
+    /// It answers.
+    Here {
+        /// Its version.
+        version: String,
+    },
+    /// It did and does not now, or will not have us.
+    Away {
+        /// Why, as a sentence.
+        reason: String,
+    },
+}
+
+/// A guest that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenGuest {
+    /// Whether its processors run.
+    pub state: GuestState,
+    /// The number of this run of it.
+    pub run: i32,
+    /// How it is described.
+    pub domain: Domain,
+}
+
+/// The task that watches.
+pub struct Watcher {
+    /// The folder of the daemons' sockets: `/run/libvirt`.
+    pub folder: PathBuf,
+    /// What is seen.
+    pub seen: watch::Sender<Seen>,
+}
+
+impl Watcher {
+    /// Watches for ever: through daemons that end, start, or never come.
+    pub async fn run(self) {
+        let mut pause = SOONEST;
+        loop {
+            let socket = SOCKETS.map(|name| self.folder.join(name));
+            let socket = socket.into_iter().find(|path| path.exists());
+            let began = Instant::now();
+            if let Some(socket) = socket {
+                let Err(error) = self.follow(&socket).await;
+                self.lost(error);
+            }
+            // One that answered for a while is dialled at once; one that never does, less and less.
+            pause = match began.elapsed() > LATEST {
+                true => SOONEST,
+                false => (pause * 2).min(LATEST),
+            };
+            sleep(pause).await;
+        }
+    }
+
+    fn lost(&self, error: Error) {
+        let reason = format!("{:#}", anyhow::Error::from(error));
+        self.seen.send_if_modified(|seen| {
+            let away = Daemon::Away {
+                reason: reason.clone(),
+            };
+            let changed = seen.daemon != away;
+            if changed {
+                warn!("{reason}; dialling");
+            }
+            seen.daemon = away;
+            changed
+        });
+    }
+
+    async fn follow(&self, socket: &std::path::Path) -> Result<std::convert::Infallible, Error> {
+        let mut connection = Connection::open(socket).await?;
+        let version = connection.version().await?;
+        info!(version, "libvirt answers");
+        let daemon = Daemon::Here { version };
+        let mut changed = Changed::All;
+        let mut known = BTreeMap::new();
+        let mut resync_at = Instant::now() + RESYNC;
+        loop {
+            known = look(&mut connection, &changed, known).await?;
+            self.publish(&daemon, &known);
+            changed = tokio::select! {
+                happened = connection.changed() => {
+                    happened?;
+                    sleep(GATHER).await;
+                    connection.take_changed()
+                }
+                () = sleep_until(resync_at) => {
+                    resync_at = Instant::now() + RESYNC;
+                    Changed::All
+                }
+            };
+        }
+    }
+
+    fn publish(&self, daemon: &Daemon, guests: &BTreeMap<Uuid, SeenGuest>) {
+        self.seen.send_if_modified(|seen| {
+            let same = seen.daemon == *daemon && seen.guests == *guests;
+            if !same {
+                seen.daemon.clone_from(daemon);
+                seen.guests.clone_from(guests);
+            }
+            !same
+        });
+    }
+}
+
+/// Everything that runs. Descriptions are asked for where something changed; what an event says is no
+/// more than that.
+async fn look(
+    connection: &mut Connection,
+    changed: &Changed,
+    mut known: BTreeMap<Uuid, SeenGuest>,
+) -> Result<BTreeMap<Uuid, SeenGuest>, Error> {
+    let running = uuids(connection.domains(Listed::Running).await?);
+    let paused = uuids(connection.domains(Listed::Paused).await?);
+    let mut found = BTreeMap::new();
+    for domain in connection
+        .domains(Listed::Active)
+        .await?
+        .into_iter()
+        .take(MOST_GUESTS)
+    {
+        let before = known.remove(&domain.uuid);
+        let before = before.filter(|it| it.run == domain.run && !changed.has(domain.uuid));
+        let description = match before {
+            Some(before) => Some(before.domain),
+            None => describe(connection, &domain).await?,
+        };
+        let state = match domain.uuid {
+            uuid if running.contains(&uuid) => GuestState::Running,
+            uuid if paused.contains(&uuid) => GuestState::Paused,
+            _ => GuestState::Other,
+        };
+        found.extend(description.map(|described| {
+            let guest = SeenGuest {
+                state,
+                run: domain.run,
+                domain: described,
+            };
+            (domain.uuid, guest)
+        }));
+    }
+    Ok(found)
+}
+
+async fn describe(
+    connection: &mut Connection,
+    domain: &DomainRef,
+) -> Result<Option<Domain>, Error> {
+    let Some(xml) = connection.xml(domain).await? else {
+        return Ok(None);
+    };
+    let described = Domain::parse(&xml).inspect_err(|error| {
+        warn!(
+            domain.name,
+            "could not read the description of {}: {error}", domain.name
+        );
+    });
+    Ok(described.ok())
+}
+
+fn uuids(domains: Vec<DomainRef>) -> BTreeSet<Uuid> {
+    domains.into_iter().map(|domain| domain.uuid).collect()
+}

@@ -1,0 +1,109 @@
+//! What a guest's start still waits for. Pure.
+
+use compute::libvirt::domain::{Domain, Interface};
+use compute::ovsdb::ObservedVif;
+use model::PortState;
+
+use crate::observe::INTEGRATION_BRIDGE;
+use crate::status::Status;
+
+/// Why the guest's interfaces on the integration bridge cannot be used yet, one sentence each. None is
+/// why it may start.
+pub(super) fn obstacles(
+    domain: &Domain,
+    vifs: &[ObservedVif],
+    status: Option<&Status>,
+    index: impl Fn(&str) -> Option<u32>,
+) -> Vec<String> {
+    let ours = domain.interfaces.iter().filter(|it| is_ours(it, vifs));
+    let obstacles = ours.filter_map(|interface| {
+        let Some(link) = &interface.link else {
+            return Some("an interface has no link on the host yet".to_owned());
+        };
+        let reported = status.and_then(|status| status.vifs.get(link));
+        let index = index(link);
+        // A status may be of an earlier link of this name.
+        let reported = reported.filter(|vif| index.is_some() && vif.ifindex == index);
+        let Some(vif) = reported else {
+            return Some(format!("{link} is not in the switch yet"));
+        };
+        let expected = interface.port_id.map(|port| port.uuid());
+        let expected = expected.or(interface.interface_id).map(Into::into);
+        if expected.is_some_and(|port| vif.port_id != Some(port)) {
+            return Some(format!("{link} does not name its port yet"));
+        }
+        match (vif.state, &vif.reason) {
+            (PortState::Active, _) => None,
+            (_, Some(reason)) => Some(format!("{link}: {reason}")),
+            (_, None) => Some(format!("{link} is not active yet")),
+        }
+    });
+    obstacles.collect()
+}
+
+/// Whether an interface is on the integration bridge: by libvirt's doing, or somebody else's.
+fn is_ours(interface: &Interface, vifs: &[ObservedVif]) -> bool {
+    let link = interface.link.as_deref();
+    interface.bridge.as_deref() == Some(INTEGRATION_BRIDGE)
+        || vifs.iter().any(|vif| Some(vif.interface.as_str()) == link)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::report::Vif;
+    use ovsdb::Uuid;
+
+    use super::*;
+
+    const PORT: Uuid = Uuid::from_u128(5);
+
+    fn guest(bridge: &str) -> Domain {
+        Domain {
+            uuid: Uuid::from_u128(9),
+            name: "web".to_owned(),
+            interfaces: vec![Interface {
+                bridge: Some(bridge.to_owned()),
+                link: Some("vnet0".to_owned()),
+                interface_id: Some(PORT),
+                ..Interface::default()
+            }],
+        }
+    }
+
+    fn status(state: PortState, port: Uuid) -> Status {
+        let vif = Vif {
+            interface: "vnet0".to_owned(),
+            iface_id: port.to_string(),
+            port_id: Some(port.into()),
+            ifindex: Some(7),
+            state,
+            reason: None,
+            generation: None,
+            guest: None,
+        };
+        Status {
+            vifs: [(vif.interface.clone(), vif)].into(),
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn a_guest_goes_when_the_very_link_that_it_has_now_is_active_as_its_port() {
+        let (ours, active) = (guest("br-int"), status(PortState::Active, PORT));
+        let held = |status: &Status, index: Option<u32>| {
+            !obstacles(&ours, &[], Some(status), |_| index).is_empty()
+        };
+        assert!(!held(&active, Some(7)));
+        assert!(held(&active, Some(8)), "a link of before");
+        assert!(held(&active, None), "no link at all");
+        assert!(held(&status(PortState::Building, PORT), Some(7)));
+        let other = status(PortState::Active, Uuid::from_u128(6));
+        assert!(held(&other, Some(7)), "a port of before");
+        assert!(!obstacles(&ours, &[], None, |_| Some(7)).is_empty());
+    }
+
+    #[test]
+    fn interfaces_of_other_bridges_hold_nothing_up() {
+        assert!(obstacles(&guest("virbr0"), &[], None, |_| None).is_empty());
+    }
+}

@@ -1,0 +1,91 @@
+//! What starts everything that concerns instances, ours and others'.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use compute::Hypervisor;
+use compute::libvirt::{Seen, Watcher};
+use compute::netns::Netns;
+use model::plan::HostPlan;
+use ovsdb::{Client, Monitor};
+use tokio::sync::watch;
+
+use crate::guests::{Guests, Starting, Watched};
+use crate::hold::{self, Holds};
+use crate::instances::{Found, Instances};
+use crate::observe::INTEGRATION_BRIDGE;
+use crate::status::{Remarks, Status};
+
+/// Where things are on this host.
+pub struct Places {
+    /// The agent's state folder.
+    pub state: PathBuf,
+    /// The folder of libvirt's sockets.
+    pub libvirt: PathBuf,
+    /// How the names of instances' namespaces start.
+    pub namespaces: String,
+}
+
+/// What the tasks need that run instances, and watch what others run.
+pub struct Hypervisors {
+    /// What is wanted here.
+    pub plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    /// What the last pass found.
+    pub status: watch::Receiver<Option<Arc<Status>>>,
+    /// The switch's database.
+    pub ovsdb: Client,
+    /// What it says.
+    pub monitor: Monitor,
+    /// Where to tell what was run.
+    pub found: watch::Sender<Found>,
+    /// Where to tell what others run.
+    pub watched: watch::Sender<Watched>,
+    /// What else an operator should know.
+    pub remarks: Remarks,
+}
+
+impl Hypervisors {
+    /// Opens the local socket; what is given runs instances, watches guests and answers there.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be opened.
+    pub fn start(self, places: &Places) -> io::Result<impl Future<Output = ()> + use<>> {
+        let prefix = places.namespaces.as_str();
+        let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
+        let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
+        let plan = self.plan.clone();
+        let instances = Instances::new(drivers, plan, self.found, self.remarks.clone());
+        let (seen_sender, seen) = watch::channel(Seen::default());
+        let (starting_sender, starting) = watch::channel(Starting::default());
+        let watcher = Watcher {
+            folder: places.libvirt.clone(),
+            seen: seen_sender,
+        };
+        let listener = hold::listen(&places.state)?;
+        let holds = Holds {
+            status: self.status,
+            monitor: self.monitor.clone(),
+            starting: starting_sender,
+            coming: Mutex::default(),
+        };
+        let guests = Guests {
+            seen,
+            starting,
+            plan: self.plan,
+            ovsdb: self.ovsdb,
+            monitor: self.monitor,
+            watched: self.watched,
+            remarks: self.remarks,
+        };
+        Ok(async move {
+            tokio::select! {
+                () = instances.run() => {}
+                () = guests.run() => {}
+                () = watcher.run() => {}
+                () = hold::serve(listener, holds) => {}
+            }
+        })
+    }
+}
