@@ -7,6 +7,10 @@ use tracing::warn;
 
 /// Clocks that drift apart by so much between two looks, in milliseconds, were set apart.
 const SET: u64 = 2000;
+/// Both clocks are read within so much, in milliseconds, or again: this program may be stopped in between.
+const AT_ONCE: u64 = 500;
+/// So often it is tried.
+const TRIES: usize = 5;
 
 /// A moment on both clocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +27,27 @@ impl Moment {
     /// The present moment.
     ///
     /// # Errors
-    /// When the kernel does not tell.
+    /// When the kernel does not tell, or this program is hardly let run.
     pub(super) fn now() -> io::Result<Self> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-        let uptime = std::fs::read_to_string("/proc/uptime")?;
-        Ok(Self {
-            calendar: Timestamp::now().unix_milliseconds(),
-            uptime: parse(&uptime).ok_or(io::ErrorKind::InvalidData)?,
-            boot: boot.trim().to_owned(),
-        })
+        for _ in 0..TRIES {
+            let uptime = uptime()?;
+            let calendar = Timestamp::now().unix_milliseconds();
+            if self::uptime()?.saturating_sub(uptime) < AT_ONCE {
+                return Ok(Self {
+                    calendar,
+                    uptime,
+                    boot: boot.trim().to_owned(),
+                });
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
     }
+}
+
+fn uptime() -> io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/uptime")?;
+    parse(&text).ok_or(io::ErrorKind::InvalidData.into())
 }
 
 /// The present moment; without one nothing can be booked, and the next reading catches up.
