@@ -22,6 +22,7 @@ mod key;
 mod limits;
 mod list;
 mod noun;
+mod plugging;
 mod respond;
 mod routes;
 mod signed;
@@ -157,6 +158,10 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
         Noun::SecurityGroup => changed::<B, SecurityGroup>(route),
         Noun::Port => changed::<B, PortView>(route),
+        Noun::PortGuest => match route.method {
+            Method::Put => routing::put(plugging::attach::<B>),
+            _ => routing::delete(plugging::detach::<B>),
+        },
         Noun::SubPort => made::<B, SubPort>(route),
         Noun::Instance => made::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),

@@ -471,6 +471,18 @@ impl Backend for TestPool {
         self.ports.take(id.uuid())
     }
 
+    async fn port_attach(&self, caller: Caller, id: PortId, _: PortAttach) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        held.ok_or_else(|| Problem::not_found("port", id))
+    }
+
+    async fn port_detach(&self, caller: Caller, id: PortId) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        held.ok_or_else(|| Problem::not_found("port", id))
+    }
+
     fn sub_ports(&self) -> Vec<SubPort> {
         self.sub_ports.all()
     }

@@ -1,9 +1,9 @@
 //! What starts everything that concerns instances, ours and others'.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use compute::Hypervisor;
 use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
@@ -51,7 +51,7 @@ impl Hypervisors {
     /// # Errors
     ///
     /// Where the socket cannot be opened.
-    pub fn start(self, places: &Places) -> io::Result<impl Future<Output = ()> + use<>> {
+    pub fn start(self, places: &Places) -> anyhow::Result<impl Future<Output = ()> + use<>> {
         let prefix = places.namespaces.as_str();
         let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
         let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
@@ -63,7 +63,8 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
-        let listener = hold::listen(&places.state)?;
+        let listener = hold::listen(&places.state);
+        let listener = listener.context("could not open the agent's local socket")?;
         let holds = Holds {
             status: self.status,
             monitor: self.monitor.clone(),

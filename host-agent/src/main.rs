@@ -20,6 +20,7 @@ use host_agent::hypervisors::{Hypervisors, Places};
 use host_agent::instances::Found;
 use host_agent::observe::{DATABASE, monitor_request};
 use host_agent::plan_store::PlanStore;
+use host_agent::plugger::Plugger;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
@@ -171,11 +172,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let heard = (plan.subscribe(), status.clone());
     let hypervisors = hypervisors((ovsdb, monitor), heard, (found, watched), remarks.clone());
-    let running = hypervisors.start(&arguments.places());
-    let running = running.context("could not open the agent's local socket")?;
-    tasks.spawn("runs instances", running);
+    tasks.spawn("runs instances", hypervisors.start(&arguments.places())?);
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
+    let (plugger, plugs) = Plugger::new(arguments.libvirt_dir);
+    tasks.spawn("plugs VIFs into guests", plugger.run());
     let probing = join(prober.run(), relay.run()).map(drop);
     tasks.spawn("probes and hands samples on", probing);
     let session = Session {
@@ -185,6 +186,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks,
         probes,
         traces,
+        plugs,
         open,
         usage,
         samples,

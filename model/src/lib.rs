@@ -33,6 +33,7 @@ mod network;
 mod nic;
 mod physical_network;
 pub mod plan;
+mod plugging;
 mod port;
 mod port_forwarding;
 mod probe;
@@ -83,6 +84,7 @@ pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
+pub use plugging::{GuestName, PlugChange, PlugOutcome, PlugReply, PlugRequest};
 pub use port::{OnTrunk, Port, PortId, PortState, PortStatus, SpoofGuard};
 pub use port_forwarding::{ForwardedProtocol, PortForwarding, PortForwardingId};
 pub use probe::{

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
     group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
-    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk,
-    vm,
+    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_guest,
+    vif_trunk, vm,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -225,6 +225,10 @@ pub(crate) enum Command {
     VifSet(vif::Set),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),
+    /// Plug a VIF into a guest that runs, for good, and wait until its frames flow
+    VifAttach(vif_guest::Attach),
+    /// Plug a VIF out of the guest that has it, for good
+    VifDetach(vif_guest::Detach),
     /// Let a VIF carry another of its tenant, under a VLAN id of the instance's own
     VifTrunkAdd(vif_trunk::Add),
     /// Take a VIF off the one that carries it

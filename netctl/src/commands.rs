@@ -31,6 +31,7 @@ pub(crate) mod tunnel;
 pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
+pub(crate) mod vif_guest;
 pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 
@@ -158,6 +159,8 @@ impl Command {
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
             Self::VifSet(command) => command.run(client).await,
             Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
+            Self::VifAttach(command) => command.run(client).await,
+            Self::VifDetach(command) => command.run(client).await,
             Self::VifTrunkAdd(command) => command.run(client).await,
             Self::VifTrunkRemove(command) => command.run(client).await,
             Self::VifTrunkList(command) => command.run(client).await,

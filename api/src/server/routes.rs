@@ -73,6 +73,7 @@ pub(super) enum Noun {
     SecurityGroup,
     RuleHits,
     Port,
+    PortGuest,
     SubPort,
     Instance,
     Host,
@@ -350,6 +351,16 @@ pub const ROUTES: &[Route] = &[
         "/v1/ports/{id}",
         N::Port,
         "delete a port that no instance uses and that has no sub-ports",
+    ),
+    put(
+        "/v1/ports/{id}/guest",
+        N::PortGuest,
+        "plug a port's VIF into a guest that runs",
+    ),
+    delete(
+        "/v1/ports/{id}/guest",
+        N::PortGuest,
+        "plug a port's VIF out of the guest that has it",
     ),
     get(
         "/v1/sub-ports",

@@ -7,10 +7,11 @@ use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, ForwardedProtocol, Handout,
-    Id, MacAddr, Name, PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat,
-    SplitBy, SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking,
-    TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, ForwardedProtocol,
+    GuestName, Handout, Id, MacAddr, Name, PacketRate, PhysicalNetwork, PortRange, ProtocolName,
+    Role, Route, Snat, SplitBy, SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState,
+    Tracking, TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges,
+    Vni,
 };
 use serde_json::Value;
 
@@ -41,6 +42,7 @@ macro_rules! text_values {
 
 text_values! {
     Name: "a text of 1 to 64 characters, no control characters, no space at either end",
+    GuestName: "a guest's name or UUID: a text of 1 to 255 bytes, no control characters",
     Uplink: "a NIC, a bond of NICs, or a VLAN of one, such as \"eth0\", \"eth0/vlan20\", \"eth1+eth2/lacp\" or \"eth1+eth2/active-backup/vlan20\"",
     MacAddr: "a unicast Ethernet address such as \"fa:16:3e:00:12:34\"",
     VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",

@@ -9,8 +9,8 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
-    PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
+    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortAttach,
+    PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
     SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
     TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
 };
@@ -463,6 +463,16 @@ impl Backend for Service {
     async fn port_delete(&self, caller: Caller, id: PortId) -> Outcome<()> {
         let decide = |intent: &_| port::delete(intent, id);
         self.writer.change(caller, "port_delete", decide).await
+    }
+
+    async fn port_attach(&self, caller: Caller, id: PortId, to: PortAttach) -> Outcome<PortView> {
+        let port = self.attach(caller, id, to).await?;
+        Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
+    }
+
+    async fn port_detach(&self, caller: Caller, id: PortId) -> Outcome<PortView> {
+        let port = self.detach(caller, id).await?;
+        Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
     }
 
     fn sub_ports(&self) -> Vec<SubPort> {

@@ -66,7 +66,7 @@ pub(super) fn create(
     }
     for port in &parts.ports {
         port_ids.push(port.id);
-        writes.extend(port::bound(intent, port, parts.host));
+        writes.extend(port::bound(intent, port, Some(parts.host)));
     }
     writes.push(Write::Put(Object::Instance(Arc::new(PluggedInstance {
         instance: instance.clone(),
