@@ -20,11 +20,12 @@ use model::{
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging, PhysicalNetworkCreate,
-    PortAttach, PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery,
-    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
-    SplitQuery, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod,
-    TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
+    HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate, Paging,
+    PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
+    SecurityGroupCreate, SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate,
+    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
+    UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -448,6 +449,13 @@ pub trait Backend: UsageBackend + CapBackend {
         &self,
         caller: Caller,
         request: InstanceCreate,
+    ) -> impl Future<Output = Outcome<InstanceView>> + Send;
+    /// Starts an instance, or stops it.
+    fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        request: InstanceUpdate,
     ) -> impl Future<Output = Outcome<InstanceView>> + Send;
     /// Deletes an instance and the ports that were made with it; its host stops it.
     fn instance_delete(

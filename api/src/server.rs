@@ -163,7 +163,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
             _ => routing::delete(plugging::detach::<B>),
         },
         Noun::SubPort => made::<B, SubPort>(route),
-        Noun::Instance => made::<B, InstanceView>(route),
+        Noun::Instance => changed::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
         Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),

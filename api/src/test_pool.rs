@@ -519,6 +519,19 @@ impl Backend for TestPool {
         Ok(self.instances.put(instance(request.name.as_str())))
     }
 
+    async fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        request: InstanceUpdate,
+    ) -> Outcome<InstanceView> {
+        self.note(caller);
+        let held = self.instances.one(id.uuid());
+        let mut held = held.ok_or_else(|| Problem::not_found("instance", id))?;
+        held.instance.power = request.power.unwrap_or(held.instance.power);
+        Ok(self.instances.put(held))
+    }
+
     async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
         self.note(caller);
         self.instances.take(id.uuid())

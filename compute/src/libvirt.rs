@@ -1,9 +1,11 @@
-//! Guests that libvirt runs, whoever started them: watched, and given VIFs while they run.
+//! Guests that libvirt runs, whoever started them: watched, and given VIFs while they run; and those that
+//! are instances of ours.
 //!
 //! ```text
 //!   libvirtd's socket -> protocol: frames -> client: calls, events -> watcher -> Seen
 //!                            xdr: values        domain: XML
 //!                                               plugging: VIFs in, VIFs out
+//!                                               machines: the instances that are ours
 //! ```
 //!
 //! libvirt is spoken to in its own protocol (`docs/adr/0014-libvirt.md`), so the agent needs no library
@@ -12,6 +14,7 @@
 
 mod client;
 pub mod domain;
+pub mod machines;
 pub mod plugging;
 pub mod protocol;
 mod watcher;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use compute::Hypervisor;
+use compute::libvirt::machines::Machines;
 use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
 use model::plan::HostPlan;
@@ -23,6 +24,8 @@ pub struct Places {
     pub state: PathBuf,
     /// The folder of libvirt's sockets.
     pub libvirt: PathBuf,
+    /// The folder of what machines boot.
+    pub images: PathBuf,
     /// How the names of instances' namespaces start.
     pub namespaces: String,
 }
@@ -54,7 +57,12 @@ impl Hypervisors {
     pub fn start(self, places: &Places) -> anyhow::Result<impl Future<Output = ()> + use<>> {
         let prefix = places.namespaces.as_str();
         let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
-        let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
+        let machines = Machines {
+            sockets: places.libvirt.clone(),
+            images: places.images.clone(),
+            bridge: INTEGRATION_BRIDGE.to_owned(),
+        };
+        let drivers: Vec<Box<dyn Hypervisor>> = vec![Box::new(netns), Box::new(machines)];
         let plan = self.plan.clone();
         let instances = Instances::new(drivers, plan, self.found, self.remarks.clone());
         let (seen_sender, seen) = watch::channel(Seen::default());

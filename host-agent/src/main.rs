@@ -99,6 +99,9 @@ struct Arguments {
     /// Where libvirt's sockets are, if it is on this host.
     #[arg(long, value_name = "DIR", default_value = "/run/libvirt")]
     libvirt_dir: PathBuf,
+    /// The folder of kernels and disks that instances boot.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/bulkhead/images")]
+    images_dir: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -260,6 +263,7 @@ impl Arguments {
         Places {
             state: self.state_dir.clone(),
             libvirt: self.libvirt_dir.clone(),
+            images: self.images_dir.clone(),
             namespaces: self.namespace_prefix.clone(),
         }
     }

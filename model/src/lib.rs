@@ -75,7 +75,9 @@ pub use guest::{DriverFound, Guest, GuestState};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
-pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
+pub use instance::{
+    Acceleration, Boot, CommandLine, Driver, ImageName, Instance, InstanceId, InstanceStatus, Power,
+};
 pub use inventory::{Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;

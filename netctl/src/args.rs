@@ -8,7 +8,7 @@ use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
     group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
     router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_guest,
-    vif_trunk, vm,
+    vif_trunk, vm, vm_define,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -235,10 +235,14 @@ pub(crate) enum Command {
     VifTrunkRemove(vif_trunk::Remove),
     /// List VIFs that others carry, and their tags
     VifTrunkList(vif_trunk::List),
-    /// Start an instance with its VIFs, and wait until their frames flow
+    /// Define an instance that libvirt runs, with its VIFs: what it boots, and where
+    VmDefine(vm_define::Define),
+    /// Start an instance that is defined, or make one of a namespace, and wait until its frames flow
     VmStart(vm::Start),
-    /// Stop an instance, and delete it with the VIFs made for it
+    /// Stop an instance: one that is defined stays so, another is deleted with the VIFs made for it
     VmStop(Owned),
+    /// Stop an instance that is defined, and delete it with the VIFs made for it
+    VmUndefine(Owned),
     /// List instances and whether they run
     VmList(vm::List),
     /// Show an instance

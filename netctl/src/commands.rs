@@ -34,6 +34,7 @@ pub(crate) mod vif;
 pub(crate) mod vif_guest;
 pub(crate) mod vif_trunk;
 pub(crate) mod vm;
+pub(crate) mod vm_define;
 
 use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
@@ -165,7 +166,9 @@ impl Command {
             Self::VifTrunkRemove(command) => command.run(client).await,
             Self::VifTrunkList(command) => command.run(client).await,
             Self::VmStart(command) => command.run(client).await,
-            Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
+            Self::VmDefine(command) => command.run(client).await,
+            Self::VmStop(one) => vm_define::stop(client, one).await,
+            Self::VmUndefine(one) => delete::<InstanceView>(client, one.of()).await,
             Self::VmList(command) => command.run(client).await,
             Self::VmShow(one) => show::<InstanceView>(client, one.of()).await,
             Self::HostList(command) => command.run(client).await,

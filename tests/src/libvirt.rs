@@ -151,6 +151,13 @@ impl Libvirt {
         self.must(&format!("define {}", path.display()));
     }
 
+    /// What a machine of ours said on its console.
+    #[must_use]
+    pub fn log_of(&self, handle: &str) -> String {
+        let path = self.folder(&format!("libvirt-log/qemu/{handle}.console"));
+        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+    }
+
     /// What a guest said on its console.
     #[must_use]
     pub fn console(&self, name: &str) -> String {

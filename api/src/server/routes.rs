@@ -389,6 +389,11 @@ pub const ROUTES: &[Route] = &[
         "make an instance with its ports; its host starts it",
     ),
     get("/v1/instances/{id}", N::Instance, "show an instance"),
+    patch(
+        "/v1/instances/{id}",
+        N::Instance,
+        "start an instance, or stop it and keep it",
+    ),
     delete(
         "/v1/instances/{id}",
         N::Instance,

@@ -1,6 +1,7 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
 mod caps;
+mod guard;
 mod views;
 
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortAttach,
-    PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
+    HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
+    PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
+    TraceRequest,
 };
 use api::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -20,9 +22,9 @@ use api::resource::{
 };
 use flow_collector::Collector;
 use model::{
-    AddressGroup, AddressGroupId, Event, EventKind, FabricCheck, FabricCheckId, FabricScope,
-    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp,
+    FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
@@ -33,6 +35,7 @@ use super::{
     port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
+use crate::object::PluggedInstance;
 
 /// The name of the one token there is.
 const ADMIN: &str = "admin";
@@ -517,6 +520,17 @@ impl Backend for Service {
         self.writer.change(caller, "instance_create", decide).await
     }
 
+    async fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        to: InstanceUpdate,
+    ) -> Outcome<InstanceView> {
+        let decide = |intent: &_| instance::update(intent, id, to);
+        let changed = self.writer.change(caller, "instance_update", decide).await;
+        changed.map(|it: PluggedInstance| instance_view(&it, &self.fleet.observed()))
+    }
+
     async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
         let decide = |intent: &_| instance::delete(intent, id);
         self.writer.change(caller, "instance_delete", decide).await
@@ -568,23 +582,5 @@ impl Backend for Service {
         known
             .flat_map(|(host, seen)| tunnel_views(&intent, *host, seen))
             .collect()
-    }
-}
-
-impl Service {
-    /// Whoever watches must learn of a port that may lie about who it is.
-    fn tell_guard(&self, before: SpoofGuard, port: &Port, actor: &str) {
-        if before == port.spoof_guard {
-            return;
-        }
-        let switched = match port.spoof_guard {
-            SpoofGuard::On => "on",
-            SpoofGuard::Off => "off",
-        };
-        let message = format!(
-            "{actor} switched the spoof guard of port {} {switched}",
-            port.id
-        );
-        self.fleet.note(EventKind::SpoofGuard, message);
     }
 }

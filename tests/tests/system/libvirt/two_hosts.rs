@@ -114,6 +114,7 @@ fn guests_of_two_hosts_have_addresses_rules_and_vifs_that_come_and_go() {
 
     a_vif_comes_and_goes(&scene);
     nothing_of_a_killed_guest_stays(&scene);
+    a_machine_of_ours_starts_again_and_stops(&scene);
 }
 
 fn a_vif_comes_and_goes(scene: &Scene) {
@@ -173,4 +174,44 @@ fn nothing_of_a_killed_guest_stays(scene: &Scene) {
         let gone = status["state"] == "down" && status["guest"].is_null();
         gone && !scene.has_interface(2, &interface)
     });
+}
+
+/// Defined, started, killed and started again by itself, stopped, deleted.
+fn a_machine_of_ours_starts_again_and_stops(scene: &Scene) {
+    let images = scene.pool.host(2).images_directory();
+    std::fs::create_dir_all(&images).unwrap();
+    let image = tests::libvirt::image::image();
+    std::fs::copy(&image.kernel, images.join("vmlinuz")).unwrap();
+    std::fs::copy(&image.initrd, images.join("initrd")).unwrap();
+    std::fs::write(images.join("root.img"), vec![0; 1 << 20]).unwrap();
+    scene.pool.must(
+        "vm-define three tenant=acme network=web host=h2 kernel=vmlinuz initrd=initrd \
+         command-line=console=ttyS0 disk=root.img memory=96 acceleration=emulated",
+    );
+    let view = || scene.pool.json("vm-show three tenant=acme");
+    assert_eq!(view()["power"], "off");
+    scene.pool.must("vm-start three tenant=acme");
+    let handle = view()["status"]["handle"].as_str().unwrap().to_owned();
+    let port = view()["port_ids"][0].as_str().unwrap().to_owned();
+    let port = || scene.pool.json(&format!("vif-show {port}"));
+    let address = port()["addresses"][0].as_str().unwrap().to_owned();
+    let libvirt = &scene.libvirts[1];
+    let leased = format!("LEASED eth0 attempt=1 address={address} mtu=1500.");
+    eventually("it has its address", PATIENCE * 2, || {
+        libvirt.log_of(&handle).contains(&leased)
+    });
+    let interface = || port()["status"]["interface"].as_str().map(str::to_owned);
+    let before = interface().unwrap();
+    libvirt.kill_guest(&handle);
+    eventually("it runs again by itself", PATIENCE, || {
+        let again = interface().is_some_and(|it| it != before);
+        again && port()["status"]["state"] == "active"
+    });
+    scene.pool.must("vm-stop three tenant=acme");
+    eventually("it runs no more", PATIENCE, || {
+        !libvirt.must("list --name").contains(&handle) && port()["status"]["state"] == "down"
+    });
+    assert_eq!(view()["power"], "off");
+    scene.pool.must("vm-undefine three tenant=acme");
+    assert!(scene.pool.netctl("vm-show three tenant=acme").is_err());
 }
