@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::billing::{
-    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+    Bill, BillSummary, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
@@ -17,11 +17,13 @@ use model::{
     SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
 
+use uuid::Uuid;
+
 use crate::problem::Problem;
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate, Paging,
-    PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    AddressGroupCreate, AddressGroupUpdate, BillsQuery, FloatingIpCreate, FloatingIpUpdate,
+    GatewayCreate, HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
+    Paging, PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
     RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
     SecurityGroupCreate, SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate,
     SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
@@ -70,6 +72,8 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> impl Future<Output = Outcome<Vec<LedgerRecord>>> + Send;
     /// What a tenant owes for a period.
     fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
+    /// What each tenant owes for a period: of all that ever had a port on a host, or a rate plan.
+    fn bills(&self, query: BillsQuery) -> impl Future<Output = Outcome<Vec<BillSummary>>> + Send;
     /// Seals a period that is over; again gives the seal that there is.
     fn seal(
         &self,
@@ -123,6 +127,9 @@ pub trait UsageBackend: Send + Sync + 'static {
     fn health(&self) -> Health;
     /// The ledger, if it is kept here.
     fn ledger(&self) -> Outcome<&Self::Ledger>;
+
+    /// What a tenant, network, port or host is called, if that is known here.
+    fn name_of(&self, id: Uuid) -> Option<String>;
 }
 
 /// Reads never wait: they are answered from memory. A change is answered when it is durable.
