@@ -2,12 +2,12 @@
 
 mod caps;
 mod guard;
+mod usage;
 mod views;
 
 use std::sync::Arc;
 
-use api::backend::{Backend, Caller, Outcome, UsageBackend};
-use api::problem::{Code, Problem};
+use api::backend::{Backend, Caller, Outcome};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
     HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
@@ -17,10 +17,8 @@ use api::request::{
     TraceRequest,
 };
 use api::resource::{
-    Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
-    TunnelView,
+    Accepted, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView, TunnelView,
 };
-use flow_collector::Collector;
 use model::{
     AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp,
     FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network, NetworkId,
@@ -28,7 +26,6 @@ use model::{
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
-use uuid::Uuid;
 
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
@@ -37,55 +34,6 @@ use super::{
 };
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
-
-/// The name of the one token there is.
-const ADMIN: &str = "admin";
-
-impl UsageBackend for Service {
-    type Ledger = Collector;
-
-    fn authenticate(&self, token: &str) -> Option<String> {
-        self.token.matches(token).then(|| ADMIN.to_owned())
-    }
-
-    fn health(&self) -> Health {
-        let status = match self.writer.is_failing() {
-            false => "ok",
-            true => "the last change could not be made durable; see the controller's log",
-        };
-        Health {
-            status: status.to_owned(),
-            hosts_connected: self.fleet.observed().connected().len(),
-            hosts: self.writer.intent().hosts.len(),
-        }
-    }
-
-    fn name_of(&self, id: Uuid) -> Option<String> {
-        let intent = self.writer.intent();
-        let tenant = || Some(intent.tenants.get(&TenantId::from(id))?.name.to_string());
-        let network = || Some(intent.networks.get(&NetworkId::from(id))?.name.to_string());
-        let host = || Some(intent.hosts.get(&HostId::from(id))?.name.to_string());
-        let port = || {
-            Some(
-                intent
-                    .ports
-                    .get(&PortId::from(id))?
-                    .name
-                    .as_ref()?
-                    .to_string(),
-            )
-        };
-        tenant().or_else(network).or_else(port).or_else(host)
-    }
-
-    fn ledger(&self) -> Outcome<&Collector> {
-        let collector = self.collector.as_deref();
-        collector.ok_or_else(|| {
-            let detail = "the collector runs on its own and keeps the usage; ask it";
-            Problem::new(Code::StoreUnavailable, detail)
-        })
-    }
-}
 
 impl Backend for Service {
     fn inventory(&self) -> Arc<Inventory> {
