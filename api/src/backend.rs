@@ -22,11 +22,12 @@ use uuid::Uuid;
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, BillsQuery, FloatingIpCreate, FloatingIpUpdate,
-    GatewayCreate, HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging,
-    PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate,
-    RecordQuery, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
-    SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
-    TenantPeriod, TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
+    GatewayCreate, HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
+    Paging, PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
+    SecurityGroupCreate, SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate,
+    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
+    UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -415,6 +416,19 @@ pub trait Backend: UsageBackend + CapBackend {
     ) -> impl Future<Output = Outcome<PortView>> + Send;
     /// Deletes a port that no instance uses and that has no sub-ports.
     fn port_delete(&self, caller: Caller, id: PortId) -> impl Future<Output = Outcome<()>> + Send;
+    /// Plugs a port's VIF into a guest that a host's hypervisor runs.
+    fn port_attach(
+        &self,
+        caller: Caller,
+        id: PortId,
+        request: PortAttach,
+    ) -> impl Future<Output = Outcome<PortView>> + Send;
+    /// Plugs a port's VIF out of the guest that has it.
+    fn port_detach(
+        &self,
+        caller: Caller,
+        id: PortId,
+    ) -> impl Future<Output = Outcome<PortView>> + Send;
 
     /// All sub-ports, by their trunks' ids.
     fn sub_ports(&self) -> Vec<SubPort>;
@@ -442,6 +456,13 @@ pub trait Backend: UsageBackend + CapBackend {
         &self,
         caller: Caller,
         request: InstanceCreate,
+    ) -> impl Future<Output = Outcome<InstanceView>> + Send;
+    /// Starts an instance, or stops it.
+    fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        request: InstanceUpdate,
     ) -> impl Future<Output = Outcome<InstanceView>> + Send;
     /// Deletes an instance and the ports that were made with it; its host stops it.
     fn instance_delete(

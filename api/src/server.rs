@@ -23,6 +23,7 @@ mod key;
 mod limits;
 mod list;
 mod noun;
+mod plugging;
 mod respond;
 mod routes;
 mod signed;
@@ -159,8 +160,12 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
         Noun::SecurityGroup => changed::<B, SecurityGroup>(route),
         Noun::Port => changed::<B, PortView>(route),
+        Noun::PortGuest => match route.method {
+            Method::Put => routing::put(plugging::attach::<B>),
+            _ => routing::delete(plugging::detach::<B>),
+        },
         Noun::SubPort => made::<B, SubPort>(route),
-        Noun::Instance => made::<B, InstanceView>(route),
+        Noun::Instance => changed::<B, InstanceView>(route),
         Noun::Host => shown::<B, HostView>(route),
         Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),

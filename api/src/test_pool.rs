@@ -471,6 +471,18 @@ impl Backend for TestPool {
         self.ports.take(id.uuid())
     }
 
+    async fn port_attach(&self, caller: Caller, id: PortId, _: PortAttach) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        held.ok_or_else(|| Problem::not_found("port", id))
+    }
+
+    async fn port_detach(&self, caller: Caller, id: PortId) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        held.ok_or_else(|| Problem::not_found("port", id))
+    }
+
     fn sub_ports(&self) -> Vec<SubPort> {
         self.sub_ports.all()
     }
@@ -505,6 +517,19 @@ impl Backend for TestPool {
     ) -> Outcome<InstanceView> {
         self.note(caller);
         Ok(self.instances.put(instance(request.name.as_str())))
+    }
+
+    async fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        request: InstanceUpdate,
+    ) -> Outcome<InstanceView> {
+        self.note(caller);
+        let held = self.instances.one(id.uuid());
+        let mut held = held.ok_or_else(|| Problem::not_found("instance", id))?;
+        held.instance.power = request.power.unwrap_or(held.instance.power);
+        Ok(self.instances.put(held))
     }
 
     async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {

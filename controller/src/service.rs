@@ -24,6 +24,7 @@ mod network;
 mod overlay;
 mod pair;
 mod physical_network;
+mod plugging;
 mod pool;
 mod port;
 mod port_forwarding;

@@ -1,10 +1,11 @@
 //! What starts everything that concerns instances, ours and others'.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use compute::Hypervisor;
+use compute::libvirt::machines::Machines;
 use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
 use model::plan::HostPlan;
@@ -23,6 +24,8 @@ pub struct Places {
     pub state: PathBuf,
     /// The folder of libvirt's sockets.
     pub libvirt: PathBuf,
+    /// The folder of what machines boot.
+    pub images: PathBuf,
     /// How the names of instances' namespaces start.
     pub namespaces: String,
 }
@@ -51,10 +54,15 @@ impl Hypervisors {
     /// # Errors
     ///
     /// Where the socket cannot be opened.
-    pub fn start(self, places: &Places) -> io::Result<impl Future<Output = ()> + use<>> {
+    pub fn start(self, places: &Places) -> anyhow::Result<impl Future<Output = ()> + use<>> {
         let prefix = places.namespaces.as_str();
         let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
-        let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
+        let machines = Machines {
+            sockets: places.libvirt.clone(),
+            images: places.images.clone(),
+            bridge: INTEGRATION_BRIDGE.to_owned(),
+        };
+        let drivers: Vec<Box<dyn Hypervisor>> = vec![Box::new(netns), Box::new(machines)];
         let plan = self.plan.clone();
         let instances = Instances::new(drivers, plan, self.found, self.remarks.clone());
         let (seen_sender, seen) = watch::channel(Seen::default());
@@ -63,7 +71,8 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
-        let listener = hold::listen(&places.state)?;
+        let listener = hold::listen(&places.state);
+        let listener = listener.context("could not open the agent's local socket")?;
         let holds = Holds {
             status: self.status,
             monitor: self.monitor.clone(),

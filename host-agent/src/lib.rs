@@ -27,7 +27,8 @@
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`sample_relay`]: the task that hands the switch's samples on, where they take this way.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
-//! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs.
+//! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs;
+//!   [`plugger`]: the task that gives them VIFs while they run.
 //! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -49,6 +50,7 @@ pub mod observe;
 pub mod path;
 pub mod pipeline;
 pub mod plan_store;
+pub mod plugger;
 pub mod presence;
 pub mod probe;
 pub mod prober;

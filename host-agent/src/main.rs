@@ -20,6 +20,7 @@ use host_agent::hypervisors::{Hypervisors, Places};
 use host_agent::instances::Found;
 use host_agent::observe::{DATABASE, monitor_request};
 use host_agent::plan_store::PlanStore;
+use host_agent::plugger::Plugger;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
@@ -98,6 +99,9 @@ struct Arguments {
     /// Where libvirt's sockets are, if it is on this host.
     #[arg(long, value_name = "DIR", default_value = "/run/libvirt")]
     libvirt_dir: PathBuf,
+    /// The folder of kernels and disks that instances boot.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/bulkhead/images")]
+    images_dir: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -171,11 +175,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let heard = (plan.subscribe(), status.clone());
     let hypervisors = hypervisors((ovsdb, monitor), heard, (found, watched), remarks.clone());
-    let running = hypervisors.start(&arguments.places());
-    let running = running.context("could not open the agent's local socket")?;
-    tasks.spawn("runs instances", running);
+    tasks.spawn("runs instances", hypervisors.start(&arguments.places())?);
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
+    let (plugger, plugs) = Plugger::new(arguments.libvirt_dir);
+    tasks.spawn("plugs VIFs into guests", plugger.run());
     let probing = join(prober.run(), relay.run()).map(drop);
     tasks.spawn("probes and hands samples on", probing);
     let session = Session {
@@ -185,6 +189,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks,
         probes,
         traces,
+        plugs,
         open,
         usage,
         samples,
@@ -258,6 +263,7 @@ impl Arguments {
         Places {
             state: self.state_dir.clone(),
             libvirt: self.libvirt_dir.clone(),
+            images: self.images_dir.clone(),
             namespaces: self.namespace_prefix.clone(),
         }
     }

@@ -13,10 +13,11 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, ForwardedProtocol, Handout,
-    HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk,
-    PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay, SecurityGroupId,
-    SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
+    AddressGroupId, AddressPair, Boot, DomainName, Driver, FloatingIpId, ForwardedProtocol,
+    Handout, HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber,
+    OnTrunk, PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay,
+    SecurityGroupId, SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink,
+    VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -434,6 +435,9 @@ pub struct PlannedInstance {
     pub name: Name,
     /// What runs it.
     pub driver: Driver,
+    /// What it boots, if it is a machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
     /// Its VIFs, in order: the first is `eth0` inside.
     pub interfaces: Vec<PlannedInterface>,
 }

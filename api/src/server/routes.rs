@@ -73,6 +73,7 @@ pub(super) enum Noun {
     SecurityGroup,
     RuleHits,
     Port,
+    PortGuest,
     SubPort,
     Instance,
     Host,
@@ -352,6 +353,16 @@ pub const ROUTES: &[Route] = &[
         N::Port,
         "delete a port that no instance uses and that has no sub-ports",
     ),
+    put(
+        "/v1/ports/{id}/guest",
+        N::PortGuest,
+        "plug a port's VIF into a guest that runs",
+    ),
+    delete(
+        "/v1/ports/{id}/guest",
+        N::PortGuest,
+        "plug a port's VIF out of the guest that has it",
+    ),
     get(
         "/v1/sub-ports",
         N::SubPort,
@@ -379,6 +390,11 @@ pub const ROUTES: &[Route] = &[
         "make an instance with its ports; its host starts it",
     ),
     get("/v1/instances/{id}", N::Instance, "show an instance"),
+    patch(
+        "/v1/instances/{id}",
+        N::Instance,
+        "start an instance, or stop it and keep it",
+    ),
     delete(
         "/v1/instances/{id}",
         N::Instance,

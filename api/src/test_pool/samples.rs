@@ -165,6 +165,8 @@ pub(crate) fn instance(name: &str) -> InstanceView {
             name: name.parse().unwrap(),
             host_id: HostId::generate(),
             driver: Driver::Netns,
+            boot: None,
+            power: Power::On,
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         port_ids: vec![PortId::generate()],

@@ -12,10 +12,7 @@ use uuid::Uuid;
 
 use super::client::{Changed, Connection, Error};
 use super::domain::Domain;
-use super::protocol::{DomainRef, Listed};
-
-/// Where daemons listen, the first that is there: the one of QEMU alone, or the one of everything.
-const SOCKETS: [&str; 2] = ["virtqemud-sock", "libvirt-sock"];
+use super::protocol::{Described, DomainRef, Listed};
 
 /// How often everything is looked at again when nothing calls for it.
 const RESYNC: Duration = Duration::from_secs(60);
@@ -81,10 +78,8 @@ impl Watcher {
     pub async fn run(self) {
         let mut pause = SOONEST;
         loop {
-            let socket = SOCKETS.map(|name| self.folder.join(name));
-            let socket = socket.into_iter().find(|path| path.exists());
             let began = Instant::now();
-            if let Some(socket) = socket {
+            if let Some(socket) = super::socket(&self.folder) {
                 let Err(error) = self.follow(&socket).await;
                 self.lost(error);
             }
@@ -114,6 +109,7 @@ impl Watcher {
 
     async fn follow(&self, socket: &std::path::Path) -> Result<std::convert::Infallible, Error> {
         let mut connection = Connection::open(socket).await?;
+        connection.subscribe().await?;
         let version = connection.version().await?;
         info!(version, "libvirt answers");
         let daemon = Daemon::Here { version };
@@ -192,7 +188,7 @@ async fn describe(
     connection: &mut Connection,
     domain: &DomainRef,
 ) -> Result<Option<Domain>, Error> {
-    let Some(xml) = connection.xml(domain).await? else {
+    let Some(xml) = connection.xml(domain, Described::Live).await? else {
         return Ok(None);
     };
     let described = Domain::parse(&xml).inspect_err(|error| {

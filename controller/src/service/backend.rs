@@ -1,32 +1,31 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
 mod caps;
+mod guard;
+mod usage;
 mod views;
 
 use std::sync::Arc;
 
-use api::backend::{Backend, Caller, Outcome, UsageBackend};
-use api::problem::{Code, Problem};
+use api::backend::{Backend, Caller, Outcome};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
-    PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
+    HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
+    PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
+    TraceRequest,
 };
 use api::resource::{
-    Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
-    TunnelView,
+    Accepted, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView, TunnelView,
 };
-use flow_collector::Collector;
 use model::{
-    AddressGroup, AddressGroupId, Event, EventKind, FabricCheck, FabricCheckId, FabricScope,
-    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp,
+    FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
-use uuid::Uuid;
 
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
@@ -34,55 +33,7 @@ use super::{
     port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
-
-/// The name of the one token there is.
-const ADMIN: &str = "admin";
-
-impl UsageBackend for Service {
-    type Ledger = Collector;
-
-    fn authenticate(&self, token: &str) -> Option<String> {
-        self.token.matches(token).then(|| ADMIN.to_owned())
-    }
-
-    fn health(&self) -> Health {
-        let status = match self.writer.is_failing() {
-            false => "ok",
-            true => "the last change could not be made durable; see the controller's log",
-        };
-        Health {
-            status: status.to_owned(),
-            hosts_connected: self.fleet.observed().connected().len(),
-            hosts: self.writer.intent().hosts.len(),
-        }
-    }
-
-    fn name_of(&self, id: Uuid) -> Option<String> {
-        let intent = self.writer.intent();
-        let tenant = || Some(intent.tenants.get(&TenantId::from(id))?.name.to_string());
-        let network = || Some(intent.networks.get(&NetworkId::from(id))?.name.to_string());
-        let host = || Some(intent.hosts.get(&HostId::from(id))?.name.to_string());
-        let port = || {
-            Some(
-                intent
-                    .ports
-                    .get(&PortId::from(id))?
-                    .name
-                    .as_ref()?
-                    .to_string(),
-            )
-        };
-        tenant().or_else(network).or_else(port).or_else(host)
-    }
-
-    fn ledger(&self) -> Outcome<&Collector> {
-        let collector = self.collector.as_deref();
-        collector.ok_or_else(|| {
-            let detail = "the collector runs on its own and keeps the usage; ask it";
-            Problem::new(Code::StoreUnavailable, detail)
-        })
-    }
-}
+use crate::object::PluggedInstance;
 
 impl Backend for Service {
     fn inventory(&self) -> Arc<Inventory> {
@@ -484,6 +435,16 @@ impl Backend for Service {
         self.writer.change(caller, "port_delete", decide).await
     }
 
+    async fn port_attach(&self, caller: Caller, id: PortId, to: PortAttach) -> Outcome<PortView> {
+        let port = self.attach(caller, id, to).await?;
+        Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
+    }
+
+    async fn port_detach(&self, caller: Caller, id: PortId) -> Outcome<PortView> {
+        let port = self.detach(caller, id).await?;
+        Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
+    }
+
     fn sub_ports(&self) -> Vec<SubPort> {
         let intent = self.writer.intent();
         let sub_ports = intent.sub_ports();
@@ -524,6 +485,17 @@ impl Backend for Service {
         let connected = self.fleet.observed().connected();
         let decide = |intent: &_| instance::create(intent, request, &connected);
         self.writer.change(caller, "instance_create", decide).await
+    }
+
+    async fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        to: InstanceUpdate,
+    ) -> Outcome<InstanceView> {
+        let decide = |intent: &_| instance::update(intent, id, to);
+        let changed = self.writer.change(caller, "instance_update", decide).await;
+        changed.map(|it: PluggedInstance| instance_view(&it, &self.fleet.observed()))
     }
 
     async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
@@ -577,23 +549,5 @@ impl Backend for Service {
         known
             .flat_map(|(host, seen)| tunnel_views(&intent, *host, seen))
             .collect()
-    }
-}
-
-impl Service {
-    /// Whoever watches must learn of a port that may lie about who it is.
-    fn tell_guard(&self, before: SpoofGuard, port: &Port, actor: &str) {
-        if before == port.spoof_guard {
-            return;
-        }
-        let switched = match port.spoof_guard {
-            SpoofGuard::On => "on",
-            SpoofGuard::Off => "off",
-        };
-        let message = format!(
-            "{actor} switched the spoof guard of port {} {switched}",
-            port.id
-        );
-        self.fleet.note(EventKind::SpoofGuard, message);
     }
 }

@@ -317,13 +317,13 @@ pub(super) fn of_instance(
     })
 }
 
-/// The port as it is when bound to this host, and its sub-ports with it.
-pub(super) fn bound(intent: &Intent, port: &Port, host: HostId) -> Vec<Write> {
+/// The port as it is when bound to this host, or to none, and its sub-ports with it.
+pub(super) fn bound(intent: &Intent, port: &Port, host_id: Option<HostId>) -> Vec<Write> {
     let with_it = intent.sub_ports_of(port.id).map(|it| &**it);
     let ports = std::iter::once(port).chain(with_it);
     let bound = ports.map(|port| {
         Write::Put(Object::Port(Arc::new(Port {
-            host_id: Some(host),
+            host_id,
             ..port.clone()
         })))
     });

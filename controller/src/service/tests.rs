@@ -7,6 +7,7 @@ mod concurrent;
 mod limits;
 mod ops;
 mod outside;
+mod plugging;
 mod port_forwardings;
 mod refused;
 mod routers;

@@ -449,6 +449,8 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     .collect(),
                 security_group_ids: None,
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
+                boot: None,
+                power: model::Power::On,
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
