@@ -11,6 +11,7 @@ use model::plan::HostPlan;
 use ovsdb::{Client, Monitor};
 use tokio::sync::watch;
 
+use crate::containers::Containers;
 use crate::guests::{Guests, Starting, Watched};
 use crate::hold::{self, Holds};
 use crate::instances::{Found, Instances};
@@ -63,12 +64,15 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
+        let containers =
+            Containers::new(self.plan.clone(), self.monitor.clone(), self.ovsdb.clone());
         let listener = hold::listen(&places.state)?;
         let holds = Holds {
             status: self.status,
             monitor: self.monitor.clone(),
             starting: starting_sender,
             coming: Mutex::default(),
+            containers: containers.clone(),
         };
         let guests = Guests {
             seen,
@@ -84,6 +88,7 @@ impl Hypervisors {
                 () = instances.run() => {}
                 () = guests.run() => {}
                 () = watcher.run() => {}
+                () = containers.sweep() => {}
                 () = hold::serve(listener, holds) => {}
             }
         })

@@ -9,6 +9,7 @@ mod billing;
 mod binding;
 mod caps;
 mod churn;
+mod containers;
 mod drift;
 mod fabric;
 mod gateway_hosts;
