@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use futures::FutureExt;
-use futures::future::join;
+use futures::future::{BoxFuture, join, select_all};
 use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
 use host_agent::gateways::asking;
@@ -24,7 +24,7 @@ use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
 use host_agent::sample_relay::SampleRelay;
-use host_agent::session::{Controller, Session};
+use host_agent::session::{Controller, Session, StatusReceiver};
 use host_agent::shield::{self, Cover};
 use host_agent::status::Remarks;
 use host_agent::tracer::Tracer;
@@ -149,7 +149,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (ovsdb, monitor) = open_database(arguments.ovsdb.clone()).await?;
     let (watched, guests) = watch::channel(Watched::default());
     let (cover_sender, cover) = watch::channel(Cover::default());
-    let mut shielding = tokio::spawn(shield::run(monitor.clone(), remarks.clone(), cover_sender));
+    let mut tasks = Tasks::default();
+    let shielding = shield::run(monitor.clone(), remarks.clone(), cover_sender);
+    tasks.spawn("shields links", shielding);
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
@@ -164,27 +166,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
     let switch = arguments.ovs_rundir.clone();
     let speaking = speak(switch, (known, stations), tracer, remarks.clone());
-    let mut speaking = tokio::spawn(async { _ = tokio::join!(speaking, asking) });
+    tasks.spawn("speaks for ports", join(speaking, asking).map(drop));
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor.clone())?;
-    let mut reconciling = tokio::spawn(reconciler.run());
+    tasks.spawn("reconciles", reconciler.run());
     // Bridges first: what starts on them needs them, and what is reported comes from them.
     status.wait_for(Option::is_some).await?;
 
-    let hypervisors = Hypervisors {
-        plan: plan.subscribe(),
-        status: status.clone(),
-        ovsdb,
-        monitor,
-        found,
-        watched,
-        remarks: remarks.clone(),
-    };
+    let heard = (plan.subscribe(), status.clone());
+    let hypervisors = hypervisors((ovsdb, monitor), heard, (found, watched), remarks.clone());
     let running = hypervisors.start(&arguments.places());
-    let mut running = tokio::spawn(running.context("could not open the agent's local socket")?);
+    let running = running.context("could not open the agent's local socket")?;
+    tasks.spawn("runs instances", running);
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
-    let mut probing = tokio::spawn(join(prober.run(), relay.run()).map(drop));
+    let probing = join(prober.run(), relay.run()).map(drop);
+    tasks.spawn("probes and hands samples on", probing);
     let session = Session {
         store,
         plan,
@@ -196,17 +193,48 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         usage,
         samples,
     };
-    let mut conversing = tokio::spawn(session.run(controller));
+    tasks.spawn("speaks with the controller", session.run(controller));
     ready();
     tokio::select! {
-        ended = &mut shielding => ended.context("the shield's task failed"),
-        ended = &mut reconciling => ended.context("the reconcile task failed"),
-        ended = &mut running => ended.context("the task that runs instances failed"),
         ended = accounting.ended() => ended.context("the accounting task failed"),
-        ended = &mut speaking => ended.context("the task that speaks for ports failed"),
-        ended = &mut probing => ended.context("the task that probes and hands samples on failed"),
-        ended = &mut conversing => ended.context("the session's task failed"),
+        ended = tasks.ended() => ended,
         () = told_to_stop() => Ok(()),
+    }
+}
+
+/// What runs instances, given what is wanted and was found, and where to tell of it.
+fn hypervisors(
+    (ovsdb, monitor): (Client, Monitor),
+    (plan, status): (watch::Receiver<Option<Arc<HostPlan>>>, StatusReceiver),
+    (found, watched): (watch::Sender<Found>, watch::Sender<Watched>),
+    remarks: Remarks,
+) -> Hypervisors {
+    Hypervisors {
+        plan,
+        status,
+        ovsdb,
+        monitor,
+        found,
+        watched,
+        remarks,
+    }
+}
+
+/// What runs as long as the program.
+#[derive(Default)]
+struct Tasks(Vec<BoxFuture<'static, anyhow::Result<()>>>);
+
+impl Tasks {
+    /// Starts one; what it does is for the message when it fails.
+    fn spawn(&mut self, does: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let handle = tokio::spawn(task);
+        let ended = handle.map(move |ended| ended.with_context(|| format!("what {does} failed")));
+        self.0.push(ended.boxed());
+    }
+
+    /// Waits until one of them ends.
+    async fn ended(self) -> anyhow::Result<()> {
+        select_all(self.0).await.0
     }
 }
 
