@@ -21,10 +21,10 @@ use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
     HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging, PhysicalNetworkCreate,
-    PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
-    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SplitQuery,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate,
-    TopologyChange, TraceRequest, UsageQuery,
+    Placement, PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery,
+    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
+    SplitQuery, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod,
+    TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -447,6 +447,8 @@ pub trait Backend: UsageBackend + CapBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+    /// The hosts where such a VIF would work, by id.
+    fn hosts_fitting(&self, placement: Placement) -> Outcome<Vec<HostView>>;
 
     /// The newest checks of the fabric, oldest first.
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>>;

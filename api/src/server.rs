@@ -159,6 +159,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Port => changed::<B, PortView>(route),
         Noun::SubPort => made::<B, SubPort>(route),
         Noun::Instance => made::<B, InstanceView>(route),
+        Noun::Host if !route.is_of_one() => routing::get(noun::host::list::<B>),
         Noun::Host => shown::<B, HostView>(route),
         Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),

@@ -23,6 +23,7 @@ mod peers;
 mod policy;
 mod pool_setup;
 mod public;
+mod quarantine;
 mod restarts;
 mod routing;
 mod sampling;
