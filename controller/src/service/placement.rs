@@ -105,7 +105,8 @@ fn has_passed(
             concerns && it.physical_network_id == carrier.id && it.path == path
         });
         // Others lose what is for a host that is cut off; the words name the one that is at fault.
-        !is_absent && !(named && has_lost)
+        let at_fault = named && has_lost;
+        !is_absent && !at_fault
     })
 }
 
