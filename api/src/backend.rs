@@ -23,8 +23,8 @@ use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, BillsQuery, FloatingIpCreate, FloatingIpUpdate,
     GatewayCreate, HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
-    Paging, PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
-    RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
+    Paging, PhysicalNetworkCreate, Placement, PortAttach, PortCreate, PortForwardingCreate,
+    PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
     SecurityGroupCreate, SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate,
     SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
     UsageQuery,
@@ -475,6 +475,8 @@ pub trait Backend: UsageBackend + CapBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+    /// The hosts where such a VIF would work, by id.
+    fn hosts_fitting(&self, placement: Placement) -> Outcome<Vec<HostView>>;
 
     /// The newest checks of the fabric, oldest first.
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>>;

@@ -13,10 +13,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::billing::RateTerms;
 use model::{
-    AddressPair, AddressRange, Allowance, Boot, DomainName, Encapsulation, Handout, HostId, Limits,
-    MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Role, Route, RuleId,
-    SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol, TracedState,
-    Tracking, Uplink, VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, Allowance, BitRate, Boot, DomainName, Encapsulation, Handout,
+    HostId, Limits, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Role, Route,
+    RuleId, SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol,
+    TracedState, Tracking, Uplink, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -349,6 +349,15 @@ pub struct PortCreate {
     /// The host it will appear on, if known: its flows are prepared there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_id: Option<HostId>,
+}
+
+/// `GET /v1/hosts?fits=…`: only hosts where a VIF of this network would work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The network.
+    pub network_id: NetworkId,
+    /// What the VIF is to be able to move in either direction, besides what is promised already.
+    pub bandwidth: Option<BitRate>,
 }
 
 /// `PATCH /v1/ports/{id}`: what is absent stays as it is. A list is either given anew, or changed by

@@ -166,6 +166,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         },
         Noun::SubPort => made::<B, SubPort>(route),
         Noun::Instance => changed::<B, InstanceView>(route),
+        Noun::Host if !route.is_of_one() => routing::get(noun::host::list::<B>),
         Noun::Host => shown::<B, HostView>(route),
         Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),

@@ -545,6 +545,13 @@ impl Backend for TestPool {
         self.hosts.one(id.uuid())
     }
 
+    fn hosts_fitting(&self, placement: Placement) -> Outcome<Vec<HostView>> {
+        let network = placement.network_id;
+        let found = self.network(network);
+        found.ok_or_else(|| Problem::not_found("network", network))?;
+        Ok(self.hosts())
+    }
+
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {
         self.fabric_checks.all_shared()
     }

@@ -4,9 +4,11 @@
 //!   libvirt --Seen--+
 //!   hook: Starting -+--> adopt (pure) --> OVSDB: iface-id
 //!   plan, OVSDB ----+--> Watched --> the reports
+//!   containers -----+
 //! ```
 
 mod adopt;
+mod contained;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,7 +108,11 @@ impl Guests {
     async fn look(&mut self, planned: &Planned) -> Result<(), ovsdb::Error> {
         let seen = self.seen.borrow_and_update().clone();
         let starting = self.starting.borrow_and_update().clone();
-        let watched = watched(&seen, &starting);
+        let mut watched = watched(&seen, &starting);
+        contained::add(
+            &compute::container::plugged(&self.monitor.snapshot()),
+            &mut watched,
+        );
         self.watched.send_if_modified(|before| {
             let changed = *before != watched;
             *before = watched;

@@ -1,14 +1,18 @@
-//! Holds guests back until their VIFs are active: the agent's local socket, and the hook that asks there.
+//! Holds guests back until their VIFs are active: the agent's local socket, and the hooks that ask there.
 //!
 //! ```text
 //!   libvirtd --XML--> bulkhead-agent qemu-hook --Question, a line of JSON--> agent.sock
 //!            <-exit--                          <-Answer, a line------------
+//!   lxc-start ------> bulkhead-agent lxc-hook
+//!   podman, … ------> bulkhead-cni
 //! ```
 //!
 //! That nothing flows before its rules are in is the switch's doing. This is for a guest that must not lose
 //! its first frames: it starts when they pass.
 
+pub mod asking;
 pub mod hook;
+pub mod lxc;
 mod obstacle;
 
 use std::collections::BTreeMap;
@@ -20,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use compute::libvirt::domain::Domain;
+use model::PortId;
 use ovsdb::{Monitor, Uuid};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -28,12 +33,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+use crate::containers::{Attachment, Containers, Request};
 use crate::guests::Starting;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Status;
 
 /// The longest that a start is held, in seconds, whatever is asked.
-const SECONDS_MAX: u64 = 60;
+pub(crate) const SECONDS_MAX: u64 = 60;
 
 /// The longest question, in bytes: a guest with hundreds of interfaces.
 const MOST_BYTES: u64 = 256 << 10;
@@ -66,14 +72,20 @@ pub enum Question {
         /// The guest.
         domain: Uuid,
     },
+    /// Something about a container.
+    Container(Request),
 }
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It may run.
+    /// It may run; it is done.
     Go,
+    /// The container is plugged in like this.
+    Attached(Box<Attachment>),
+    /// These ports are plugged in no more.
+    Detached(Vec<PortId>),
     /// It may not.
     Refused {
         /// Why, as a sentence.
@@ -97,6 +109,8 @@ pub struct Holds {
     pub starting: watch::Sender<Starting>,
     /// What was announced, and until when that counts.
     pub coming: Mutex<BTreeMap<Uuid, Instant>>,
+    /// What plugs containers in.
+    pub containers: Containers,
 }
 
 /// Opens the socket, for root alone.
@@ -183,6 +197,7 @@ impl Holds {
                 }
                 Answer::Go
             }
+            Question::Container(request) => self.containers.answer(self, request).await,
         }
     }
 
@@ -193,26 +208,39 @@ impl Holds {
         let began = Instant::now();
         let name = domain.name.clone();
         let held = Held::new(&self.starting, domain.clone());
-        let mut status = self.status.clone();
-        let mut monitor = self.monitor.clone();
-        let reason = loop {
-            let seen = status.borrow_and_update().clone();
-            let vifs = compute::ovsdb::vifs(&monitor.snapshot(), INTEGRATION_BRIDGE);
-            let obstacles = obstacle::obstacles(&domain, &vifs, seen.as_deref(), kernel_index);
-            if obstacles.is_empty() {
+        let waited = self.active(&domain, within).await;
+        match waited {
+            Ok(()) => {
                 drop(held);
                 let took = began.elapsed();
                 info!(guest = name, ?took, "guest {name} may start");
-                return Answer::Go;
+                Answer::Go
+            }
+            Err(reason) => {
+                warn!(guest = name, "guest {name} may not start: {reason}");
+                Answer::Refused { reason }
+            }
+        }
+    }
+
+    /// Waits until the guest's interfaces on the integration bridge are active; or says what is in the way.
+    pub(crate) async fn active(&self, domain: &Domain, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        let mut status = self.status.clone();
+        let mut monitor = self.monitor.clone();
+        loop {
+            let seen = status.borrow_and_update().clone();
+            let vifs = compute::ovsdb::vifs(&monitor.snapshot(), INTEGRATION_BRIDGE);
+            let obstacles = obstacle::obstacles(domain, &vifs, seen.as_deref(), kernel_index);
+            if obstacles.is_empty() {
+                return Ok(());
             }
             tokio::select! {
                 Ok(()) = status.changed() => {}
                 Ok(()) = monitor.changed() => {}
-                () = sleep_until(began + within) => break obstacles.join("; "),
+                () = sleep_until(deadline) => return Err(obstacles.join("; ")),
             }
-        };
-        warn!(guest = name, "guest {name} may not start: {reason}");
-        Answer::Refused { reason }
+        }
     }
 
     fn is_coming(&self, domain: Uuid) -> bool {
@@ -223,7 +251,7 @@ impl Holds {
 }
 
 /// The number that a link of this name has now. What is told of one with another number is of another.
-fn kernel_index(link: &str) -> Option<u32> {
+pub(crate) fn kernel_index(link: &str) -> Option<u32> {
     nix::net::if_::if_nametoindex(link).ok()
 }
 

@@ -12,6 +12,7 @@ use model::plan::HostPlan;
 use ovsdb::{Client, Monitor};
 use tokio::sync::watch;
 
+use crate::containers::Containers;
 use crate::guests::{Guests, Starting, Watched};
 use crate::hold::{self, Holds};
 use crate::instances::{Found, Instances};
@@ -71,6 +72,8 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
+        let containers =
+            Containers::new(self.plan.clone(), self.monitor.clone(), self.ovsdb.clone());
         let listener = hold::listen(&places.state);
         let listener = listener.context("could not open the agent's local socket")?;
         let holds = Holds {
@@ -78,6 +81,7 @@ impl Hypervisors {
             monitor: self.monitor.clone(),
             starting: starting_sender,
             coming: Mutex::default(),
+            containers: containers.clone(),
         };
         let guests = Guests {
             seen,
@@ -93,6 +97,7 @@ impl Hypervisors {
                 () = instances.run() => {}
                 () = guests.run() => {}
                 () = watcher.run() => {}
+                () = containers.sweep() => {}
                 () = hold::serve(listener, holds) => {}
             }
         })

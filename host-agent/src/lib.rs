@@ -29,6 +29,7 @@
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs;
 //!   [`plugger`]: the task that gives them VIFs while they run.
+//! * [`containers`]: plugs in what container runtimes and LXC run; [`cni`]: the plugin that asks for it.
 //! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -37,7 +38,9 @@
 pub mod accounting;
 pub mod announcer;
 pub mod binding;
+pub mod cni;
 pub mod connection_limits;
+pub mod containers;
 pub mod diff;
 pub mod gateways;
 pub mod guests;

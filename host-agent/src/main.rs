@@ -15,7 +15,7 @@ use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
 use host_agent::gateways::asking;
 use host_agent::guests::Watched;
-use host_agent::hold::hook;
+use host_agent::hold::{hook, lxc};
 use host_agent::hypervisors::{Hypervisors, Places};
 use host_agent::instances::Found;
 use host_agent::observe::{DATABASE, monitor_request};
@@ -57,6 +57,9 @@ enum Task {
     Revert(Revert),
     /// Hold a guest of QEMU back until its VIFs are active; libvirt calls it as its hook
     QemuHook(hook::Call),
+    /// Plug a container of LXC in, and hold it back until its VIF is active; LXC calls it as the script
+    /// of a network
+    LxcHook(lxc::Call),
 }
 
 #[derive(clap::Args)]
@@ -117,6 +120,7 @@ async fn main() -> anyhow::Result<()> {
     match (program.task, program.agent) {
         (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
         (Some(Task::QemuHook(call)), _) => call.run(),
+        (Some(Task::LxcHook(call)), _) => call.run(),
         (None, Some(arguments)) => run(arguments).await,
         (None, None) => Err(Program::command()
             .error(ErrorKind::MissingRequiredArgument, "no controller is named")

@@ -93,7 +93,7 @@ pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
-pub use reservation::{Reservation, ReservationId};
+pub use reservation::{Quarantine, Reservation, ReservationId};
 pub use router::{Router, RouterId, StaticRoute};
 pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,

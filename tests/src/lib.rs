@@ -8,6 +8,7 @@
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`libvirt`] is a hypervisor of a host's own, and guests that boot.
+//! * [`containers`] are what runtimes ask for by CNI, [`lxc`] is a real LXC.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`attack`] is what hostile instances send.
 //! * [`truth`] is what the switches themselves counted, by our flows and, for mirrored ports, by mirrors.
@@ -15,11 +16,13 @@
 
 pub mod attack;
 pub mod checks;
+pub mod containers;
 mod controller;
 mod daemons;
 pub mod frame;
 mod instance;
 pub mod libvirt;
+pub mod lxc;
 pub mod management;
 mod mirrors;
 pub mod namespace;

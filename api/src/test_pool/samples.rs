@@ -77,6 +77,7 @@ pub(crate) fn reservation(addresses: AddressRange) -> Reservation {
         network_id: NetworkId::generate(),
         name: Some("kept".parse().unwrap()),
         addresses,
+        quarantine: None,
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }

@@ -11,7 +11,7 @@ use api::backend::{Backend, Caller, Outcome};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
     HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
-    PhysicalNetworkCreate, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    PhysicalNetworkCreate, Placement, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
     ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
     SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
     TraceRequest,
@@ -29,8 +29,9 @@ use model::{
 
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
-    Service, address_group, floating_ip, gateway, instance, network, physical_network, port,
-    port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    Service, address_group, floating_ip, gateway, instance, network, physical_network, placement,
+    port, port_forwarding, quarantine, reservation, router, security_group, subnet, tenant,
+    topology, trunk, uplink,
 };
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
@@ -147,7 +148,11 @@ impl Backend for Service {
     }
 
     async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
-        let decide = |intent: &_| network::delete(intent, id);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| {
+            quarantine::require_none_out_of_reach(intent, &observed, id)?;
+            network::delete(intent, id)
+        };
         self.writer.change(caller, "network_delete", decide).await
     }
 
@@ -175,7 +180,14 @@ impl Backend for Service {
     }
 
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
-        let decide = |intent: &_| subnet::delete(intent, id);
+        let observed = self.fleet.observed();
+        let decide = |intent: &Intent| {
+            let network = intent.subnets.get(&id).map(|it| it.network_id);
+            let settled =
+                network.map(|it| quarantine::require_none_out_of_reach(intent, &observed, it));
+            settled.transpose()?;
+            subnet::delete(intent, id)
+        };
         self.writer.change(caller, "subnet_delete", decide).await
     }
 
@@ -512,6 +524,13 @@ impl Backend for Service {
     fn host(&self, id: HostId) -> Option<HostView> {
         let intent = self.writer.intent();
         Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
+    }
+
+    fn hosts_fitting(&self, request: Placement) -> Outcome<Vec<HostView>> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let fitting = placement::fitting(&intent, &observed, &self.checks.all(), request)?;
+        let hosts = fitting.into_iter();
+        Ok(hosts.map(|host| host_view(host, &observed)).collect())
     }
 
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {

@@ -228,7 +228,7 @@ pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
     let mut writes = Vec::new();
     for port in ports.filter(made_with_it) {
         port::require_no_sub_ports(intent, port.id)?;
-        writes.push(Write::Delete(Key::Port(port.id)));
+        writes.extend(port::deletion(intent, port));
     }
     writes.push(Write::Delete(Key::Instance(id)));
     Ok(Draft { writes, answer: () })
