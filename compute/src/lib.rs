@@ -1,7 +1,8 @@
 //! Hypervisor drivers: what runs on this host, and which VIFs it has.
 //!
 //! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
-//! * [`libvirt`] watches what libvirt runs, whoever started it.
+//! * [`libvirt`] watches what libvirt runs, whoever started it; [`xenapi`] what a pool of XenServer or
+//!   XCP-ng runs.
 //! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
 //!
 //! What does not live here: whether a VIF's frames may flow. That is the agent's pipeline; a driver
@@ -10,6 +11,7 @@
 pub mod libvirt;
 pub mod netns;
 pub mod ovsdb;
+pub mod xenapi;
 
 use futures::future::BoxFuture;
 use model::Driver;
