@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use compute::Hypervisor;
 use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
+use compute::xenapi;
 use model::plan::HostPlan;
 use ovsdb::{Client, Monitor};
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ pub struct Places {
     pub state: PathBuf,
     /// The folder of libvirt's sockets.
     pub libvirt: PathBuf,
+    /// The file that says how to log in to XenAPI.
+    pub xenapi: PathBuf,
     /// How the names of instances' namespaces start.
     pub namespaces: String,
 }
@@ -63,6 +66,11 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
+        let (xenapi_sender, xenapi) = watch::channel(Seen::default());
+        let pools = xenapi::Watcher {
+            settings: places.xenapi.clone(),
+            seen: xenapi_sender,
+        };
         let listener = hold::listen(&places.state)?;
         let holds = Holds {
             status: self.status,
@@ -72,6 +80,7 @@ impl Hypervisors {
         };
         let guests = Guests {
             seen,
+            xenapi,
             starting,
             plan: self.plan,
             ovsdb: self.ovsdb,
@@ -84,6 +93,7 @@ impl Hypervisors {
                 () = instances.run() => {}
                 () = guests.run() => {}
                 () = watcher.run() => {}
+                () = pools.run() => {}
                 () = hold::serve(listener, holds) => {}
             }
         })

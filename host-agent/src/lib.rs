@@ -28,6 +28,7 @@
 //! * [`sample_relay`]: the task that hands the switch's samples on, where they take this way.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
 //! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs.
+//! * [`hotplug`]: what Xen's toolstack runs for each VIF.
 //! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -41,6 +42,7 @@ pub mod diff;
 pub mod gateways;
 pub mod guests;
 pub mod hold;
+pub mod hotplug;
 pub mod hypervisors;
 pub mod instances;
 pub mod links;

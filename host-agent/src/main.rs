@@ -16,6 +16,7 @@ use host_agent::announcer::{self, Stations};
 use host_agent::gateways::asking;
 use host_agent::guests::Watched;
 use host_agent::hold::hook;
+use host_agent::hotplug;
 use host_agent::hypervisors::{Hypervisors, Places};
 use host_agent::instances::Found;
 use host_agent::observe::{DATABASE, monitor_request};
@@ -56,6 +57,8 @@ enum Task {
     Revert(Revert),
     /// Hold a guest of QEMU back until its VIFs are active; libvirt calls it as its hook
     QemuHook(hook::Call),
+    /// Plug a VIF of a guest of Xen in or out; Xen's toolstack calls it by the script vif-bulkhead
+    VifHotplug(hotplug::Call),
 }
 
 #[derive(clap::Args)]
@@ -98,6 +101,9 @@ struct Arguments {
     /// Where libvirt's sockets are, if it is on this host.
     #[arg(long, value_name = "DIR", default_value = "/run/libvirt")]
     libvirt_dir: PathBuf,
+    /// How to log in to XenAPI's toolstack, if it runs this host's guests.
+    #[arg(long, value_name = "FILE", default_value = "/etc/bulkhead/xenapi.json")]
+    xenapi: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -113,6 +119,7 @@ async fn main() -> anyhow::Result<()> {
     match (program.task, program.agent) {
         (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
         (Some(Task::QemuHook(call)), _) => call.run(),
+        (Some(Task::VifHotplug(call)), _) => call.run().await,
         (None, Some(arguments)) => run(arguments).await,
         (None, None) => Err(Program::command()
             .error(ErrorKind::MissingRequiredArgument, "no controller is named")
@@ -258,6 +265,7 @@ impl Arguments {
         Places {
             state: self.state_dir.clone(),
             libvirt: self.libvirt_dir.clone(),
+            xenapi: self.xenapi.clone(),
             namespaces: self.namespace_prefix.clone(),
         }
     }
