@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::billing::{
-    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+    Bill, BillSummary, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
@@ -17,14 +17,16 @@ use model::{
     SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
 
+use uuid::Uuid;
+
 use crate::problem::Problem;
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging, PhysicalNetworkCreate,
-    PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
-    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SplitQuery,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate,
-    TopologyChange, TraceRequest, UsageQuery,
+    AddressGroupCreate, AddressGroupUpdate, BillsQuery, FloatingIpCreate, FloatingIpUpdate,
+    GatewayCreate, HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging,
+    PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate,
+    RecordQuery, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
+    SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate,
+    TenantPeriod, TenantUpdate, TopologyChange, TraceRequest, UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -69,6 +71,8 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> impl Future<Output = Outcome<Vec<LedgerRecord>>> + Send;
     /// What a tenant owes for a period.
     fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
+    /// What each tenant owes for a period: of all that ever had a port on a host, or a rate plan.
+    fn bills(&self, query: BillsQuery) -> impl Future<Output = Outcome<Vec<BillSummary>>> + Send;
     /// Seals a period that is over; again gives the seal that there is.
     fn seal(
         &self,
@@ -122,6 +126,9 @@ pub trait UsageBackend: Send + Sync + 'static {
     fn health(&self) -> Health;
     /// The ledger, if it is kept here.
     fn ledger(&self) -> Outcome<&Self::Ledger>;
+
+    /// What a tenant, network, port or host is called, if that is known here.
+    fn name_of(&self, id: Uuid) -> Option<String>;
 }
 
 /// Reads never wait: they are answered from memory. A change is answered when it is durable.

@@ -23,7 +23,7 @@ pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
-pub use usage::{Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
+pub use usage::{BillsQuery, Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

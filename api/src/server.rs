@@ -16,6 +16,7 @@
 mod billing;
 mod cursor;
 mod fields;
+mod format;
 mod guard;
 mod handler;
 mod key;
@@ -125,6 +126,7 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         Noun::UsageRecord
         | Noun::UsageSplit
         | Noun::Bill
+        | Noun::BillSummary
         | Noun::RatePlan
         | Noun::RatePlanAssignment
         | Noun::Seal
@@ -169,6 +171,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::UsageRecord
         | Noun::UsageSplit
         | Noun::Bill
+        | Noun::BillSummary
         | Noun::RatePlan
         | Noun::RatePlanAssignment
         | Noun::Seal

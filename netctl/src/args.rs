@@ -261,6 +261,8 @@ pub(crate) enum Command {
     Usage(usage::Usage),
     /// Show what a tenant owes for a month
     Bill(bill::Make),
+    /// List what each tenant owes for a month
+    BillList(bill::List),
     /// Show the ledger's records that a bill rests on, with the meters as they were read
     BillExplain(bill::Explain),
     /// Cap what a tenant or a VIF may move in a period, or change that

@@ -176,6 +176,7 @@ impl Command {
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
+            Self::BillList(command) => command.run(client).await,
             Self::BillExplain(command) => command.run(client).await,
             Self::CapSet(command) => command.run(client).await,
             Self::CapList(command) => command.run(client).await,

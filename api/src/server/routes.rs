@@ -84,6 +84,7 @@ pub(super) enum Noun {
     UsageSplit,
     UsageRecord,
     Bill,
+    BillSummary,
     RatePlan,
     RatePlanAssignment,
     Seal,
@@ -437,6 +438,11 @@ pub const ROUTES: &[Route] = &[
         "the records that a tenant's bill for a period rests on",
     ),
     get("/v1/bills", N::Bill, "what a tenant owes for a period"),
+    get(
+        "/v1/bill-summaries",
+        N::BillSummary,
+        "what each tenant owes for a period",
+    ),
     get("/v1/rate-plans", N::RatePlan, "list rate plans"),
     post("/v1/rate-plans", N::RatePlan, "make a rate plan"),
     delete(

@@ -32,7 +32,10 @@ pub(crate) struct TestPool {
     pub(crate) events: Mutex<Vec<Event>>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
+    pub(crate) usage: Mutex<Vec<Usage>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
+    pub(crate) bill: Mutex<Option<billing::Bill>>,
+    pub(crate) bills: Mutex<Vec<billing::BillSummary>>,
     pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
     pub(crate) traces: Mutex<Vec<TraceRequest>>,
     pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,

@@ -26,6 +26,7 @@ use model::{
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
+use uuid::Uuid;
 
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
@@ -54,6 +55,24 @@ impl UsageBackend for Service {
             hosts_connected: self.fleet.observed().connected().len(),
             hosts: self.writer.intent().hosts.len(),
         }
+    }
+
+    fn name_of(&self, id: Uuid) -> Option<String> {
+        let intent = self.writer.intent();
+        let tenant = || Some(intent.tenants.get(&TenantId::from(id))?.name.to_string());
+        let network = || Some(intent.networks.get(&NetworkId::from(id))?.name.to_string());
+        let host = || Some(intent.hosts.get(&HostId::from(id))?.name.to_string());
+        let port = || {
+            Some(
+                intent
+                    .ports
+                    .get(&PortId::from(id))?
+                    .name
+                    .as_ref()?
+                    .to_string(),
+            )
+        };
+        tenant().or_else(network).or_else(port).or_else(host)
     }
 
     fn ledger(&self) -> Outcome<&Collector> {
