@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) const PASSWORD: &str = "correct-horse";
@@ -269,8 +269,9 @@ async fn events(parameters: &Value, state: &Mutex<State>) -> Done {
     let token = parameters[2].as_str().unwrap();
     let after: Option<u64> = token.parse().ok();
     assert!(parameters[3].is_f64(), "XenAPI takes no integer for it");
-    let waits = (parameters[3].as_f64().unwrap() * 50.0) as u32;
-    for _ in 0..waits {
+    let within = Duration::from_secs_f64(parameters[3].as_f64().unwrap());
+    let until = Instant::now() + within;
+    while Instant::now() < until {
         if let Some(done) = lock(state).after(after, &session) {
             return done;
         }
