@@ -197,9 +197,9 @@ where
     send(stream, head.as_bytes()).await
 }
 
-async fn send<S: AsyncWrite + Unpin>(stream: &mut BufReader<S>, bytes: &[u8]) -> io::Result<()>
+async fn send<S>(stream: &mut BufReader<S>, bytes: &[u8]) -> io::Result<()>
 where
-    S: AsyncRead,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
     stream.write_all(bytes).await?;
     stream.flush().await
