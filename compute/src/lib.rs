@@ -2,7 +2,8 @@
 //!
 //! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
 //! * [`container`] plugs in what container runtimes and LXC ask for.
-//! * [`libvirt`] watches what libvirt runs, whoever started it.
+//! * [`libvirt`] watches what libvirt runs, whoever started it; [`xenapi`] what a pool of XenServer or
+//!   XCP-ng runs.
 //! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
 //!
 //! What does not live here: whether a VIF's frames may flow. That is the agent's pipeline; a driver
@@ -13,6 +14,7 @@ pub mod libvirt;
 pub mod netns;
 pub mod ovsdb;
 mod plug;
+pub mod xenapi;
 
 use futures::future::BoxFuture;
 use model::Driver;

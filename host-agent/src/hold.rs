@@ -5,6 +5,7 @@
 //!            <-exit--                          <-Answer, a line------------
 //!   lxc-start ------> bulkhead-agent lxc-hook
 //!   podman, … ------> bulkhead-cni
+//!   xl ----------> bulkhead-agent vif-hotplug
 //! ```
 //!
 //! That nothing flows before its rules are in is the switch's doing. This is for a guest that must not lose
@@ -34,7 +35,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use crate::containers::{Attachment, Containers, Request};
-use crate::guests::Starting;
+use crate::guests::{Beginning, LIBVIRT, Starting, XEN};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Status;
 
@@ -63,6 +64,13 @@ pub enum Question {
     /// This guest is about to run: answer when its VIFs on the integration bridge are active.
     Start {
         /// The guest.
+        domain: Domain,
+        /// How long to wait for that, at most 60.
+        seconds: u64,
+    },
+    /// Xen has plugged this VIF of a guest: answer when it is active.
+    Plugged {
+        /// The guest, with this VIF alone.
         domain: Domain,
         /// How long to wait for that, at most 60.
         seconds: u64,
@@ -186,7 +194,15 @@ impl Holds {
         match question {
             Question::Start { domain, seconds } => {
                 let within = Duration::from_secs(seconds.min(SECONDS_MAX));
-                self.hold(domain, within).await
+                // While libvirt waits for us it says of this guest what was, so this takes its place.
+                let held = Held::new(&self.starting, domain.uuid, (LIBVIRT, domain));
+                self.hold(held, within).await
+            }
+            Question::Plugged { domain, seconds } => {
+                let within = Duration::from_secs(seconds.min(SECONDS_MAX));
+                // The VIFs of a guest are plugged one by one, or at once, each by a question of its own.
+                let held = Held::new(&self.starting, Uuid::new_v4(), (XEN, domain));
+                self.hold(held, within).await
             }
             Question::Coming { domain } => {
                 let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,14 +217,14 @@ impl Holds {
         }
     }
 
-    async fn hold(&self, domain: Domain, within: Duration) -> Answer {
+    async fn hold(&self, held: Held<'_>, within: Duration) -> Answer {
+        let domain = &held.domain;
         if self.is_coming(domain.uuid) {
             return Answer::Go;
         }
         let began = Instant::now();
         let name = domain.name.clone();
-        let held = Held::new(&self.starting, domain.clone());
-        let waited = self.active(&domain, within).await;
+        let waited = self.active(domain, within).await;
         match waited {
             Ok(()) => {
                 drop(held);
@@ -258,23 +274,35 @@ pub(crate) fn kernel_index(link: &str) -> Option<u32> {
 /// A guest is among those that are held while this is kept.
 struct Held<'a> {
     starting: &'a watch::Sender<Starting>,
-    uuid: Uuid,
+    key: Uuid,
+    domain: Domain,
 }
 
 impl<'a> Held<'a> {
-    fn new(starting: &'a watch::Sender<Starting>, domain: Domain) -> Self {
-        let uuid = domain.uuid;
+    fn new(
+        starting: &'a watch::Sender<Starting>,
+        key: Uuid,
+        (driver, domain): (&'static str, Domain),
+    ) -> Self {
+        let beginning = Beginning {
+            driver,
+            domain: domain.clone(),
+        };
         starting.send_modify(|starting| {
-            starting.insert(uuid, domain);
+            starting.insert(key, beginning);
         });
-        Self { starting, uuid }
+        Self {
+            starting,
+            key,
+            domain,
+        }
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.starting.send_modify(|starting| {
-            starting.remove(&self.uuid);
+            starting.remove(&self.key);
         });
     }
 }

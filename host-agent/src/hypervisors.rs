@@ -8,6 +8,7 @@ use compute::Hypervisor;
 use compute::libvirt::machines::Machines;
 use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
+use compute::xenapi;
 use model::plan::HostPlan;
 use ovsdb::{Client, Monitor};
 use tokio::sync::watch;
@@ -27,6 +28,8 @@ pub struct Places {
     pub libvirt: PathBuf,
     /// The folder of what machines boot.
     pub images: PathBuf,
+    /// The file that says how to log in to XenAPI.
+    pub xenapi: PathBuf,
     /// How the names of instances' namespaces start.
     pub namespaces: String,
 }
@@ -72,6 +75,11 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
+        let (xenapi_sender, xenapi) = watch::channel(Seen::default());
+        let pools = xenapi::Watcher {
+            settings: places.xenapi.clone(),
+            seen: xenapi_sender,
+        };
         let containers =
             Containers::new(self.plan.clone(), self.monitor.clone(), self.ovsdb.clone());
         let listener = hold::listen(&places.state);
@@ -85,6 +93,7 @@ impl Hypervisors {
         };
         let guests = Guests {
             seen,
+            xenapi,
             starting,
             plan: self.plan,
             ovsdb: self.ovsdb,
@@ -98,6 +107,7 @@ impl Hypervisors {
                 () = guests.run() => {}
                 () = watcher.run() => {}
                 () = containers.sweep() => {}
+                () = pools.run() => {}
                 () = hold::serve(listener, holds) => {}
             }
         })

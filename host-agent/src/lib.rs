@@ -30,6 +30,7 @@
 //! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs;
 //!   [`plugger`]: the task that gives them VIFs while they run.
 //! * [`containers`]: plugs in what container runtimes and LXC run; [`cni`]: the plugin that asks for it.
+//! * [`hotplug`]: what Xen's toolstack runs for each VIF.
 //! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -45,6 +46,7 @@ pub mod diff;
 pub mod gateways;
 pub mod guests;
 pub mod hold;
+pub mod hotplug;
 pub mod hypervisors;
 pub mod instances;
 pub mod links;

@@ -16,6 +16,7 @@ use host_agent::announcer::{self, Stations};
 use host_agent::gateways::asking;
 use host_agent::guests::Watched;
 use host_agent::hold::{hook, lxc};
+use host_agent::hotplug;
 use host_agent::hypervisors::{Hypervisors, Places};
 use host_agent::instances::Found;
 use host_agent::observe::{DATABASE, monitor_request};
@@ -60,6 +61,8 @@ enum Task {
     /// Plug a container of LXC in, and hold it back until its VIF is active; LXC calls it as the script
     /// of a network
     LxcHook(lxc::Call),
+    /// Plug a VIF of a guest of Xen in or out; Xen's toolstack calls it by the script vif-bulkhead
+    VifHotplug(hotplug::Call),
 }
 
 #[derive(clap::Args)]
@@ -105,6 +108,9 @@ struct Arguments {
     /// The folder of kernels and disks that instances boot.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/bulkhead/images")]
     images_dir: PathBuf,
+    /// How to log in to XenAPI's toolstack, if it runs this host's guests.
+    #[arg(long, value_name = "FILE", default_value = "/etc/bulkhead/xenapi.json")]
+    xenapi: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -121,6 +127,7 @@ async fn main() -> anyhow::Result<()> {
         (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
         (Some(Task::QemuHook(call)), _) => call.run(),
         (Some(Task::LxcHook(call)), _) => call.run(),
+        (Some(Task::VifHotplug(call)), _) => call.run().await,
         (None, Some(arguments)) => run(arguments).await,
         (None, None) => Err(Program::command()
             .error(ErrorKind::MissingRequiredArgument, "no controller is named")
@@ -268,6 +275,7 @@ impl Arguments {
             state: self.state_dir.clone(),
             libvirt: self.libvirt_dir.clone(),
             images: self.images_dir.clone(),
+            xenapi: self.xenapi.clone(),
             namespaces: self.namespace_prefix.clone(),
         }
     }

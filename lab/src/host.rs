@@ -155,6 +155,7 @@ impl Host {
             // Not the machine's own, which is nobody's host here.
             ("--libvirt-dir", self.libvirt_directory().into()),
             ("--images-dir", self.images_directory().into()),
+            ("--xenapi", self.directory.join("xenapi.json").into()),
             ("--namespace-prefix", namespaces.into()),
         ];
         Some(Launch {

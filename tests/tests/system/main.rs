@@ -30,6 +30,7 @@ mod sampling;
 mod topology;
 mod trace;
 mod trunks;
+mod xen;
 
 use std::time::Duration;
 
