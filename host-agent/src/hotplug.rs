@@ -122,6 +122,7 @@ impl Call {
         match ask(&self.state_dir, &question, self.seconds)? {
             Answer::Go => {}
             Answer::Refused { reason } => bail!("{reason}"),
+            other => bail!("an answer to another question: {other:?}"),
         }
         let status = format!("{}/hotplug-status", place.backend);
         write(&[(&status, "connected")]).await?;

@@ -146,7 +146,7 @@ impl Host {
         // No two agents on a machine may share a prefix: each removes what it does not want.
         let namespaces = format!("{}{}-", layout.instance_prefix(), self.name());
         let program = layout.spec.programs.as_ref()?.join(AGENT);
-        let options: [(&str, OsString); 8] = [
+        let options: [(&str, OsString); 9] = [
             ("--controller", layout::AGENTS.to_string().into()),
             ("--certificate-dir", self.certificate_directory().into()),
             ("--state-dir", self.agent_directory().into()),
