@@ -154,7 +154,7 @@ impl Intent {
             lent.floating_ips_by_port.insert((bound.port_id, it.id));
         }
         let borrower = Borrower::FloatingIp(it.id);
-        self.lend(it.network_id, it.address.into(), borrower);
+        self.lend(it.network_id, it.address, borrower);
         self.floating_ips.insert(it.id, it);
     }
 
@@ -164,7 +164,7 @@ impl Intent {
         if let Some(bound) = it.bound {
             lent.floating_ips_by_port.remove(&(bound.port_id, it.id));
         }
-        self.take_back(it.network_id, it.address.into());
+        self.take_back(it.network_id, it.address);
         self.floating_ips.remove(&it.id);
     }
 

@@ -1,14 +1,15 @@
 //! Gateways of routers: the way to an external network.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::GatewayCreate;
 use model::{
-    Gateway, GatewayId, HostId, Id, Network, NetworkId, Router, Snat, SnatAddress, Timestamp,
+    Family, Gateway, GatewayId, HostId, Id, Network, NetworkId, Router, Snat, SnatAddress,
+    Timestamp,
 };
 
 use super::faults::Faults;
@@ -24,7 +25,7 @@ pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<G
     let network = intent.networks.get(&request.network_id);
     let network = faults.known("network_id", request.network_id, network);
     if let Some(network) = network {
-        check_network(intent, network, &mut faults);
+        check_network(intent, (network, Family::Ipv4), &mut faults);
     }
     if let (Some(router), Some(network)) = (router, network) {
         sharing::check_user("network_id", network, router.tenant_id, &mut faults);
@@ -64,7 +65,11 @@ fn put(gateway: &Gateway) -> Write {
 }
 
 /// What makes a network fit to lead outside by.
-pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Faults) {
+pub(super) fn check_network(
+    intent: &Intent,
+    (network, family): (&Network, Family),
+    faults: &mut Faults,
+) {
     let id = network.id;
     let mut fault = |message: String| faults.add("network_id", FieldCode::Inconsistent, message);
     if !network.sharing.external || network.sharing.isolated {
@@ -78,9 +83,12 @@ pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Fau
              with gateway_macs"
         ));
     }
-    if !intent.subnets_of(id).any(|it| it.cidr.addr().is_ipv4()) {
+    let wants_v6 = family == Family::Ipv6;
+    let mut subnets = intent.subnets_of(id);
+    if !subnets.any(|it| it.cidr.addr().is_ipv6() == wants_v6) {
         fault(format!(
-            "network {id} has no IPv4 subnet; expected one, since only IPv4 is translated"
+            "network {id} has no {} subnet; expected one that has",
+            family.name()
         ));
     }
 }
@@ -191,7 +199,8 @@ fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
         if kept.iter().any(|it| it.host_id == host_id) {
             continue;
         }
-        let Some(address) = next_free(&after, gateway.network_id) else {
+        let address = next_free(&after, gateway.network_id, Family::Ipv4);
+        let Some(IpAddr::V4(address)) = address else {
             break;
         };
         kept.push(SnatAddress { host_id, address });
@@ -204,13 +213,12 @@ fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
     kept
 }
 
-/// The IPv4 address that a network would give out next.
-pub(super) fn next_free(intent: &Intent, network: NetworkId) -> Option<Ipv4Addr> {
-    let mut subnets = intent.subnets_of(network);
-    subnets.find_map(|subnet| match intent.next_free_address(subnet)? {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    })
+/// The address of this version of IP that a network would give out next.
+pub(super) fn next_free(intent: &Intent, network: NetworkId, family: Family) -> Option<IpAddr> {
+    let wants_v6 = family == Family::Ipv6;
+    let subnets = intent.subnets_of(network);
+    let mut subnets = subnets.filter(|it| it.cidr.addr().is_ipv6() == wants_v6);
+    subnets.find_map(|subnet| intent.next_free_address(subnet))
 }
 
 /// What has to be written for a gateway to fit the hosts that have its router now.

@@ -129,8 +129,8 @@ fn nobody(names: &Names<'_>, network: &Network) -> String {
 /// behind which it is.
 fn hosts_with(names: &Names<'_>, network: NetworkId, mac: MacAddr) -> BTreeSet<HostId> {
     let intent = names.intent;
-    if let Some(address) = mac.public_address() {
-        let owner = outside::owner(intent, network, address);
+    if mac.is_public() {
+        let owner = outside::behind(intent, network, mac);
         return owner
             .and_then(|owner| owner.host(intent))
             .into_iter()

@@ -1,7 +1,7 @@
 //! Packets between VIFs and the outside: one that comes from a machine beyond an external network, and
 //! whom an address there stands for. Pure.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use api::backend::Outcome;
 use api::problem::{FieldCode, FieldError, Problem};
@@ -50,6 +50,20 @@ pub(super) fn owner(
             Borrower::Gateway(id) => Owner::Gateway(id, address),
         })
     })
+}
+
+/// Who has the address of an external network that is behind this Ethernet address.
+pub(super) fn behind(intent: &Intent, network: NetworkId, mac: MacAddr) -> Option<Owner> {
+    if let Some(address) = mac.public_v4() {
+        return owner(intent, network, address);
+    }
+    let all = AddressRange {
+        first: Ipv6Addr::UNSPECIFIED.into(),
+        last: Ipv6Addr::from(u128::MAX).into(),
+    };
+    let mut lent = intent.lent_in(network, all);
+    let (address, _) = lent.find(|(address, _)| MacAddr::public(*address) == mac)?;
+    owner(intent, network, address)
 }
 
 impl Owner {
@@ -238,8 +252,8 @@ fn receiver(intent: &Intent, owner: Owner, address: IpAddr) -> [u8; 6] {
         _ => None,
     };
     match (port, address) {
-        (None, IpAddr::V4(address)) => MacAddr::public(address).octets(),
-        (port, _) => port.map_or(SOME_MACHINE, |port| port.mac.octets()),
+        (None, address) => MacAddr::public(address).octets(),
+        (Some(port), _) => port.mac.octets(),
     }
 }
 

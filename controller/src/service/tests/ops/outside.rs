@@ -40,6 +40,7 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             let request = FloatingIpCreate {
                 tenant_id: id(intent, Noun::Tenant, tenant),
                 network_id: external_id(intent, network),
+                family: None,
                 address: None,
                 port_id: port.map(|port| id(intent, Noun::Port, port)),
                 port_address: None,
