@@ -171,7 +171,7 @@ impl Names<'_> {
 fn of_port(intent: &Intent, id: PortId) -> Option<(&Network, IpAddr)> {
     if let Some(floating) = intent.floating_ips_at(id).next() {
         let network = intent.networks.get(&floating.network_id)?;
-        return Some((network, floating.address.into()));
+        return Some((network, floating.address));
     }
     let port = intent.ports.get(&id)?;
     let network = intent.networks.get(&port.network_id)?;

@@ -77,7 +77,7 @@ fn an_address_outside_is_announced_where_it_came_and_not_where_it_stays_or_went(
                 let station = Station {
                     port: None,
                     mac: MacAddr::public(address(*last)),
-                    addresses: [address(*last).into()].into(),
+                    addresses: [address(*last)].into(),
                     ..station(0)
                 };
                 (subject, station)

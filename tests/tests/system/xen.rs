@@ -193,23 +193,7 @@ fn a_vif_is_connected_when_its_rules_are_in_place_and_is_gone_when_it_goes() {
         guest["uuid"] == GUEST && guest["driver"] == "xen"
     });
 
-    // The emulated NIC of the same VIF does not take the port from it.
-    scene.run("ip link add vif7.0-emu type veth peer name emulated");
-    let emulated = [
-        ("XENBUS_PATH", backend.as_str()),
-        ("INTERFACE", "vif7.0-emu"),
-    ];
-    let done = scene.hotplug(&emulated, "add type_if=tap", LONG);
-    assert!(done.is_success, "{}", done.said);
-    assert!(scene.is_plugged("vif7.0-emu"));
-    assert!(scene.reaches_peer(&guest));
-    assert_eq!(scene.external_id("vif7.0-emu", "bulkhead-active"), "");
-    let done = scene.hotplug(&emulated, "remove type_if=tap", LONG);
-    assert!(
-        done.is_success && !scene.is_plugged("vif7.0-emu"),
-        "{}",
-        done.said
-    );
+    its_emulated_nic_stays_dark(&scene, &backend, &guest);
 
     let done = scene.hotplug(&online, "offline type_if=vif", LONG);
     assert!(
@@ -245,6 +229,23 @@ fn a_vif_is_connected_when_its_rules_are_in_place_and_is_gone_when_it_goes() {
     );
     assert_eq!(scene.external_id("web-out", "iface-id"), text(&other["id"]));
     assert!(scene.reaches_peer(&guest));
+}
+
+/// The emulated NIC of the same VIF does not take the port from it.
+fn its_emulated_nic_stays_dark(scene: &Scene, backend: &str, guest: &Instance) {
+    scene.run("ip link add vif7.0-emu type veth peer name emulated");
+    let emulated = [("XENBUS_PATH", backend), ("INTERFACE", "vif7.0-emu")];
+    let done = scene.hotplug(&emulated, "add type_if=tap", LONG);
+    assert!(done.is_success, "{}", done.said);
+    assert!(scene.is_plugged("vif7.0-emu"));
+    assert!(scene.reaches_peer(guest));
+    assert_eq!(scene.external_id("vif7.0-emu", "bulkhead-active"), "");
+    let done = scene.hotplug(&emulated, "remove type_if=tap", LONG);
+    assert!(
+        done.is_success && !scene.is_plugged("vif7.0-emu"),
+        "{}",
+        done.said
+    );
 }
 
 #[test]
