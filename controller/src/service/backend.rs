@@ -330,7 +330,8 @@ impl Backend for Service {
     }
 
     async fn gateway_create(&self, caller: Caller, request: GatewayCreate) -> Outcome<Gateway> {
-        let decide = |intent: &_| gateway::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| gateway::create(intent, request, &observed);
         self.writer.change(caller, "gateway_create", decide).await
     }
 

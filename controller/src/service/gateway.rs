@@ -13,12 +13,18 @@ use model::{
 };
 
 use super::faults::Faults;
+use super::layout::uplink_on;
 use super::{port_forwarding, router, sharing};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Object, Write};
 use crate::writer::Draft;
 
-pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<Gateway>> {
+pub(super) fn create(
+    intent: &Intent,
+    request: GatewayCreate,
+    observed: &Observed,
+) -> Outcome<Draft<Gateway>> {
     let mut faults = Faults::default();
     let router = intent.routers.get(&request.router_id);
     let router = faults.known("router_id", request.router_id, router);
@@ -32,6 +38,9 @@ pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<G
         check_overlap(intent, router, network, &mut faults);
     }
     check_hosts(intent, &request, &mut faults);
+    if let Some(network) = network {
+        check_carriers((intent, observed), network, &request, &mut faults);
+    }
     if let Some(other) = intent.gateway_of(request.router_id) {
         let message = format!(
             "it leads to the network {} already; clear that gateway first",
@@ -125,6 +134,37 @@ fn check_hosts(intent: &Intent, request: &GatewayCreate, faults: &mut Faults) {
             );
             fault(FieldCode::Inconsistent, message);
         }
+    }
+}
+
+/// What makes hosts fit to be gateway hosts: that the external network comes to them. Of a host that has not
+/// told of its NICs nothing is known.
+fn check_carriers(
+    (intent, observed): (&Intent, &Observed),
+    network: &Network,
+    request: &GatewayCreate,
+    faults: &mut Faults,
+) {
+    let carrier = network.segment.physical_network_id();
+    let Some(physical) = intent.physical_networks.get(&carrier) else {
+        return;
+    };
+    for (at, id) in request.host_ids.iter().enumerate() {
+        let (Some(host), Some(seen)) = (intent.hosts.get(id), observed.host(*id)) else {
+            continue;
+        };
+        let uplink = uplink_on(host, physical);
+        let has = |name| seen.nics.iter().any(|it| it.name == *name);
+        if seen.nics.is_empty() || uplink.nics().iter().any(has) {
+            continue;
+        }
+        let message = format!(
+            "the host {} does not have {uplink}, which carries the physical network {} of network {}; \
+             expected a host that has it, or another uplink for {0}",
+            host.name, physical.name, network.id
+        );
+        let field = format!("host_ids[{at}]");
+        faults.add(&field, FieldCode::Inconsistent, message);
     }
 }
 

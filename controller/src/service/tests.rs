@@ -4,6 +4,7 @@ mod addresses;
 mod capped;
 mod caps;
 mod concurrent;
+mod gateway_hosts;
 mod limits;
 mod ops;
 mod outside;
