@@ -126,7 +126,7 @@ fn nobody(names: &Names<'_>, network: &Network) -> String {
 }
 
 /// The hosts where a port has this Ethernet address, as its own or in a pair; or an address of the network
-/// behind which it is.
+/// behind which it is. A host's own is where others hand on what it lets out, or forwards.
 fn hosts_with(names: &Names<'_>, network: NetworkId, mac: MacAddr) -> BTreeSet<HostId> {
     let intent = names.intent;
     if mac.is_public() {
@@ -135,6 +135,10 @@ fn hosts_with(names: &Names<'_>, network: NetworkId, mac: MacAddr) -> BTreeSet<H
             .and_then(|owner| owner.host(intent))
             .into_iter()
             .collect();
+    }
+    let mut hosts = intent.hosts.keys();
+    if let Some(host) = hosts.find(|it| MacAddr::router(**it) == mac) {
+        return BTreeSet::from([*host]);
     }
     let owner = intent.port_with_mac(network, mac);
     let owner = owner.or_else(|| intent.port_with_virtual_mac(network, mac));
