@@ -154,8 +154,9 @@ fn check_carriers(
             continue;
         };
         let uplink = uplink_on(host, physical);
-        let has = |name| seen.nics.iter().any(|it| it.name == *name);
-        if seen.nics.is_empty() || uplink.nics().iter().any(has) {
+        let mut carriers = uplink.nics().iter();
+        let has = carriers.any(|name| seen.nics.iter().any(|it| it.name == *name));
+        if seen.nics.is_empty() || has {
             continue;
         }
         let message = format!(

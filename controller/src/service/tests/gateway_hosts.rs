@@ -14,8 +14,8 @@ fn a_host_that_the_external_network_does_not_come_to_is_no_gateway_host() {
     for op in [
         Op::Tenant { name: 0 },
         Op::Underlay {
-            name: 5,
-            endpoints: 0,
+            name: 1,
+            endpoints: 1,
         },
         Op::External { tenant: 0, name: 0 },
         Op::Router {
