@@ -7,7 +7,7 @@ mod caps;
 mod groups;
 mod kept;
 mod ledger;
-mod samples;
+pub(crate) mod samples;
 mod shelf;
 
 use std::sync::Arc;

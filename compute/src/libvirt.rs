@@ -23,7 +23,7 @@ pub mod xdr;
 use std::path::{Path, PathBuf};
 
 pub use client::{Connection, Error};
-pub use watcher::{Daemon, Seen, SeenGuest, Watcher};
+pub use watcher::Watcher;
 
 /// Where daemons listen, the first that is there: the one of QEMU alone, or the one of everything.
 const SOCKETS: [&str; 2] = ["virtqemud-sock", "libvirt-sock"];

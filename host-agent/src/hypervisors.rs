@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use compute::Hypervisor;
+use compute::libvirt::Watcher;
 use compute::libvirt::machines::Machines;
-use compute::libvirt::{Seen, Watcher};
 use compute::netns::Netns;
+use compute::seen::Seen;
 use compute::xenapi;
 use model::plan::HostPlan;
 use ovsdb::{Client, Monitor};

@@ -8,7 +8,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use compute::libvirt::{Daemon, Seen};
+use compute::seen::{Daemon, Seen};
 use compute::xenapi::{Client, Settings, Watcher};
 use model::GuestState;
 use serde_json::{Value, json};
