@@ -93,9 +93,8 @@ impl Run<'_> {
             if let Some(now) = now.filter(|now| settled.wanted.as_ref() != Some(now)) {
                 self.reconcile(now, &mut settled).await;
             }
-            match timeout_at(look_at, self.plan.changed()).await {
-                Ok(Err(_)) => return,
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(_)) = timeout_at(look_at, self.plan.changed()).await {
+                return;
             }
         }
     }
