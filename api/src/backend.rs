@@ -2,6 +2,7 @@
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
 mod caps;
+mod migrations;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::resource::{
 };
 
 pub use caps::CapBackend;
+pub use migrations::MigrationBackend;
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -136,7 +138,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: UsageBackend + CapBackend {
+pub trait Backend: UsageBackend + CapBackend + MigrationBackend {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

@@ -5,8 +5,8 @@ use model::report::ManagementPath;
 use model::{
     AddressGroup, Cap, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId,
     HostStatus, HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork,
-    Port, PortForwarding, PortId, PortStatus, Reservation, Router, RuleId, SecurityGroup,
-    SecurityGroupId, Subnet, Tenant, TenantId, Timestamp, Traffic, Tunnel, VlanId,
+    Port, PortForwarding, PortId, PortMigration, PortStatus, Reservation, Router, RuleId,
+    SecurityGroup, SecurityGroupId, Subnet, Tenant, TenantId, Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,
-    FloatingIpUpdate, GatewayCreate, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
-    PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate,
-    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
-    SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    FloatingIpUpdate, GatewayCreate, InstanceCreate, InstanceUpdate, MigrationCreate,
+    NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate, PortForwardingCreate,
+    PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -244,6 +244,7 @@ resources! {
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    PortMigration, "migration", "migrations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
     FabricCheck, "fabric check", "fabric-checks", |it| it.id.uuid(), |_| None;
@@ -320,6 +321,9 @@ impl Changeable for SecurityGroup {
 }
 impl Creatable for PortView {
     type Create = PortCreate;
+}
+impl Creatable for PortMigration {
+    type Create = MigrationCreate;
 }
 impl Creatable for SubPort {
     type Create = SubPortCreate;

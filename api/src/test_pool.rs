@@ -7,7 +7,8 @@ mod caps;
 mod groups;
 mod kept;
 mod ledger;
-mod samples;
+mod migrations;
+pub(crate) mod samples;
 mod shelf;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use caps::cap;
 pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 pub(crate) use kept::TestPool;
+pub(crate) use migrations::migration;
 pub(crate) use samples::*;
 
 /// The only valid token, and who bears it.

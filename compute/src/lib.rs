@@ -3,7 +3,7 @@
 //! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
 //! * [`container`] plugs in what container runtimes and LXC ask for.
 //! * [`libvirt`] watches what libvirt runs, whoever started it; [`xenapi`] what a pool of XenServer or
-//!   XCP-ng runs.
+//!   XCP-ng runs; [`seen`] is what they see.
 //! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
 //!
 //! What does not live here: whether a VIF's frames may flow. That is the agent's pipeline; a driver
@@ -14,6 +14,7 @@ pub mod libvirt;
 pub mod netns;
 pub mod ovsdb;
 mod plug;
+pub mod seen;
 pub mod xenapi;
 
 use futures::future::BoxFuture;
@@ -35,8 +36,19 @@ pub trait Hypervisor: Send + Sync {
     /// what is incomplete, and leaves alone what is right and whatever is not its own.
     ///
     /// Called with the whole of what is wanted, again after every change and now and then; a failure
-    /// of one instance is in its report and does not hold up the others.
-    fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled>;
+    /// of one instance is in its report and does not hold up the others. `settled`, in order of their ids, are
+    /// those that ran when they were looked at a moment ago: one that is still wanted just so needs no
+    /// second look, so that one more instance costs what one costs.
+    fn reconcile<'a>(
+        &'a self,
+        wanted: &'a [PlannedInstance],
+        settled: &'a [PlannedInstance],
+    ) -> BoxFuture<'a, Reconciled>;
+
+    /// Waits until something that the driver itself began is over, and it is time to look again.
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// What a driver found after it made things right.

@@ -13,6 +13,7 @@
 //! and are known as they were until it is back.
 
 mod client;
+pub mod departures;
 pub mod domain;
 pub mod machines;
 pub mod plugging;
@@ -23,7 +24,7 @@ pub mod xdr;
 use std::path::{Path, PathBuf};
 
 pub use client::{Connection, Error};
-pub use watcher::{Daemon, Seen, SeenGuest, Watcher};
+pub use watcher::Watcher;
 
 /// Where daemons listen, the first that is there: the one of QEMU alone, or the one of everything.
 const SOCKETS: [&str; 2] = ["virtqemud-sock", "libvirt-sock"];

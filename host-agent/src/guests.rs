@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compute::libvirt::domain::Domain;
-use compute::libvirt::{Daemon, Seen, SeenGuest};
 use compute::ovsdb::AnnouncedGuest;
+use compute::seen::{Daemon, Seen, SeenGuest};
 use model::plan::{HostPlan, PlanItem};
 use model::{DriverFound, Guest, GuestState, MacAddr, NetworkId, PortId};
 use ovsdb::{Client, Condition, Monitor, Mutator, Operation, Uuid, Value};

@@ -31,6 +31,9 @@ const FOLDERS: [(&str, &str); 5] = [
 const QEMU_CONF: &str = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n\
     stdio_handler = \"file\"\nnamespaces = []\ncgroup_controllers = []\nremember_owner = 0\n";
 
+/// The others' libvirtd may send it guests, and need not say who they are: nobody else is on this network.
+const LISTENING: &str = "listen_tls = 0\nlisten_tcp = 1\nauth_tcp = \"none\"\n";
+
 /// libvirtd of one host; it and its guests end when this is dropped.
 pub struct Libvirt {
     host: Host,
@@ -47,8 +50,13 @@ impl Libvirt {
             make(Path::new(target));
         }
         make(Path::new("/var/cache/libvirt"));
+        // Debian's package has it.
+        make(&libvirt.folder("libvirt-log/qemu"));
         libvirt.write("libvirt-etc/qemu.conf", QEMU_CONF);
-        let id = format!("host_uuid = \"{}\"\n", uuid_of(libvirt.host.number()));
+        let id = format!(
+            "host_uuid = \"{}\"\n{LISTENING}",
+            uuid_of(libvirt.host.number())
+        );
         libvirt.write("libvirt-etc/libvirtd.conf", &id);
         libvirt.add_users();
         libvirt.install_hook(seconds);
@@ -69,7 +77,7 @@ impl Libvirt {
         let script = format!(
             "set -e; mount --make-rprivate /; {}; mount --bind {} /var/cache/libvirt; \
              mount --bind {2}/passwd /etc/passwd; mount --bind {2}/group /etc/group; \
-             exec libvirtd --pid-file /run/libvirt/libvirtd.pid",
+             exec libvirtd --listen --pid-file /run/libvirt/libvirtd.pid",
             mounts.join("; "),
             cache.display(),
             directory.display(),
@@ -133,8 +141,23 @@ impl Libvirt {
 
     /// The same, with more words on its kernel's command line: `reach=10.0.0.5` is whom it pings.
     pub fn define_told(&self, name: &str, words: &str, metadata: &str, interfaces: &str) {
+        self.define_as(name, &self.description(name, words, metadata, interfaces));
+    }
+
+    /// The same on a machine of type q35, which has no slots to spare.
+    pub fn define_q35(&self, name: &str, interfaces: &str) {
+        let xml = self.description(name, "", "", interfaces);
+        self.define_as(name, &xml.replace("machine='pc'", "machine='q35'"));
+    }
+
+    fn define_as(&self, name: &str, xml: &str) {
+        let path = self.write(&format!("{name}.xml"), xml);
+        self.must(&format!("define {}", path.display()));
+    }
+
+    fn description(&self, name: &str, words: &str, metadata: &str, interfaces: &str) -> String {
         let image = image::image();
-        let xml = format!(
+        format!(
             "<domain type='qemu'><name>{name}</name><memory unit='MiB'>96</memory><vcpu>1</vcpu>\
              <metadata>{metadata}</metadata>\
              <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{}</kernel>\
@@ -146,9 +169,7 @@ impl Libvirt {
             image.kernel.display(),
             image.initrd.display(),
             self.console_path(name).display(),
-        );
-        let path = self.write(&format!("{name}.xml"), &xml);
-        self.must(&format!("define {}", path.display()));
+        )
     }
 
     /// What a machine of ours said on its console.

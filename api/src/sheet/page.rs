@@ -152,25 +152,23 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::Timestamp;
+    use model::billing::RatePoint;
+
     use super::super::Ids;
     use super::*;
+    use crate::test_pool::samples;
 
     fn november() -> Bill {
-        let json = serde_json::json!({
-            "tenant_id": uuid::Uuid::nil(), "period": "2026-11", "timezone": "UTC",
-            "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z",
-            "as_of": "2026-11-22T12:00:00Z", "seal": null, "rate_plan": "standard",
-            "currency": "EUR", "lines": [{
-                "what": "public transfer", "quantity": "1.5", "unit": "GB", "price": "2",
-                "amount": "3.00",
-            }],
-            "total": "3.00", "classes": [], "adjustments": [], "rates": [], "ports": [],
-            "slots": 3, "slots_silent": 1, "unread_seconds": 0, "course": [
-                { "at": "2026-11-01T00:00:00Z", "received": 10, "sent": 5 },
-                { "at": "2026-11-01T00:05:00Z", "received": 0, "sent": u64::MAX },
-            ],
-        });
-        serde_json::from_value(json).unwrap()
+        let point = |at: i64, received, sent| RatePoint {
+            at: Timestamp::from_unix_seconds(1_793_491_200 + at),
+            received,
+            sent,
+        };
+        samples::november(
+            "public transfer",
+            vec![point(0, 10, 5), point(300, 0, u64::MAX)],
+        )
     }
 
     #[test]

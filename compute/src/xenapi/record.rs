@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::libvirt::SeenGuest;
 use crate::libvirt::domain::{Domain, Interface};
+use crate::seen::SeenGuest;
 
 /// The classes that are asked for.
 pub const CLASSES: [&str; 5] = ["host", "vm", "vif", "network", "pif"];

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::client::{Client, Error};
 use super::record::{self, Records, Token};
 use super::settings::Settings;
-use crate::libvirt::{Daemon, Seen};
+use crate::seen::{self, Daemon, Redial, Seen};
 
 /// The bridge that guests of tenants are plugged into.
 const BRIDGE: &str = "br-int";
@@ -24,8 +24,7 @@ const RESYNC: Duration = Duration::from_secs(600);
 /// How long a burst of events is let gather; nobody is asked more often.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// How soon XenAPI is dialled again, and how late at last.
-const SOONEST: Duration = Duration::from_millis(500);
+/// How late XenAPI is dialled again at last.
 const LATEST: Duration = Duration::from_secs(15);
 
 /// The task that watches.
@@ -39,35 +38,15 @@ pub struct Watcher {
 impl Watcher {
     /// Watches for ever: through toolstacks that end, start, or never come.
     pub async fn run(self) {
-        let mut pause = SOONEST;
+        let mut redial = Redial::at_most_every(LATEST);
         loop {
             let began = Instant::now();
             if self.settings.exists() {
                 let Err(error) = self.follow().await;
-                self.lost(error);
+                seen::lost(&self.seen, error);
             }
-            // One that answered for a while is dialled at once; one that never does, less and less.
-            pause = match began.elapsed() > LATEST {
-                true => SOONEST,
-                false => (pause * 2).min(LATEST),
-            };
-            sleep(pause).await;
+            redial.pause(began.elapsed()).await;
         }
-    }
-
-    fn lost(&self, error: Error) {
-        let reason = format!("{:#}", anyhow::Error::from(error));
-        self.seen.send_if_modified(|seen| {
-            let away = Daemon::Away {
-                reason: reason.clone(),
-            };
-            let changed = seen.daemon != away;
-            if changed {
-                warn!("{reason}; dialling");
-            }
-            seen.daemon = away;
-            changed
-        });
     }
 
     async fn follow(&self) -> Result<Infallible, Error> {

@@ -1,12 +1,12 @@
 //! Ways to external networks: whose they are, and which addresses there are lent.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::{
-    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, NetworkId, PortForwarding,
-    PortForwardingId, PortId, RouterId, TenantId,
+    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, MacAddr, NetworkId,
+    PortForwarding, PortForwardingId, PortId, RouterId, TenantId,
 };
 
 use super::{Intent, within};
@@ -116,6 +116,28 @@ impl Intent {
         let within = (network, range.first)..=(network, range.last);
         let lent = self.lent.addresses.range(within);
         lent.map(|((_, address), borrower)| (*address, *borrower))
+    }
+}
+
+/// What is found by a search.
+impl Intent {
+    /// The addresses of a network that are no port's, and are behind this Ethernet address: one of IPv4,
+    /// or those of IPv6 that end alike.
+    pub fn lent_behind(
+        &self,
+        network: NetworkId,
+        mac: MacAddr,
+    ) -> impl Iterator<Item = IpAddr> + '_ {
+        let (first, last) = match mac.public_v4() {
+            Some(address) => (address.into(), address.into()),
+            None => (
+                Ipv6Addr::UNSPECIFIED.into(),
+                Ipv6Addr::from(u128::MAX).into(),
+            ),
+        };
+        let lent = self.lent_in(network, AddressRange { first, last });
+        let lent = lent.map(|(address, _)| address);
+        lent.filter(move |it| MacAddr::public(*it) == mac)
     }
 }
 

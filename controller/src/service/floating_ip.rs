@@ -7,8 +7,8 @@ use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{FloatingIpCreate, FloatingIpUpdate, Setting};
 use model::{
-    AddressRange, BoundTo, Family, FloatingIp, FloatingIpId, Id, MacAddr, Network, NetworkId, Port,
-    PortId, Timestamp,
+    BoundTo, Family, FloatingIp, FloatingIpId, Id, MacAddr, Network, NetworkId, Port, PortId,
+    Timestamp,
 };
 
 use super::faults::Faults;
@@ -121,14 +121,8 @@ fn check_address(intent: &Intent, network: &Network, asked: Option<IpAddr>, faul
 
 /// Another address of the network that would be behind the same Ethernet address.
 fn twin(intent: &Intent, network: NetworkId, address: IpAddr) -> Option<IpAddr> {
-    let mac = MacAddr::public(address);
-    let all = AddressRange {
-        first: Ipv6Addr::UNSPECIFIED.into(),
-        last: Ipv6Addr::from(u128::MAX).into(),
-    };
-    let lent = intent.lent_in(network, all).map(|(address, _)| address);
-    let mut others = lent.filter(|it| *it != address);
-    others.find(|it| MacAddr::public(*it) == mac)
+    let mut alike = intent.lent_behind(network, MacAddr::public(address));
+    alike.find(|it| *it != address)
 }
 
 /// An address of a port says nothing without the port.

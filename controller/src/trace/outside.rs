@@ -1,7 +1,7 @@
 //! Packets between VIFs and the outside: one that comes from a machine beyond an external network, and
 //! whom an address there stands for. Pure.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use api::backend::Outcome;
 use api::problem::{FieldCode, FieldError, Problem};
@@ -54,16 +54,10 @@ pub(super) fn owner(
 
 /// Who has the address of an external network that is behind this Ethernet address.
 pub(super) fn behind(intent: &Intent, network: NetworkId, mac: MacAddr) -> Option<Owner> {
-    if let Some(address) = mac.public_v4() {
-        return owner(intent, network, address);
-    }
-    let all = AddressRange {
-        first: Ipv6Addr::UNSPECIFIED.into(),
-        last: Ipv6Addr::from(u128::MAX).into(),
-    };
-    let mut lent = intent.lent_in(network, all);
-    let (address, _) = lent.find(|(address, _)| MacAddr::public(*address) == mac)?;
-    owner(intent, network, address)
+    // A port of the network has an address there that is lent to nobody.
+    let address = mac.public_v4().map(IpAddr::from);
+    let address = address.or_else(|| intent.lent_behind(network, mac).next());
+    owner(intent, network, address?)
 }
 
 impl Owner {

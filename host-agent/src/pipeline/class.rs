@@ -27,16 +27,13 @@ const PUBLIC: u16 = 100;
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let outside = &network.outside;
     if let Some(way) = &outside.way {
-        let v6 = way.has_v6().then_some(Family::Ipv6);
-        let families = [Family::Ipv4].into_iter().chain(v6);
-        flows.extend(families.flat_map(|family| sent(network, family)));
+        flows.extend(way.families().flat_map(|family| sent(network, family)));
         if way.is_shared() {
             flows.extend(brought(network));
         }
     }
     if !outside.routers.is_empty() {
-        let v6 = outside.has_v6().then_some(Family::Ipv6);
-        let families = [Family::Ipv4].into_iter().chain(v6);
+        let families = outside.families();
         flows.extend(families.flat_map(|family| come(network, family)));
     }
 }

@@ -51,9 +51,7 @@ fn external(network: &NetworkView) -> Vec<Flow> {
         flow.action(Action::resubmit(class::TABLE.id))
             .action(Action::resubmit(translate::TABLE.id))
     });
-    let v6 = network.outside.has_v6().then_some(Family::Ipv6);
-    let families = [Family::Ipv4].into_iter().chain(v6);
-    let beyond = families.flat_map(|family| {
+    let beyond = network.outside.families().flat_map(|family| {
         let given_out = network.outside.pool(family).into_iter().map(|prefix| {
             let flow = TABLE.flow(POOL, ip::to(here.clone(), prefix));
             flow.actions(behind_destination(family))

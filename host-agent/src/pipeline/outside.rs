@@ -136,6 +136,12 @@ impl Outside {
         self.addresses().any(|it| it.is_ipv6())
     }
 
+    /// The versions of IP that come in and go out there.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family> + use<> {
+        let v6 = self.has_v6().then_some(Family::Ipv6);
+        [Family::Ipv4].into_iter().chain(v6)
+    }
+
     /// The host's own Ethernet address there, if it sends on or is sent what other hosts answer for.
     #[must_use]
     pub fn own_mac(&self) -> Option<MacAddr> {
@@ -188,6 +194,12 @@ impl WayOut {
     /// Whether a port here has a floating IP of IPv6.
     pub(super) fn has_v6(&self) -> bool {
         self.mac_v6.is_some() && self.floating.iter().any(|it| it.inner.is_ipv6())
+    }
+
+    /// The versions of IP that get out.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family> + use<> {
+        let v6 = self.has_v6().then_some(Family::Ipv6);
+        [Family::Ipv4].into_iter().chain(v6)
     }
 }
 

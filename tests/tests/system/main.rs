@@ -17,6 +17,7 @@ mod isolation;
 mod libvirt;
 mod limits;
 mod metering;
+mod migration;
 mod outside;
 mod overlays;
 mod peers;

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 use super::super::router;
 use super::super::tests::{ask, request};
-use crate::test_pool::TestPool;
+use crate::test_pool::{TestPool, samples};
 
 const NOVEMBER: &str = "tenant_id=00000000-0000-0000-0000-000000000000&period=2026-11";
 
@@ -34,18 +34,7 @@ fn usage(bytes: u64) -> Usage {
 }
 
 fn november() -> Bill {
-    let json = serde_json::json!({
-        "tenant_id": uuid::Uuid::nil(), "period": "2026-11", "timezone": "UTC",
-        "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z",
-        "as_of": "2026-11-22T12:00:00Z", "seal": null, "rate_plan": "standard",
-        "currency": "EUR", "lines": [{
-            "what": "a \"line\", with <signs>", "quantity": "1.5", "unit": "GB", "price": "2",
-            "amount": "3.00",
-        }],
-        "total": "3.00", "classes": [], "adjustments": [], "rates": [], "ports": [],
-        "slots": 3, "slots_silent": 1, "unread_seconds": 0, "course": [],
-    });
-    serde_json::from_value(json).unwrap()
+    samples::november("a \"line\", with <signs>", Vec::new())
 }
 
 /// A pool with usage of three tenants, and a bill.
