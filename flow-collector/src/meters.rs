@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{HostId, Inventory, RelayedDatagram, RelayedSamples, SampleWay, Timestamp};
 use sflow::Datagram;
@@ -22,6 +23,9 @@ const TALLIES: usize = 32;
 
 /// With so many ports a portion of what changed is large enough to be written.
 const PORTION: usize = 256;
+
+/// A clock may be a little behind a timer, in milliseconds.
+const MOMENT: i64 = 20;
 
 /// All tallies, and what is needed to add to them.
 #[derive(Debug)]
@@ -126,6 +130,13 @@ impl Meters {
         let taken = tally.take(sender, &datagram, arrived);
         drop(tally);
         self.counts.add(taken);
+    }
+
+    /// How long it is until the present interval is over, and a moment more.
+    pub(crate) fn rest_of_interval(&self) -> Duration {
+        let length = i64::from(self.interval_seconds.get()) * 1000;
+        let into = Timestamp::now().unix_milliseconds().rem_euclid(length);
+        Duration::from_millis((length - into + MOMENT).unsigned_abs())
     }
 
     /// What changed since it was told last, in portions: each is gathered when it is asked for, so that

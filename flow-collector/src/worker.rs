@@ -50,6 +50,12 @@ impl Worker {
                     }
                     None => break,
                 },
+                // What has ended is in the way of what begins.
+                () = tokio::time::sleep(meters.rest_of_interval()) => {
+                    if ledger.has_place() {
+                        write(&ledger, &meters, Detail::Amounts).await?;
+                    }
+                }
                 _ = checkpoint.tick() => {
                     checkpoints = checkpoints.wrapping_add(1);
                     let detail = match checkpoints % SPLITS_EVERY {

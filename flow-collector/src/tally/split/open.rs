@@ -1,8 +1,8 @@
 //! A split while its interval is open: in as little room as it goes, for every port has one.
 //!
-//! Each dimension is a list of at most 20 cells of 34 bytes, which grows by a few at a time. A key is a word
+//! Each dimension is a list of at most 16 cells of 34 bytes, which grows by a few at a time. A key is a word
 //! in its cell; identifiers and addresses of IPv6, which are longer, lie beside the cells. When one more cell
-//! is needed, the smallest fifth of them goes into `other`. What a key may have lost there is bounded:
+//! is needed, the smallest quarter of them goes into `other`. What a key may have lost there is bounded:
 //! `floor` rises by the largest cell that goes, and a cell that begins later remembers it (Misra and Gries,
 //! 1982). At the end of an interval the eight largest stay.
 
@@ -18,9 +18,9 @@ use super::{Cell, KEPT_CELLS, Key, Split, Summary};
 use crate::attribute::{Peer, Peers};
 
 /// So many cells a dimension has while an interval is open.
-const MOST_CELLS: usize = 20;
+const MOST_CELLS: usize = 16;
 /// So many of them stay when there is no room for one more.
-const STAYING_CELLS: usize = 16;
+const STAYING_CELLS: usize = 12;
 
 /// What a sample adds to its keys.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,12 +85,19 @@ impl OpenSplit {
 #[derive(Debug, Default)]
 struct OpenSummary {
     cells: Vec<OpenCell>,
+    /// What most lists do not need.
+    rest: Option<Box<Rest>>,
+    /// So many bytes one key may have in `other`, if it has no cell.
+    floor: u64,
+}
+
+/// What lies beside the cells.
+#[derive(Debug, Default)]
+struct Rest {
     /// The keys that are longer than a word.
     long: Vec<[u8; 16]>,
     /// What has no cell, by class.
     other: Vec<OpenCell>,
-    /// So many bytes one key may have in `other`, if it has no cell.
-    floor: u64,
 }
 
 /// Of the variance seven digits are enough: it is itself an estimate.
@@ -146,7 +153,7 @@ impl OpenSummary {
                 && it.class == class
                 && match short {
                     Short::Word(word) => it.word == word,
-                    Short::Long(bytes) => self.long[it.word as usize] == bytes,
+                    Short::Long(bytes) => self.long()[it.word as usize] == bytes,
                 }
         });
         let at = found.unwrap_or_else(|| self.begin(class, kind, short));
@@ -161,9 +168,10 @@ impl OpenSummary {
         let word = match short {
             Short::Word(word) => word,
             Short::Long(bytes) => {
-                grow(&mut self.long);
-                self.long.push(bytes);
-                place(self.long.len() - 1)
+                let long = &mut self.rest.get_or_insert_default().long;
+                grow(long);
+                long.push(bytes);
+                place(long.len() - 1)
             }
         };
         grow(&mut self.cells);
@@ -183,24 +191,23 @@ impl OpenSummary {
     /// Keeps so many of the largest.
     fn keep(&mut self, most: usize) {
         self.cells.sort_unstable_by_key(|cell| Reverse(cell.bytes));
+        let rest = self.rest.get_or_insert_default();
         for gone in self.cells.split_off(most.min(self.cells.len())) {
             // A cell may have lost something before it goes.
             self.floor = self.floor.max(gone.most());
-            match self.other.iter_mut().find(|it| it.class == gone.class) {
-                Some(other) => other.absorb(&gone),
-                None => {
-                    self.other.reserve_exact(1);
-                    self.other.push(gone);
-                }
-            }
+            give_up(&mut rest.other, gone);
         }
-        let before = std::mem::take(&mut self.long);
+        let before = std::mem::take(&mut rest.long);
         let long = self.cells.iter_mut().filter(|cell| cell.kind.is_long());
         for (now, cell) in long.enumerate() {
-            grow(&mut self.long);
-            self.long.push(before[cell.word as usize]);
+            grow(&mut rest.long);
+            rest.long.push(before[cell.word as usize]);
             cell.word = place(now);
         }
+    }
+
+    fn long(&self) -> &[[u8; 16]] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.long)
     }
 
     /// As it is kept: the largest of each class.
@@ -211,7 +218,8 @@ impl OpenSummary {
             floor: self.floor,
             ..Summary::default()
         };
-        let mut others = self.other.clone();
+        let rest = self.rest.as_ref();
+        let mut others = rest.map(|rest| rest.other.clone()).unwrap_or_default();
         for cell in cells {
             let of_class = kept.cells.iter();
             let of_class = of_class.filter(|(class, ..)| *class == cell.class).count();
@@ -221,10 +229,7 @@ impl OpenSummary {
                 continue;
             }
             kept.floor = kept.floor.max(cell.most());
-            match others.iter_mut().find(|it| it.class == cell.class) {
-                Some(other) => other.absorb(&cell),
-                None => others.push(cell),
-            }
+            give_up(&mut others, cell);
         }
         let hides_nothing = |cell: &OpenCell| Cell {
             hidden: 0,
@@ -236,7 +241,7 @@ impl OpenSummary {
     }
 
     fn key(&self, cell: &OpenCell) -> Key {
-        let long = || self.long[cell.word as usize];
+        let long = || self.long()[cell.word as usize];
         let [_, protocol, port @ ..] = cell.word.to_be_bytes();
         let port = u16::from_be_bytes(port);
         match cell.kind {
@@ -317,6 +322,17 @@ fn shorten(key: Key) -> (Kind, Short) {
         Key::Address(Some(IpAddr::V4(address))) => (Kind::V4, Short::Word(address.to_bits())),
         Key::Address(Some(IpAddr::V6(address))) => (Kind::V6, Short::Long(address.octets())),
         Key::Address(None) => (Kind::NoAddress, nothing),
+    }
+}
+
+/// Adds a cell that goes to those of its class.
+fn give_up(others: &mut Vec<OpenCell>, gone: OpenCell) {
+    match others.iter_mut().find(|it| it.class == gone.class) {
+        Some(other) => other.absorb(&gone),
+        None => {
+            others.reserve_exact(1);
+            others.push(gone);
+        }
     }
 }
 

@@ -67,7 +67,7 @@ fn a_cell_takes_34_bytes_and_its_list_grows_by_few() {
     for n in 0..=u8::MAX {
         add(&mut open, TrafficClass::Public, n, 1000);
         assert!(open.cells.capacity() <= (open.cells.len() + 4).min(MOST_CELLS));
-        assert!(open.long.len() <= open.cells.len());
+        assert!(open.long().len() <= open.cells.len());
     }
 }
 
