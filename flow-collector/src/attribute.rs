@@ -7,6 +7,7 @@
 
 mod peers;
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,8 +28,13 @@ pub struct Attribution {
 pub struct Sender {
     /// Which host.
     pub host: HostId,
-    vifs: FxHashMap<u32, InventoryVif>,
-    peers: FxHashMap<NetworkId, Arc<Peers>>,
+    inventory: Arc<Inventory>,
+    /// Its place in the inventory.
+    place: usize,
+    /// The places of its VIFs there, in the order of their ifIndex: few, and there are many hosts.
+    vifs: Box<[usize]>,
+    /// By network, in order.
+    peers: Box<[(NetworkId, Arc<Peers>)]>,
 }
 
 impl Attribution {
@@ -50,18 +56,29 @@ impl Sender {
     /// What is behind the interface with this ifIndex.
     #[must_use]
     pub fn vif(&self, if_index: u32) -> Option<&InventoryVif> {
-        self.vifs.get(&if_index)
+        let vifs = &self.inventory.hosts.get(self.place)?.vifs;
+        let at = self
+            .vifs
+            .binary_search_by_key(&if_index, |at| vifs[*at].ifindex);
+        vifs.get(self.vifs[at.ok()?])
     }
 
     /// Where frames of a network may go, if that is known.
     #[must_use]
     pub fn peers(&self, network: NetworkId) -> Option<&Peers> {
-        self.peers.get(&network).map(|it| &**it)
+        let at = self.peers.binary_search_by_key(&network, |(of, _)| *of);
+        self.peers.get(at.ok()?).map(|(_, peers)| &**peers)
     }
 }
 
 impl From<&Inventory> for Attribution {
     fn from(inventory: &Inventory) -> Self {
+        Self::from(Arc::new(inventory.clone()))
+    }
+}
+
+impl From<Arc<Inventory>> for Attribution {
+    fn from(inventory: Arc<Inventory>) -> Self {
         let mut by_address: FxHashMap<IpAddr, Vec<&InventoryHost>> = FxHashMap::default();
         for host in &inventory.hosts {
             let address = host.address.to_canonical();
@@ -69,9 +86,9 @@ impl From<&Inventory> for Attribution {
         }
         let by_address = by_address.into_iter();
         let by_address = by_address.filter_map(|(at, hosts)| Some((at, only(&hosts)?.id)));
-        let peers = peers::of(inventory);
-        let senders = inventory.hosts.iter();
-        let senders = senders.map(|host| (host.id, Sender::of(host, &peers)));
+        let peers = peers::of(&inventory);
+        let senders = inventory.hosts.iter().enumerate();
+        let senders = senders.map(|(at, host)| (host.id, Sender::of(&inventory, at, &peers)));
         Self {
             senders: senders.collect(),
             by_address: by_address.collect(),
@@ -91,18 +108,27 @@ fn only<'i>(hosts: &[&'i InventoryHost]) -> Option<&'i InventoryHost> {
 }
 
 impl Sender {
-    fn of(host: &InventoryHost, peers: &FxHashMap<NetworkId, Arc<Peers>>) -> Self {
-        let mut newest_last: Vec<&InventoryVif> = host.vifs.iter().collect();
-        newest_last.sort_by_key(|vif| vif.since);
-        let vifs = newest_last
-            .into_iter()
-            .map(|vif| (vif.ifindex, vif.clone()));
-        let networks = host.vifs.iter().map(|vif| vif.network_id);
-        let theirs = networks.filter_map(|id| Some((id, peers.get(&id)?.clone())));
+    fn of(
+        inventory: &Arc<Inventory>,
+        place: usize,
+        peers: &FxHashMap<NetworkId, Arc<Peers>>,
+    ) -> Self {
+        let host = &inventory.hosts[place];
+        let mut vifs: Vec<usize> = (0..host.vifs.len()).rev().collect();
+        // Where two have an ifIndex, the newer one has it.
+        vifs.sort_by_key(|at| (host.vifs[*at].ifindex, Reverse(host.vifs[*at].since)));
+        vifs.dedup_by_key(|at| host.vifs[*at].ifindex);
+        let mut networks: Vec<NetworkId> = host.vifs.iter().map(|vif| vif.network_id).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        let theirs = networks.into_iter();
+        let theirs = theirs.filter_map(|id| Some((id, peers.get(&id)?.clone())));
         Self {
             host: host.id,
+            inventory: inventory.clone(),
+            place,
+            vifs: vifs.into(),
             peers: theirs.collect(),
-            vifs: vifs.collect(),
         }
     }
 }

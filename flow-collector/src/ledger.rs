@@ -171,9 +171,9 @@ impl Ledger {
         Desk(self.sender.clone())
     }
 
-    /// A place in the queue, if it is not full.
-    pub(crate) fn place(&self) -> Option<Place> {
-        self.sender.clone().try_reserve_owned().ok().map(Place)
+    /// Whether there is a place in the queue.
+    pub(crate) fn has_place(&self) -> bool {
+        self.sender.capacity() > 0
     }
 
     /// A place in the queue, as soon as there is one.

@@ -18,7 +18,10 @@ use crate::statistics::Counts;
 use crate::tally::{Batch, Resume, Tally};
 
 /// So many tallies; a power of two, and more than there are threads.
-const TALLIES: usize = 16;
+const TALLIES: usize = 32;
+
+/// With so many ports a portion of what changed is large enough to be written.
+const PORTION: usize = 256;
 
 /// All tallies, and what is needed to add to them.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Meters {
         interval_seconds: NonZeroU32,
         mut inventory: watch::Receiver<Arc<Inventory>>,
     ) -> Self {
-        let attribution = Arc::new(Attribution::from(&**inventory.borrow_and_update()));
+        let attribution = Arc::new(Attribution::from(inventory.borrow_and_update().clone()));
         let tallies = shared_out(from).map(|its| Mutex::new(Tally::resume(its)));
         Self {
             tallies,
@@ -125,25 +128,28 @@ impl Meters {
         self.counts.add(taken);
     }
 
-    /// What changed since the last batch.
-    pub(crate) fn batch(&self, detail: Detail) -> Batch {
-        let now = interval_start(Timestamp::now(), self.interval_seconds);
-        let mut all = Batch::default();
-        for tally in &self.tallies {
-            let mut tally = lock(tally);
-            tally.begin(now);
-            if detail == Detail::WithSplits {
-                tally.cut_splits();
+    /// What changed since it was told last, in portions: each is gathered when it is asked for, so that
+    /// what waits to be written is never much. A host is in one.
+    pub(crate) fn portions(&self, detail: Detail) -> impl Iterator<Item = Batch> {
+        let mut tallies = self.tallies.iter();
+        std::iter::from_fn(move || {
+            let mut portion = self.told_by(tallies.next()?, detail);
+            while portion.entries.len() < PORTION
+                && let Some(tally) = tallies.next()
+            {
+                portion.append(self.told_by(tally, detail));
             }
-            let batch = tally.batch();
-            all.entries.extend(batch.entries);
-            all.readings.extend(batch.readings);
-            all.heard.extend(batch.heard);
-            all.splits.extend(batch.splits);
-            all.evidence.counters.extend(batch.evidence.counters);
-            all.evidence.datagrams.extend(batch.evidence.datagrams);
+            Some(portion)
+        })
+    }
+
+    fn told_by(&self, tally: &Mutex<Tally>, detail: Detail) -> Batch {
+        let mut tally = lock(tally);
+        tally.begin(interval_start(Timestamp::now(), self.interval_seconds));
+        if detail == Detail::WithSplits {
+            tally.cut_splits();
         }
-        all
+        tally.batch()
     }
 
     fn attribution(&self) -> Arc<Attribution> {
@@ -151,7 +157,7 @@ impl Meters {
         // An error means that no newer inventory will come; the last one stays.
         if known.inventory.has_changed().unwrap_or(false) {
             let newest = known.inventory.borrow_and_update().clone();
-            known.attribution = Arc::new(Attribution::from(&*newest));
+            known.attribution = Arc::new(Attribution::from(newest));
         }
         known.attribution.clone()
     }

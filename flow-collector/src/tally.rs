@@ -33,7 +33,7 @@ pub use meter::{Beginning, Counter, Moved, Reading};
 pub use order::{Admission, Clock, Order, Stamp, Window};
 pub use reception::Heard;
 use reception::Reception;
-use split::{Kept, Split, Splits};
+use split::{Kept, OpenSplit, Splits};
 
 /// No frame is longer than this, in bytes: the largest segment a host hands over whole is 512 KiB.
 const LONGEST_FRAME: u32 = 1 << 19;
@@ -82,6 +82,18 @@ pub struct Batch {
     pub evidence: Evidence,
     /// Splits of intervals that have ended, and of the open one if they were asked for.
     pub splits: Splits,
+}
+
+impl Batch {
+    /// Adds another, of other hosts.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.readings.extend(other.readings);
+        self.heard.extend(other.heard);
+        self.evidence.counters.extend(other.evidence.counters);
+        self.evidence.datagrams.extend(other.evidence.datagrams);
+        self.splits.extend(other.splits);
+    }
 }
 
 /// Where to go on from.
@@ -134,21 +146,49 @@ pub struct Taken {
 pub struct Tally {
     begun: i64,
     interval_start: i64,
-    entries: FxHashMap<(HostId, PortId), Entry>,
+    /// Each in a place of its own: the table has room for more than there are.
+    ports: FxHashMap<OfPort, Box<OpenPort>>,
     readings: FxHashMap<InterfaceId, Reading>,
     receptions: FxHashMap<HostId, Reception>,
-    changed_entries: FxHashSet<(HostId, PortId)>,
     changed_readings: FxHashSet<InterfaceId>,
     /// Of intervals that have ended since the last batch.
     ended: Vec<Entry>,
     ended_heard: Vec<Heard>,
-    /// What the counted amounts of the open interval rest on.
-    runs: FxHashMap<OfPort, Vec<CounterRun>>,
     ended_evidence: Evidence,
-    splits: FxHashMap<OfPort, Split>,
-    /// Whose splits changed since they were asked for.
-    changed_splits: FxHashSet<OfPort>,
-    ended_splits: Splits,
+    /// What was asked for of the open interval.
+    cut_splits: Splits,
+    /// They stay as small as they are until they are told.
+    #[expect(clippy::vec_box, reason = "each is moved here as it is, not copied")]
+    ended_splits: Vec<Box<OpenPort>>,
+}
+
+/// A port in the open interval.
+#[derive(Debug)]
+struct OpenPort {
+    entry: Entry,
+    /// What its counted amounts rest on.
+    runs: Vec<CounterRun>,
+    split: OpenSplit,
+    /// Since the last batch.
+    has_changed: bool,
+    /// Since its split was asked for.
+    is_split_anew: bool,
+}
+
+impl OpenPort {
+    fn new(entry: Entry) -> Box<Self> {
+        Box::new(Self {
+            entry,
+            runs: Vec::new(),
+            split: OpenSplit::default(),
+            has_changed: false,
+            is_split_anew: false,
+        })
+    }
+
+    fn kept(&self) -> Kept {
+        Kept::of(&self.entry, &self.split)
+    }
 }
 
 impl Tally {
@@ -156,25 +196,26 @@ impl Tally {
     #[must_use]
     pub fn resume(from: Resume) -> Self {
         let entries = from.entries.into_iter();
+        let mut ports: FxHashMap<OfPort, _> = entries
+            .map(|entry| ((entry.host, entry.port), OpenPort::new(entry)))
+            .collect();
         let mut receptions: FxHashMap<_, _> = from.heard.into_iter().map(reception_of).collect();
         for it in from.evidence.datagrams {
             if let Some(reception) = receptions.get_mut(&it.of) {
                 reception.runs.push(it.run);
             }
         }
-        let mut runs: FxHashMap<OfPort, Vec<CounterRun>> = FxHashMap::default();
         for it in from.evidence.counters {
-            runs.entry(it.of).or_default().push(it.run);
+            if let Some(port) = ports.get_mut(&it.of) {
+                port.runs.push(it.run);
+            }
         }
         Self {
             begun: from.begun,
             interval_start: from.interval_start,
-            entries: entries
-                .map(|entry| ((entry.host, entry.port), entry))
-                .collect(),
+            ports,
             readings: from.readings.into_iter().collect(),
             receptions,
-            runs,
             ..Self::default()
         }
     }
@@ -184,27 +225,9 @@ impl Tally {
         if interval_start <= self.interval_start {
             return;
         }
-        self.cut_splits();
-        self.splits.clear();
-        for (of, runs) in self.runs.drain() {
-            if self.changed_entries.contains(&of) {
-                let ended = numbered(self.interval_start, of, &runs);
-                self.ended_evidence.counters.extend(ended);
-            }
+        for (_, port) in std::mem::take(&mut self.ports) {
+            self.end(port);
         }
-        for (key, mut entry) in self.entries.drain() {
-            let is_right = self.receptions.get_mut(&key.0).is_none_or(|reception| {
-                let heard = &reception.heard;
-                let estimate = &mut entry.amounts.sent_estimate;
-                estimate.bytes = heard.put_right(estimate.bytes);
-                estimate.packets = heard.put_right(estimate.packets);
-                heard.samples_missing == 0
-            });
-            if self.changed_entries.remove(&key) || !is_right {
-                self.ended.push(entry);
-            }
-        }
-        self.changed_entries.clear();
         let before = std::mem::replace(&mut self.interval_start, interval_start);
         for (host, reception) in &mut self.receptions {
             let ended = numbered(before, *host, &reception.runs);
@@ -213,6 +236,29 @@ impl Tally {
             let next = Heard::new(interval_start, *host);
             let ended = std::mem::replace(&mut reception.heard, next);
             self.ended_heard.extend(something(&ended));
+        }
+    }
+
+    fn end(&mut self, port: Box<OpenPort>) {
+        let mut entry = port.entry;
+        let of = (entry.host, entry.port);
+        if port.has_changed {
+            let runs = numbered(self.interval_start, of, &port.runs);
+            self.ended_evidence.counters.extend(runs);
+        }
+        let reception = self.receptions.get(&entry.host);
+        let is_right = reception.is_none_or(|reception| {
+            let heard = &reception.heard;
+            let estimate = &mut entry.amounts.sent_estimate;
+            estimate.bytes = heard.put_right(estimate.bytes);
+            estimate.packets = heard.put_right(estimate.packets);
+            heard.samples_missing == 0
+        });
+        if port.has_changed || !is_right {
+            self.ended.push(entry);
+        }
+        if port.is_split_anew {
+            self.ended_splits.push(port);
         }
     }
 
@@ -270,10 +316,12 @@ impl Tally {
         let mut entries = std::mem::take(&mut self.ended);
         let mut evidence = std::mem::take(&mut self.ended_evidence);
         let start = self.interval_start;
-        for key in self.changed_entries.drain() {
-            entries.extend(self.entries.get(&key));
-            let runs = self.runs.get(&key).map_or(&[][..], Vec::as_slice);
-            evidence.counters.extend(numbered(start, key, runs));
+        for (of, port) in &mut self.ports {
+            if std::mem::take(&mut port.has_changed) {
+                entries.push(port.entry);
+                let runs = numbered(start, *of, &port.runs);
+                evidence.counters.extend(runs);
+            }
         }
         for (host, reception) in &self.receptions {
             let runs = numbered(start, *host, &reception.runs);
@@ -292,24 +340,23 @@ impl Tally {
             readings: readings.collect(),
             heard,
             evidence,
-            splits: std::mem::take(&mut self.ended_splits),
+            splits: self.told_splits(),
         }
+    }
+
+    fn told_splits(&mut self) -> Splits {
+        let mut told = std::mem::take(&mut self.cut_splits);
+        let ended = std::mem::take(&mut self.ended_splits);
+        told.extend(ended.iter().map(|port| port.kept()));
+        told
     }
 
     /// The next batch shall have the splits of the open interval, too, as far as they changed.
     pub fn cut_splits(&mut self) {
-        for key in self.changed_splits.drain() {
-            let (Some(entry), Some(split)) = (self.entries.get(&key), self.splits.get(&key)) else {
-                continue;
-            };
-            self.ended_splits.push(Kept {
-                interval_start: self.interval_start,
-                host: entry.host,
-                port: entry.port,
-                network: entry.network,
-                tenant: entry.tenant,
-                split: split.cut(),
-            });
+        for port in self.ports.values_mut() {
+            if std::mem::take(&mut port.is_split_anew) {
+                self.cut_splits.push(port.kept());
+            }
         }
     }
 
@@ -325,7 +372,8 @@ impl Tally {
             return;
         };
         let rate = u64::from(flow.sampling_rate);
-        let amounts = &mut self.entry(sender.host, vif).amounts;
+        let port = self.port(sender.host, vif);
+        let amounts = &mut port.entry.amounts;
         add(
             &mut amounts.sent_estimate,
             Traffic {
@@ -337,10 +385,8 @@ impl Tally {
         taken.flow_samples += 1;
         let frame = Frame::read(header.header);
         if let Some((frame, peers)) = frame.zip(sender.peers(vif.network_id)) {
-            let key = (sender.host, vif.port_id);
-            let split = self.splits.entry(key).or_default();
-            split.add(flow, &frame, length, peers);
-            self.changed_splits.insert(key);
+            port.split.add(flow, &frame, length, peers);
+            port.is_split_anew = true;
         }
     }
 
@@ -369,11 +415,11 @@ impl Tally {
             return;
         };
         let from = reading.counted_from(last.as_ref(), beginning);
-        let runs = self.runs.entry((sender.host, vif.port_id)).or_default();
-        evidence::add_reading(runs, vif.ifindex, from, reading);
         self.readings.insert(id, reading);
         self.changed_readings.insert(id);
-        let counted = &mut self.entry(sender.host, vif).amounts.counted;
+        let port = self.port(sender.host, vif);
+        evidence::add_reading(&mut port.runs, vif.ifindex, from, reading);
+        let counted = &mut port.entry.amounts.counted;
         add(&mut counted.sent, moved.sent);
         add(&mut counted.received, moved.received);
         taken.counter_samples += 1;
@@ -393,18 +439,21 @@ impl Tally {
         }
     }
 
-    /// The open interval's entry of a VIF, about to change.
-    fn entry(&mut self, host: HostId, vif: &InventoryVif) -> &mut Entry {
-        let key = (host, vif.port_id);
-        self.changed_entries.insert(key);
-        self.entries.entry(key).or_insert_with(|| Entry {
-            interval_start: self.interval_start,
-            host,
-            port: vif.port_id,
-            network: vif.network_id,
-            tenant: vif.tenant_id,
-            amounts: Amounts::default(),
-        })
+    /// A VIF's port in the open interval, about to change.
+    fn port(&mut self, host: HostId, vif: &InventoryVif) -> &mut OpenPort {
+        let port = self.ports.entry((host, vif.port_id));
+        let port = port.or_insert_with(|| {
+            OpenPort::new(Entry {
+                interval_start: self.interval_start,
+                host,
+                port: vif.port_id,
+                network: vif.network_id,
+                tenant: vif.tenant_id,
+                amounts: Amounts::default(),
+            })
+        });
+        port.has_changed = true;
+        port
     }
 }
 

@@ -32,56 +32,63 @@ pub(crate) struct Worker {
 impl Worker {
     /// Works until `requests` is closed, then takes what is in the sockets and writes everything.
     pub(crate) async fn run(self, mut requests: mpsc::Receiver<Flush>) -> Result<(), LedgerError> {
-        let mut waiting: Vec<Flush> = Vec::new();
+        let Self {
+            ledger,
+            meters,
+            receivers,
+        } = self;
         let mut checkpoints = 0u32;
         let mut checkpoint = tokio::time::interval(CHECKPOINT);
         checkpoint.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(flush) => waiting.push(flush),
+                    Some(flush) => {
+                        let others = std::iter::from_fn(|| requests.try_recv().ok());
+                        let waiting = std::iter::once(flush).chain(others).collect();
+                        answer(&ledger, &meters, waiting).await?;
+                    }
                     None => break,
                 },
                 _ = checkpoint.tick() => {
                     checkpoints = checkpoints.wrapping_add(1);
-                    self.checkpoint(match checkpoints % SPLITS_EVERY {
+                    let detail = match checkpoints % SPLITS_EVERY {
                         0 => Detail::WithSplits,
                         _ => Detail::Amounts,
-                    });
-                }
-                place = self.ledger.wait_for_place(), if !waiting.is_empty() => {
-                    // What came before the question is part of the answer.
-                    let place = place?;
-                    let (batch, waiting) = self.asked_for(std::mem::take(&mut waiting));
-                    place.write(batch, waiting);
+                    };
+                    // If the ledger is behind, the amounts wait for the next time.
+                    if ledger.has_place() {
+                        write(&ledger, &meters, detail).await?;
+                    }
                 }
             }
         }
-        let Self {
-            ledger,
-            meters,
-            receivers,
-        } = self;
         // A thread that panicked is no reason not to write.
         let _stopped = tokio::task::spawn_blocking(|| receivers.stop()).await;
-        let batch = meters.batch(Detail::WithSplits);
-        let waiting = waiting.into_iter().map(|(_, done)| done).collect();
-        ledger.wait_for_place().await?.write(batch, waiting);
+        write(&ledger, &meters, Detail::WithSplits).await?;
         ledger.close().await
     }
+}
 
-    /// If the ledger is behind, the amounts wait for the next time.
-    fn checkpoint(&self, detail: Detail) {
-        if let Some(place) = self.ledger.place() {
-            place.write(self.meters.batch(detail), Vec::new());
-        }
-    }
+/// What came before the question is part of the answer.
+async fn answer(ledger: &Ledger, meters: &Meters, waiting: Vec<Flush>) -> Result<(), LedgerError> {
+    let details = waiting.iter().map(|(detail, _)| *detail);
+    let detail = details.max().unwrap_or(Detail::Amounts);
+    write(ledger, meters, detail).await?;
+    // A portion that could not be written is tried again with this one, which is nothing by itself.
+    let waiting = waiting.into_iter().map(|(_, done)| done);
+    let place = ledger.wait_for_place().await?;
+    place.write(Batch::default(), waiting.collect());
+    Ok(())
+}
 
-    /// What those who wait ask for, and where to tell them.
-    fn asked_for(&self, waiting: Vec<Flush>) -> (Batch, Vec<oneshot::Sender<()>>) {
-        let details = waiting.iter().map(|(detail, _)| *detail);
-        let detail = details.max().unwrap_or(Detail::Amounts);
-        let waiting = waiting.into_iter().map(|(_, done)| done);
-        (self.meters.batch(detail), waiting.collect())
+/// Has one portion after the other written: the next is gathered when there is nothing left of the last.
+async fn write(ledger: &Ledger, meters: &Meters, detail: Detail) -> Result<(), LedgerError> {
+    for portion in meters.portions(detail) {
+        let (done, written) = oneshot::channel();
+        ledger.wait_for_place().await?.write(portion, vec![done]);
+        // What could not be written the ledger keeps, and tries again.
+        let _failed = written.await;
     }
+    Ok(())
 }

@@ -331,6 +331,8 @@ fn set_up(connection: &Connection) -> rusqlite::Result<i64> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // In KiB: what falls out of it is read again from the system's own.
+    connection.pragma_update(None, "cache_size", -512)?;
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 

@@ -74,12 +74,16 @@ pub(super) fn add_reading(runs: &mut Vec<CounterRun>, if_index: u32, from: Readi
             run.to = to;
             run.readings = run.readings.saturating_add(1);
         }
-        _ => runs.push(CounterRun {
-            if_index,
-            from,
-            to,
-            readings: 1,
-        }),
+        _ => {
+            // Most ports have one in an interval, and there are many ports.
+            runs.reserve_exact(1);
+            runs.push(CounterRun {
+                if_index,
+                from,
+                to,
+                readings: 1,
+            });
+        }
     }
 }
 
@@ -115,12 +119,15 @@ pub(super) fn add_datagram(
             }
         }
         _ if full => {}
-        _ => runs.push(DatagramRun {
-            sub_agent,
-            first: stamp,
-            last: stamp,
-            taken: 1,
-        }),
+        _ => {
+            runs.reserve_exact(1);
+            runs.push(DatagramRun {
+                sub_agent,
+                first: stamp,
+                last: stamp,
+                taken: 1,
+            });
+        }
     }
 }
 

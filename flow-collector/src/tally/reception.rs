@@ -5,7 +5,6 @@
 //! estimate of an interval can be put right by it when the interval ends.
 
 use model::HostId;
-use rustc_hash::FxHashMap;
 use sflow::{DataSource, FlowSample};
 
 use super::evidence::{DatagramRun, Place, add_datagram};
@@ -80,8 +79,9 @@ pub(super) struct Reception {
     pub(super) heard: Heard,
     /// The datagrams that were taken in the interval.
     pub(super) runs: Vec<DatagramRun>,
-    windows: FxHashMap<u32, (Window, Clock)>,
-    sources: FxHashMap<(u32, DataSource), Source>,
+    /// By sub-agent. Lists, for most hosts have one, and there are many hosts.
+    windows: Vec<(u32, Window, Clock)>,
+    sources: Vec<((u32, DataSource), Source)>,
 }
 
 /// How far a source of flow samples has come.
@@ -96,20 +96,22 @@ impl Reception {
         Self {
             heard,
             runs: Vec::new(),
-            windows: FxHashMap::default(),
-            sources: FxHashMap::default(),
+            windows: Vec::new(),
+            sources: Vec::new(),
         }
     }
 
     /// Whether to take a datagram.
     pub(super) fn admit(&mut self, sub_agent: u32, stamp: Stamp) -> Admission {
-        let Some((window, clock)) = self.windows.get_mut(&sub_agent) else {
+        let mut windows = self.windows.iter_mut();
+        let Some((_, window, clock)) = windows.find(|(of, ..)| *of == sub_agent) else {
             if self.windows.len() >= MOST_SUB_AGENTS {
                 self.windows.clear();
                 self.sources.clear();
             }
-            let both = (Window::new(stamp), Clock::new(stamp));
-            self.windows.insert(sub_agent, both);
+            self.windows.reserve_exact(1);
+            let window = (sub_agent, Window::new(stamp), Clock::new(stamp));
+            self.windows.push(window);
             self.heard.datagrams += 1;
             add_datagram(&mut self.runs, sub_agent, stamp, Place::InANewRun);
             return Admission::New { missing: 0 };
@@ -132,7 +134,7 @@ impl Reception {
             Admission::Restarted => {
                 self.heard.datagrams += 1;
                 *clock = Clock::new(stamp);
-                self.sources.retain(|(of, _), _| *of != sub_agent);
+                self.sources.retain(|((of, _), _)| *of != sub_agent);
             }
             // What comes out of order says nothing of the clocks.
             Admission::Late => {
@@ -159,11 +161,10 @@ impl Reception {
             [0, _] => [rate; 2],
             [least, most] => [least.min(rate), most.max(rate)],
         };
-        if self.sources.len() >= MOST_SUB_AGENTS {
-            self.sources.clear();
-        }
         let key = (sub_agent, flow.source);
-        let Some(last) = self.sources.insert(key, now) else {
+        let mut sources = self.sources.iter_mut();
+        let Some((_, last)) = sources.find(|(of, _)| *of == key) else {
+            self.begin(key, now);
             return;
         };
         match now.sequence.wrapping_sub(last.sequence) {
@@ -171,14 +172,21 @@ impl Reception {
                 heard.samples_missing += u64::from(ahead - 1);
                 let dropped = now.drops.wrapping_sub(last.drops);
                 heard.sample_drops += u64::from(dropped).min(u64::from(WIDEST_GAP));
+                *last = now;
             }
-            // A source that does not count.
-            0 => {}
-            back if back.wrapping_neg() <= WIDEST_GAP => {
+            back if back != 0 && back.wrapping_neg() <= WIDEST_GAP => {
                 heard.samples_missing = heard.samples_missing.saturating_sub(1);
-                self.sources.insert(key, last);
             }
-            _ => {}
+            // A source that does not count, or counts anew.
+            _ => *last = now,
         }
+    }
+
+    fn begin(&mut self, key: (u32, DataSource), now: Source) {
+        if self.sources.len() >= MOST_SUB_AGENTS {
+            self.sources.clear();
+        }
+        self.sources.reserve_exact(1);
+        self.sources.push((key, now));
     }
 }
