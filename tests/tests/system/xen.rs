@@ -254,7 +254,7 @@ fn a_vif_that_xcp_ng_plugs_is_known_by_a_tenants_network_and_its_ethernet_addres
         !scene.reaches_peer(&guest),
         "of a network that nobody knows"
     );
-    plug(&network);
+    plug(network);
     eventually("the port is active, with its guest", PATIENCE, || {
         let status = scene.vif("web")["status"].clone();
         status["state"] == "active" && status["guest"]["uuid"] == GUEST
