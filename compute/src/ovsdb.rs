@@ -2,6 +2,7 @@
 //! `external_ids:iface-id` names a port (Open vSwitch, "Integration Guide for Centralized Control").
 
 use ::ovsdb::{Replica, Row};
+use model::MacAddr;
 use uuid::Uuid;
 
 /// An interface on the integration bridge.
@@ -67,6 +68,12 @@ pub struct AnnouncedGuest {
     pub uuid: Uuid,
     /// Its name: `external_ids:xen-vm-name`.
     pub name: Option<String>,
+    /// What XenAPI calls the VIF: `external_ids:xs-vif-uuid`.
+    pub vif: Option<Uuid>,
+    /// The Ethernet address that the guest has there: `external_ids:attached-mac`.
+    pub mac: Option<MacAddr>,
+    /// The network that it is on: `external_ids:xs-network-uuid`.
+    pub network: Option<Uuid>,
 }
 
 /// The guests that interfaces on `bridge` name, by interface.
@@ -78,6 +85,9 @@ pub fn announced_guests(replica: &Replica, bridge: &str) -> Vec<AnnouncedGuest> 
                 interface: text(row, "name")?.to_owned(),
                 uuid: external_id(row, "xs-vm-uuid")?.parse().ok()?,
                 name: external_id(row, "xen-vm-name").map(str::to_owned),
+                vif: external_id(row, "xs-vif-uuid").and_then(|it| it.parse().ok()),
+                mac: external_id(row, "attached-mac").and_then(|it| it.parse().ok()),
+                network: external_id(row, "xs-network-uuid").and_then(|it| it.parse().ok()),
             })
         })
         .collect();

@@ -1,6 +1,5 @@
 //! Ends migrations of instances when their hosts say how they ended.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use model::{InstanceId, Timestamp};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::fleet::leaving::{End, end};
+use crate::fleet::leaving::{Doubts, End, end};
 use crate::service::Service;
 
 /// How often that is looked at: time alone may end one.
@@ -16,9 +15,9 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Looks after them; never returns.
 pub(crate) async fn keep_settling(service: Arc<Service>) {
-    let mut lost = BTreeMap::new();
+    let mut doubts = Doubts::new();
     loop {
-        let ends = ended(&service, &mut lost);
+        let ends = ended(&service, &mut doubts);
         if let Err(problem) = service.instances_settle(&ends).await {
             warn!(%problem, "could not take note of migrations that ended; trying again");
         }
@@ -26,7 +25,7 @@ pub(crate) async fn keep_settling(service: Arc<Service>) {
     }
 }
 
-fn ended(service: &Service, lost: &mut BTreeMap<InstanceId, Timestamp>) -> Vec<(InstanceId, End)> {
+fn ended(service: &Service, doubts: &mut Doubts) -> Vec<(InstanceId, End)> {
     let (intent, observed) = (service.intent(), service.fleet().observed());
     let now = Timestamp::now();
     let mut ends = Vec::new();
@@ -37,9 +36,9 @@ fn ended(service: &Service, lost: &mut BTreeMap<InstanceId, Timestamp>) -> Vec<(
         };
         let seen = |host| observed.seen_of(instance.id, host, now);
         let hosts = (&seen(instance.host_id), &seen(migration.to));
-        let end = end((instance.id, migration), hosts, lost, now);
+        let end = end((instance.id, migration), hosts, doubts, now);
         ends.extend(end.map(|end| (instance.id, end)));
     }
-    lost.retain(|id, _| intent.leaving().any(|it| it.instance.id == *id));
+    doubts.retain(|id, _| intent.leaving().any(|it| it.instance.id == *id));
     ends
 }

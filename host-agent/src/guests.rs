@@ -140,6 +140,8 @@ impl Guests {
         });
         let domains = running(&seen, &starting).map(|(_, guest)| &guest.domain);
         let domains = domains.chain(starting.values().map(|it| &it.domain));
+        let plugged: Vec<Domain> = announced.iter().filter_map(announced::domain).collect();
+        let domains = domains.chain(&plugged);
         let vifs = compute::ovsdb::vifs(&replica, INTEGRATION_BRIDGE);
         let adoptions = adopt::adoptions(domains, &vifs, planned);
         if adoptions.is_empty() {

@@ -124,7 +124,8 @@ pub struct InstanceReport {
     /// Whether it runs. One that comes from another host does not until it goes on here; one that leaves does
     /// as long as there is anything of it.
     pub running: bool,
-    /// How to find it on the host: for `netns` the name of the namespace.
+    /// How to find it on the host: for `netns` the name of the namespace. One that migrates has none where there is
+    /// nothing of it.
     pub handle: Option<String>,
     /// Why it does not run.
     pub reason: Option<String>,

@@ -87,12 +87,20 @@ impl Machines {
                     report(instance.id, started)
                 }
                 Some(Motion::Comes) => {
-                    let goes_on = here(&active).is_some() && here(&paused).is_none();
-                    on_its_way(instance.id, goes_on)
+                    let stands = match (here(&active), here(&paused)) {
+                        (None, _) => Stands::Nowhere,
+                        (Some(_), Some(_)) => Stands::Waiting,
+                        (Some(_), None) => Stands::Here,
+                    };
+                    on_its_way(instance.id, stands)
                 }
                 Some(Motion::Leaves { to, began_at }) => {
                     let domain = here(&active);
-                    let mut report = on_its_way(instance.id, domain.is_some());
+                    let stands = match domain {
+                        None => Stands::Nowhere,
+                        Some(_) => Stands::Here,
+                    };
+                    let mut report = on_its_way(instance.id, stands);
                     if let Some(domain) = domain {
                         let uri = departures::uri(&self.others, to);
                         let which = (instance.id, began_at);
@@ -221,13 +229,25 @@ fn report(id: InstanceId, started: Result<(), Error>) -> InstanceReport {
     }
 }
 
-/// Of one that comes or leaves.
-fn on_its_way(id: InstanceId, running: bool) -> InstanceReport {
+/// How one stands that comes or leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stands {
+    /// There is nothing of it.
+    Nowhere,
+    /// It waits for the rest of itself.
+    Waiting,
+    /// It runs, or it has not left.
+    Here,
+}
+
+/// Of one that comes or leaves: it has a handle if there is anything of it.
+fn on_its_way(id: InstanceId, stands: Stands) -> InstanceReport {
     let reason = "it is on its way to another host";
+    let running = stands == Stands::Here;
     InstanceReport {
         id,
         running,
-        handle: Some(handle(id)),
+        handle: (stands != Stands::Nowhere).then(|| handle(id)),
         reason: (!running).then(|| reason.to_owned()),
         departure: None,
     }

@@ -14,8 +14,24 @@ use model::{InstanceId, InstanceMigration, Timestamp};
 
 use super::migrating::Contact;
 
-/// How long nothing of an instance must be seen on either host until it is taken for lost, in milliseconds.
+/// How long a host must have said that there is nothing of an instance until it is believed, in milliseconds: what
+/// comes may have come since it looked.
+const REFUSED_MILLISECONDS: i64 = 4_000;
+
+/// The same where neither host has anything of it.
 const LOST_MILLISECONDS: i64 = 15_000;
+
+/// What a migration seems to have come to, and since when: it has to seem so for a while.
+pub(crate) type Doubts = BTreeMap<InstanceId, (Doubt, Timestamp)>;
+
+/// What a migration seems to have come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Its old host could not send it, and has it still.
+    Refused,
+    /// Nobody has it.
+    Lost,
+}
 
 /// What one of the two hosts says of the instance.
 #[derive(Clone, Debug)]
@@ -43,36 +59,44 @@ impl Seen {
 
     /// The host says that there is nothing of it.
     fn is_empty(&self) -> bool {
-        let empty = self.report.as_ref().is_some_and(|it| !it.running);
+        let report = self.report.as_ref();
+        let empty = report.is_some_and(|it| !it.running && it.handle.is_none());
         self.contact == Contact::Open && empty
     }
 }
 
-/// How this migration ended, if it did. `lost` remembers since when nothing of an instance is seen.
+/// How this migration ended, if it did. `doubts` remembers what each seemed to have come to.
 pub(crate) fn end(
     (id, migration): (InstanceId, &InstanceMigration),
     (from, to): (&Seen, &Seen),
-    lost: &mut BTreeMap<InstanceId, Timestamp>,
+    doubts: &mut Doubts,
     now: Timestamp,
 ) -> Option<End> {
     let departure = from.report.as_ref().and_then(|it| it.departure.as_ref());
     let departure = departure.filter(|it| it.began_at == migration.began_at);
-    let is_seen = !(from.is_empty() && to.is_empty());
-    if is_seen {
-        lost.remove(&id);
-    }
+    let failure = departure.map(|it| &it.failure);
     let there = to.runs() && (from.is_empty() || from.contact == Contact::Lost);
-    match departure.map(|it| &it.failure) {
-        Some(None) => return Some(End::There),
-        _ if there => return Some(End::There),
-        Some(Some(reason)) if from.runs() && !to.runs() => {
-            return Some(End::Stayed(reason.clone()));
-        }
-        _ if is_seen => return None,
-        _ => {}
+    if there || failure == Some(&None) {
+        return Some(End::There);
     }
-    let since = *lost.entry(id).or_insert(now);
+    // Whoever asked twice hears that it is under way already: it may be there any moment.
+    let refused = failure.and_then(Option::as_ref).filter(|_| from.runs());
+    let lost = "it was lost on its way, and is started again".to_owned();
+    let (doubt, wait, reason) = match refused {
+        _ if !to.is_empty() => return settle(id, doubts),
+        Some(reason) => (Doubt::Refused, REFUSED_MILLISECONDS, reason.clone()),
+        None if from.is_empty() => (Doubt::Lost, LOST_MILLISECONDS, lost),
+        None => return settle(id, doubts),
+    };
+    let held = doubts.get(&id).filter(|(held, _)| *held == doubt);
+    let since = held.map_or(now, |(_, since)| *since);
+    doubts.insert(id, (doubt, since));
     let age = now.unix_milliseconds() - since.unix_milliseconds();
-    let reason = "it was lost on its way, and is started again".to_owned();
-    (age > LOST_MILLISECONDS).then_some(End::Stayed(reason))
+    (age > wait).then_some(End::Stayed(reason))
+}
+
+/// There is no doubt about it any more.
+fn settle(id: InstanceId, doubts: &mut Doubts) -> Option<End> {
+    doubts.remove(&id);
+    None
 }

@@ -51,7 +51,9 @@ pub(crate) fn judge(intent: &Intent, observed: &Observed, port: PortId) -> Verdi
         };
     }
     let holder = holder(intent, port, &sightings);
-    let elsewhere = sightings.iter().filter(|it| Some(it.host) != holder);
+    // A name without a device is what a guest that left leaves for a moment.
+    let elsewhere = sightings.iter().filter(|it| it.live);
+    let elsewhere = elsewhere.filter(|it| Some(it.host) != holder);
     Verdict {
         bind: holder.filter(|host| port.host_id != Some(*host)),
         conflicts: elsewhere.map(place).collect(),

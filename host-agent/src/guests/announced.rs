@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compute::libvirt::domain::{Domain, Interface};
 use compute::ovsdb::AnnouncedGuest;
 use model::{DriverFound, Guest, GuestState};
 
@@ -19,6 +20,23 @@ pub(super) fn behind(announced: &[AnnouncedGuest]) -> BTreeMap<String, Guest> {
         (it.interface.clone(), guest)
     });
     guests.collect()
+}
+
+/// What an interface says of the port that it carries, where whoever plugged it said that its network is one of
+/// a tenant's: XenAPI makes up an identifier for every VIF, and an Ethernet address alone may be anybody's.
+pub(super) fn domain(announced: &AnnouncedGuest) -> Option<Domain> {
+    let interface = Interface {
+        mac: Some(announced.mac?),
+        link: Some(announced.interface.clone()),
+        interface_id: announced.vif,
+        network_id: Some(announced.network?.into()),
+        ..Interface::default()
+    };
+    Some(Domain {
+        uuid: announced.uuid,
+        name: announced.name.clone().unwrap_or_default(),
+        interfaces: vec![interface],
+    })
 }
 
 /// Xen, where any guest of its has an interface here.

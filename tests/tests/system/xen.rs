@@ -233,6 +233,35 @@ fn a_vif_is_connected_when_its_rules_are_in_place_and_is_gone_when_it_goes() {
     assert!(scene.reaches_peer(&guest));
 }
 
+#[test]
+fn a_vif_that_xcp_ng_plugs_is_known_by_a_tenants_network_and_its_ethernet_address() {
+    let scene = Scene::set();
+    let port = scene.port("name=web host=h1");
+    let guest = scene.backend("vif7.0", &port);
+    scene.run("ip link set vif7.0 up");
+    let (mac, network) = (text(&port["mac"]), text(&port["network_id"]));
+    let plug = |network: &str| {
+        scene.vsctl(&format!(
+            "--if-exists del-port vif7.0 -- add-port br-int vif7.0 -- set Interface vif7.0 \
+             external_ids:attached-mac=\"{mac}\" external_ids:xs-vm-uuid={GUEST} \
+             external_ids:xs-vif-uuid=00000000-0000-4000-8000-00000000cafe \
+             external_ids:xs-network-uuid={network}"
+        ));
+    };
+    plug("00000000-0000-4000-8000-00000000beef");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(
+        !scene.reaches_peer(&guest),
+        "of a network that nobody knows"
+    );
+    plug(network);
+    eventually("the port is active, with its guest", PATIENCE, || {
+        let status = scene.vif("web")["status"].clone();
+        status["state"] == "active" && status["guest"]["uuid"] == GUEST
+    });
+    assert!(scene.reaches_peer(&guest));
+}
+
 /// The emulated NIC of the same VIF does not take the port from it.
 fn its_emulated_nic_stays_dark(scene: &Scene, backend: &str, guest: &Instance) {
     scene.run("ip link add vif7.0-emu type veth peer name emulated");

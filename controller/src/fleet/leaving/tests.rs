@@ -20,7 +20,7 @@ fn seen(contact: Contact, running: bool) -> Seen {
     let report = InstanceReport {
         id: Id::generate(),
         running,
-        handle: None,
+        handle: running.then(|| "bulkhead-1".to_owned()),
         reason: None,
         departure: None,
     };
@@ -49,7 +49,7 @@ fn says(host: Seen, began: i64, failure: Option<&str>) -> Seen {
 
 /// How it ends, seen so at each of these times.
 fn ends(from: &Seen, to: &Seen, times: &[i64]) -> Option<End> {
-    let (id, migration, mut lost) = (Id::generate(), migration(), BTreeMap::new());
+    let (id, migration, mut lost) = (Id::generate(), migration(), Doubts::new());
     let mut judge = |now: &i64| end((id, &migration), (from, to), &mut lost, at(*now));
     times.iter().map(&mut judge).last().flatten()
 }
@@ -69,7 +69,23 @@ fn what_its_old_host_says_came_of_it_is_believed() {
         assert_eq!(ends_now(&left, &to), Some(End::There));
     }
     let failed = says(here(), BEGAN, Some("no memory"));
-    assert_eq!(ends_now(&failed, &empty()), stayed("no memory"));
+    let times = [BEGAN + 5, BEGAN + 10];
+    assert_eq!(ends(&failed, &empty(), &times), stayed("no memory"));
+    assert_eq!(ends_now(&failed, &empty()), None, "it may be there by now");
+}
+
+#[test]
+fn a_failure_is_one_when_there_is_nothing_of_it_on_the_other_host() {
+    let failed = says(here(), BEGAN, Some("another job runs"));
+    let mut waiting = empty();
+    if let Some(report) = &mut waiting.report {
+        report.handle = Some("bulkhead-1".to_owned());
+    }
+    assert_eq!(ends_now(&failed, &waiting), None);
+    assert_eq!(ends_now(&failed, &seen(Contact::Away, false)), None);
+    let gone = says(empty(), BEGAN, Some("another job runs"));
+    assert_eq!(ends_now(&gone, &waiting), None);
+    assert_eq!(ends_now(&gone, &here()), Some(End::There));
 }
 
 #[test]
@@ -115,7 +131,7 @@ fn it_is_lost_when_both_hosts_have_had_nothing_of_it_for_a_while_without_a_break
     };
     assert_eq!(ends(&empty(), &silent, &[first, later]), None);
 
-    let (id, migration, mut lost) = (Id::generate(), migration(), BTreeMap::new());
+    let (id, migration, mut lost) = (Id::generate(), migration(), Doubts::new());
     let mut judge = |from: &Seen, now| end((id, &migration), (from, &empty()), &mut lost, at(now));
     assert_eq!(judge(&empty(), first), None);
     assert_eq!(judge(&here(), first + 10), None, "it was there after all");

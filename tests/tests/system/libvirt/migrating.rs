@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use lab::Signal;
 use serde_json::Value;
 use tests::libvirt::Libvirt;
 use tests::listener::Listener;
@@ -22,6 +23,8 @@ struct Scene {
     libvirts: [Libvirt; 2],
     /// On `web` and on `db`.
     peers: [Instance; 2],
+    /// Hears the machine count, at the first of them.
+    listener: Listener,
     tenants: TwoTenants,
 }
 
@@ -46,10 +49,13 @@ impl Scene {
                      initrd=initrd memory=96 acceleration=emulated";
         let words: Vec<&str> = words.split_whitespace().chain([told.as_str()]).collect();
         pool.netctl_words(&words).unwrap();
+        // The machine tries once.
+        let listener = Listener::start(&peers[0]);
         pool.must("vm-start mover tenant=acme wait=180");
         Self {
             libvirts,
             peers,
+            listener,
             tenants,
         }
     }
@@ -77,13 +83,40 @@ impl Scene {
         ids.map(show).collect()
     }
 
-    fn migrate(&self, (from, to): (usize, usize)) {
-        self.pool()
-            .must(&format!("vm-migrate mover tenant=acme host=h{to}"));
+    fn migrate(&self, way: (usize, usize)) {
+        let line = format!("vm-migrate mover tenant=acme host=h{}", way.1);
+        self.pool().must(&line);
         let view = self.view();
-        assert_eq!(view["host_id"], self.host_id(to), "{view}");
+        assert_eq!(view["host_id"], self.host_id(way.1), "{view}");
+        self.is_settled(way);
+    }
+
+    /// Its host's agent dies when the machine is on its way; libvirt goes on.
+    fn migrate_without_an_agent(&self, way: (usize, usize)) {
+        let pool = self.pool();
+        pool.must(&format!(
+            "vm-migrate mover tenant=acme host=h{} --no-wait",
+            way.1
+        ));
+        let port = self.ports()[0]["id"].as_str().unwrap().to_owned();
+        eventually("it is on its way", PATIENCE, || {
+            !pool.interface_of(way.1, &port).is_empty()
+        });
+        let host = pool.host(way.0);
+        let agent = host.agent().unwrap();
+        pool.wait(agent.kill(Signal::SIGKILL)).unwrap();
+        pool.wait(agent.start()).unwrap();
+        eventually("it is there all the same", PATIENCE, || {
+            self.view()["host_id"] == self.host_id(way.1)
+        });
+        self.is_settled(way);
+    }
+
+    /// It is on the one host, and nothing of it on the other.
+    fn is_settled(&self, (from, to): (usize, usize)) {
+        let view = self.view();
         assert!(
-            view["power"] == "on" && view["migration"].is_null(),
+            view["power"] == "on" && view["migration"].is_null() && view["stayed"].is_null(),
             "{view}"
         );
         eventually("its ports have followed", PATIENCE, || {
@@ -98,7 +131,9 @@ impl Scene {
                 self.pool().interface_of(from, id).is_empty() && !counts
             });
         }
-        let handle = view["status"]["handle"].as_str().unwrap().to_owned();
+        let handle = || self.view()["status"]["handle"].as_str().map(str::to_owned);
+        eventually("its host tells of it", PATIENCE, || handle().is_some());
+        let handle = handle().unwrap();
         let runs_on = |host: usize| {
             self.libvirts[host - 1]
                 .must("list --name")
@@ -162,7 +197,7 @@ fn stays(scene: &mut Scene) {
 fn a_machine_moves_there_and_back_under_pings_and_a_stream_heard_by_nobody_else_and_billed_once() {
     let mut scene = Scene::set();
     stays(&mut scene);
-    let listener = Listener::start(&scene.peers[0]);
+    let listener = &scene.listener;
     let [_, globex] = &scene.tenants.tenants;
     let foreign = globex.instances.each_ref().map(Instance::sniff);
     eventually("it counts aloud", PATIENCE * 2, || listener.heard() > 5);
@@ -177,9 +212,12 @@ fn a_machine_moves_there_and_back_under_pings_and_a_stream_heard_by_nobody_else_
         });
         both.collect::<Vec<_>>()
     };
-    for way in [(1, 2), (2, 1)] {
+    for (turn, way) in [(1, 2), (2, 1), (1, 2)].into_iter().enumerate() {
         let pings = pinging();
-        scene.migrate(way);
+        match turn {
+            2 => scene.migrate_without_an_agent(way),
+            _ => scene.migrate(way),
+        }
         let before = listener.heard();
         eventually("it counts on", PATIENCE, || listener.heard() > before + 10);
         assert!(!listener.is_over(), "on the same connection");
