@@ -1,7 +1,7 @@
 //! What a port sent, split by peer, protocol and address: from flow samples, in bounded room.
 //!
-//! While an interval is open its splits are gathered in little room ([`open`]), and frames that were cut
-//! out of one are told ([`cluster`]). What is here is a split as it is kept when the interval has ended.
+//! While an interval is open its splits are gathered in little room (`open`), and frames that were cut
+//! out of one are told (`cluster`). What is here is a split as it is kept when the interval has ended.
 
 mod cluster;
 mod open;
