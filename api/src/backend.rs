@@ -3,6 +3,7 @@
 
 mod caps;
 mod migrations;
+mod watching;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::resource::{
 
 pub use caps::CapBackend;
 pub use migrations::MigrationBackend;
+pub use watching::{EventsAfter, WatchBackend};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -138,7 +140,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: UsageBackend + CapBackend + MigrationBackend {
+pub trait Backend: UsageBackend + CapBackend + MigrationBackend + WatchBackend {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

@@ -30,6 +30,7 @@ mod signed;
 mod topology;
 mod trace;
 mod value;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +40,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
 use model::{
-    AddressGroup, Event, FabricCheck, Network, PhysicalNetwork, PortMigration, Reservation,
-    SecurityGroup, Subnet, Tenant,
+    AddressGroup, FabricCheck, Network, PhysicalNetwork, PortMigration, Reservation, SecurityGroup,
+    Subnet, Tenant,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -173,7 +174,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Tunnel => listed::<B, TunnelView>(),
         Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Trace => routing::post(trace::make::<B>),
-        Noun::Event => listed::<B, Event>(),
+        Noun::Event => watch::endpoint::<B>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord
         | Noun::UsageSplit

@@ -57,6 +57,7 @@ use model::{
 use tracing::warn;
 use uuid::Uuid;
 
+use self::backend::Reading;
 use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
@@ -72,6 +73,7 @@ use api::token::TokenDigest;
 /// The controller, as its clients and its hosts see it.
 pub struct Service {
     writer: Writer,
+    reading: Reading,
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
     tracing: Tracing,
@@ -92,14 +94,17 @@ impl Service {
         token: TokenDigest,
     ) -> Result<Self, StoreError> {
         let listener = fleet.clone();
+        let reader = store.reader();
         let writer = Writer::start(
             store,
             sampling,
+            fleet.journal().clone(),
             Box::new(move |before, after, written| listener.intent_changed(before, after, written)),
         )?;
         fleet.start_with(writer.intent());
         Ok(Self {
             writer,
+            reading: Reading::of(reader),
             fleet,
             checks: Arc::default(),
             tracing: Tracing::default(),
@@ -161,6 +166,12 @@ impl Service {
     #[must_use]
     pub fn intent(&self) -> Arc<Intent> {
         self.writer.intent()
+    }
+
+    /// Waits until everything told so far can be seen.
+    #[cfg(test)]
+    pub(crate) fn settled(&self) {
+        self.writer.settle();
     }
 
     /// Registers a host whose certificate was seen, if it is new.

@@ -2,13 +2,15 @@
 //!
 //! The writer's thread owns the [`Store`]; reads are answered from memory and never come here.
 
+pub(crate) mod events;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{Event, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::value::RawValue;
 
@@ -28,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/8.sql"),
     include_str!("store/9.sql"),
     include_str!("store/10.sql"),
+    include_str!("store/11.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.
@@ -75,6 +78,7 @@ pub enum StoreError {
 /// The open store.
 pub struct Store {
     connection: Connection,
+    path: PathBuf,
 }
 
 /// Which request an answer was kept for.
@@ -106,7 +110,13 @@ impl Store {
         let mut connection = Connection::open(path).map_err(while_doing("open the file"))?;
         configure(&connection).map_err(while_doing("set the journal mode"))?;
         migrate(&mut connection)?;
-        Ok(Self { connection })
+        let path = path.into();
+        Ok(Self { connection, path })
+    }
+
+    /// What reads the same file beside this.
+    pub(crate) fn reader(&self) -> events::Reader {
+        events::Reader::of(&self.path)
     }
 
     /// Reads everything back.
@@ -169,6 +179,18 @@ impl Store {
     /// # Errors
     /// The file cannot be written, or a constraint is violated. Nothing was changed then.
     pub fn commit(&mut self, changes: &[&Change]) -> Result<(), StoreError> {
+        self.commit_told(changes, &[])
+    }
+
+    /// The same, with the events that tell of them, and others.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn commit_told(
+        &mut self,
+        changes: &[&Change],
+        events: &[Arc<Event>],
+    ) -> Result<(), StoreError> {
         let transaction = self
             .connection
             .transaction()
@@ -176,6 +198,7 @@ impl Store {
         for change in changes {
             write_change(&transaction, change)?;
         }
+        events::write(&transaction, events)?;
         transaction.commit().map_err(while_doing("commit"))
     }
 

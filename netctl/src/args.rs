@@ -8,7 +8,7 @@ use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
     group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
     router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_guest,
-    vif_migrate, vif_trunk, vm, vm_define, vm_migrate,
+    vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -273,6 +273,8 @@ pub(crate) enum Command {
     Why(trace::Packet),
     /// List the newest events
     EventList(event::List),
+    /// Print events as they happen, one a line, until it is stopped
+    Watch(watch::Watch),
     /// What tenants, networks or VIFs moved
     Usage(usage::Usage),
     /// Show what a tenant owes for a month

@@ -37,6 +37,7 @@ pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 pub(crate) mod vm_define;
 pub(crate) mod vm_migrate;
+pub(crate) mod watch;
 
 use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
@@ -51,7 +52,7 @@ use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Output, json};
+use crate::print::{Format, Output, json};
 use crate::resolve::{Scope, resolve};
 pub(crate) use owned_list::OwnedList;
 
@@ -74,12 +75,13 @@ type Outcome = Result<Done, Failure>;
 
 impl Command {
     /// Does it.
-    pub(crate) async fn run(&self, connection: &Connection) -> Outcome {
+    pub(crate) async fn run(&self, connection: &Connection, format: Format) -> Outcome {
         match self {
             Self::LabUp(command) => return command.run(connection).await,
             Self::LabDown(command) => return command.run(connection).await,
             Self::LabStatus(command) => return command.run(connection),
             Self::Completion(command) => return Ok(command.run()),
+            Self::Watch(command) => return command.run(&connection.client()?, format).await,
             _ => {}
         }
         self.ask(&connection.client()?).await

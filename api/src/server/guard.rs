@@ -104,7 +104,7 @@ pub(super) async fn authenticate<B: UsageBackend>(
 }
 
 /// The token, by RFC 6750 §2.1. More than one is none.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use model::*;
+use tokio::sync::watch;
 
 use super::shelf::Shelf;
 use crate::backend::Caller;
@@ -31,6 +32,11 @@ pub(crate) struct TestPool {
     pub(crate) fabric_checks: Shelf<FabricCheck>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) newest_event: watch::Sender<u64>,
+    /// Events through this number are gone.
+    pub(crate) events_gone: Mutex<u64>,
+    /// Whether no token is valid any more.
+    pub(crate) revoked: Mutex<bool>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
     pub(crate) usage: Mutex<Vec<Usage>>,

@@ -7,7 +7,7 @@ use crate::backend::{Ledger, UsageBackend};
 
 impl UsageBackend for TestPool {
     fn authenticate(&self, token: &str) -> Option<String> {
-        (token == TOKEN).then(|| ACTOR.to_owned())
+        (token == TOKEN && !*self.revoked.lock().unwrap()).then(|| ACTOR.to_owned())
     }
 
     fn health(&self) -> Health {

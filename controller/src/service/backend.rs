@@ -5,6 +5,9 @@ mod guard;
 mod migrations;
 mod usage;
 mod views;
+mod watching;
+
+pub(crate) use watching::Reading;
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ mod refused;
 mod routers;
 mod shared;
 mod topology;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -31,6 +31,7 @@ mod sampling;
 mod topology;
 mod trace;
 mod trunks;
+mod watching;
 mod xen;
 
 use std::time::Duration;

@@ -159,6 +159,7 @@ impl Lab {
     }
 
     fn events(&self, kind: EventKind) -> Vec<Event> {
+        self.service.settled();
         let all = self.service.events().into_iter();
         all.filter(|event| event.kind == kind).collect()
     }
