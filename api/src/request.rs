@@ -4,6 +4,7 @@
 mod cap;
 mod limits;
 mod outside;
+mod token;
 mod topology;
 mod usage;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
+pub use token::TokenCreate;
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 pub use usage::{Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 

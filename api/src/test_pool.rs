@@ -9,6 +9,7 @@ mod kept;
 mod ledger;
 mod samples;
 mod shelf;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@
 //!
 //! [`service`]: crate::service
 
+mod access;
 mod addresses;
 mod caps;
 mod free;
@@ -26,14 +27,15 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use model::plan::Sampling;
 use model::{
-    AddressGroup, AddressGroupId, AddressRange, Cap, CapId, Encapsulation, FloatingIp,
-    FloatingIpId, Gateway, GatewayId, Host, HostId, Id, InstanceId, MacAddr, Network, NetworkId,
-    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
-    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Segment, Subnet,
-    SubnetId, Tenant, TenantId, VlanId, Vni,
+    AccessToken, AccessTokenId, AddressGroup, AddressGroupId, AddressRange, Cap, CapId,
+    Encapsulation, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId, Id, InstanceId,
+    MacAddr, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding,
+    PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
+use self::access::GivenOut;
 use self::caps::Capped;
 use self::free::FreeAddresses;
 use self::kept::Kept;
@@ -69,6 +71,7 @@ pub struct Intent {
     pub(crate) ports: OrdMap<PortId, Arc<Port>>,
     pub(crate) caps: OrdMap<CapId, Arc<Cap>>,
     pub(crate) instances: OrdMap<InstanceId, Arc<PluggedInstance>>,
+    pub(crate) tokens: OrdMap<AccessTokenId, Arc<AccessToken>>,
 
     names: OrdMap<ScopedName, Uuid>,
     networks_by_tenant: OrdSet<(TenantId, NetworkId)>,
@@ -97,6 +100,7 @@ pub struct Intent {
     instances_by_host: OrdSet<(HostId, InstanceId)>,
     instances_by_port: OrdMap<PortId, InstanceId>,
     groups: Groups,
+    given_out: GivenOut,
 }
 
 /// Everything that can be looked up without a search.
@@ -138,6 +142,7 @@ impl Intent {
             Key::Port(id) => self.ports.get(&id).cloned().map(Object::Port),
             Key::Cap(id) => self.caps.get(&id).cloned().map(Object::Cap),
             Key::Instance(id) => self.instances.get(&id).cloned().map(Object::Instance),
+            Key::AccessToken(id) => self.tokens.get(&id).cloned().map(Object::AccessToken),
         }
     }
 
@@ -186,6 +191,10 @@ impl Intent {
             Noun::Instance => {
                 let all = self.instances.values().cloned();
                 all.map(Object::Instance).collect()
+            }
+            Noun::AccessToken => {
+                let all = self.tokens.values().cloned();
+                all.map(Object::AccessToken).collect()
             }
         }
     }
@@ -445,6 +454,7 @@ impl Intent {
             Object::Port(it) => self.put_port(it),
             Object::Cap(it) => self.put_cap(it),
             Object::Instance(it) => self.put_instance(it),
+            Object::AccessToken(it) => self.put_token(it),
         }
     }
 
@@ -492,6 +502,7 @@ impl Intent {
             Object::Port(it) => self.delete_port(it),
             Object::Cap(it) => self.delete_cap(it),
             Object::Instance(it) => self.delete_instance(it),
+            Object::AccessToken(it) => self.delete_token(it),
         }
     }
 

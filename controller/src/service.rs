@@ -16,6 +16,7 @@ mod faults;
 mod floating_ip;
 mod gateway;
 mod handout;
+pub(crate) mod held;
 mod host;
 mod instance;
 mod layout;
@@ -36,6 +37,7 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod token;
 mod topology;
 mod trunk;
 mod uplink;
@@ -52,6 +54,7 @@ use model::{
 use tracing::warn;
 use uuid::Uuid;
 
+use self::backend::LastUses;
 use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
@@ -72,6 +75,7 @@ pub struct Service {
     caps: Caps,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
+    last_uses: LastUses,
 }
 
 impl Service {
@@ -100,6 +104,7 @@ impl Service {
             caps: Caps::default(),
             collector: None,
             token,
+            last_uses: LastUses::default(),
         })
     }
 
@@ -203,6 +208,7 @@ impl Service {
 fn caller(actor: String) -> Caller {
     Caller {
         actor,
+        held_to: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
     }

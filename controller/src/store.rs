@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/8.sql"),
     include_str!("store/9.sql"),
     include_str!("store/10.sql"),
+    include_str!("store/11.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.

@@ -31,7 +31,7 @@ use crate::answers::{KeptAnswers, Known};
 use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
 use crate::object::{Key, Write};
-use crate::service::consequences;
+use crate::service::{consequences, held};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -175,6 +175,7 @@ impl Writer {
         if draft.writes.is_empty() {
             return Ok(Decided::Nothing(answer));
         }
+        held::check(&working.intent, &caller, &draft.writes)?;
         let writes = consequences::with(&working.intent, draft.writes);
         let mut change = Change {
             revision: working.intent.revision + 1,

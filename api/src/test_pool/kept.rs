@@ -1,10 +1,12 @@
 //! What the pool of the tests keeps in mind.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use model::*;
 
 use super::shelf::Shelf;
+use crate::access::Identity;
 use crate::backend::Caller;
 use crate::request::*;
 use crate::resource::*;
@@ -32,6 +34,9 @@ pub(crate) struct TestPool {
     pub(crate) events: Mutex<Vec<Event>>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
+    /// Who bears which token, besides the operator.
+    pub(crate) bearers: Mutex<BTreeMap<String, Identity>>,
+    pub(crate) tokens: Shelf<TokenView>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
     pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
     pub(crate) traces: Mutex<Vec<TraceRequest>>,

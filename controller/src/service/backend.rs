@@ -1,10 +1,12 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
 mod caps;
+mod tokens;
 mod views;
 
 use std::sync::Arc;
 
+use api::access::{Identity, Sight};
 use api::backend::{Backend, Caller, Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::request::{
@@ -26,22 +28,31 @@ use model::{
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
+use uuid::Uuid;
 
+pub(super) use self::tokens::LastUses;
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
-    Service, address_group, floating_ip, gateway, instance, network, physical_network, port,
+    Service, address_group, floating_ip, gateway, held, instance, network, physical_network, port,
     port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
 
-/// The name of the one token there is.
+/// Who bears the first operator's token.
 const ADMIN: &str = "admin";
 
 impl UsageBackend for Service {
     type Ledger = Collector;
 
-    fn authenticate(&self, token: &str) -> Option<String> {
-        self.token.matches(token).then(|| ADMIN.to_owned())
+    fn authenticate(&self, token: &str) -> Option<Identity> {
+        match self.token.matches(token) {
+            true => Some(Identity::operator(ADMIN)),
+            false => self.bearer(token),
+        }
+    }
+
+    fn sight(&self, tenant: TenantId, id: Uuid) -> Sight {
+        self.writer.intent().sight(tenant, id)
     }
 
     fn health(&self) -> Health {
@@ -160,6 +171,7 @@ impl Backend for Service {
     }
 
     async fn network_create(&self, caller: Caller, request: NetworkCreate) -> Outcome<Network> {
+        held::check_network(&caller, &request)?;
         let observed = self.fleet.observed();
         let decide = |intent: &_| network::create(intent, request, &observed);
         self.writer.change(caller, "network_create", decide).await
