@@ -9,12 +9,16 @@
 PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool nftables \
             util-linux procps busybox isc-dhcp-client xz-utils gcc g++ libc6-dev \
             pkg-config ca-certificates pmacct nfdump-sflow \
-            libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
+            libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 \
+            lxc xenstore-utils
 
 # What a lab starts, and what looks at it, stands side by side in target/debug. Cargo builds a
 # dependency once for each set of features that is asked of it, so everything is asked for at once:
-# always the whole workspace, and for tests with what tests need.
+# always the whole workspace, and for tests and documentation with what tests need.
 PROGRAMS := --workspace --bins
+# There are no examples; naming them asks for the features that tests need, as the lints did just before.
+# The program netctl has the name of its library, whose pages would be overwritten.
+DOCUMENTED := --lib --bin 'bulkhead-*' --bin demo --examples
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,8 +48,8 @@ test: tools ## run every test: unit, property, golden, codec, whole system, fuzz
 check: tools ## formatting, lints, documentation, dependency edges
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
-	cargo test --quiet -p tests --test architecture
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet $(DOCUMENTED)
+	cargo test --quiet --workspace --test architecture
 
 bench: tools ## micro-benches and whole-system figures
 	cargo build --release $(PROGRAMS) --bench '*'

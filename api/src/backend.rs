@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::billing::{
-    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+    Bill, BillSummary, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
@@ -22,12 +22,13 @@ use uuid::Uuid;
 use crate::access::{Identity, Sight};
 use crate::problem::Problem;
 use crate::request::{
-    AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, Paging, PhysicalNetworkCreate,
-    PortCreate, PortForwardingCreate, PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate,
-    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SplitQuery,
-    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate,
-    TopologyChange, TraceRequest, UsageQuery,
+    AddressGroupCreate, AddressGroupUpdate, BillsQuery, FloatingIpCreate, FloatingIpUpdate,
+    GatewayCreate, HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
+    Paging, PhysicalNetworkCreate, Placement, PortAttach, PortCreate, PortForwardingCreate,
+    PortUpdate, RatePlanCreate, RecordQuery, ReservationCreate, RouterCreate, RouterUpdate,
+    SecurityGroupCreate, SecurityGroupUpdate, SplitQuery, SubPortCreate, SubnetCreate,
+    SubnetUpdate, TenantCreate, TenantPeriod, TenantUpdate, TopologyChange, TraceRequest,
+    UsageQuery,
 };
 use crate::resource::{
     Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
@@ -75,6 +76,8 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> impl Future<Output = Outcome<Vec<LedgerRecord>>> + Send;
     /// What a tenant owes for a period.
     fn bill(&self, query: TenantPeriod) -> impl Future<Output = Outcome<Bill>> + Send;
+    /// What each tenant owes for a period: of all that ever had a port on a host, or a rate plan.
+    fn bills(&self, query: BillsQuery) -> impl Future<Output = Outcome<Vec<BillSummary>>> + Send;
     /// Seals a period that is over; again gives the seal that there is.
     fn seal(
         &self,
@@ -131,6 +134,9 @@ pub trait UsageBackend: Send + Sync + 'static {
     fn health(&self) -> Health;
     /// The ledger, if it is kept here.
     fn ledger(&self) -> Outcome<&Self::Ledger>;
+
+    /// What a tenant, network, port or host is called, if that is known here.
+    fn name_of(&self, id: Uuid) -> Option<String>;
 }
 
 /// Reads never wait: they are answered from memory. A change is answered when it is durable.
@@ -417,6 +423,19 @@ pub trait Backend: UsageBackend + CapBackend + TokenBackend {
     ) -> impl Future<Output = Outcome<PortView>> + Send;
     /// Deletes a port that no instance uses and that has no sub-ports.
     fn port_delete(&self, caller: Caller, id: PortId) -> impl Future<Output = Outcome<()>> + Send;
+    /// Plugs a port's VIF into a guest that a host's hypervisor runs.
+    fn port_attach(
+        &self,
+        caller: Caller,
+        id: PortId,
+        request: PortAttach,
+    ) -> impl Future<Output = Outcome<PortView>> + Send;
+    /// Plugs a port's VIF out of the guest that has it.
+    fn port_detach(
+        &self,
+        caller: Caller,
+        id: PortId,
+    ) -> impl Future<Output = Outcome<PortView>> + Send;
 
     /// All sub-ports, by their trunks' ids.
     fn sub_ports(&self) -> Vec<SubPort>;
@@ -445,6 +464,13 @@ pub trait Backend: UsageBackend + CapBackend + TokenBackend {
         caller: Caller,
         request: InstanceCreate,
     ) -> impl Future<Output = Outcome<InstanceView>> + Send;
+    /// Starts an instance, or stops it.
+    fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        request: InstanceUpdate,
+    ) -> impl Future<Output = Outcome<InstanceView>> + Send;
     /// Deletes an instance and the ports that were made with it; its host stops it.
     fn instance_delete(
         &self,
@@ -456,6 +482,8 @@ pub trait Backend: UsageBackend + CapBackend + TokenBackend {
     fn hosts(&self) -> Vec<HostView>;
     /// One host.
     fn host(&self, id: HostId) -> Option<HostView>;
+    /// The hosts where such a VIF would work, by id.
+    fn hosts_fitting(&self, placement: Placement) -> Outcome<Vec<HostView>>;
 
     /// The newest checks of the fabric, oldest first.
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>>;

@@ -5,6 +5,7 @@
 
 mod billing;
 mod error;
+mod plugging;
 mod query;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 //! * REST `/v1`: [`resource`] and [`request`] are its types, [`server::ROUTES`] its routes,
 //!   [`problem`] its errors, [`backend`] what a server must be able to do.
 //! * [`server`] turns a backend into a router, [`serve`] puts that on sockets, [`client`] asks.
+//! * [`sheet`] is what the ledger tells as CSV and Parquet, and a bill as a page.
 //! * The agent session: [`session`] is what controller and agents say to each other.
 //! * [`tls`] is how both are encrypted and, for agents, both ends known; [`token`] is how servers
 //!   know a client.
@@ -18,6 +19,7 @@ pub mod resource;
 pub mod serve;
 pub mod server;
 pub mod session;
+pub mod sheet;
 pub mod tls;
 pub mod token;
 

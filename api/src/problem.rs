@@ -56,6 +56,8 @@ pub enum Code {
     IdempotencyConflict,
     /// The pool has run out: of VLAN ids, of addresses (409).
     Exhausted,
+    /// A host could not do it (409).
+    HostRefused,
     /// The body is larger than allowed (413).
     TooLarge,
     /// The request took too long (408).
@@ -79,7 +81,7 @@ impl Code {
             Self::NotFound | Self::NoSuchRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
-            Self::InUse | Self::IdempotencyConflict | Self::Exhausted => 409,
+            Self::InUse | Self::IdempotencyConflict | Self::Exhausted | Self::HostRefused => 409,
             Self::TooLarge => 413,
             Self::InvalidFields => 422,
             Self::Internal => 500,

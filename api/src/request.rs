@@ -4,6 +4,7 @@
 mod cap;
 mod limits;
 mod outside;
+mod plugging;
 mod token;
 mod topology;
 mod usage;
@@ -13,19 +14,20 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::billing::RateTerms;
 use model::{
-    AddressPair, AddressRange, Allowance, DomainName, Encapsulation, Handout, HostId, Limits,
-    MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Role, Route, RuleId, SecurityGroupId,
-    Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol, TracedState, Tracking, Uplink,
-    VlanId, VlanRanges, Vni,
+    AddressPair, AddressRange, Allowance, BitRate, Boot, DomainName, Encapsulation, Handout,
+    HostId, Limits, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Role, Route,
+    RuleId, SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol,
+    TracedState, Tracking, Uplink, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
 pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
+pub use plugging::PortAttach;
 pub use token::TokenCreate;
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
-pub use usage::{Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
+pub use usage::{BillsQuery, Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 
 /// `POST /v1/tenants`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -351,6 +353,15 @@ pub struct PortCreate {
     pub host_id: Option<HostId>,
 }
 
+/// `GET /v1/hosts?fits=…`: only hosts where a VIF of this network would work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The network.
+    pub network_id: NetworkId,
+    /// What the VIF is to be able to move in either direction, besides what is promised already.
+    pub bandwidth: Option<BitRate>,
+}
+
 /// `PATCH /v1/ports/{id}`: what is absent stays as it is. A list is either given anew, or changed by
 /// what is added and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -454,6 +465,20 @@ pub struct InstanceCreate {
     /// Ports that exist already and outlive the instance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub port_ids: Vec<PortId>,
+    /// What it boots: then it is a machine that libvirt runs. If absent, it is a network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
+    /// Whether it is to run at once; if absent, it is.
+    #[serde(default)]
+    pub power: Power,
+}
+
+/// `PATCH /v1/instances/{id}`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceUpdate {
+    /// Whether it is to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Power>,
 }
 
 /// `POST /v1/trace`

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,
-    FloatingIpUpdate, GatewayCreate, InstanceCreate, NetworkCreate, NetworkUpdate,
+    FloatingIpUpdate, GatewayCreate, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
     PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate,
     RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
     SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TokenCreate,
@@ -355,4 +355,7 @@ impl Creatable for SubPort {
 }
 impl Creatable for InstanceView {
     type Create = InstanceCreate;
+}
+impl Changeable for InstanceView {
+    type Update = InstanceUpdate;
 }

@@ -17,12 +17,14 @@ mod billing;
 mod boundary;
 mod cursor;
 mod fields;
+mod format;
 mod guard;
 mod handler;
 mod key;
 mod limits;
 mod list;
 mod noun;
+mod plugging;
 mod respond;
 mod routes;
 mod signed;
@@ -127,6 +129,7 @@ fn usage_endpoint<B: UsageBackend>(route: &Route) -> Option<MethodRouter<Arc<B>>
         Noun::UsageRecord
         | Noun::UsageSplit
         | Noun::Bill
+        | Noun::BillSummary
         | Noun::RatePlan
         | Noun::RatePlanAssignment
         | Noun::Seal
@@ -161,8 +164,13 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::AddressGroup => changed::<B, AddressGroup>(route),
         Noun::SecurityGroup => changed::<B, SecurityGroup>(route),
         Noun::Port => changed::<B, PortView>(route),
+        Noun::PortGuest => match route.method {
+            Method::Put => routing::put(plugging::attach::<B>),
+            _ => routing::delete(plugging::detach::<B>),
+        },
         Noun::SubPort => made::<B, SubPort>(route),
-        Noun::Instance => made::<B, InstanceView>(route),
+        Noun::Instance => changed::<B, InstanceView>(route),
+        Noun::Host if !route.is_of_one() => routing::get(noun::host::list::<B>),
         Noun::Host => shown::<B, HostView>(route),
         Noun::RuleHits => listed::<B, RuleHitsView>(),
         Noun::Tunnel => listed::<B, TunnelView>(),
@@ -173,6 +181,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::UsageRecord
         | Noun::UsageSplit
         | Noun::Bill
+        | Noun::BillSummary
         | Noun::RatePlan
         | Noun::RatePlanAssignment
         | Noun::Seal

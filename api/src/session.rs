@@ -15,6 +15,8 @@
 //!     | -- Probe -----------------------------------> |
 //!     | <-- Trace ---------------------------------- |  when somebody asks where packets go
 //!     | -- Trace -----------------------------------> |
+//!     | <-- Plug ----------------------------------- |  when a guest is to have a VIF, or no more
+//!     | -- Plug ------------------------------------> |
 //!     | -- Samples (of its switch) -----------------> |  where the plan says so
 //!     | -- Usage (what ports moved) ----------------> |  again and again, until it is
 //!     | <-- UsageTaken ------------------------------ |  durable in the ledger
@@ -30,8 +32,8 @@ use bytes::{Bytes, BytesMut};
 use model::plan::{Generation, PlanChange};
 use model::report::HostReport;
 use model::{
-    HostId, HostTraceReply, HostTraceRequest, ProbeReply, ProbeRequest, RelayedSamples, UsageBatch,
-    UsageTaken,
+    HostId, HostTraceReply, HostTraceRequest, PlugReply, PlugRequest, ProbeReply, ProbeRequest,
+    RelayedSamples, UsageBatch, UsageTaken,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,8 @@ pub enum FromAgent {
     Probe(ProbeReply),
     /// What becomes of a packet here.
     Trace(HostTraceReply),
+    /// Whether a guest has, or has no more, the VIF it was about.
+    Plug(PlugReply),
     /// What its ports moved. It is sent again in every session until it is taken.
     Usage(UsageBatch),
     /// What its switch sampled, where the plan says that it takes this way.
@@ -108,6 +112,9 @@ pub enum FromController {
     /// Say what would become of a packet. The answer is a [`FromAgent::Trace`]; none comes from an agent
     /// that is busy with others.
     Trace(HostTraceRequest),
+    /// Plug a VIF into a guest, or out of it. The answer is a [`FromAgent::Plug`]; none comes from an agent
+    /// that is busy with others.
+    Plug(PlugRequest),
     /// A batch of usage is durable.
     UsageTaken(UsageTaken),
     /// Still here.

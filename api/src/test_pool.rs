@@ -7,7 +7,7 @@ mod caps;
 mod groups;
 mod kept;
 mod ledger;
-mod samples;
+pub(crate) mod samples;
 mod shelf;
 mod tokens;
 
@@ -472,6 +472,18 @@ impl Backend for TestPool {
         self.ports.take(id.uuid())
     }
 
+    async fn port_attach(&self, caller: Caller, id: PortId, _: PortAttach) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        held.ok_or_else(|| Problem::not_found("port", id))
+    }
+
+    async fn port_detach(&self, caller: Caller, id: PortId) -> Outcome<PortView> {
+        self.note(caller);
+        let held = self.ports.one(id.uuid());
+        held.ok_or_else(|| Problem::not_found("port", id))
+    }
+
     fn sub_ports(&self) -> Vec<SubPort> {
         self.sub_ports.all()
     }
@@ -508,6 +520,19 @@ impl Backend for TestPool {
         Ok(self.instances.put(instance(request.name.as_str())))
     }
 
+    async fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        request: InstanceUpdate,
+    ) -> Outcome<InstanceView> {
+        self.note(caller);
+        let held = self.instances.one(id.uuid());
+        let mut held = held.ok_or_else(|| Problem::not_found("instance", id))?;
+        held.instance.power = request.power.unwrap_or(held.instance.power);
+        Ok(self.instances.put(held))
+    }
+
     async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
         self.note(caller);
         self.instances.take(id.uuid())
@@ -519,6 +544,13 @@ impl Backend for TestPool {
 
     fn host(&self, id: HostId) -> Option<HostView> {
         self.hosts.one(id.uuid())
+    }
+
+    fn hosts_fitting(&self, placement: Placement) -> Outcome<Vec<HostView>> {
+        let network = placement.network_id;
+        let found = self.network(network);
+        found.ok_or_else(|| Problem::not_found("network", network))?;
+        Ok(self.hosts())
     }
 
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {

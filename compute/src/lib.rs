@@ -1,15 +1,21 @@
 //! Hypervisor drivers: what runs on this host, and which VIFs it has.
 //!
 //! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
-//! * [`libvirt`] watches what libvirt runs, whoever started it.
+//! * [`container`] plugs in what container runtimes and LXC ask for.
+//! * [`libvirt`] watches what libvirt runs, whoever started it; [`xenapi`] what a pool of XenServer or
+//!   XCP-ng runs; [`seen`] is what they see.
 //! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
 //!
 //! What does not live here: whether a VIF's frames may flow. That is the agent's pipeline; a driver
 //! plugs a VIF into a bridge that drops everything it was not told to pass.
 
+pub mod container;
 pub mod libvirt;
 pub mod netns;
 pub mod ovsdb;
+mod plug;
+pub mod seen;
+pub mod xenapi;
 
 use futures::future::BoxFuture;
 use model::Driver;

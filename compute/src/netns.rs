@@ -1,20 +1,19 @@
 //! Instances as network namespaces: one veth pair per VIF.
 
-mod namespace;
-mod wiring;
+pub(crate) mod namespace;
+pub(crate) mod wiring;
 
 use std::collections::HashSet;
 use std::io;
 
-use ::ovsdb::{Client, Condition, Mutator, NamedUuid, Operation, Value};
+use ::ovsdb::{Client, Condition, Value};
 use futures::future::BoxFuture;
 use model::plan::{PlannedInstance, PlannedInterface};
 use model::report::InstanceReport;
 use model::{Driver, InstanceId};
 
+use crate::plug::{self, DATABASE, PortRow};
 use crate::{Hypervisor, Reconciled};
-
-const DATABASE: &str = "Open_vSwitch";
 
 /// Runs instances as network namespaces named `<prefix><part of the instance's id>`.
 pub struct Netns {
@@ -99,9 +98,10 @@ impl Netns {
     async fn start(&self, instance: &PlannedInstance) -> Result<(), NetnsError> {
         let name = self.handle(instance.id);
         namespace::ensure(&name).map_err(NetnsError::Namespace)?;
+        let namespace = namespace::path(&name);
         for (index, interface) in instance.interfaces.iter().enumerate() {
             let inside = format!("eth{index}");
-            wiring::ensure_pair(&name, interface, &inside)
+            wiring::ensure_pair(&namespace, interface, &inside)
                 .await
                 .map_err(|source| NetnsError::Pair {
                     interface: inside.clone(),
@@ -115,7 +115,7 @@ impl Netns {
                     interface: inside.clone(),
                     source,
                 })?;
-            wiring::configure(&name, &inside, interface)
+            wiring::configure(&namespace, &inside, interface, &[])
                 .await
                 .map_err(|source| NetnsError::Configure {
                     interface: inside,
@@ -144,23 +144,7 @@ impl Netns {
             ("vm-id".to_owned(), instance.id.to_string()),
             ("iface-status".to_owned(), "active".to_owned()),
         ]);
-        let plug = vec![
-            Operation::insert("Interface")
-                .with_uuid_name("interface")
-                .column("name", name.as_str())
-                .column("external_ids", external_ids)
-                .into(),
-            Operation::insert("Port")
-                .with_uuid_name("port")
-                .column("name", name.as_str())
-                .column("interfaces", NamedUuid::new("interface"))
-                .column("external_ids", self.mark(instance.id))
-                .into(),
-            Operation::mutate("Bridge")
-                .where_(Condition::equal("name", self.bridge.as_str()))
-                .mutation("ports", Mutator::Insert, NamedUuid::new("port"))
-                .into(),
-        ];
+        let plug = plug::operations(&self.bridge, &name, external_ids, self.mark(instance.id));
         self.ovsdb.transact(DATABASE, plug).await.map(drop)
     }
 
@@ -176,11 +160,9 @@ impl Netns {
             .await
             .map_err(NetnsError::Unplug)?;
         if !ports.is_empty() {
-            let uuids = Value::set(ports.iter().map(|port| port.uuid));
-            let unplug = Operation::mutate("Bridge")
-                .where_(Condition::equal("name", self.bridge.as_str()))
-                .mutation("ports", Mutator::Delete, uuids);
-            let unplugged = self.ovsdb.transact(DATABASE, vec![unplug.into()]).await;
+            let uuids = ports.iter().map(|port| port.uuid);
+            let unplug = plug::removal(&self.bridge, uuids);
+            let unplugged = self.ovsdb.transact(DATABASE, vec![unplug]).await;
             unplugged.map_err(NetnsError::Unplug)?;
         }
         for port in ports {
@@ -191,25 +173,8 @@ impl Netns {
     }
 
     async fn ports_where(&self, condition: Condition) -> Result<Vec<PortRow>, ::ovsdb::Error> {
-        let select = Operation::select("Port")
-            .where_(condition)
-            .columns(["_uuid", "name"]);
-        let outcomes = self.ovsdb.transact(DATABASE, vec![select.into()]).await?;
-        let rows = outcomes.iter().flat_map(|outcome| outcome.rows());
-        let ports = rows.filter_map(|row| {
-            Some(PortRow {
-                uuid: row.get("_uuid")?.as_uuid()?,
-                name: row.get("name")?.as_str()?.to_owned(),
-            })
-        });
-        Ok(ports.collect())
+        plug::ports_where(&self.ovsdb, condition).await
     }
-}
-
-/// A row of OVSDB's Port table, as far as unplugging needs it.
-struct PortRow {
-    uuid: uuid::Uuid,
-    name: String,
 }
 
 impl Hypervisor for Netns {

@@ -50,20 +50,57 @@ pub const COLUMNS: &[(&str, &[&str])] = &[
 /// switch, and is shown without one.
 #[must_use]
 pub fn vifs(replica: &Replica, bridge: &str) -> Vec<ObservedVif> {
-    let bridges = replica.table("Bridge").iter();
-    let mut found: Vec<ObservedVif> = bridges
-        .filter(|(_, row)| text(row, "name") == Some(bridge))
-        .flat_map(|(_, row)| references(row, "ports"))
-        .filter_map(|port| replica.table("Port").get(port))
-        .flat_map(|row| references(row, "interfaces"))
-        .filter_map(|uuid| Some(vif(uuid, replica.table("Interface").get(uuid)?)))
+    let mut found: Vec<ObservedVif> = interfaces(replica, bridge)
+        .map(|(uuid, row)| vif(uuid, row))
         .collect();
     found.sort_by(|a, b| a.interface.cmp(&b.interface));
     found
 }
 
+/// A guest that whoever plugged an interface of its names there: `external_ids:xs-vm-uuid`, as
+/// XenServer, XCP-ng and our own hotplug script for `xl` have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnouncedGuest {
+    /// The interface's name.
+    pub interface: String,
+    /// The guest.
+    pub uuid: Uuid,
+    /// Its name: `external_ids:xen-vm-name`.
+    pub name: Option<String>,
+}
+
+/// The guests that interfaces on `bridge` name, by interface.
+#[must_use]
+pub fn announced_guests(replica: &Replica, bridge: &str) -> Vec<AnnouncedGuest> {
+    let mut found: Vec<AnnouncedGuest> = interfaces(replica, bridge)
+        .filter_map(|(_, row)| {
+            Some(AnnouncedGuest {
+                interface: text(row, "name")?.to_owned(),
+                uuid: external_id(row, "xs-vm-uuid")?.parse().ok()?,
+                name: external_id(row, "xen-vm-name").map(str::to_owned),
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.interface.cmp(&b.interface));
+    found
+}
+
+fn interfaces<'a>(replica: &'a Replica, bridge: &str) -> impl Iterator<Item = (Uuid, &'a Row)> {
+    let bridges = replica.table("Bridge").iter();
+    let ports = bridges
+        .filter(move |(_, row)| text(row, "name") == Some(bridge))
+        .flat_map(|(_, row)| references(row, "ports"));
+    let rows = ports.filter_map(|port| replica.table("Port").get(port));
+    let interfaces = rows.flat_map(|row| references(row, "interfaces"));
+    interfaces.filter_map(|uuid| Some((uuid, &**replica.table("Interface").get(uuid)?)))
+}
+
+fn external_id<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
+    row.get("external_ids")?.map_get(key)
+}
+
 fn vif(uuid: Uuid, row: &Row) -> ObservedVif {
-    let external_id = |key| row.get("external_ids").and_then(|ids| ids.map_get(key));
+    let external_id = |key| external_id(row, key);
     let number = |column| {
         let value = row.get(column).and_then(::ovsdb::Value::as_i64);
         value.and_then(|value| u32::try_from(value).ok())

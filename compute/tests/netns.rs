@@ -114,6 +114,7 @@ fn instance(addresses: &[&str]) -> PlannedInstance {
         id: Id::generate(),
         name: "web".parse().unwrap(),
         driver: Driver::Netns,
+        boot: None,
         interfaces: interfaces.collect(),
     }
 }

@@ -120,7 +120,9 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
         }
         PlanKey::Instance(id) => {
             let plugged = intent.instances.get(&id)?;
-            let here = plugged.instance.host_id == host;
+            let instance_of = &plugged.instance;
+            // What is switched off is nothing to its host.
+            let here = instance_of.host_id == host && instance_of.power == model::Power::On;
             PlanItem::Instance(here.then(|| instance(intent, plugged))?)
         }
         PlanKey::Sampling => PlanItem::Sampling(intent.sampling.clone()?),
@@ -300,6 +302,7 @@ fn instance(intent: &Intent, plugged: &PluggedInstance) -> PlannedInstance {
         id: plugged.instance.id,
         name: plugged.instance.name.clone(),
         driver: plugged.instance.driver,
+        boot: plugged.instance.boot.clone(),
         interfaces: ports.filter_map(|port| interface(intent, port)).collect(),
     }
 }

@@ -11,6 +11,7 @@
 //! [`session`] speaks with one host, `outbox` holds what it has still to be sent, `observed` what
 //! it said; `sighting` and `binder` let ports follow their interfaces.
 
+mod asked;
 pub(crate) mod binder;
 mod events;
 pub mod identity;
@@ -18,6 +19,7 @@ pub(crate) mod inventory;
 mod observed;
 mod outbox;
 mod path;
+mod plugs;
 mod probing;
 pub mod session;
 pub(crate) mod sighting;
@@ -32,18 +34,21 @@ use api::session::FromController;
 use arc_swap::ArcSwap;
 use model::plan::Generation;
 use model::report::HostReport;
-use model::{Event, EventKind, HostId, Inventory, MeterFinding, PortId, Tunnel, TunnelState};
+use model::{
+    Event, EventKind, HostId, HostTraceOutcome, Inventory, MeterFinding, PlugOutcome, PortId,
+    Tunnel, TunnelState,
+};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::asked::Asked;
 use self::events::Events;
 pub(crate) use self::observed::{Observed, SeenHost};
 use self::outbox::{Dirty, Outbox};
 use self::probing::Probing;
 use self::suspects::Suspects;
-use self::traces::Traces;
 use crate::compile;
 use crate::intent::Intent;
 use crate::object::Key;
@@ -57,7 +62,8 @@ pub struct Fleet {
     events: Events,
     suspects: Suspects,
     probing: Probing,
-    traces: Traces,
+    traces: Asked<HostTraceOutcome>,
+    plugs: Asked<PlugOutcome>,
     inventory: watch::Sender<Arc<Inventory>>,
     inventory_changed: Notify,
 }
@@ -76,7 +82,7 @@ pub(crate) struct Opened {
     session: u64,
     wake: Arc<Notify>,
     replaced: CancellationToken,
-    /// What checks of the fabric and traces ask the host for.
+    /// What checks of the fabric, traces and operators ask the host for.
     requests: tokio::sync::Mutex<mpsc::Receiver<FromController>>,
 }
 
@@ -92,7 +98,8 @@ impl Default for Fleet {
             events: Events::default(),
             suspects: Suspects::default(),
             probing: Probing::default(),
-            traces: Traces::default(),
+            traces: Asked::default(),
+            plugs: Asked::default(),
             inventory: watch::Sender::new(Arc::new(Inventory {
                 revision,
                 hosts,

@@ -26,6 +26,7 @@ mod fabric;
 pub mod fleet;
 pub mod intent;
 pub mod object;
+mod quarantine;
 mod secret_file;
 pub mod serve;
 pub mod service;

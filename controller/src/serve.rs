@@ -23,6 +23,7 @@ use crate::caps;
 use crate::fabric;
 use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
+use crate::quarantine;
 use crate::service::Service;
 use crate::store::Store;
 use crate::token;
@@ -104,6 +105,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let chores = [
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
+        AbortOnDropHandle::new(tokio::spawn(quarantine::keep_lifting(service.clone()))),
         AbortOnDropHandle::new(tokio::spawn(caps::keep(service.clone(), folder.clone()))),
     ];
     let checking = config.fabric_check_minutes.map(|minutes| {

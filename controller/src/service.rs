@@ -25,9 +25,12 @@ mod network;
 mod overlay;
 mod pair;
 mod physical_network;
+mod placement;
+mod plugging;
 mod pool;
 mod port;
 mod port_forwarding;
+mod quarantine;
 mod reservation;
 mod router;
 mod security_group;
@@ -188,6 +191,17 @@ impl Service {
         let intent = self.intent();
         fabric_check::check(&intent, &scope)?;
         self.checks.start(&self.fleet, intent, scope, caller)
+    }
+
+    /// Gives addresses back that nobody uses any more.
+    pub(crate) async fn quarantines_lift(&self) -> Outcome<()> {
+        let none = || quarantine::over(&self.intent(), &self.fleet.observed()).is_empty();
+        if none() {
+            return Ok(());
+        }
+        let decide = |intent: &Intent| quarantine::lift(intent, &self.fleet.observed());
+        let caller = caller("controller".to_owned());
+        self.writer.change(caller, "quarantines_lift", decide).await
     }
 
     /// Binds those of these ports that belong to this host, and are not bound to it yet.

@@ -16,7 +16,8 @@ pub(crate) mod rate;
 use std::collections::BTreeMap;
 
 use api::problem::{Code, Problem};
-use model::billing::{Adjustment, Bill, Period, PortTransfer, RatePlan, Seal, Zone};
+use api::request::BillsQuery;
+use model::billing::{Adjustment, Bill, BillSummary, Period, PortTransfer, RatePlan, Seal, Zone};
 use model::{BothWays, ClassUsage, PortId, TenantId, Timestamp, Traffic, TrafficClass};
 use rusqlite::{Connection, Row, params};
 use rust_decimal::Decimal;
@@ -74,6 +75,22 @@ pub(crate) fn bill(
         unread_seconds: unread_seconds(connection, tenant, span)?,
         course: slots.course(COURSE),
     })
+}
+
+/// The bills of a period: the page of them that is asked for, by tenant. Whoever ever had a port on a host,
+/// or a rate plan, has one.
+pub(crate) fn bills(
+    connection: &Connection,
+    BillsQuery { period, page }: BillsQuery,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<BillSummary>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tenant FROM assignment UNION SELECT tenant FROM rate_plan_assignment
+         ORDER BY tenant LIMIT ? OFFSET ?",
+    )?;
+    let tenants = statement.query_map([page.limit, page.offset], |row| id(row, 0))?;
+    let bill = |tenant: rusqlite::Result<_>| bill(connection, tenant?, period, now);
+    tenants.map(|tenant| Ok(bill(tenant)?.into())).collect()
 }
 
 fn zone(plan: Option<&RatePlan>) -> Zone {

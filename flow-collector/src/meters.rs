@@ -92,8 +92,13 @@ impl Meters {
         let attribution = self.attribution();
         let sender = attribution.proven(host);
         let now = Timestamp::now().unix_milliseconds();
-        let dropped = &self.counts.dropped_by_agents;
-        dropped.fetch_add(samples.dropped, Relaxed);
+        if samples.dropped > 0 {
+            let dropped = &self.counts.dropped_by_agents;
+            dropped.fetch_add(samples.dropped, Relaxed);
+            let mut tally = lock(&self.tallies[place(host)]);
+            tally.begin(interval_start(Timestamp::now(), self.interval_seconds));
+            tally.note_dropped(host, samples.dropped);
+        }
         for datagram in &samples.datagrams {
             self.counts.datagrams.fetch_add(1, Relaxed);
             let waited = datagram.waited_milliseconds;

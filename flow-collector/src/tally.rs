@@ -30,7 +30,7 @@ use sflow::{
 use crate::attribute::Sender;
 use evidence::{CounterRun, Evidence, OfPort, numbered};
 pub use meter::{Beginning, Counter, Moved, Reading};
-pub use order::{Admission, Order, Stamp, Window};
+pub use order::{Admission, Clock, Order, Stamp, Window};
 pub use reception::Heard;
 use reception::Reception;
 use split::{Kept, Split, Splits};
@@ -225,9 +225,7 @@ impl Tally {
             sequence: datagram.sequence,
         };
         let sub_agent = datagram.agent.sub_agent;
-        let start = self.interval_start;
-        let reception = self.receptions.entry(sender.host);
-        let reception = reception.or_insert_with(|| Reception::new(Heard::new(start, sender.host)));
+        let reception = self.reception(sender.host);
         taken.refused = match reception.admit(sub_agent, stamp) {
             Admission::New { missing } => {
                 taken.missing = missing;
@@ -259,6 +257,12 @@ impl Tally {
             }
         }
         taken
+    }
+
+    /// Notes datagrams of a host that its agent says it could not hand on.
+    pub fn note_dropped(&mut self, host: HostId, datagrams: u64) {
+        let heard = &mut self.reception(host).heard;
+        heard.dropped_by_agent = heard.dropped_by_agent.saturating_add(datagrams);
     }
 
     /// What changed since the last batch.
@@ -375,6 +379,12 @@ impl Tally {
         taken.counter_samples += 1;
     }
 
+    fn reception(&mut self, host: HostId) -> &mut Reception {
+        let start = self.interval_start;
+        let reception = self.receptions.entry(host);
+        reception.or_insert_with(|| Reception::new(Heard::new(start, host)))
+    }
+
     fn beginning(&self, since: Timestamp) -> Beginning {
         if since.unix_milliseconds() >= self.begun {
             Beginning::Watched
@@ -404,7 +414,8 @@ fn reception_of(heard: Heard) -> (HostId, Reception) {
 
 /// It, unless nothing was heard.
 fn something(heard: &Heard) -> Option<Heard> {
-    (heard.datagrams > 0 || heard.refused > 0).then_some(*heard)
+    let counts = [heard.datagrams, heard.refused, heard.dropped_by_agent];
+    counts.iter().any(|it| *it > 0).then_some(*heard)
 }
 
 /// The sampled frame's first bytes, and its length as the switch saw it, in bytes.

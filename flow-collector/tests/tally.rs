@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use agent::{Counters, counters, datagram, flow, host, inventory, named_counters, vif};
 use flow_collector::attribute::Attribution;
-use flow_collector::tally::{Admission, Amounts, Order, Resume, Stamp, Taken, Tally, Window};
+use flow_collector::tally::{
+    Admission, Amounts, Clock, Order, Resume, Stamp, Taken, Tally, Window,
+};
 use model::{Inventory, InventoryVif, Traffic};
 use sflow::Datagram;
 
@@ -377,18 +379,70 @@ fn a_wild_sequence_number_does_not_lock_the_agent_out() {
     assert_eq!(back, Admission::New { missing: 2999 });
 }
 
-#[test]
-fn a_clock_that_was_set_is_told_from_an_agent_that_started_anew() {
-    let stamp = |arrived, uptime, sequence| Stamp {
+const fn stamp(arrived: i64, uptime: u32, sequence: u32) -> Stamp {
+    Stamp {
         arrived,
         uptime,
         sequence,
-    };
-    let window = Window::new(stamp(100_000, 50_000, 50));
-    assert!(window.is_clock_step(stamp(3_700_000, 51_000, 51)));
-    assert!(window.is_clock_step(stamp(60_000, 51_000, 51)));
-    assert!(!window.is_clock_step(stamp(101_000, 51_000, 51)));
-    assert!(!window.is_clock_step(stamp(102_000, 1_000, 1)));
+    }
+}
+
+#[test]
+fn what_follows_in_sequence_is_no_agent_that_started_anew_whatever_clocks_say() {
+    for arrived in [3_700_000, 60_000, 101_000] {
+        let mut window = Window::new(stamp(100_000, 50_000, 50));
+        let next = window.admit(stamp(arrived, 51_000, 51));
+        assert_eq!(next, Admission::New { missing: 0 });
+    }
+    let mut window = Window::new(stamp(100_000, 50_000, 50));
+    let anew = window.admit(stamp(102_000, 1_000, 1));
+    assert_eq!(anew, Admission::Restarted);
+}
+
+/// How often a clock was set, by datagrams of one run of an agent: `(arrived, uptime)` in seconds.
+fn clock_steps(datagrams: impl IntoIterator<Item = (i64, u32)>) -> usize {
+    let mut datagrams = datagrams.into_iter();
+    let stamp = |(arrived, uptime): (i64, u32)| stamp(arrived * 1000, uptime * 1000, uptime);
+    let mut clock = Clock::new(stamp(datagrams.next().unwrap()));
+    datagrams.filter(|it| clock.was_set(stamp(*it))).count()
+}
+
+#[test]
+fn a_clock_that_was_set_stays_set_and_is_told_once() {
+    for by in [5, 3600, -5, -3600] {
+        let steady = (0..50).map(|at| (100 + at, 50 + u32::try_from(at).unwrap()));
+        let set = (50..100).map(|at| (100 + at + by, 50 + u32::try_from(at).unwrap()));
+        assert_eq!(clock_steps(steady.clone().chain(set)), 1, "{by}");
+        assert_eq!(clock_steps(steady), 0);
+    }
+}
+
+#[test]
+fn datagrams_that_were_held_up_are_no_clock_that_was_set() {
+    let second = |at: u32| (100 + i64::from(at), at);
+    for held in [5, 60, 600] {
+        // The collector, or who hands them on, was stopped: they come all at once, and go on.
+        let steady = (0..50).map(second);
+        let goes_on = 50 + held;
+        let at_once = (50..goes_on).map(|at| (second(goes_on).0, at));
+        let after = (goes_on..goes_on + 60).map(second);
+        let all = steady.clone().chain(at_once.clone()).chain(after);
+        assert_eq!(clock_steps(all), 0, "{held}");
+        // And all but the oldest of them were dropped.
+        let after = (goes_on + 30..goes_on + 60).map(second);
+        let all = steady.clone().chain(at_once.take(1)).chain(after.clone());
+        assert_eq!(clock_steps(all), 0, "{held}");
+        // The switch was stopped: its first datagram has the uptime of when it was.
+        let stale = [(second(goes_on).0, 50)];
+        let all = steady.chain(stale).chain(after);
+        assert_eq!(clock_steps(all), 0, "{held}");
+    }
+}
+
+#[test]
+fn clocks_that_drift_are_not_set() {
+    let drifting = (0..200_000).map(|at| (100 + i64::from(at) + i64::from(at / 1000), at));
+    assert_eq!(clock_steps(drifting), 0);
 }
 
 /// A flow sample with its own number.

@@ -45,7 +45,7 @@ use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::cookie::{MARK, MARK_MASK};
 use crate::pipeline::counting::{Counted, TABLES};
 use crate::status::Remarks;
-use clock::Moment;
+use clock::{Moment, Watch, moment};
 use drops::{Dropped, Drops};
 use intervals::{Intervals, Span};
 use journal::Journal;
@@ -118,6 +118,7 @@ impl Accounting {
         let accountant = Accountant {
             socket,
             books,
+            clock: Watch::default(),
             batch,
             heard,
             arm,
@@ -150,6 +151,7 @@ impl Accounting {
 struct Accountant {
     socket: PathBuf,
     books: Books,
+    clock: Watch,
     batch: watch::Sender<Option<Arc<UsageBatch>>>,
     heard: mpsc::Receiver<Said>,
     arm: watch::Sender<bool>,
@@ -208,6 +210,9 @@ impl Accountant {
     }
 
     async fn reading(&mut self, client: &Client, events: &mut Events) -> Result<(), Error> {
+        if let Some(set) = moment().and_then(|now| self.clock.look(now)) {
+            self.remarks.push(set);
+        }
         for event in waiting(events) {
             self.hear(event)?;
         }
@@ -549,13 +554,6 @@ impl Books {
         self.intervals
             .forget_meters(|port| series.live().any(|(_, live)| live.counted.port == port));
     }
-}
-
-/// The present moment; without one nothing can be booked, and the next reading catches up.
-fn moment() -> Option<Moment> {
-    Moment::now()
-        .inspect_err(|error| warn!(%error, "could not tell the time"))
-        .ok()
 }
 
 /// The flow that an event is about, if it is about one.

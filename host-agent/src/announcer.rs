@@ -16,7 +16,7 @@
 //! carried before the agent started is not announced again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub enum Subject {
     /// A port.
     Port(PortId),
     /// An address of an external network that a router has.
-    Address(NetworkNumber, Ipv4Addr),
+    Address(NetworkNumber, IpAddr),
     /// The host itself, where other hosts of an external network send it what they answer for.
     Host(NetworkNumber),
 }
@@ -144,7 +144,7 @@ fn addresses(view: &NetworkView, out: PortNo) -> impl Iterator<Item = (Subject, 
         addresses,
     };
     let addresses = view.outside.addresses().map(move |address| {
-        let station = station(MacAddr::public(address), [address.into()].into());
+        let station = station(MacAddr::public(address), [address].into());
         (Subject::Address(view.number, address), station)
     });
     let host = view.outside.own_mac();

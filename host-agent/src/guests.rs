@@ -1,21 +1,26 @@
 //! The task that knows the guests of this host, and names their interfaces' ports where they do not.
 //!
 //! ```text
-//!   libvirt --Seen--+
-//!   hook: Starting -+--> adopt (pure) --> OVSDB: iface-id
+//!   libvirt, XenAPI: Seen
+//!                   |
+//!   hooks: Starting +--> adopt (pure) --> OVSDB: iface-id
 //!   plan, OVSDB ----+--> Watched --> the reports
+//!   containers -----+
 //! ```
 
 mod adopt;
+mod announced;
+mod contained;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use compute::libvirt::domain::Domain;
-use compute::libvirt::{Daemon, Seen};
+use compute::ovsdb::AnnouncedGuest;
+use compute::seen::{Daemon, Seen, SeenGuest};
 use model::plan::{HostPlan, PlanItem};
-use model::{DriverFound, Guest, GuestState, MacAddr, PortId};
+use model::{DriverFound, Guest, GuestState, MacAddr, NetworkId, PortId};
 use ovsdb::{Client, Condition, Monitor, Mutator, Operation, Uuid, Value};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -25,8 +30,10 @@ use crate::observe::{DATABASE, INTEGRATION_BRIDGE};
 use crate::status::Remarks;
 use adopt::Adoption;
 
-/// The driver's name in reports.
-const LIBVIRT: &str = "libvirt";
+/// The drivers' names in reports.
+pub(crate) const LIBVIRT: &str = "libvirt";
+pub(crate) const XEN: &str = "xen";
+const XENAPI: &str = "xenapi";
 
 /// How often everything is looked at again when nothing calls for it.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -34,8 +41,18 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// What a failed change of the database waits for.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Guests whose start is held, which libvirt does not speak of meanwhile.
-pub type Starting = BTreeMap<Uuid, Domain>;
+/// What is held until its VIFs are active: guests of libvirt by their identifier, since libvirt does not
+/// speak of them meanwhile, and each VIF of Xen's by one of its own.
+pub type Starting = BTreeMap<Uuid, Beginning>;
+
+/// A guest that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Which driver's it is.
+    pub driver: &'static str,
+    /// How it is described.
+    pub domain: Domain,
+}
 
 /// What is known of guests, for the reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,13 +63,15 @@ pub struct Watched {
     pub drivers: Vec<DriverFound>,
 }
 
-/// The ports that may be plugged here, by their Ethernet address.
-type Planned = BTreeMap<MacAddr, Vec<PortId>>;
+/// The ports that may be plugged here, and the network of each, by their Ethernet address.
+type Planned = BTreeMap<MacAddr, Vec<(PortId, NetworkId)>>;
 
 /// The task.
 pub struct Guests {
     /// What libvirt runs.
     pub seen: watch::Receiver<Seen>,
+    /// What XenAPI's toolstack runs.
+    pub xenapi: watch::Receiver<Seen>,
     /// What is about to run.
     pub starting: watch::Receiver<Starting>,
     /// The newest plan.
@@ -95,6 +114,7 @@ impl Guests {
         tokio::select! {
             changed = self.monitor.changed() => changed,
             Ok(()) = self.seen.changed() => Ok(()),
+            Ok(()) = self.xenapi.changed() => Ok(()),
             Ok(()) = self.starting.changed() => Ok(()),
             Ok(()) = self.plan.changed() => {
                 self.plan.mark_changed();
@@ -104,19 +124,23 @@ impl Guests {
     }
 
     async fn look(&mut self, planned: &Planned) -> Result<(), ovsdb::Error> {
-        let seen = self.seen.borrow_and_update().clone();
+        let seen = [
+            (LIBVIRT, self.seen.borrow_and_update().clone()),
+            (XENAPI, self.xenapi.borrow_and_update().clone()),
+        ];
         let starting = self.starting.borrow_and_update().clone();
-        let watched = watched(&seen, &starting);
+        let replica = self.monitor.snapshot();
+        let announced = compute::ovsdb::announced_guests(&replica, INTEGRATION_BRIDGE);
+        let mut watched = watched(&seen, &starting, &announced);
+        contained::add(&compute::container::plugged(&replica), &mut watched);
         self.watched.send_if_modified(|before| {
             let changed = *before != watched;
             *before = watched;
             changed
         });
-        let running = seen.guests.values().map(|guest| &guest.domain);
-        // What is about to run is as the hook says, whatever libvirt said of an earlier run.
-        let running = running.filter(|domain| !starting.contains_key(&domain.uuid));
-        let domains = running.chain(starting.values());
-        let vifs = compute::ovsdb::vifs(&self.monitor.snapshot(), INTEGRATION_BRIDGE);
+        let domains = running(&seen, &starting).map(|(_, guest)| &guest.domain);
+        let domains = domains.chain(starting.values().map(|it| &it.domain));
+        let vifs = compute::ovsdb::vifs(&replica, INTEGRATION_BRIDGE);
         let adoptions = adopt::adoptions(domains, &vifs, planned);
         if adoptions.is_empty() {
             return Ok(());
@@ -155,41 +179,61 @@ fn by_mac(plan: &HostPlan) -> Planned {
         if let PlanItem::Port(port) = item
             && port.on_trunk.is_none()
         {
-            planned.entry(port.mac).or_default().push(port.id);
+            let known = planned.entry(port.mac).or_default();
+            known.push((port.id, port.network_id));
         }
     }
     planned
 }
 
-fn watched(seen: &Seen, starting: &Starting) -> Watched {
-    let running = seen.guests.values();
-    let running = running.filter(|guest| !starting.contains_key(&guest.domain.uuid));
-    let running = running.map(|guest| (&guest.domain, guest.state));
-    let held = starting.values().map(|it| (it, GuestState::Starting));
-    let mut behind = BTreeMap::new();
-    for (domain, state) in running.chain(held) {
+/// What runs, and whose it is. What is about to run is as its hook says, whatever was said of an earlier
+/// run.
+fn running<'a>(
+    seen: &'a [(&'static str, Seen)],
+    starting: &'a Starting,
+) -> impl Iterator<Item = (&'static str, &'a SeenGuest)> {
+    let all = seen.iter();
+    let all = all.flat_map(|(driver, seen)| seen.guests.values().map(|guest| (*driver, guest)));
+    all.filter(|(_, guest)| !starting.contains_key(&guest.domain.uuid))
+}
+
+fn watched(
+    seen: &[(&'static str, Seen)],
+    starting: &Starting,
+    announced: &[AnnouncedGuest],
+) -> Watched {
+    // Who knows more comes later.
+    let mut behind = announced::behind(announced);
+    let running = running(seen, starting);
+    let running = running.map(|(driver, guest)| (driver, &guest.domain, guest.state));
+    let held = starting.values();
+    let held = held.map(|it| (it.driver, &it.domain, GuestState::Starting));
+    for (driver, domain, state) in running.chain(held) {
         let links = domain.interfaces.iter().filter_map(|it| it.link.as_ref());
         let guest = Guest {
-            driver: LIBVIRT.to_owned(),
+            driver: driver.to_owned(),
             name: domain.name.clone(),
             uuid: domain.uuid,
             state,
         };
         behind.extend(links.map(|link| (link.clone(), guest.clone())));
     }
+    let found = seen.iter().filter_map(|(name, seen)| found(name, seen));
+    let drivers = found.chain(announced::driver(announced)).collect();
+    Watched { behind, drivers }
+}
+
+/// How it stands with a driver, if it was ever there.
+fn found(name: &str, seen: &Seen) -> Option<DriverFound> {
     let (version, reason) = match &seen.daemon {
-        Daemon::Absent => {
-            let drivers = Vec::new();
-            return Watched { behind, drivers };
-        }
+        Daemon::Absent => return None,
         Daemon::Here { version } => (Some(version.clone()), None),
         Daemon::Away { reason } => (None, Some(reason.clone())),
     };
-    let drivers = vec![DriverFound {
-        name: LIBVIRT.to_owned(),
+    Some(DriverFound {
+        name: name.to_owned(),
         version,
         guests: seen.guests.len(),
         reason,
-    }];
-    Watched { behind, drivers }
+    })
 }

@@ -1,14 +1,19 @@
-//! Holds guests back until their VIFs are active: the agent's local socket, and the hook that asks there.
+//! Holds guests back until their VIFs are active: the agent's local socket, and the hooks that ask there.
 //!
 //! ```text
 //!   libvirtd --XML--> bulkhead-agent qemu-hook --Question, a line of JSON--> agent.sock
 //!            <-exit--                          <-Answer, a line------------
+//!   lxc-start ------> bulkhead-agent lxc-hook
+//!   podman, … ------> bulkhead-cni
+//!   xl ----------> bulkhead-agent vif-hotplug
 //! ```
 //!
 //! That nothing flows before its rules are in is the switch's doing. This is for a guest that must not lose
 //! its first frames: it starts when they pass.
 
+pub mod asking;
 pub mod hook;
+pub mod lxc;
 mod obstacle;
 
 use std::collections::BTreeMap;
@@ -20,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use compute::libvirt::domain::Domain;
+use model::PortId;
 use ovsdb::{Monitor, Uuid};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -28,12 +34,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use crate::guests::Starting;
+use crate::containers::{Attachment, Containers, Request};
+use crate::guests::{Beginning, LIBVIRT, Starting, XEN};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Status;
 
 /// The longest that a start is held, in seconds, whatever is asked.
-const SECONDS_MAX: u64 = 60;
+pub(crate) const SECONDS_MAX: u64 = 60;
 
 /// The longest question, in bytes: a guest with hundreds of interfaces.
 const MOST_BYTES: u64 = 256 << 10;
@@ -61,19 +68,32 @@ pub enum Question {
         /// How long to wait for that, at most 60.
         seconds: u64,
     },
+    /// Xen has plugged this VIF of a guest: answer when it is active.
+    Plugged {
+        /// The guest, with this VIF alone.
+        domain: Domain,
+        /// How long to wait for that, at most 60.
+        seconds: u64,
+    },
     /// This guest comes from another host; its VIFs are dark until it is here.
     Coming {
         /// The guest.
         domain: Uuid,
     },
+    /// Something about a container.
+    Container(Request),
 }
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It may run.
+    /// It may run; it is done.
     Go,
+    /// The container is plugged in like this.
+    Attached(Box<Attachment>),
+    /// These ports are plugged in no more.
+    Detached(Vec<PortId>),
     /// It may not.
     Refused {
         /// Why, as a sentence.
@@ -97,6 +117,8 @@ pub struct Holds {
     pub starting: watch::Sender<Starting>,
     /// What was announced, and until when that counts.
     pub coming: Mutex<BTreeMap<Uuid, Instant>>,
+    /// What plugs containers in.
+    pub containers: Containers,
 }
 
 /// Opens the socket, for root alone.
@@ -172,7 +194,15 @@ impl Holds {
         match question {
             Question::Start { domain, seconds } => {
                 let within = Duration::from_secs(seconds.min(SECONDS_MAX));
-                self.hold(domain, within).await
+                // While libvirt waits for us it says of this guest what was, so this takes its place.
+                let held = Held::new(&self.starting, domain.uuid, (LIBVIRT, domain));
+                self.hold(held, within).await
+            }
+            Question::Plugged { domain, seconds } => {
+                let within = Duration::from_secs(seconds.min(SECONDS_MAX));
+                // The VIFs of a guest are plugged one by one, or at once, each by a question of its own.
+                let held = Held::new(&self.starting, Uuid::new_v4(), (XEN, domain));
+                self.hold(held, within).await
             }
             Question::Coming { domain } => {
                 let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,36 +213,50 @@ impl Holds {
                 }
                 Answer::Go
             }
+            Question::Container(request) => self.containers.answer(self, request).await,
         }
     }
 
-    async fn hold(&self, domain: Domain, within: Duration) -> Answer {
+    async fn hold(&self, held: Held<'_>, within: Duration) -> Answer {
+        let domain = &held.domain;
         if self.is_coming(domain.uuid) {
             return Answer::Go;
         }
         let began = Instant::now();
         let name = domain.name.clone();
-        let held = Held::new(&self.starting, domain.clone());
-        let mut status = self.status.clone();
-        let mut monitor = self.monitor.clone();
-        let reason = loop {
-            let seen = status.borrow_and_update().clone();
-            let vifs = compute::ovsdb::vifs(&monitor.snapshot(), INTEGRATION_BRIDGE);
-            let obstacles = obstacle::obstacles(&domain, &vifs, seen.as_deref(), kernel_index);
-            if obstacles.is_empty() {
+        let waited = self.active(domain, within).await;
+        match waited {
+            Ok(()) => {
                 drop(held);
                 let took = began.elapsed();
                 info!(guest = name, ?took, "guest {name} may start");
-                return Answer::Go;
+                Answer::Go
+            }
+            Err(reason) => {
+                warn!(guest = name, "guest {name} may not start: {reason}");
+                Answer::Refused { reason }
+            }
+        }
+    }
+
+    /// Waits until the guest's interfaces on the integration bridge are active; or says what is in the way.
+    pub(crate) async fn active(&self, domain: &Domain, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        let mut status = self.status.clone();
+        let mut monitor = self.monitor.clone();
+        loop {
+            let seen = status.borrow_and_update().clone();
+            let vifs = compute::ovsdb::vifs(&monitor.snapshot(), INTEGRATION_BRIDGE);
+            let obstacles = obstacle::obstacles(domain, &vifs, seen.as_deref(), kernel_index);
+            if obstacles.is_empty() {
+                return Ok(());
             }
             tokio::select! {
                 Ok(()) = status.changed() => {}
                 Ok(()) = monitor.changed() => {}
-                () = sleep_until(began + within) => break obstacles.join("; "),
+                () = sleep_until(deadline) => return Err(obstacles.join("; ")),
             }
-        };
-        warn!(guest = name, "guest {name} may not start: {reason}");
-        Answer::Refused { reason }
+        }
     }
 
     fn is_coming(&self, domain: Uuid) -> bool {
@@ -223,30 +267,42 @@ impl Holds {
 }
 
 /// The number that a link of this name has now. What is told of one with another number is of another.
-fn kernel_index(link: &str) -> Option<u32> {
+pub(crate) fn kernel_index(link: &str) -> Option<u32> {
     nix::net::if_::if_nametoindex(link).ok()
 }
 
 /// A guest is among those that are held while this is kept.
 struct Held<'a> {
     starting: &'a watch::Sender<Starting>,
-    uuid: Uuid,
+    key: Uuid,
+    domain: Domain,
 }
 
 impl<'a> Held<'a> {
-    fn new(starting: &'a watch::Sender<Starting>, domain: Domain) -> Self {
-        let uuid = domain.uuid;
+    fn new(
+        starting: &'a watch::Sender<Starting>,
+        key: Uuid,
+        (driver, domain): (&'static str, Domain),
+    ) -> Self {
+        let beginning = Beginning {
+            driver,
+            domain: domain.clone(),
+        };
         starting.send_modify(|starting| {
-            starting.insert(uuid, domain);
+            starting.insert(key, beginning);
         });
-        Self { starting, uuid }
+        Self {
+            starting,
+            key,
+            domain,
+        }
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.starting.send_modify(|starting| {
-            starting.remove(&self.uuid);
+            starting.remove(&self.key);
         });
     }
 }

@@ -1,16 +1,20 @@
 //! What starts everything that concerns instances, ours and others'.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use compute::Hypervisor;
-use compute::libvirt::{Seen, Watcher};
+use compute::libvirt::Watcher;
+use compute::libvirt::machines::Machines;
 use compute::netns::Netns;
+use compute::seen::Seen;
+use compute::xenapi;
 use model::plan::HostPlan;
 use ovsdb::{Client, Monitor};
 use tokio::sync::watch;
 
+use crate::containers::Containers;
 use crate::guests::{Guests, Starting, Watched};
 use crate::hold::{self, Holds};
 use crate::instances::{Found, Instances};
@@ -23,6 +27,10 @@ pub struct Places {
     pub state: PathBuf,
     /// The folder of libvirt's sockets.
     pub libvirt: PathBuf,
+    /// The folder of what machines boot.
+    pub images: PathBuf,
+    /// The file that says how to log in to XenAPI.
+    pub xenapi: PathBuf,
     /// How the names of instances' namespaces start.
     pub namespaces: String,
 }
@@ -51,10 +59,15 @@ impl Hypervisors {
     /// # Errors
     ///
     /// Where the socket cannot be opened.
-    pub fn start(self, places: &Places) -> io::Result<impl Future<Output = ()> + use<>> {
+    pub fn start(self, places: &Places) -> anyhow::Result<impl Future<Output = ()> + use<>> {
         let prefix = places.namespaces.as_str();
         let netns = Netns::new(prefix, INTEGRATION_BRIDGE, self.ovsdb.clone());
-        let drivers = vec![Box::new(netns) as Box<dyn Hypervisor>];
+        let machines = Machines {
+            sockets: places.libvirt.clone(),
+            images: places.images.clone(),
+            bridge: INTEGRATION_BRIDGE.to_owned(),
+        };
+        let drivers: Vec<Box<dyn Hypervisor>> = vec![Box::new(netns), Box::new(machines)];
         let plan = self.plan.clone();
         let instances = Instances::new(drivers, plan, self.found, self.remarks.clone());
         let (seen_sender, seen) = watch::channel(Seen::default());
@@ -63,15 +76,25 @@ impl Hypervisors {
             folder: places.libvirt.clone(),
             seen: seen_sender,
         };
-        let listener = hold::listen(&places.state)?;
+        let (xenapi_sender, xenapi) = watch::channel(Seen::default());
+        let pools = xenapi::Watcher {
+            settings: places.xenapi.clone(),
+            seen: xenapi_sender,
+        };
+        let containers =
+            Containers::new(self.plan.clone(), self.monitor.clone(), self.ovsdb.clone());
+        let listener = hold::listen(&places.state);
+        let listener = listener.context("could not open the agent's local socket")?;
         let holds = Holds {
             status: self.status,
             monitor: self.monitor.clone(),
             starting: starting_sender,
             coming: Mutex::default(),
+            containers: containers.clone(),
         };
         let guests = Guests {
             seen,
+            xenapi,
             starting,
             plan: self.plan,
             ovsdb: self.ovsdb,
@@ -84,6 +107,8 @@ impl Hypervisors {
                 () = instances.run() => {}
                 () = guests.run() => {}
                 () = watcher.run() => {}
+                () = containers.sweep() => {}
+                () = pools.run() => {}
                 () = hold::serve(listener, holds) => {}
             }
         })

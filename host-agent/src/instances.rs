@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compute::Hypervisor;
-use model::InstanceId;
+use futures::future::join_all;
 use model::plan::{HostPlan, PlanItem, PlanKey, PlannedInstance};
 use model::report::InstanceReport;
+use model::{Driver, InstanceId};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -48,15 +49,42 @@ impl Instances {
         }
     }
 
-    /// Looks after them, for ever.
-    pub async fn run(mut self) {
+    /// Looks after them, for ever. No driver waits for another.
+    pub async fn run(self) {
+        let runs = self.drivers.into_iter().map(|driver| {
+            let run = Run {
+                driver,
+                plan: self.plan.clone(),
+                found: &self.found,
+                remarks: &self.remarks,
+            };
+            run.run()
+        });
+        join_all(runs).await;
+    }
+}
+
+/// The instances of one driver.
+struct Run<'a> {
+    driver: Box<dyn Hypervisor>,
+    plan: watch::Receiver<Option<Arc<HostPlan>>>,
+    found: &'a watch::Sender<Found>,
+    remarks: &'a Remarks,
+}
+
+impl Run<'_> {
+    async fn run(mut self) {
         let mut settled = None;
+        let mut told = Vec::new();
         loop {
             let plan = self.plan.borrow_and_update().clone();
-            let now = plan.map(|plan| wanted(&plan));
+            let now = plan.map(|plan| wanted(&plan, self.driver.driver()));
             // Most plans change nothing here, and looking costs something per instance.
             if now != settled {
-                self.reconcile(now.as_deref().unwrap_or_default()).await;
+                // Before the first plan nobody knows what is wanted.
+                if let Some(now) = &now {
+                    told = self.reconcile(now, told).await;
+                }
                 settled = now;
             }
             match timeout(LOOK_AFTER, self.plan.changed()).await {
@@ -67,35 +95,40 @@ impl Instances {
         }
     }
 
-    async fn reconcile(&self, wanted: &[PlannedInstance]) {
-        let mut found = Found::new();
-        for driver in &self.drivers {
-            let own = wanted.iter().filter(|it| it.driver == driver.driver());
-            let own: Vec<PlannedInstance> = own.cloned().collect();
-            let reconciled = driver.reconcile(&own).await;
-            found.extend(reconciled.instances.into_iter().map(|it| (it.id, it)));
-            for (handle, reason) in reconciled.leftovers {
-                self.remarks
-                    .push(format!("could not stop {handle}: {reason}"));
-            }
+    /// Makes it so, and tells what was found in place of what was told before; gives what was told.
+    async fn reconcile(
+        &self,
+        wanted: &[PlannedInstance],
+        told: Vec<InstanceId>,
+    ) -> Vec<InstanceId> {
+        let reconciled = self.driver.reconcile(wanted).await;
+        for (handle, reason) in reconciled.leftovers {
+            self.remarks
+                .push(format!("could not stop {handle}: {reason}"));
         }
-        self.found.send_if_modified(|before| {
-            let changed = *before != found;
-            *before = found;
+        let ids = reconciled.instances.iter().map(|it| it.id).collect();
+        self.found.send_if_modified(|found| {
+            let mut now = found.clone();
+            now.retain(|id, _| !told.contains(id));
+            now.extend(reconciled.instances.into_iter().map(|it| (it.id, it)));
+            let changed = *found != now;
+            *found = now;
             changed
         });
+        ids
     }
 }
 
-/// The instances of a plan, in order of their ids.
-fn wanted(plan: &HostPlan) -> Vec<PlannedInstance> {
+/// The instances of a plan that are of one driver, in order of their ids.
+fn wanted(plan: &HostPlan, driver: Driver) -> Vec<PlannedInstance> {
     let first = PlanKey::Instance(uuid::Uuid::nil().into());
     let items = plan.items.range(first..).map(|(_, item)| item);
     let instances = items.map_while(|item| match item {
-        PlanItem::Instance(instance) => Some(instance.clone()),
+        PlanItem::Instance(instance) => Some(instance),
         _ => None,
     });
-    instances.collect()
+    let of_driver = instances.filter(|it| it.driver == driver);
+    of_driver.cloned().collect()
 }
 
 #[cfg(test)]
@@ -104,7 +137,6 @@ mod tests {
 
     use compute::Reconciled;
     use futures::future::BoxFuture;
-    use model::Driver;
     use model::plan::Generation;
     use uuid::Uuid;
 
@@ -146,6 +178,7 @@ mod tests {
                 id: Uuid::from_u128(*id).into(),
                 name: "vm".parse().unwrap(),
                 driver: Driver::Netns,
+                boot: None,
                 interfaces: Vec::new(),
             })
         });

@@ -27,7 +27,10 @@
 //! * [`accounting`]: the task that counts what ports move, for the bill.
 //! * [`sample_relay`]: the task that hands the switch's samples on, where they take this way.
 //! * [`reconcile`]: the task that puts these together. [`instances`]: the task that runs instances.
-//! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs.
+//! * [`guests`]: the task that knows what others run here; [`hold`]: their starts wait for their VIFs;
+//!   [`plugger`]: the task that gives them VIFs while they run.
+//! * [`containers`]: plugs in what container runtimes and LXC run; [`cni`]: the plugin that asks for it.
+//! * [`hotplug`]: what Xen's toolstack runs for each VIF.
 //! * [`hypervisors`]: what starts these.
 //!
 //! What does not live here: how instances are run (`compute`), the two protocols (`ovsdb` and
@@ -36,11 +39,14 @@
 pub mod accounting;
 pub mod announcer;
 pub mod binding;
+pub mod cni;
 pub mod connection_limits;
+pub mod containers;
 pub mod diff;
 pub mod gateways;
 pub mod guests;
 pub mod hold;
+pub mod hotplug;
 pub mod hypervisors;
 pub mod instances;
 pub mod links;
@@ -49,6 +55,7 @@ pub mod observe;
 pub mod path;
 pub mod pipeline;
 pub mod plan_store;
+pub mod plugger;
 pub mod presence;
 pub mod probe;
 pub mod prober;

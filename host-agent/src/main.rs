@@ -15,11 +15,13 @@ use host_agent::accounting::Accounting;
 use host_agent::announcer::{self, Stations};
 use host_agent::gateways::asking;
 use host_agent::guests::Watched;
-use host_agent::hold::hook;
+use host_agent::hold::{hook, lxc};
+use host_agent::hotplug;
 use host_agent::hypervisors::{Hypervisors, Places};
 use host_agent::instances::Found;
 use host_agent::observe::{DATABASE, monitor_request};
 use host_agent::plan_store::PlanStore;
+use host_agent::plugger::Plugger;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
 use host_agent::responder::{self, Known};
@@ -56,6 +58,11 @@ enum Task {
     Revert(Revert),
     /// Hold a guest of QEMU back until its VIFs are active; libvirt calls it as its hook
     QemuHook(hook::Call),
+    /// Plug a container of LXC in, and hold it back until its VIF is active; LXC calls it as the script
+    /// of a network
+    LxcHook(lxc::Call),
+    /// Plug a VIF of a guest of Xen in or out; Xen's toolstack calls it by the script vif-bulkhead
+    VifHotplug(hotplug::Call),
 }
 
 #[derive(clap::Args)]
@@ -98,6 +105,12 @@ struct Arguments {
     /// Where libvirt's sockets are, if it is on this host.
     #[arg(long, value_name = "DIR", default_value = "/run/libvirt")]
     libvirt_dir: PathBuf,
+    /// The folder of kernels and disks that instances boot.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/bulkhead/images")]
+    images_dir: PathBuf,
+    /// How to log in to XenAPI's toolstack, if it runs this host's guests.
+    #[arg(long, value_name = "FILE", default_value = "/etc/bulkhead/xenapi.json")]
+    xenapi: PathBuf,
     /// How the names of instances' namespaces start; no other agent on this machine may use it.
     #[arg(long, value_name = "PREFIX", default_value = "bulkhead-")]
     namespace_prefix: String,
@@ -113,6 +126,8 @@ async fn main() -> anyhow::Result<()> {
     match (program.task, program.agent) {
         (Some(Task::Revert(revert)), _) => keep_deadline(revert).await,
         (Some(Task::QemuHook(call)), _) => call.run(),
+        (Some(Task::LxcHook(call)), _) => call.run(),
+        (Some(Task::VifHotplug(call)), _) => call.run().await,
         (None, Some(arguments)) => run(arguments).await,
         (None, None) => Err(Program::command()
             .error(ErrorKind::MissingRequiredArgument, "no controller is named")
@@ -171,11 +186,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let heard = (plan.subscribe(), status.clone());
     let hypervisors = hypervisors((ovsdb, monitor), heard, (found, watched), remarks.clone());
-    let running = hypervisors.start(&arguments.places());
-    let running = running.context("could not open the agent's local socket")?;
-    tasks.spawn("runs instances", running);
+    tasks.spawn("runs instances", hypervisors.start(&arguments.places())?);
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
+    let (plugger, plugs) = Plugger::new(arguments.libvirt_dir);
+    tasks.spawn("plugs VIFs into guests", plugger.run());
     let probing = join(prober.run(), relay.run()).map(drop);
     tasks.spawn("probes and hands samples on", probing);
     let session = Session {
@@ -185,6 +200,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks,
         probes,
         traces,
+        plugs,
         open,
         usage,
         samples,
@@ -258,6 +274,8 @@ impl Arguments {
         Places {
             state: self.state_dir.clone(),
             libvirt: self.libvirt_dir.clone(),
+            images: self.images_dir.clone(),
+            xenapi: self.xenapi.clone(),
             namespaces: self.namespace_prefix.clone(),
         }
     }

@@ -28,6 +28,7 @@ mod fits;
 mod forward;
 mod forwarded;
 mod ingress;
+mod ip;
 mod limit_received;
 mod limit_sent;
 pub mod limits;
@@ -149,7 +150,7 @@ pub fn is_plugged(flows: &[Flow], port: PortNo) -> bool {
 
 /// Whether these flows of an external network make this address one of this host's.
 #[must_use]
-pub fn has_address(flows: &[Flow], address: std::net::Ipv4Addr) -> bool {
+pub fn has_address(flows: &[Flow], address: std::net::IpAddr) -> bool {
     let mac = model::MacAddr::public(address).octets();
     let mac = openflow::Match::new().eth_dst(mac);
     let sent_to = |flow: &Flow| flow.matching.exact_value(Field::EthDst);

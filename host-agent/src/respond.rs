@@ -181,7 +181,7 @@ impl<'a> PortConfig<'a> {
     }
 
     /// The subnets that the port has an address of.
-    fn own_subnets(&self) -> impl Iterator<Item = &'a PlannedSubnet> {
+    pub(crate) fn own_subnets(&self) -> impl Iterator<Item = &'a PlannedSubnet> {
         self.subnets.iter().filter(|subnet| {
             let mut addresses = self.addresses.iter();
             addresses.any(|address| subnet.cidr.contains(address))
@@ -216,6 +216,11 @@ impl<'a> PortConfig<'a> {
         found
     }
 
+    /// All resolvers, of either family.
+    pub(crate) fn all_resolvers(&self) -> Vec<IpAddr> {
+        self.resolvers(Some)
+    }
+
     fn ipv4_resolvers(&self) -> Vec<Ipv4Addr> {
         self.resolvers(|resolver| match resolver {
             IpAddr::V4(resolver) => Some(resolver),
@@ -231,7 +236,7 @@ impl<'a> PortConfig<'a> {
     }
 
     /// The domain of the first subnet of the port that has one.
-    fn domain(&self) -> Option<&'a DomainName> {
+    pub(crate) fn domain(&self) -> Option<&'a DomainName> {
         self.own_subnets()
             .find_map(|subnet| subnet.handout.domain.as_ref())
     }

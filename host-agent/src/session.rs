@@ -36,6 +36,7 @@ use tracing::{debug, info, warn};
 use crate::accounting::{Said, Usage};
 use crate::links::source_towards;
 use crate::plan_store::{PlanStore, PlanStoreError};
+use crate::plugger::Plugs;
 use crate::prober::Probes;
 use crate::sample_relay::Samples;
 use crate::status::{Remarks, Status};
@@ -198,6 +199,8 @@ pub struct Session {
     pub probes: Probes,
     /// Who says what becomes of packets.
     pub traces: Traces,
+    /// Who plugs VIFs into guests.
+    pub plugs: Plugs,
     /// Where it is said from where a session is open.
     pub open: OpenSender,
     /// What ports moved.
@@ -273,6 +276,9 @@ impl Session {
                 }
                 Some(reply) = self.traces.replies.recv() => {
                     wire.send(FromAgent::Trace(reply)).await?;
+                }
+                Some(reply) = self.plugs.replies.recv() => {
+                    wire.send(FromAgent::Plug(reply)).await?;
                 }
                 Some(reply) = self.probes.replies.recv() => {
                     wire.send(FromAgent::Probe(reply)).await?;
@@ -384,6 +390,7 @@ impl Session {
             FromController::Plan(_)
             | FromController::Probe(_)
             | FromController::Trace(_)
+            | FromController::Plug(_)
             | FromController::UsageTaken(_)
             | FromController::Ping => Err(Error::OutOfTurn),
         }
@@ -405,6 +412,10 @@ impl Session {
             }
             FromController::Trace(request) => {
                 let _busy = self.traces.requests.try_send(request);
+                Ok(None)
+            }
+            FromController::Plug(request) => {
+                let _busy = self.plugs.requests.try_send(request);
                 Ok(None)
             }
             FromController::Ping => Ok(None),

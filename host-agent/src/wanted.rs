@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use model::plan::{
     Answered, Generation, HostPlan, PlanItem, PlanKey, PlannedGatewayHost, PlannedInstance,
     PlannedSubnet, Sampling, Trial,
@@ -182,12 +182,14 @@ pub struct WantedGateway {
     pub network: NetworkId,
     /// The Ethernet address of its gateway.
     pub mac: MacAddr,
+    /// The one that it has for IPv6.
+    pub mac_v6: Option<MacAddr>,
     /// As whom ports without a floating IP speak from this host.
     pub snat: Option<Ipv4Addr>,
     /// By which hosts they get out, in order; none: by this one.
     pub hosts: Vec<PlannedGatewayHost>,
     /// The addresses of that network that the pool gives out.
-    pub pool: Vec<Ipv4Net>,
+    pub pool: Vec<IpNet>,
 }
 
 /// An address of an external network that stands for one of a port.
@@ -196,11 +198,11 @@ pub struct WantedFloatingIp {
     /// The external network.
     pub network: NetworkId,
     /// The address there.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The port, which is one of [`Wanted::ports`].
     pub port: PortId,
     /// The port's address.
-    pub inner: Ipv4Addr,
+    pub inner: IpAddr,
 }
 
 /// A port of an address of an external network that stands for one of a port.

@@ -106,6 +106,11 @@ impl Host {
         self.directory.join("libvirt")
     }
 
+    /// The folder of what its machines boot.
+    pub fn images_directory(&self) -> PathBuf {
+        self.directory.join("images")
+    }
+
     /// The folder of the agent's certificate and key.
     pub fn certificate_directory(&self) -> PathBuf {
         self.directory.join("certificate")
@@ -141,7 +146,7 @@ impl Host {
         // No two agents on a machine may share a prefix: each removes what it does not want.
         let namespaces = format!("{}{}-", layout.instance_prefix(), self.name());
         let program = layout.spec.programs.as_ref()?.join(AGENT);
-        let options: [(&str, OsString); 7] = [
+        let options: [(&str, OsString); 9] = [
             ("--controller", layout::AGENTS.to_string().into()),
             ("--certificate-dir", self.certificate_directory().into()),
             ("--state-dir", self.agent_directory().into()),
@@ -149,6 +154,8 @@ impl Host {
             ("--ovs-rundir", self.vswitch.rundir().into()),
             // Not the machine's own, which is nobody's host here.
             ("--libvirt-dir", self.libvirt_directory().into()),
+            ("--images-dir", self.images_directory().into()),
+            ("--xenapi", self.directory.join("xenapi.json").into()),
             ("--namespace-prefix", namespaces.into()),
         ];
         Some(Launch {

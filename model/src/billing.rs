@@ -6,8 +6,8 @@ mod period;
 mod rate_plan;
 
 pub use bill::{
-    Adjustment, Bill, BillLine, ClassRates, LedgerRecord, PortTransfer, RatePoint, Seal,
-    Verification,
+    Adjustment, Bill, BillLine, BillSummary, ClassRates, LedgerRecord, PortTransfer, RatePoint,
+    Seal, Verification,
 };
 pub use evidence::{CounterReading, CounterRun, DatagramRun, Evidence};
 pub use period::{Period, Zone};

@@ -1,6 +1,6 @@
 //! Floating IPs: addresses of the outside that are lent to ports.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct FloatingIp {
     /// The external network.
     pub network_id: NetworkId,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// What it stands for, while it is bound.
     #[serde(default)]
     pub bound: Option<BoundTo>,
@@ -33,6 +33,6 @@ pub struct FloatingIp {
 pub struct BoundTo {
     /// The port.
     pub port_id: PortId,
-    /// The address of it.
-    pub address: Ipv4Addr,
+    /// The address of it, of the same family.
+    pub address: IpAddr,
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{HostId, MacAddr, NetworkId, PortId, TenantId, Timestamp, TrafficClass};
@@ -33,7 +33,7 @@ pub struct InventoryNetwork {
     /// The prefixes that its gateway leads to within the tenant, and the networks they are of.
     pub joined: Vec<(IpNet, NetworkId)>,
     /// The addresses that the pool gives out where it leads.
-    pub pool: Vec<Ipv4Net>,
+    pub pool: Vec<IpNet>,
     /// Its ports.
     pub ports: Vec<InventoryPort>,
 }

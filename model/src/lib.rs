@@ -34,6 +34,7 @@ mod network;
 mod nic;
 mod physical_network;
 pub mod plan;
+mod plugging;
 mod port;
 mod port_forwarding;
 mod probe;
@@ -76,7 +77,9 @@ pub use guest::{DriverFound, Guest, GuestState};
 pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
-pub use instance::{Driver, Instance, InstanceId, InstanceStatus};
+pub use instance::{
+    Acceleration, Boot, CommandLine, Driver, ImageName, Instance, InstanceId, InstanceStatus, Power,
+};
 pub use inventory::{Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;
@@ -85,13 +88,14 @@ pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};
 pub use physical_network::{NicName, PhysicalNetwork, PhysicalNetworkId, Role};
+pub use plugging::{GuestName, PlugChange, PlugOutcome, PlugReply, PlugRequest};
 pub use port::{OnTrunk, Port, PortId, PortState, PortStatus, SpoofGuard};
 pub use port_forwarding::{ForwardedProtocol, PortForwarding, PortForwardingId};
 pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
-pub use reservation::{Reservation, ReservationId};
+pub use reservation::{Quarantine, Reservation, ReservationId};
 pub use router::{Router, RouterId, StaticRoute};
 pub use rule::{
     Allowance, Direction, Family, PortRange, Protocol, ProtocolName, Remote, Rule, RuleFault,

@@ -1,7 +1,7 @@
 //! Ethernet addresses.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -56,23 +56,32 @@ impl MacAddr {
         first == Self::ROUTERS[0] && second == Self::ROUTERS[1]
     }
 
-    /// What the addresses of [`public`](Self::public) begin with.
+    /// What the addresses of [`public`](Self::public) begin with, for IPv4.
     pub const PUBLIC: [u8; 2] = [0x0a, 0xbf];
+
+    /// The same for IPv6.
+    pub const PUBLIC_V6: [u8; 2] = [0x0a, 0xb6];
 
     /// The Ethernet address behind which hosts have an address of an external network: it follows from
     /// that, so it moves with it, and who knows it already has nothing to learn. No port may have it.
+    /// Of an IPv6 address it has the last four bytes: others that end alike are never lent beside it.
     #[must_use]
-    pub const fn public(address: Ipv4Addr) -> Self {
-        let [a, b, c, d] = address.octets();
-        let [first, second] = Self::PUBLIC;
+    pub fn public(address: impl Into<IpAddr>) -> Self {
+        let ([first, second], [a, b, c, d]) = match address.into() {
+            IpAddr::V4(address) => (Self::PUBLIC, address.octets()),
+            IpAddr::V6(address) => {
+                let [.., a, b, c, d] = address.octets();
+                (Self::PUBLIC_V6, [a, b, c, d])
+            }
+        };
         Self([first, second, a, b, c, d])
     }
 
-    /// The address that it is behind, if it is a [`public`](Self::public) one.
+    /// The IPv4 address that it is behind, if it is the [`public`](Self::public) one of such.
     #[must_use]
-    pub const fn public_address(self) -> Option<Ipv4Addr> {
-        let [_, _, a, b, c, d] = self.0;
-        match self.is_public() {
+    pub const fn public_v4(self) -> Option<Ipv4Addr> {
+        let [first, second, a, b, c, d] = self.0;
+        match first == Self::PUBLIC[0] && second == Self::PUBLIC[1] {
             true => Some(Ipv4Addr::new(a, b, c, d)),
             false => None,
         }
@@ -80,9 +89,9 @@ impl MacAddr {
 
     /// Whether it could be a [`public`](Self::public) one.
     #[must_use]
-    pub const fn is_public(self) -> bool {
+    pub fn is_public(self) -> bool {
         let [first, second, ..] = self.0;
-        first == Self::PUBLIC[0] && second == Self::PUBLIC[1]
+        [Self::PUBLIC, Self::PUBLIC_V6].contains(&[first, second])
     }
 }
 

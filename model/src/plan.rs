@@ -9,14 +9,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AddressGroupId, AddressPair, DomainName, Driver, FloatingIpId, ForwardedProtocol, Handout,
-    HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber, OnTrunk,
-    PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay, SecurityGroupId,
-    SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink, VlanRanges,
+    AddressGroupId, AddressPair, Boot, DomainName, Driver, FloatingIpId, ForwardedProtocol,
+    Handout, HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber,
+    OnTrunk, PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay,
+    SecurityGroupId, SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink,
+    VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -350,6 +351,9 @@ pub struct PlannedGateway {
     pub network_id: NetworkId,
     /// The Ethernet address of that network's gateway.
     pub mac: MacAddr,
+    /// The one that it has for IPv6, where that network has a subnet of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_v6: Option<MacAddr>,
     /// As whom ports without a floating IP speak from this host, where it is a gateway host while it is
     /// the first that lives; absent: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -359,7 +363,7 @@ pub struct PlannedGateway {
     pub hosts: Vec<PlannedGatewayHost>,
     /// The addresses of that network that the pool gives out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pool: Vec<Ipv4Net>,
+    pub pool: Vec<IpNet>,
 }
 
 /// A host through which a router's ports get out.
@@ -380,11 +384,11 @@ pub struct PlannedFloatingIp {
     /// The external network, to which the router of the port's network has its gateway.
     pub network_id: NetworkId,
     /// The address there.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The port it stands for.
     pub port_id: PortId,
     /// The address of the port.
-    pub inner: Ipv4Addr,
+    pub inner: IpAddr,
 }
 
 /// A port of an address outside that stands for a port of one address of a port.
@@ -434,6 +438,9 @@ pub struct PlannedInstance {
     pub name: Name,
     /// What runs it.
     pub driver: Driver,
+    /// What it boots, if it is a machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
     /// Its VIFs, in order: the first is `eth0` inside.
     pub interfaces: Vec<PlannedInterface>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::MacAddr;
+use crate::{Family, MacAddr};
 
 /// Who may be on a network besides ports of its owner, and whom its ports reach. By default nobody,
 /// and each other.
@@ -25,6 +25,18 @@ pub struct Sharing {
 }
 
 impl Sharing {
+    /// Where packets of this version of IP go to get out: the first of the gateway's Ethernet addresses.
+    /// A redundant pair has two virtual ones, and that of IPv6 is known by how it begins
+    /// (RFC 9568 §7.3).
+    #[must_use]
+    pub fn gateway_mac(&self, family: Family) -> Option<MacAddr> {
+        const VIRTUAL_V6: [u8; 5] = [0x00, 0x00, 0x5e, 0x00, 0x02];
+        let mut all = self.gateway_macs.iter();
+        let is_virtual = |it: &&MacAddr| it.octets().starts_with(&VIRTUAL_V6);
+        let own = all.find(is_virtual).filter(|_| family == Family::Ipv6);
+        own.or(self.gateway_macs.first()).copied()
+    }
+
     /// The most Ethernet addresses of a gateway: flows grow with them.
     pub const GATEWAY_MACS_MAX: usize = 8;
 }

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
     group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
-    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_trunk,
-    vm,
+    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_guest,
+    vif_trunk, vm, vm_define,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -225,16 +225,24 @@ pub(crate) enum Command {
     VifSet(vif::Set),
     /// Delete a VIF that no instance uses
     VifDelete(Owned),
+    /// Plug a VIF into a guest that runs, for good, and wait until its frames flow
+    VifAttach(vif_guest::Attach),
+    /// Plug a VIF out of the guest that has it, for good
+    VifDetach(vif_guest::Detach),
     /// Let a VIF carry another of its tenant, under a VLAN id of the instance's own
     VifTrunkAdd(vif_trunk::Add),
     /// Take a VIF off the one that carries it
     VifTrunkRemove(vif_trunk::Remove),
     /// List VIFs that others carry, and their tags
     VifTrunkList(vif_trunk::List),
-    /// Start an instance with its VIFs, and wait until their frames flow
+    /// Define an instance that libvirt runs, with its VIFs: what it boots, and where
+    VmDefine(vm_define::Define),
+    /// Start an instance that is defined, or make one of a namespace, and wait until its frames flow
     VmStart(vm::Start),
-    /// Stop an instance, and delete it with the VIFs made for it
+    /// Stop an instance: one that is defined stays so, another is deleted with the VIFs made for it
     VmStop(Owned),
+    /// Stop an instance that is defined, and delete it with the VIFs made for it
+    VmUndefine(Owned),
     /// List instances and whether they run
     VmList(vm::List),
     /// Show an instance
@@ -261,6 +269,8 @@ pub(crate) enum Command {
     Usage(usage::Usage),
     /// Show what a tenant owes for a month
     Bill(bill::Make),
+    /// List what each tenant owes for a month
+    BillList(bill::List),
     /// Show the ledger's records that a bill rests on, with the meters as they were read
     BillExplain(bill::Explain),
     /// Cap what a tenant or a VIF may move in a period, or change that

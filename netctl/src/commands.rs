@@ -31,8 +31,10 @@ pub(crate) mod tunnel;
 pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
+pub(crate) mod vif_guest;
 pub(crate) mod vif_trunk;
 pub(crate) mod vm;
+pub(crate) mod vm_define;
 
 use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
@@ -158,11 +160,15 @@ impl Command {
             Self::VifShow(one) => show::<PortView>(client, one.of()).await,
             Self::VifSet(command) => command.run(client).await,
             Self::VifDelete(one) => delete::<PortView>(client, one.of()).await,
+            Self::VifAttach(command) => command.run(client).await,
+            Self::VifDetach(command) => command.run(client).await,
             Self::VifTrunkAdd(command) => command.run(client).await,
             Self::VifTrunkRemove(command) => command.run(client).await,
             Self::VifTrunkList(command) => command.run(client).await,
             Self::VmStart(command) => command.run(client).await,
-            Self::VmStop(one) => delete::<InstanceView>(client, one.of()).await,
+            Self::VmDefine(command) => command.run(client).await,
+            Self::VmStop(one) => vm_define::stop(client, one).await,
+            Self::VmUndefine(one) => delete::<InstanceView>(client, one.of()).await,
             Self::VmList(command) => command.run(client).await,
             Self::VmShow(one) => show::<InstanceView>(client, one.of()).await,
             Self::HostList(command) => command.run(client).await,
@@ -176,6 +182,7 @@ impl Command {
             Self::EventList(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
+            Self::BillList(command) => command.run(client).await,
             Self::BillExplain(command) => command.run(client).await,
             Self::CapSet(command) => command.run(client).await,
             Self::CapList(command) => command.run(client).await,

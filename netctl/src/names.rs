@@ -42,6 +42,12 @@ impl Names {
     }
 }
 
+impl api::sheet::Naming for Names {
+    fn of(&self, id: Uuid) -> String {
+        Self::of(self, id)
+    }
+}
+
 #[cfg(test)]
 impl FromIterator<(Uuid, String)> for Names {
     fn from_iter<I: IntoIterator<Item = (Uuid, String)>>(pairs: I) -> Self {

@@ -2,15 +2,20 @@
 //!
 //! A pure step: a result and a format go in, text comes out.
 
+use std::path::Path;
+
 use api::resource::Resource;
+pub(crate) use api::sheet::Cell;
+use api::sheet::{LineEnd, Sheet, Tabular, csv_of, harmless, parquet};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::names::Names;
 
-pub(crate) mod parquet;
 #[cfg(test)]
 mod tests;
 
@@ -59,21 +64,6 @@ struct Row {
     cells: Vec<Cell>,
 }
 
-/// One value of a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cell {
-    /// The same for people and programs.
-    Text(String),
-    /// An amount of bytes: rounded for people, exact for programs.
-    Bytes(u64),
-}
-
-impl<T: Into<String>> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self::Text(text.into())
-    }
-}
-
 /// A column of a listing: its head, and what stands in it.
 pub(crate) struct Column<T> {
     pub(crate) head: &'static str,
@@ -112,6 +102,40 @@ impl Listing {
         }
     }
 
+    /// A listing of what the ledger tells, in the columns that it has everywhere.
+    pub(crate) fn told<T: Tabular + Serialize>(
+        objects: &[T],
+        names: &Names,
+        id: impl Fn(&T) -> String,
+    ) -> Self {
+        let Sheet { heads, rows } = Sheet::of(objects, names);
+        let rows = objects.iter().zip(rows);
+        let rows = rows.map(|(object, cells)| Row {
+            id: id(object),
+            cells,
+        });
+        Self {
+            heads,
+            rows: rows.collect(),
+            json: json(&objects),
+        }
+    }
+
+    /// Writes it into a file as Apache Parquet, replacing the file.
+    pub(crate) fn write_parquet(&self, path: &Path) -> Result<(), Failure> {
+        let says = format!("could not write {}", path.display());
+        let failed = |why: String| Failure::new(Exit::Local, says.clone()).because(why);
+        let bytes = parquet::encode(&self.sheet()).map_err(|error| failed(error.to_string()))?;
+        std::fs::write(path, bytes).map_err(|error| failed(error.to_string()))
+    }
+
+    fn sheet(&self) -> Sheet {
+        Sheet {
+            heads: self.heads.clone(),
+            rows: self.rows.iter().map(|row| row.cells.clone()).collect(),
+        }
+    }
+
     /// The same rows, but this as JSON.
     pub(crate) fn with_json(self, json: Value) -> Self {
         Self { json, ..self }
@@ -135,7 +159,7 @@ pub(crate) fn render(output: &Output, format: Format) -> String {
         (Output::Said { text, .. }, Format::Table) => format!("{text}\n"),
         (Output::List(listing), Format::Table) => table(listing),
         (Output::Object { json, .. }, Format::Table) => sheet(json),
-        (Output::List(listing), Format::Csv) => csv_of_listing(listing),
+        (Output::List(listing), Format::Csv) => listing.sheet().csv(LineEnd::Lf),
         (Output::Object { json, .. } | Output::Said { json, .. }, Format::Csv) => {
             csv_of_object(json)
         }
@@ -198,30 +222,10 @@ fn text_of(table: &Table) -> String {
     lines.collect()
 }
 
-fn csv_of_listing(listing: &Listing) -> String {
-    let rows = listing
-        .rows
-        .iter()
-        .map(|row| row.cells.iter().map(for_programs).collect());
-    csv_of(
-        listing.heads.iter().map(ToString::to_string).collect(),
-        rows,
-    )
-}
-
 fn csv_of_object(object: &Value) -> String {
     let fields = flatten(object).into_iter();
     let (heads, cells) = fields.map(|(name, value)| (name, harmless(&value))).unzip();
-    csv_of(heads, std::iter::once(cells))
-}
-
-fn csv_of(heads: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in std::iter::once(heads).chain(rows) {
-        // Rows of one length written to memory: there is nothing that could fail.
-        let _written = writer.write_record(row);
-    }
-    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+    csv_of(heads, std::iter::once(cells), LineEnd::Lf)
 }
 
 fn for_people(cell: &Cell) -> String {
@@ -229,20 +233,6 @@ fn for_people(cell: &Cell) -> String {
         Cell::Text(text) => harmless(text),
         Cell::Bytes(bytes) => human_bytes(*bytes),
     }
-}
-
-fn for_programs(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) => harmless(text),
-        Cell::Bytes(bytes) => bytes.to_string(),
-    }
-}
-
-/// Without control characters: what a host reported must not steer the operator's terminal.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 /// In powers of ten, as bills have it: 52.4 MB.

@@ -197,8 +197,13 @@ impl Action {
     /// Copies a whole field to another of the same width, or the lower bits if one of
     /// them is wider.
     pub fn copy(source: Field, target: Field) -> Action {
+        Self::copy_lowest(u16::MAX, source, target)
+    }
+
+    /// Copies so many of the lowest bits of a field, or as many as both have.
+    pub fn copy_lowest(bits: u16, source: Field, target: Field) -> Action {
         let (source, target) = (Subfield::whole(source), Subfield::whole(target));
-        let bits = source.bits.min(target.bits);
+        let bits = source.bits.min(target.bits).min(bits);
         Action::Move {
             source: Subfield { bits, ..source },
             target: Subfield { bits, ..target },

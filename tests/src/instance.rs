@@ -1,7 +1,7 @@
 //! A running instance, seen from inside.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -83,10 +83,19 @@ impl Instance {
     /// Sends `bytes` bytes over one TCP connection to `to`; gives how many arrived there.
     #[must_use]
     pub fn tcp_send(&self, to: &Self, bytes: u64) -> u64 {
+        self.tcp_send_as(to, to.address.into(), bytes)
+    }
+
+    /// The same to `to` as it is known by this address.
+    #[must_use]
+    pub fn tcp_send_as(&self, to: &Self, address: IpAddr, bytes: u64) -> u64 {
         const PORT: u16 = 7001;
-        let target = SocketAddr::from((to.address, PORT));
+        let target = SocketAddr::from((address, PORT));
         // It may be known by an address that is not its own.
-        let any = (Ipv4Addr::UNSPECIFIED, PORT);
+        let any = match address {
+            IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
+            IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)),
+        };
         let listener = namespace::inside(&to.namespace, || listen(any));
         std::thread::scope(|scope| {
             let receiver = scope.spawn(|| drain(&mut accept(&listener)));
@@ -171,7 +180,7 @@ impl Instance {
 
 /// A program that is being started by another thread has all our sockets for a moment, also the one of
 /// the transfer before.
-fn listen(at: (Ipv4Addr, u16)) -> TcpListener {
+fn listen(at: SocketAddr) -> TcpListener {
     let mut listener = None;
     eventually("the port is free", PATIENCE, || {
         listener = TcpListener::bind(at).ok();

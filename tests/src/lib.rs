@@ -8,6 +8,8 @@
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`libvirt`] is a hypervisor of a host's own, and guests that boot.
+//! * [`containers`] are what runtimes ask for by CNI, [`lxc`] is a real LXC.
+//! * [`xenstore`] is what Xen's toolstack tells its scripts by, without Xen.
 //! * [`management`] is what no VIF may reach, and the attempts to reach it.
 //! * [`attack`] is what hostile instances send.
 //! * [`truth`] is what the switches themselves counted, by our flows and, for mirrored ports, by mirrors.
@@ -15,11 +17,13 @@
 
 pub mod attack;
 pub mod checks;
+pub mod containers;
 mod controller;
 mod daemons;
 pub mod frame;
 mod instance;
 pub mod libvirt;
+pub mod lxc;
 pub mod management;
 mod mirrors;
 pub mod namespace;
@@ -32,11 +36,12 @@ mod sniffer;
 pub mod tenants;
 mod topology;
 pub mod truth;
+pub mod xenstore;
 
 pub use controller::LoneController;
 pub use instance::{Counters, Instance};
 pub use pinging::{Lost, Pinging, StopWhenDropped, ping_while};
 pub use plug::Plug;
-pub use pool::{Pool, PoolSpec, eventually};
+pub use pool::{Pool, PoolSpec, eventually, programs};
 pub use rest::{Answer, COLLECTIONS, Rest};
 pub use sniffer::Sniffer;

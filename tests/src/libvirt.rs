@@ -128,12 +128,17 @@ impl Libvirt {
 
     /// Defines a guest with these interfaces, as libvirt's XML has them, that boots our image.
     pub fn define(&self, name: &str, metadata: &str, interfaces: &str) {
+        self.define_told(name, "", metadata, interfaces);
+    }
+
+    /// The same, with more words on its kernel's command line: `reach=10.0.0.5` is whom it pings.
+    pub fn define_told(&self, name: &str, words: &str, metadata: &str, interfaces: &str) {
         let image = image::image();
         let xml = format!(
             "<domain type='qemu'><name>{name}</name><memory unit='MiB'>96</memory><vcpu>1</vcpu>\
              <metadata>{metadata}</metadata>\
              <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{}</kernel>\
-             <initrd>{}</initrd><cmdline>console=ttyS0 quiet panic=-1</cmdline></os>\
+             <initrd>{}</initrd><cmdline>console=ttyS0 quiet panic=-1 {words}</cmdline></os>\
              <features><acpi/></features><on_reboot>destroy</on_reboot>\
              <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>{interfaces}\
              <serial type='file'><source path='{}'/></serial><memballoon model='none'/>\
@@ -144,6 +149,13 @@ impl Libvirt {
         );
         let path = self.write(&format!("{name}.xml"), &xml);
         self.must(&format!("define {}", path.display()));
+    }
+
+    /// What a machine of ours said on its console.
+    #[must_use]
+    pub fn log_of(&self, handle: &str) -> String {
+        let path = self.folder(&format!("libvirt-log/qemu/{handle}.console"));
+        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
     }
 
     /// What a guest said on its console.

@@ -206,7 +206,8 @@ pub fn eventually(what: &str, patience: Duration, mut holds: impl FnMut() -> boo
 }
 
 /// The programs stand beside the folder of the test binaries, where `make build` puts them.
-pub(crate) fn programs() -> PathBuf {
+#[must_use]
+pub fn programs() -> PathBuf {
     let this = std::env::current_exe().unwrap_or_else(|e| panic!("{e}"));
     let folders = this.ancestors().skip(1).take(2);
     let found = folders

@@ -1,7 +1,8 @@
 //! The ledger beyond usage: rate plans, bills, seals, records.
 
 use model::billing::{
-    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+    Bill, BillSummary, LedgerRecord, Period, RatePlan, RatePlanAssignment, RatePlanId, Seal,
+    Verification,
 };
 use model::{CollectorStatistics, MeterFinding, UsagePart};
 use reqwest::Method;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, Repeat};
-use crate::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
+use crate::request::{BillsQuery, Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
 use crate::resource::Page;
 
 /// # Errors
@@ -20,13 +21,29 @@ impl Client {
         self.read("/v1/bills", of).await
     }
 
+    /// What each tenant owes for a period, from as many pages as it takes.
+    pub async fn bill_summaries(&self, period: Period) -> Result<Vec<BillSummary>, ClientError> {
+        let limit = BillsQuery::MAX_LIMIT;
+        let page = |offset| BillsQuery {
+            period,
+            page: Paging { offset, limit },
+        };
+        self.pages("/v1/bill-summaries", page, usize::MAX).await
+    }
+
     /// The first `count` records that a bill rests on, from as many pages as it takes.
     pub async fn usage_records(
         &self,
         query: &RecordQuery,
         count: usize,
     ) -> Result<Vec<LedgerRecord>, ClientError> {
-        let page = |offset| RecordQuery { offset, ..*query };
+        let page = |offset| RecordQuery {
+            page: Paging {
+                offset,
+                ..query.page
+            },
+            ..*query
+        };
         self.pages("/v1/usage-records", page, count).await
     }
 
@@ -38,7 +55,10 @@ impl Client {
         count: usize,
     ) -> Result<Vec<UsagePart>, ClientError> {
         let page = |offset| SplitQuery {
-            offset,
+            page: Paging {
+                offset,
+                ..query.page
+            },
             ..query.clone()
         };
         self.pages("/v1/usage-splits", page, count).await
@@ -46,7 +66,7 @@ impl Client {
 
     /// All rate plans, by name.
     pub async fn rate_plans(&self) -> Result<Vec<RatePlan>, ClientError> {
-        self.pages("/v1/rate-plans", whole, usize::MAX).await
+        self.pages("/v1/rate-plans", Paging::from, usize::MAX).await
     }
 
     /// Makes a rate plan.
@@ -67,7 +87,7 @@ impl Client {
     /// Whose rate plan is which, from when on.
     pub async fn rate_plan_assignments(&self) -> Result<Vec<RatePlanAssignment>, ClientError> {
         let path = "/v1/rate-plan-assignments";
-        self.pages(path, whole, usize::MAX).await
+        self.pages(path, Paging::from, usize::MAX).await
     }
 
     /// Makes a rate plan a tenant's from a period on.
@@ -80,7 +100,7 @@ impl Client {
 
     /// The periods that are sealed.
     pub async fn seals(&self) -> Result<Vec<Seal>, ClientError> {
-        self.pages("/v1/seals", whole, usize::MAX).await
+        self.pages("/v1/seals", Paging::from, usize::MAX).await
     }
 
     /// Seals a period of a tenant that is over.
@@ -133,13 +153,5 @@ impl Client {
     ) -> Result<T, ClientError> {
         let request = self.request(Method::POST, path).json(body);
         self.parse(self.send(request, Repeat::OnFailure).await?)
-    }
-}
-
-/// A whole list, page by page.
-const fn whole(offset: u32) -> Paging {
-    Paging {
-        offset,
-        limit: 1000,
     }
 }

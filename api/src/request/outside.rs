@@ -1,9 +1,11 @@
 //! Ways to external networks.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 
-use model::{FloatingIpId, ForwardedProtocol, HostId, NetworkId, PortId, RouterId, Snat, TenantId};
+use model::{
+    Family, FloatingIpId, ForwardedProtocol, HostId, NetworkId, PortId, RouterId, Snat, TenantId,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
@@ -31,15 +33,18 @@ pub struct FloatingIpCreate {
     pub tenant_id: TenantId,
     /// The external network whose address it is.
     pub network_id: NetworkId,
+    /// The version of IP, where no address says it: IPv4 unless told otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
     /// The address; if absent, the next free one of the network.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<Ipv4Addr>,
+    pub address: Option<IpAddr>,
     /// The port it stands for, if it is to be bound at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_id: Option<PortId>,
-    /// Which of the port's addresses; if absent, its first IPv4 address.
+    /// Which of the port's addresses; if absent, its first of the same version of IP.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub port_address: Option<Ipv4Addr>,
+    pub port_address: Option<IpAddr>,
 }
 
 /// `PATCH /v1/floating-ips/{id}`
@@ -48,9 +53,9 @@ pub struct FloatingIpUpdate {
     /// The port it stands for; `null` unbinds it.
     #[serde(default, skip_serializing_if = "Setting::is_kept")]
     pub port_id: Setting<PortId>,
-    /// Which of the port's addresses; if absent, its first IPv4 address.
+    /// Which of the port's addresses; if absent, its first of the same version of IP.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub port_address: Option<Ipv4Addr>,
+    pub port_address: Option<IpAddr>,
 }
 
 /// `POST /v1/port-forwardings`

@@ -83,11 +83,9 @@ pub struct SplitQuery {
     /// Only what this port sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_id: Option<PortId>,
-    /// How many to leave out.
-    #[serde(rename = "cursor")]
-    pub offset: u32,
-    /// How many at most, from 1 to 1000.
-    pub limit: u32,
+    /// Which of the parts, the largest first.
+    #[serde(flatten)]
+    pub page: Paging,
 }
 
 /// A period of a tenant: `GET /v1/bills`, `POST /v1/seals`
@@ -97,6 +95,21 @@ pub struct TenantPeriod {
     pub tenant_id: TenantId,
     /// Which month.
     pub period: Period,
+}
+
+/// A period of all tenants: `GET /v1/bill-summaries`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BillsQuery {
+    /// Which month.
+    pub period: Period,
+    /// Which tenants' bills, by the order of their ids.
+    #[serde(flatten)]
+    pub page: Paging,
+}
+
+impl BillsQuery {
+    /// The most that are answered at once: each is reckoned anew unless it is sealed.
+    pub const MAX_LIMIT: u32 = 100;
 }
 
 /// `GET /v1/usage-records`
@@ -117,11 +130,9 @@ pub struct RecordQuery {
     /// Only this port's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_id: Option<PortId>,
-    /// How many to leave out.
-    #[serde(rename = "cursor")]
-    pub offset: u32,
-    /// How many at most.
-    pub limit: u32,
+    /// Which of the records, oldest first.
+    #[serde(flatten)]
+    pub page: Paging,
 }
 
 impl RecordQuery {
@@ -134,8 +145,7 @@ impl RecordQuery {
             to: None,
             class: None,
             port_id: None,
-            offset: 0,
-            limit: 1000,
+            page: Paging::from(0),
         }
     }
 }
@@ -148,4 +158,15 @@ pub struct Paging {
     pub offset: u32,
     /// How many at most, from 1 to 1000.
     pub limit: u32,
+}
+
+impl Paging {
+    /// The longest page that begins there.
+    #[must_use]
+    pub const fn from(offset: u32) -> Self {
+        Self {
+            offset,
+            limit: 1000,
+        }
+    }
 }

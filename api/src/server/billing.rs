@@ -9,8 +9,10 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 use model::billing::{Currency, RatePlanAssignment, RateTerms, Zone};
+use uuid::Uuid;
 
 use super::fields::Fields;
+use super::format::{self, BillFormat, Format, Part};
 use super::handler::{bad_body, finish};
 use super::list::Text;
 use super::respond::json;
@@ -18,8 +20,8 @@ use super::routes::{Method, Noun, Route};
 use super::signed::Signed;
 use crate::backend::{Ledger, Outcome, UsageBackend};
 use crate::problem::{FieldCode, Problem};
-use crate::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
-use crate::resource::Page;
+use crate::request::{BillsQuery, Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
+use crate::sheet::{self, Naming, page};
 
 /// The most records on a page.
 const MAX_RECORDS: u32 = 1000;
@@ -30,6 +32,7 @@ const MAX_PRICES: usize = 64;
 pub(super) fn endpoint<B: UsageBackend>(route: &Route) -> MethodRouter<Arc<B>> {
     match (route.noun, route.method) {
         (Noun::Bill, _) => routing::get(bill::<B>),
+        (Noun::BillSummary, _) => routing::get(bills::<B>),
         (Noun::UsageRecord, _) => routing::get(records::<B>),
         (Noun::UsageSplit, _) => routing::get(split::<B>),
         (Noun::MeterFinding, _) => routing::get(findings::<B>),
@@ -51,15 +54,43 @@ type Body = Result<Bytes, BytesRejection>;
 async fn bill<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let query = read_tenant_period(&mut fields);
+    let format = fields.optional("format").unwrap_or_default();
     let bill = backend.ledger()?.bill(fields.finish(query)?).await?;
-    Ok(json(StatusCode::OK, &bill))
+    match format {
+        BillFormat::Lines(Format::Json) => Ok(json(StatusCode::OK, &bill)),
+        BillFormat::Lines(format) => format::sheet(&sheet::with_total(&bill), format),
+        BillFormat::Html => {
+            let names = ByBackend(&*backend);
+            let tenant = names.of(bill.tenant_id.uuid());
+            Ok(format::html(page::bill(&bill, &tenant, &names)))
+        }
+    }
+}
+
+/// Names as the backend knows them.
+struct ByBackend<'a, B>(&'a B);
+
+impl<B: UsageBackend> Naming for ByBackend<'_, B> {
+    fn of(&self, id: Uuid) -> String {
+        self.0.name_of(id).unwrap_or_else(|| id.to_string())
+    }
+}
+
+async fn bills<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+    let mut fields = Fields::of_query(&uri)?;
+    let period = fields.required("period");
+    let page = read_page(&mut fields, BillsQuery::MAX_LIMIT);
+    let part = Part::read(&mut fields, page);
+    let query = period.map(|period| BillsQuery { period, page });
+    let items = backend.ledger()?.bills(fields.finish(query)?).await?;
+    part.told(items, &uri)
 }
 
 async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let of = read_tenant_period(&mut fields);
-    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
-    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let page = read_page(&mut fields, MAX_RECORDS);
+    let part = Part::read(&mut fields, page);
     let (from, to) = (fields.optional("from"), fields.optional("to"));
     let (class, port_id) = (fields.optional("class"), fields.optional("port_id"));
     let query = of.map(|of| RecordQuery {
@@ -68,18 +99,17 @@ async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Ou
         to,
         class,
         port_id,
-        offset,
-        limit,
+        page,
     });
     let items = backend.ledger()?.records(fields.finish(query)?).await?;
-    Ok(one_of_many(items, limit, offset))
+    part.told(items, &uri)
 }
 
 async fn split<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let by = fields.required("by");
-    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
-    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
+    let page = read_page(&mut fields, MAX_RECORDS);
+    let part = Part::read(&mut fields, page);
     let (from, to) = (fields.optional("from"), fields.optional("to"));
     let class = fields.optional("class");
     let (tenant_id, network_id) = (fields.optional("tenant_id"), fields.optional("network_id"));
@@ -92,18 +122,10 @@ async fn split<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outc
         tenant_id,
         network_id,
         port_id,
-        offset,
-        limit,
+        page,
     });
     let items = backend.ledger()?.split(fields.finish(query)?).await?;
-    Ok(one_of_many(items, limit, offset))
-}
-
-/// A page of what is handed out by number: `limit` at most, after the first `offset`.
-pub(super) fn one_of_many<T: serde::Serialize>(items: Vec<T>, limit: u32, offset: u32) -> Response {
-    let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
-    let next_cursor = full.then(|| offset.saturating_add(limit).to_string());
-    json(StatusCode::OK, &Page { items, next_cursor })
+    part.told(items, &uri)
 }
 
 async fn findings<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
@@ -212,13 +234,19 @@ fn body_fields(body: Body) -> Outcome<Fields> {
 /// The page that is asked for; a hundred if it does not say.
 fn paging(uri: &Uri) -> Outcome<Paging> {
     let mut fields = Fields::of_query(uri)?;
-    let limit = number(&mut fields, "limit", 1..=MAX_RECORDS, 100);
-    let offset = number(&mut fields, "cursor", 0..=u32::MAX, 0);
-    fields.finish(Some(Paging { offset, limit }))
+    let page = read_page(&mut fields, MAX_RECORDS);
+    fields.finish(Some(page))
 }
 
+fn read_page(fields: &mut Fields, most: u32) -> Paging {
+    let limit = number(fields, "limit", 1..=most, 100);
+    let offset = number(fields, "cursor", 0..=u32::MAX, 0);
+    Paging { offset, limit }
+}
+
+/// A page of what is handed out by number.
 fn part<T: serde::Serialize>(items: Vec<T>, page: Paging) -> Response {
-    one_of_many(items, page.limit, page.offset)
+    json(StatusCode::OK, &format::page(items, page))
 }
 
 fn read_tenant_period(fields: &mut Fields) -> Option<TenantPeriod> {

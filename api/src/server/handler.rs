@@ -15,8 +15,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::MAX_BODY_BYTES;
-use super::billing::{number, one_of_many};
+use super::billing::number;
 use super::fields::Fields;
+use super::format::Part;
 use super::list::ListQuery;
 use super::noun::{Changed, Listed, Made, Shown};
 use super::respond::json;
@@ -24,7 +25,7 @@ use super::signed::Signed;
 use crate::access::{Identity, Sight};
 use crate::backend::{Backend, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
-use crate::request::UsageQuery;
+use crate::request::{Paging, UsageQuery};
 use crate::resource::{Resource, Version};
 
 pub(super) async fn health<B: UsageBackend>(State(backend): State<Arc<B>>) -> Response {
@@ -49,10 +50,14 @@ pub(super) async fn usage<B: UsageBackend>(
 ) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let query = read_usage_query(&mut fields);
+    let page = Paging {
+        offset: query.cursor,
+        limit: query.limit,
+    };
+    let part = Part::read(&mut fields, page);
     let query = fields.finish(Some(query))?;
-    let (limit, offset) = (query.limit, query.cursor);
     let items = backend.ledger()?.usage(query).await?;
-    Ok(one_of_many(items, limit, offset))
+    part.told(items, &uri)
 }
 
 fn read_usage_query(fields: &mut Fields) -> UsageQuery {

@@ -60,7 +60,17 @@ struct Row<'a> {
 impl<T: Resource> ListQuery<T> {
     /// Reads the parameters; every fault at once.
     pub(super) fn parse(uri: &Uri, fields: &'static [Field<T>]) -> Result<Self, Problem> {
+        Self::parse_with(uri, fields, |_| ()).map(|(query, ())| query)
+    }
+
+    /// The same, with parameters that this list alone has.
+    pub(super) fn parse_with<O>(
+        uri: &Uri,
+        fields: &'static [Field<T>],
+        read: impl FnOnce(&mut Fields) -> O,
+    ) -> Result<(Self, O), Problem> {
         let mut parameters = Fields::of_query(uri)?;
+        let own = read(&mut parameters);
         let mut filters = Vec::new();
         for field in fields {
             let Some(Text(text)) = parameters.optional(field.name) else {
@@ -83,12 +93,13 @@ impl<T: Resource> ListQuery<T> {
         let kinds: Vec<_> = order.iter().map(|order| order.field.kind).collect();
         let cursor = cursor.map(|Text(text)| Cursor::parse(&text, &sort, &kinds));
         let cursor = cursor.transpose().map_err(|()| bad_cursor())?;
-        Ok(Self {
+        let query = Self {
             filters,
             order,
             limit,
             cursor,
-        })
+        };
+        Ok((query, own))
     }
 
     /// The page of `all` that was asked for.

@@ -7,7 +7,7 @@ mod event;
 mod fabric_check;
 mod floating_ip;
 mod gateway;
-mod host;
+pub(super) mod host;
 mod instance;
 mod network;
 mod physical_network;

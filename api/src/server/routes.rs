@@ -84,6 +84,7 @@ pub(super) enum Noun {
     SecurityGroup,
     RuleHits,
     Port,
+    PortGuest,
     SubPort,
     Instance,
     Host,
@@ -95,6 +96,7 @@ pub(super) enum Noun {
     UsageSplit,
     UsageRecord,
     Bill,
+    BillSummary,
     RatePlan,
     RatePlanAssignment,
     Seal,
@@ -423,6 +425,16 @@ pub const ROUTES: &[Route] = &[
         "delete a port that no instance uses and that has no sub-ports",
     )
     .who(A::Use),
+    put(
+        "/v1/ports/{id}/guest",
+        N::PortGuest,
+        "plug a port's VIF into a guest that runs",
+    ),
+    delete(
+        "/v1/ports/{id}/guest",
+        N::PortGuest,
+        "plug a port's VIF out of the guest that has it",
+    ),
     get(
         "/v1/sub-ports",
         N::SubPort,
@@ -455,6 +467,12 @@ pub const ROUTES: &[Route] = &[
     )
     .who(A::Use),
     get("/v1/instances/{id}", N::Instance, "show an instance").who(A::Read),
+    patch(
+        "/v1/instances/{id}",
+        N::Instance,
+        "start an instance, or stop it and keep it",
+    )
+    .who(A::Use),
     delete(
         "/v1/instances/{id}",
         N::Instance,
@@ -517,6 +535,12 @@ pub const ROUTES: &[Route] = &[
     )
     .who(A::Usage),
     get("/v1/bills", N::Bill, "what a tenant owes for a period").who(A::Usage),
+    get(
+        "/v1/bill-summaries",
+        N::BillSummary,
+        "what each tenant owes for a period",
+    )
+    .who(A::Books),
     get("/v1/rate-plans", N::RatePlan, "list rate plans").who(A::Books),
     post("/v1/rate-plans", N::RatePlan, "make a rate plan"),
     delete(

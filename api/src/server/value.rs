@@ -7,10 +7,11 @@ use ipnet::IpNet;
 use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
-    AddressPair, AddressRange, BitRate, Direction, DomainName, Family, ForwardedProtocol, Handout,
-    Id, MacAddr, Name, PacketRate, PhysicalNetwork, PortRange, ProtocolName, Role, Route, Snat,
-    SplitBy, SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking,
-    TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    Acceleration, AddressPair, AddressRange, BitRate, Boot, CommandLine, Direction, DomainName,
+    Family, ForwardedProtocol, GuestName, Handout, Id, ImageName, MacAddr, Name, PacketRate,
+    PhysicalNetwork, PortRange, Power, ProtocolName, Role, Route, Snat, SplitBy, SpoofGuard,
+    StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, TrafficClass, Uplink, UsageOf,
+    UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -41,6 +42,9 @@ macro_rules! text_values {
 
 text_values! {
     Name: "a text of 1 to 64 characters, no control characters, no space at either end",
+    ImageName: "the name of a file in the hosts' folder of images: 1 to 255 letters, digits, \".\", \"_\", \"-\" or \"+\", no \".\" in front",
+    CommandLine: "at most 2047 printable ASCII characters",
+    GuestName: "a guest's name or UUID: a text of 1 to 255 bytes, no control characters",
     Uplink: "a NIC, a bond of NICs, or a VLAN of one, such as \"eth0\", \"eth0/vlan20\", \"eth1+eth2/lacp\" or \"eth1+eth2/active-backup/vlan20\"",
     MacAddr: "a unicast Ethernet address such as \"fa:16:3e:00:12:34\"",
     VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",
@@ -60,6 +64,50 @@ text_values! {
     PacketRate: "packets per second from 1 to 4000M, such as \"500\" or \"10k\"",
     Ipv4Addr: "an IPv4 address such as \"203.0.113.7\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
+}
+
+impl FieldValue for Power {
+    const EXPECTED: &'static str = "one of \"on\", \"off\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+impl FieldValue for Acceleration {
+    const EXPECTED: &'static str = "one of \"auto\", \"emulated\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
+}
+
+/// The memory of a machine.
+pub(super) struct MemoryMib(pub(super) u32);
+
+impl FieldValue for MemoryMib {
+    const EXPECTED: &'static str = "a number of MiB from 16 to 1048576";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let memory = number(value)?;
+        let allowed = Boot::MEMORY_MIB.contains(&memory);
+        allowed.then_some(Self(memory)).ok_or(FieldCode::OutOfRange)
+    }
+}
+
+/// The processors of a machine.
+pub(super) struct Processors(pub(super) u16);
+
+impl FieldValue for Processors {
+    const EXPECTED: &'static str = "a number from 1 to 256";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        let processors = number(value)?;
+        let allowed = Boot::PROCESSORS.contains(&processors);
+        allowed
+            .then_some(Self(processors))
+            .ok_or(FieldCode::OutOfRange)
+    }
 }
 
 impl FieldValue for Direction {

@@ -37,7 +37,10 @@ pub(crate) struct TestPool {
     /// Who bears which token, besides the operator.
     pub(crate) bearers: Mutex<BTreeMap<String, Identity>>,
     pub(crate) tokens: Shelf<TokenView>,
+    pub(crate) usage: Mutex<Vec<Usage>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
+    pub(crate) bill: Mutex<Option<billing::Bill>>,
+    pub(crate) bills: Mutex<Vec<billing::BillSummary>>,
     pub(crate) topology_changes: Mutex<Vec<TopologyChange>>,
     pub(crate) traces: Mutex<Vec<TraceRequest>>,
     pub(crate) uplinks_set: Mutex<Vec<(HostId, HostUplinkSet)>>,

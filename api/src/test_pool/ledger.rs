@@ -39,12 +39,16 @@ impl UsageBackend for TestPool {
     fn ledger(&self) -> Outcome<&Self> {
         Ok(self)
     }
+
+    fn name_of(&self, _: Uuid) -> Option<String> {
+        None
+    }
 }
 
 impl Ledger for TestPool {
     async fn usage(&self, query: UsageQuery) -> Outcome<Vec<Usage>> {
         self.usage_queries.lock().unwrap().push(query);
-        Ok(Vec::new())
+        Ok(self.usage.lock().unwrap().clone())
     }
 
     async fn split(&self, _: SplitQuery) -> Outcome<Vec<UsagePart>> {
@@ -56,7 +60,14 @@ impl Ledger for TestPool {
     }
 
     async fn bill(&self, query: TenantPeriod) -> Outcome<Bill> {
-        Err(Problem::not_found("bill", query.period))
+        let bill = self.bill.lock().unwrap().clone();
+        bill.ok_or_else(|| Problem::not_found("bill", query.period))
+    }
+
+    async fn bills(&self, query: BillsQuery) -> Outcome<Vec<BillSummary>> {
+        let bills = self.bills.lock().unwrap().clone();
+        let skipped = bills.into_iter().skip(query.page.offset as usize);
+        Ok(skipped.take(query.page.limit as usize).collect())
     }
 
     async fn seal(&self, _: Caller, request: TenantPeriod) -> Outcome<Seal> {

@@ -1,5 +1,7 @@
 //! One object of each noun, for tests.
 
+use model::billing::{Bill, RatePoint};
+
 use super::*;
 
 pub(crate) fn tenant(name: &str) -> Tenant {
@@ -77,6 +79,7 @@ pub(crate) fn reservation(addresses: AddressRange) -> Reservation {
         network_id: NetworkId::generate(),
         name: Some("kept".parse().unwrap()),
         addresses,
+        quarantine: None,
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }
 }
@@ -165,6 +168,8 @@ pub(crate) fn instance(name: &str) -> InstanceView {
             name: name.parse().unwrap(),
             host_id: HostId::generate(),
             driver: Driver::Netns,
+            boot: None,
+            power: Power::On,
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         port_ids: vec![PortId::generate()],
@@ -241,4 +246,19 @@ pub(crate) fn trace() -> Trace {
         port_ids: Vec::new(),
         hosts: Vec::new(),
     }
+}
+
+/// A bill of November 2026 with one line for this, and this course.
+pub(crate) fn november(what: &str, course: Vec<RatePoint>) -> Bill {
+    let json = serde_json::json!({
+        "tenant_id": Uuid::nil(), "period": "2026-11", "timezone": "UTC",
+        "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z",
+        "as_of": "2026-11-22T12:00:00Z", "seal": null, "rate_plan": "standard",
+        "currency": "EUR", "lines": [{
+            "what": what, "quantity": "1.5", "unit": "GB", "price": "2", "amount": "3.00",
+        }],
+        "total": "3.00", "classes": [], "adjustments": [], "rates": [], "ports": [],
+        "slots": 3, "slots_silent": 1, "unread_seconds": 0, "course": course,
+    });
+    serde_json::from_value(json).unwrap()
 }

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::protocol::{
-    self, DomainRef, EventId, Fault, Listed, Message, Procedure, ProtocolError, encode_call,
-    encode_pong, take_message,
+    self, Described, DomainRef, EventId, Fault, Impact, Listed, Message, Procedure, ProtocolError,
+    encode_call, encode_pong, take_message,
 };
 use super::xdr::{Writer, XdrError};
 
@@ -109,7 +109,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the daemon that listens at `socket` and asks for events.
+    /// Connects to the daemon that listens at `socket`.
     ///
     /// # Errors
     /// When that fails at any step.
@@ -131,11 +131,19 @@ impl Connection {
         connection
             .call(Procedure::Open, protocol::open(URI))
             .await?;
+        Ok(connection)
+    }
+
+    /// Asks for events.
+    ///
+    /// # Errors
+    /// When the daemon cannot be asked.
+    pub async fn subscribe(&mut self) -> Result<(), Error> {
         for event in EVENTS {
             let body = protocol::register(event);
-            connection.call(Procedure::RegisterEvent, body).await?;
+            self.call(Procedure::RegisterEvent, body).await?;
         }
-        Ok(connection)
+        Ok(())
     }
 
     /// The version of libvirt that the daemon is of.
@@ -160,19 +168,71 @@ impl Connection {
         Ok(protocol::decode_domains(&body)?)
     }
 
-    /// How a domain is described now; none, if it is gone.
+    /// How a domain is described; none, if it is gone.
     ///
     /// # Errors
     /// When the daemon cannot be asked.
-    pub async fn xml(&mut self, domain: &DomainRef) -> Result<Option<String>, Error> {
-        let called = self
-            .call(Procedure::DomainXml, protocol::domain_xml(domain))
-            .await;
+    pub async fn xml(
+        &mut self,
+        domain: &DomainRef,
+        how: Described,
+    ) -> Result<Option<String>, Error> {
+        let body = protocol::domain_xml(domain, how);
+        let called = self.call(Procedure::DomainXml, body).await;
         match called {
             Ok(body) => Ok(Some(protocol::decode_xml(&body)?.to_owned())),
             Err(Error::Refused(_, fault)) if fault.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Starts a domain that libvirt forgets when it ends.
+    ///
+    /// # Errors
+    /// When it does not run afterwards.
+    pub async fn create(&mut self, xml: &str) -> Result<(), Error> {
+        let body = protocol::create_xml(xml);
+        self.call(Procedure::CreateXml, body).await.map(drop)
+    }
+
+    /// Ends a domain at once, as if its plug were pulled. One that is gone is no failure.
+    ///
+    /// # Errors
+    /// When it may still run.
+    pub async fn destroy(&mut self, domain: &DomainRef) -> Result<(), Error> {
+        let body = protocol::destroy(domain);
+        match self.call(Procedure::Destroy, body).await {
+            Err(Error::Refused(_, fault)) if fault.is_gone() => Ok(()),
+            called => called.map(drop),
+        }
+    }
+
+    /// Plugs a device into a domain.
+    ///
+    /// # Errors
+    /// When it is not there afterwards.
+    pub async fn attach(
+        &mut self,
+        domain: &DomainRef,
+        device: &str,
+        impact: Impact,
+    ) -> Result<(), Error> {
+        let body = protocol::device(domain, device, impact);
+        self.call(Procedure::AttachDevice, body).await.map(drop)
+    }
+
+    /// Has a domain let go of a device; it may take its time for that.
+    ///
+    /// # Errors
+    /// When it was not asked to.
+    pub async fn detach(
+        &mut self,
+        domain: &DomainRef,
+        device: &str,
+        impact: Impact,
+    ) -> Result<(), Error> {
+        let body = protocol::device(domain, device, impact);
+        self.call(Procedure::DetachDevice, body).await.map(drop)
     }
 
     /// Waits until something happened that [`take_changed`](Self::take_changed) does not know yet. Loses

@@ -1,7 +1,7 @@
 //! What a domain's XML says of its network interfaces
 //! (<https://libvirt.org/formatdomain.html#network-interfaces>). Pure.
 
-use model::{MacAddr, PortId};
+use model::{MacAddr, NetworkId, PortId};
 use roxmltree::{Document, Node, ParsingOptions};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -63,6 +63,9 @@ pub struct Interface {
     pub interface_id: Option<Uuid>,
     /// The port that our metadata says it carries.
     pub port_id: Option<PortId>,
+    /// The tenant network that whoever runs the hypervisor says it is on; libvirt has no word for that.
+    #[serde(default)]
+    pub network_id: Option<NetworkId>,
 }
 
 impl Domain {
@@ -116,6 +119,7 @@ fn interface(node: Node<'_, '_>, claims: &[(MacAddr, PortId)]) -> Interface {
         link: said("target", "dev"),
         interface_id: interface_id.and_then(|text| text.parse().ok()),
         port_id: claimed.next().map(|(_, port)| *port),
+        network_id: None,
     }
 }
 

@@ -51,12 +51,20 @@ const NO_DOMAIN: i32 = 42;
 pub enum Procedure {
     /// `virConnectOpen`
     Open = 1,
+    /// `virDomainCreateXML`
+    CreateXml = 10,
+    /// `virDomainDestroy`
+    Destroy = 12,
     /// `virDomainGetXMLDesc`
     DomainXml = 14,
     /// How clients have to say who they are.
     Authentication = 66,
     /// `virConnectGetLibVersion`
     LibraryVersion = 157,
+    /// `virDomainAttachDeviceFlags`
+    AttachDevice = 160,
+    /// `virDomainDetachDeviceFlags`
+    DetachDevice = 161,
     /// `virConnectListAllDomains`
     ListDomains = 273,
     /// `virConnectDomainEventRegisterAny`
@@ -85,10 +93,32 @@ pub enum EventId {
 pub enum Listed {
     /// All that have a process, in whatever state.
     Active = 1,
+    /// Those that libvirt keeps when they end.
+    Persistent = 4,
     /// Those whose processors run.
     Running = 16,
     /// Those that are paused.
     Paused = 32,
+}
+
+/// As which a domain is described, `virDomainXMLFlags`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Described {
+    /// As it runs.
+    Live = 0,
+    /// As it is started the next time.
+    Kept = 2,
+}
+
+/// What a change of a domain's devices is made to, `virDomainModificationImpact`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Impact {
+    /// The domain that runs.
+    Live = 1,
+    /// That, and the domain as it is started the next time: both or neither.
+    Both = 3,
 }
 
 /// What is wrong with what libvirt sent.
@@ -275,8 +305,29 @@ pub fn list(which: Listed) -> Writer {
 
 /// The body of [`Procedure::DomainXml`].
 #[must_use]
-pub fn domain_xml(domain: &DomainRef) -> Writer {
-    domain.encode(Writer::default()).u32(0)
+pub fn domain_xml(domain: &DomainRef, how: Described) -> Writer {
+    domain.encode(Writer::default()).u32(how as u32)
+}
+
+/// The body of [`Procedure::CreateXml`].
+#[must_use]
+pub fn create_xml(xml: &str) -> Writer {
+    Writer::default().text(xml).u32(0)
+}
+
+/// The body of [`Procedure::Destroy`].
+#[must_use]
+pub fn destroy(domain: &DomainRef) -> Writer {
+    domain.encode(Writer::default())
+}
+
+/// The body of [`Procedure::AttachDevice`] and [`Procedure::DetachDevice`].
+#[must_use]
+pub fn device(domain: &DomainRef, xml: &str, impact: Impact) -> Writer {
+    domain
+        .encode(Writer::default())
+        .text(xml)
+        .u32(impact as u32)
 }
 
 /// The body of [`Procedure::RegisterEvent`], for every domain.

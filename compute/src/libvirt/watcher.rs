@@ -12,10 +12,8 @@ use uuid::Uuid;
 
 use super::client::{Changed, Connection, Error};
 use super::domain::Domain;
-use super::protocol::{DomainRef, Listed};
-
-/// Where daemons listen, the first that is there: the one of QEMU alone, or the one of everything.
-const SOCKETS: [&str; 2] = ["virtqemud-sock", "libvirt-sock"];
+use super::protocol::{Described, DomainRef, Listed};
+use crate::seen::{self, Daemon, Redial, Seen, SeenGuest};
 
 /// How often everything is looked at again when nothing calls for it.
 const RESYNC: Duration = Duration::from_secs(60);
@@ -23,50 +21,11 @@ const RESYNC: Duration = Duration::from_secs(60);
 /// How long a burst of events is let gather.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How soon a daemon is dialled again, and how late at last.
-const SOONEST: Duration = Duration::from_millis(500);
+/// How late a daemon is dialled again at last.
 const LATEST: Duration = Duration::from_secs(10);
 
 /// The most guests that are looked at.
 const MOST_GUESTS: usize = 4_096;
-
-/// What is known of the host's libvirt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// How it stands with its daemon.
-    pub daemon: Daemon,
-    /// What runs, as of when the daemon last answered.
-    pub guests: BTreeMap<Uuid, SeenGuest>,
-}
-
-/// How it stands with libvirt's daemon.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Daemon {
-    /// It was never there.
-    #[default]
-    Absent,
-    /// It answers.
-    Here {
-        /// Its version.
-        version: String,
-    },
-    /// It did and does not now, or will not have us.
-    Away {
-        /// Why, as a sentence.
-        reason: String,
-    },
-}
-
-/// A guest that runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenGuest {
-    /// Whether its processors run.
-    pub state: GuestState,
-    /// The number of this run of it.
-    pub run: i32,
-    /// How it is described.
-    pub domain: Domain,
-}
 
 /// The task that watches.
 pub struct Watcher {
@@ -79,41 +38,20 @@ pub struct Watcher {
 impl Watcher {
     /// Watches for ever: through daemons that end, start, or never come.
     pub async fn run(self) {
-        let mut pause = SOONEST;
+        let mut redial = Redial::at_most_every(LATEST);
         loop {
-            let socket = SOCKETS.map(|name| self.folder.join(name));
-            let socket = socket.into_iter().find(|path| path.exists());
             let began = Instant::now();
-            if let Some(socket) = socket {
+            if let Some(socket) = super::socket(&self.folder) {
                 let Err(error) = self.follow(&socket).await;
-                self.lost(error);
+                seen::lost(&self.seen, error);
             }
-            // One that answered for a while is dialled at once; one that never does, less and less.
-            pause = match began.elapsed() > LATEST {
-                true => SOONEST,
-                false => (pause * 2).min(LATEST),
-            };
-            sleep(pause).await;
+            redial.pause(began.elapsed()).await;
         }
-    }
-
-    fn lost(&self, error: Error) {
-        let reason = format!("{:#}", anyhow::Error::from(error));
-        self.seen.send_if_modified(|seen| {
-            let away = Daemon::Away {
-                reason: reason.clone(),
-            };
-            let changed = seen.daemon != away;
-            if changed {
-                warn!("{reason}; dialling");
-            }
-            seen.daemon = away;
-            changed
-        });
     }
 
     async fn follow(&self, socket: &std::path::Path) -> Result<std::convert::Infallible, Error> {
         let mut connection = Connection::open(socket).await?;
+        connection.subscribe().await?;
         let version = connection.version().await?;
         info!(version, "libvirt answers");
         let daemon = Daemon::Here { version };
@@ -192,7 +130,7 @@ async fn describe(
     connection: &mut Connection,
     domain: &DomainRef,
 ) -> Result<Option<Domain>, Error> {
-    let Some(xml) = connection.xml(domain).await? else {
+    let Some(xml) = connection.xml(domain, Described::Live).await? else {
         return Ok(None);
     };
     let described = Domain::parse(&xml).inspect_err(|error| {

@@ -19,12 +19,12 @@ const DIRECTORY: &str = "/run/netns";
 const NSFS_MAGIC: i64 = 0x6e73_6673;
 
 /// Where the namespace `name` is mounted.
-pub(super) fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(name)
 }
 
 /// The names of all namespaces that start with `prefix`, also of those only half made.
-pub(super) fn list(prefix: &str) -> io::Result<Vec<String>> {
+pub(crate) fn list(prefix: &str) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(DIRECTORY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -34,7 +34,7 @@ pub(super) fn list(prefix: &str) -> io::Result<Vec<String>> {
 }
 
 /// Makes the namespace `name`, unless it is there.
-pub(super) fn ensure(name: &str) -> io::Result<()> {
+pub(crate) fn ensure(name: &str) -> io::Result<()> {
     let path = path(name);
     fs::create_dir_all(DIRECTORY)?;
     match File::create_new(&path) {
@@ -59,7 +59,7 @@ pub(super) fn ensure(name: &str) -> io::Result<()> {
 }
 
 /// Ends every process in the namespace `name` and removes it.
-pub(super) fn remove(name: &str) -> io::Result<()> {
+pub(crate) fn remove(name: &str) -> io::Result<()> {
     let path = path(name);
     if is_namespace(&path)? {
         end_processes(&path)?;
@@ -71,12 +71,12 @@ pub(super) fn remove(name: &str) -> io::Result<()> {
     }
 }
 
-/// Does `work` inside the namespace `name`. If it cannot be entered, nothing is done.
-pub(super) fn inside<T: Send>(
-    name: &str,
+/// Does `work` inside the namespace that is mounted at `path`. If it cannot be entered, nothing is done.
+pub(crate) fn inside<T: Send>(
+    path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send,
 ) -> io::Result<T> {
-    let namespace = File::open(path(name))?;
+    let namespace = File::open(path)?;
     on_own_thread(move || {
         setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
         work()
@@ -88,7 +88,7 @@ fn on_own_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Re
     thread::scope(|scope| scope.spawn(work).join().unwrap_or_else(panicked))
 }
 
-fn is_namespace(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_namespace(path: &Path) -> io::Result<bool> {
     match statfs(path) {
         Ok(found) => Ok(found.filesystem_type().0 == NSFS_MAGIC),
         Err(nix::errno::Errno::ENOENT) => Ok(false),

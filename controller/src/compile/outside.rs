@@ -6,11 +6,11 @@ mod forwarding;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::{Ipv4Net, Ipv4Subnets};
+use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 use model::plan::{PlanKey, PlannedFloatingIp, PlannedGateway, PlannedGatewayHost};
 use model::{
-    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, MacAddr, NetworkId, PortId, Router,
-    RouterId,
+    Family, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, MacAddr, NetworkId, PortId,
+    Router, RouterId,
 };
 
 use super::Touched;
@@ -46,11 +46,20 @@ pub(super) fn gateway(intent: &Intent, router: &Router, host: HostId) -> Option<
     };
     Some(PlannedGateway {
         network_id: network.id,
-        mac: *network.sharing.gateway_macs.first()?,
+        mac: network.sharing.gateway_mac(Family::Ipv4)?,
+        mac_v6: network
+            .sharing
+            .gateway_mac(Family::Ipv6)
+            .filter(|_| has_v6(intent, network.id)),
         snat: snat.map(|it| it.address),
         hosts,
         pool: pool(intent, network.id),
     })
+}
+
+fn has_v6(intent: &Intent, network: NetworkId) -> bool {
+    let mut subnets = intent.subnets_of(network);
+    subnets.any(|it| it.cidr.addr().is_ipv6())
 }
 
 /// Those that others can hear, in order.
@@ -76,14 +85,15 @@ pub(super) fn networks_through(
 }
 
 /// The addresses that a network gives out, as prefixes.
-pub(crate) fn pool(intent: &Intent, network: NetworkId) -> Vec<Ipv4Net> {
+pub(crate) fn pool(intent: &Intent, network: NetworkId) -> Vec<IpNet> {
     let subnets = intent.subnets_of(network);
     let ranges = subnets.flat_map(|subnet| &subnet.pools);
     let prefixes = ranges.filter_map(|range| match (range.first, range.last) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => Some(Ipv4Subnets::new(first, last, 0)),
+        (IpAddr::V4(first), IpAddr::V4(last)) => Some(Ipv4Subnets::new(first, last, 0).into()),
+        (IpAddr::V6(first), IpAddr::V6(last)) => Some(Ipv6Subnets::new(first, last, 0).into()),
         _ => None,
     });
-    prefixes.flatten().collect()
+    prefixes.flat_map(|it: IpSubnets| it).collect()
 }
 
 pub(super) fn floating_ip(

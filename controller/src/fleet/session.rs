@@ -224,6 +224,7 @@ impl Session {
                     self.service.samples_take(host, &samples);
                 }
                 FromAgent::Trace(reply) => self.fleet().traced(host, reply),
+                FromAgent::Plug(reply) => self.fleet().plugged(host, reply),
                 FromAgent::Usage(batch) => {
                     self.fleet().heard(host);
                     // Not taken is not answered: the host offers it again.

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
-use model::{AddressRange, MacAddr, NetworkId, Port, PortId, ReservationId, Subnet};
+use model::{
+    AddressRange, MacAddr, NetworkId, Port, PortId, Quarantine, Reservation, ReservationId, Subnet,
+};
 
 use super::{Intent, free, within};
 
@@ -33,6 +36,19 @@ impl Intent {
     #[must_use]
     pub fn reservation_of(&self, network: NetworkId, range: AddressRange) -> Option<ReservationId> {
         self.kept.reservation(network, range).map(|(_, id)| id)
+    }
+
+    /// Whether, and why, an address may still be in use by whoever had it.
+    #[must_use]
+    pub fn quarantine_of(&self, network: NetworkId, address: IpAddr) -> Option<&Quarantine> {
+        let id = self.kept.quarantine(network, address)?;
+        self.reservations.get(&id)?.quarantine.as_ref()
+    }
+
+    /// Every quarantine there is.
+    pub(crate) fn quarantines(&self) -> impl Iterator<Item = &Arc<Reservation>> {
+        let ids = self.kept.quarantines();
+        ids.filter_map(|id| self.reservations.get(&id))
     }
 
     /// The address pairs of a network that hold this address, each with its port.

@@ -13,6 +13,8 @@ use uuid::Uuid;
 pub(super) struct Kept {
     /// From (network, first address): no two reservations of a network overlap.
     reservations: OrdMap<(NetworkId, IpAddr), (IpAddr, ReservationId)>,
+    /// Addresses that were a port's, each by itself: one may be in a reservation, too.
+    quarantined: OrdMap<(NetworkId, IpAddr), ReservationId>,
     /// Several ports may have the same pair.
     prefixes: OrdSet<(NetworkId, IpNet, PortId)>,
     macs: OrdSet<(NetworkId, MacAddr, PortId)>,
@@ -21,11 +23,20 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn add_reservation(&mut self, it: &Reservation) {
         let AddressRange { first, last } = it.addresses;
+        if it.quarantine.is_some() {
+            self.quarantined.insert((it.network_id, first), it.id);
+            return;
+        }
         self.reservations
             .insert((it.network_id, first), (last, it.id));
     }
 
     pub(super) fn remove_reservation(&mut self, it: &Reservation) {
+        if it.quarantine.is_some() {
+            self.quarantined
+                .remove(&(it.network_id, it.addresses.first));
+            return;
+        }
         self.reservations
             .remove(&(it.network_id, it.addresses.first));
     }
@@ -62,6 +73,16 @@ impl Kept {
         (*of == network && kept.overlaps(&range)).then_some((kept, *id))
     }
 
+    /// The quarantine of this address, if it is in one.
+    pub(super) fn quarantine(&self, network: NetworkId, address: IpAddr) -> Option<ReservationId> {
+        self.quarantined.get(&(network, address)).copied()
+    }
+
+    /// All quarantines.
+    pub(super) fn quarantines(&self) -> impl Iterator<Item = ReservationId> + '_ {
+        self.quarantined.values().copied()
+    }
+
     /// The pairs of a network that hold this address, the largest prefix first.
     pub(super) fn holding(
         &self,
@@ -91,9 +112,11 @@ impl Kept {
     /// The last of the addresses around this one that are kept for the same reason, if it is.
     pub(super) fn until(&self, network: NetworkId, address: IpAddr) -> Option<IpAddr> {
         let reserved = self.reservation(network, AddressRange::of_prefix(address.into()));
+        let quarantined = || self.quarantine(network, address).map(|_| address);
         let paired = || self.holding(network, address).next();
         let paired = || paired().map(|(prefix, _)| prefix.broadcast());
-        reserved.map(|(range, _)| range.last).or_else(paired)
+        let reserved = reserved.map(|(range, _)| range.last);
+        reserved.or_else(quarantined).or_else(paired)
     }
 }
 

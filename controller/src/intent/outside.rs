@@ -1,12 +1,12 @@
 //! Ways to external networks: whose they are, and which addresses there are lent.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use model::{
-    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, NetworkId, PortForwarding,
-    PortForwardingId, PortId, RouterId, TenantId,
+    AddressRange, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, MacAddr, NetworkId,
+    PortForwarding, PortForwardingId, PortId, RouterId, TenantId,
 };
 
 use super::{Intent, within};
@@ -119,6 +119,28 @@ impl Intent {
     }
 }
 
+/// What is found by a search.
+impl Intent {
+    /// The addresses of a network that are no port's, and are behind this Ethernet address: one of IPv4,
+    /// or those of IPv6 that end alike.
+    pub fn lent_behind(
+        &self,
+        network: NetworkId,
+        mac: MacAddr,
+    ) -> impl Iterator<Item = IpAddr> + '_ {
+        let (first, last) = match mac.public_v4() {
+            Some(address) => (address.into(), address.into()),
+            None => (
+                Ipv6Addr::UNSPECIFIED.into(),
+                Ipv6Addr::from(u128::MAX).into(),
+            ),
+        };
+        let lent = self.lent_in(network, AddressRange { first, last });
+        let lent = lent.map(|(address, _)| address);
+        lent.filter(move |it| MacAddr::public(*it) == mac)
+    }
+}
+
 /// How it changes.
 impl Intent {
     pub(super) fn put_gateway(&mut self, it: Arc<Gateway>) {
@@ -154,7 +176,7 @@ impl Intent {
             lent.floating_ips_by_port.insert((bound.port_id, it.id));
         }
         let borrower = Borrower::FloatingIp(it.id);
-        self.lend(it.network_id, it.address.into(), borrower);
+        self.lend(it.network_id, it.address, borrower);
         self.floating_ips.insert(it.id, it);
     }
 
@@ -164,7 +186,7 @@ impl Intent {
         if let Some(bound) = it.bound {
             lent.floating_ips_by_port.remove(&(bound.port_id, it.id));
         }
-        self.take_back(it.network_id, it.address.into());
+        self.take_back(it.network_id, it.address);
         self.floating_ips.remove(&it.id);
     }
 

@@ -8,6 +8,7 @@ use api::problem::{Code, FieldCode, Problem};
 use model::{AddressRange, Network, Port, PortId};
 
 use super::faults::Faults;
+use super::quarantine;
 use crate::intent::Intent;
 
 /// Notes every fault of addresses that a port is to have, each under the field's name and its place.
@@ -79,6 +80,11 @@ pub(super) fn check_one(
     let alone = AddressRange::of_prefix(address.into());
     if let Some((_, borrower)) = intent.lent_in(network.id, alone).next() {
         let message = format!("{borrower} has {address}; choose another");
+        return Err((FieldCode::Duplicate, message));
+    }
+    let quarantine = intent.quarantine_of(network.id, address);
+    if let Some(it) = quarantine.filter(|it| Some(it.port_id) != own) {
+        let message = quarantine::message(intent, address, it);
         return Err((FieldCode::Duplicate, message));
     }
     match intent.port_with_address(network.id, address) {

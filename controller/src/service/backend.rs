@@ -1,80 +1,42 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
 mod caps;
+mod guard;
 mod tokens;
+mod usage;
 mod views;
 
 use std::sync::Arc;
 
-use api::access::{Identity, Sight};
-use api::backend::{Backend, Caller, Outcome, UsageBackend};
-use api::problem::{Code, Problem};
+use api::backend::{Backend, Caller, Outcome};
 use api::request::{
     AddressGroupCreate, AddressGroupUpdate, FloatingIpCreate, FloatingIpUpdate, GatewayCreate,
-    HostUplinkSet, InstanceCreate, NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate,
-    PortForwardingCreate, PortUpdate, ReservationCreate, RouterCreate, RouterUpdate,
-    SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate,
-    TenantCreate, TenantUpdate, TopologyChange, TraceRequest,
+    HostUplinkSet, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
+    PhysicalNetworkCreate, Placement, PortAttach, PortCreate, PortForwardingCreate, PortUpdate,
+    ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate,
+    SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TopologyChange,
+    TraceRequest,
 };
 use api::resource::{
-    Accepted, Health, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView,
-    TunnelView,
+    Accepted, HostView, InstanceView, PortView, RuleHitsView, SubPort, TopologyView, TunnelView,
 };
-use flow_collector::Collector;
 use model::{
-    AddressGroup, AddressGroupId, Event, EventKind, FabricCheck, FabricCheckId, FabricScope,
-    FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network,
-    NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    AddressGroup, AddressGroupId, Event, FabricCheck, FabricCheckId, FabricScope, FloatingIp,
+    FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
-use uuid::Uuid;
 
 pub(super) use self::tokens::LastUses;
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
-    Service, address_group, floating_ip, gateway, held, instance, network, physical_network, port,
-    port_forwarding, reservation, router, security_group, subnet, tenant, topology, trunk, uplink,
+    Service, address_group, floating_ip, gateway, held, instance, network, physical_network,
+    placement, port, port_forwarding, quarantine, reservation, router, security_group, subnet,
+    tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
-
-/// Who bears the first operator's token.
-const ADMIN: &str = "admin";
-
-impl UsageBackend for Service {
-    type Ledger = Collector;
-
-    fn authenticate(&self, token: &str) -> Option<Identity> {
-        match self.token.matches(token) {
-            true => Some(Identity::operator(ADMIN)),
-            false => self.bearer(token),
-        }
-    }
-
-    fn sight(&self, tenant: TenantId, id: Uuid) -> Sight {
-        self.writer.intent().sight(tenant, id)
-    }
-
-    fn health(&self) -> Health {
-        let status = match self.writer.is_failing() {
-            false => "ok",
-            true => "the last change could not be made durable; see the controller's log",
-        };
-        Health {
-            status: status.to_owned(),
-            hosts_connected: self.fleet.observed().connected().len(),
-            hosts: self.writer.intent().hosts.len(),
-        }
-    }
-
-    fn ledger(&self) -> Outcome<&Collector> {
-        let collector = self.collector.as_deref();
-        collector.ok_or_else(|| {
-            let detail = "the collector runs on its own and keeps the usage; ask it";
-            Problem::new(Code::StoreUnavailable, detail)
-        })
-    }
-}
+use crate::object::PluggedInstance;
 
 impl Backend for Service {
     fn inventory(&self) -> Arc<Inventory> {
@@ -189,7 +151,11 @@ impl Backend for Service {
     }
 
     async fn network_delete(&self, caller: Caller, id: NetworkId) -> Outcome<()> {
-        let decide = |intent: &_| network::delete(intent, id);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| {
+            quarantine::require_none_out_of_reach(intent, &observed, id)?;
+            network::delete(intent, id)
+        };
         self.writer.change(caller, "network_delete", decide).await
     }
 
@@ -217,7 +183,14 @@ impl Backend for Service {
     }
 
     async fn subnet_delete(&self, caller: Caller, id: SubnetId) -> Outcome<()> {
-        let decide = |intent: &_| subnet::delete(intent, id);
+        let observed = self.fleet.observed();
+        let decide = |intent: &Intent| {
+            let network = intent.subnets.get(&id).map(|it| it.network_id);
+            let settled =
+                network.map(|it| quarantine::require_none_out_of_reach(intent, &observed, it));
+            settled.transpose()?;
+            subnet::delete(intent, id)
+        };
         self.writer.change(caller, "subnet_delete", decide).await
     }
 
@@ -360,7 +333,8 @@ impl Backend for Service {
     }
 
     async fn gateway_create(&self, caller: Caller, request: GatewayCreate) -> Outcome<Gateway> {
-        let decide = |intent: &_| gateway::create(intent, request);
+        let observed = self.fleet.observed();
+        let decide = |intent: &_| gateway::create(intent, request, &observed);
         self.writer.change(caller, "gateway_create", decide).await
     }
 
@@ -477,6 +451,16 @@ impl Backend for Service {
         self.writer.change(caller, "port_delete", decide).await
     }
 
+    async fn port_attach(&self, caller: Caller, id: PortId, to: PortAttach) -> Outcome<PortView> {
+        let port = self.attach(caller, id, to).await?;
+        Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
+    }
+
+    async fn port_detach(&self, caller: Caller, id: PortId) -> Outcome<PortView> {
+        let port = self.detach(caller, id).await?;
+        Ok(port_view(&self.intent(), &port, &self.fleet.observed()))
+    }
+
     fn sub_ports(&self) -> Vec<SubPort> {
         let intent = self.writer.intent();
         let sub_ports = intent.sub_ports();
@@ -519,6 +503,17 @@ impl Backend for Service {
         self.writer.change(caller, "instance_create", decide).await
     }
 
+    async fn instance_update(
+        &self,
+        caller: Caller,
+        id: InstanceId,
+        to: InstanceUpdate,
+    ) -> Outcome<InstanceView> {
+        let decide = |intent: &_| instance::update(intent, id, to);
+        let changed = self.writer.change(caller, "instance_update", decide).await;
+        changed.map(|it: PluggedInstance| instance_view(&it, &self.fleet.observed()))
+    }
+
     async fn instance_delete(&self, caller: Caller, id: InstanceId) -> Outcome<()> {
         let decide = |intent: &_| instance::delete(intent, id);
         self.writer.change(caller, "instance_delete", decide).await
@@ -533,6 +528,13 @@ impl Backend for Service {
     fn host(&self, id: HostId) -> Option<HostView> {
         let intent = self.writer.intent();
         Some(host_view(intent.hosts.get(&id)?, &self.fleet.observed()))
+    }
+
+    fn hosts_fitting(&self, request: Placement) -> Outcome<Vec<HostView>> {
+        let (intent, observed) = (self.writer.intent(), self.fleet.observed());
+        let fitting = placement::fitting(&intent, &observed, &self.checks.all(), request)?;
+        let hosts = fitting.into_iter();
+        Ok(hosts.map(|host| host_view(host, &observed)).collect())
     }
 
     fn fabric_checks(&self) -> Vec<Arc<FabricCheck>> {
@@ -570,23 +572,5 @@ impl Backend for Service {
         known
             .flat_map(|(host, seen)| tunnel_views(&intent, *host, seen))
             .collect()
-    }
-}
-
-impl Service {
-    /// Whoever watches must learn of a port that may lie about who it is.
-    fn tell_guard(&self, before: SpoofGuard, port: &Port, actor: &str) {
-        if before == port.spoof_guard {
-            return;
-        }
-        let switched = match port.spoof_guard {
-            SpoofGuard::On => "on",
-            SpoofGuard::Off => "off",
-        };
-        let message = format!(
-            "{actor} switched the spoof guard of port {} {switched}",
-            port.id
-        );
-        self.fleet.note(EventKind::SpoofGuard, message);
     }
 }

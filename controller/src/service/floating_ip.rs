@@ -1,12 +1,15 @@
 //! Floating IPs.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{FloatingIpCreate, FloatingIpUpdate, Setting};
-use model::{BoundTo, FloatingIp, FloatingIpId, Id, Network, Port, PortId, Timestamp};
+use model::{
+    BoundTo, Family, FloatingIp, FloatingIpId, Id, MacAddr, Network, NetworkId, Port, PortId,
+    Timestamp,
+};
 
 use super::faults::Faults;
 use super::{address, gateway, sharing};
@@ -20,8 +23,9 @@ pub(super) fn create(intent: &Intent, request: FloatingIpCreate) -> Outcome<Draf
     faults.known("tenant_id", tenant, intent.tenants.get(&tenant));
     let network = intent.networks.get(&request.network_id);
     let network = faults.known("network_id", request.network_id, network);
+    let family = family_of(&request, &mut faults);
     if let Some(network) = network {
-        gateway::check_network(intent, network, &mut faults);
+        gateway::check_network(intent, (network, family), &mut faults);
         sharing::check_user("network_id", network, tenant, &mut faults);
         check_address(intent, network, request.address, &mut faults);
     }
@@ -29,7 +33,7 @@ pub(super) fn create(intent: &Intent, request: FloatingIpCreate) -> Outcome<Draf
         id: Id::generate(),
         tenant_id: tenant,
         network_id: request.network_id,
-        address: request.address.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        address: request.address.unwrap_or(unspecified(family)),
         bound: None,
         created_at: Timestamp::now(),
     };
@@ -42,14 +46,22 @@ pub(super) fn create(intent: &Intent, request: FloatingIpCreate) -> Outcome<Draf
     };
     faults.check()?;
     let address = request.address;
-    let address = address.or_else(|| gateway::next_free(intent, request.network_id));
+    let address = address.or_else(|| gateway::next_free(intent, request.network_id, family));
     let address = address.ok_or_else(|| {
         let detail = format!(
-            "every IPv4 address of the pools of network {} is in use or kept; give one back first",
+            "every {} address of the pools of network {} is in use or kept; give one back first",
+            family.name(),
             request.network_id
         );
         Problem::new(Code::Exhausted, detail)
     })?;
+    if let Some(twin) = twin(intent, request.network_id, address) {
+        let detail = format!(
+            "the next free address, {address}, ends with the same four bytes as {twin}, which is lent \
+             already; choose another by name"
+        );
+        return Err(Problem::new(Code::Exhausted, detail));
+    }
     Ok(put(FloatingIp {
         address,
         bound,
@@ -68,17 +80,53 @@ fn write(floating: FloatingIp) -> Write {
     Write::Put(Object::FloatingIp(Arc::new(floating)))
 }
 
-/// An address that is asked for by name.
-fn check_address(intent: &Intent, network: &Network, asked: Option<Ipv4Addr>, faults: &mut Faults) {
-    let asked = asked.map(IpAddr::from);
-    let fault = asked.and_then(|it| address::check_one(intent, (network, None), it).err());
-    if let Some((code, message)) = fault {
-        faults.add("address", code, message);
+/// Which version of IP is asked for; notes where the request contradicts itself.
+fn family_of(request: &FloatingIpCreate, faults: &mut Faults) -> Family {
+    let named = request.address.or(request.port_address).map(Family::of);
+    if let (Some(asked), Some(named)) = (request.family, named)
+        && asked != named
+    {
+        let message = format!(
+            "got {}, and an address of {}; expected one or the other",
+            asked.name(),
+            named.name()
+        );
+        faults.add("family", FieldCode::Inconsistent, message);
+    }
+    named.or(request.family).unwrap_or(Family::Ipv4)
+}
+
+const fn unspecified(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        Family::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
 }
 
+/// An address that is asked for by name.
+fn check_address(intent: &Intent, network: &Network, asked: Option<IpAddr>, faults: &mut Faults) {
+    let Some(asked) = asked else {
+        return;
+    };
+    if let Err((code, message)) = address::check_one(intent, (network, None), asked) {
+        faults.add("address", code, message);
+    } else if let Some(twin) = twin(intent, network.id, asked) {
+        let message = format!(
+            "{asked} ends with the same four bytes as {twin}, which is lent already, and would be behind \
+             the same Ethernet address; choose another"
+        );
+        faults.add("address", FieldCode::Duplicate, message);
+    }
+}
+
+/// Another address of the network that would be behind the same Ethernet address.
+fn twin(intent: &Intent, network: NetworkId, address: IpAddr) -> Option<IpAddr> {
+    let mut alike = intent.lent_behind(network, MacAddr::public(address));
+    alike.find(|it| *it != address)
+}
+
 /// An address of a port says nothing without the port.
-fn refuse_address(address: Option<Ipv4Addr>, faults: &mut Faults) {
+fn refuse_address(address: Option<IpAddr>, faults: &mut Faults) {
     if let Some(address) = address {
         let message = format!("got {address} without port_id; give the port whose address it is");
         faults.add("port_address", FieldCode::Inconsistent, message);
@@ -89,7 +137,7 @@ fn refuse_address(address: Option<Ipv4Addr>, faults: &mut Faults) {
 fn bind(
     intent: &Intent,
     floating: &FloatingIp,
-    asked: (PortId, Option<Ipv4Addr>),
+    asked: (PortId, Option<IpAddr>),
     faults: &mut Faults,
 ) -> Option<BoundTo> {
     let bound = target(intent, floating, asked, faults);
@@ -111,7 +159,7 @@ fn bind(
 pub(super) fn target(
     intent: &Intent,
     floating: &FloatingIp,
-    (port, inner): (PortId, Option<Ipv4Addr>),
+    (port, inner): (PortId, Option<IpAddr>),
     faults: &mut Faults,
 ) -> Option<BoundTo> {
     let port = faults.known("port_id", port, intent.ports.get(&port))?;
@@ -134,17 +182,23 @@ pub(super) fn target(
     }
     let address = match inner {
         Some(inner) => inner,
-        None => match first(port) {
+        None => match first(port, floating.address) {
             Some(first) => first,
             None => {
-                let message = format!("port {id} has no IPv4 address to stand for");
+                let family = Family::of(floating.address).name();
+                let message = format!("port {id} has no {family} address to stand for");
                 fault(FieldCode::Inconsistent, message);
                 return None;
             }
         },
     };
-    if !port.addresses.contains(&address.into()) {
+    if !port.addresses.contains(&address) {
         let message = format!("port {id} does not have {address}; expected an address of it");
+        faults.add("port_address", FieldCode::Inconsistent, message);
+    } else if address.is_ipv6() != floating.address.is_ipv6() {
+        let message = format!(
+            "{address} is not of the same version of IP as the floating IP; expected one that is"
+        );
         faults.add("port_address", FieldCode::Inconsistent, message);
     }
     Some(BoundTo {
@@ -153,11 +207,10 @@ pub(super) fn target(
     })
 }
 
-fn first(port: &Port) -> Option<Ipv4Addr> {
-    port.addresses.iter().find_map(|address| match address {
-        IpAddr::V4(address) => Some(*address),
-        IpAddr::V6(_) => None,
-    })
+/// The first of its addresses of the same version of IP.
+fn first(port: &Port, outside: IpAddr) -> Option<IpAddr> {
+    let mut all = port.addresses.iter().copied();
+    all.find(|it| it.is_ipv6() == outside.is_ipv6())
 }
 
 /// An address of a port is known outside by one address, or by ports of one.
@@ -167,7 +220,7 @@ fn check_known_as(intent: &Intent, floating: &FloatingIp, bound: BoundTo, faults
         address,
     } = bound;
     let mut forwardings = intent.port_forwardings_at(id);
-    if let Some(other) = forwardings.find(|it| it.port_address == address) {
+    if let Some(other) = forwardings.find(|it| IpAddr::from(it.port_address) == address) {
         let message = format!(
             "{} {} of a floating IP stands for {address} of port {id} already; delete that first",
             other.protocol, other.external_port
@@ -235,7 +288,7 @@ pub(super) fn delete(intent: &Intent, id: FloatingIpId) -> Outcome<Draft<()>> {
 /// The floating IPs of a port that stand for an address which it has no more.
 pub(crate) fn unbound(intent: &Intent, port: PortId) -> Vec<Write> {
     let held = intent.ports.get(&port);
-    let has = |address: Ipv4Addr| held.is_some_and(|port| port.addresses.contains(&address.into()));
+    let has = |address: IpAddr| held.is_some_and(|port| port.addresses.contains(&address));
     let stale = intent.floating_ips_at(port);
     let stale = stale.filter(|it| it.bound.is_some_and(|bound| !has(bound.address)));
     stale

@@ -1,36 +1,46 @@
 //! Gateways of routers: the way to an external network.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::GatewayCreate;
 use model::{
-    Gateway, GatewayId, HostId, Id, Network, NetworkId, Router, Snat, SnatAddress, Timestamp,
+    Family, Gateway, GatewayId, HostId, Id, Network, NetworkId, Router, Snat, SnatAddress,
+    Timestamp,
 };
 
 use super::faults::Faults;
+use super::layout::uplink_on;
 use super::{port_forwarding, router, sharing};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Object, Write};
 use crate::writer::Draft;
 
-pub(super) fn create(intent: &Intent, request: GatewayCreate) -> Outcome<Draft<Gateway>> {
+pub(super) fn create(
+    intent: &Intent,
+    request: GatewayCreate,
+    observed: &Observed,
+) -> Outcome<Draft<Gateway>> {
     let mut faults = Faults::default();
     let router = intent.routers.get(&request.router_id);
     let router = faults.known("router_id", request.router_id, router);
     let network = intent.networks.get(&request.network_id);
     let network = faults.known("network_id", request.network_id, network);
     if let Some(network) = network {
-        check_network(intent, network, &mut faults);
+        check_network(intent, (network, Family::Ipv4), &mut faults);
     }
     if let (Some(router), Some(network)) = (router, network) {
         sharing::check_user("network_id", network, router.tenant_id, &mut faults);
         check_overlap(intent, router, network, &mut faults);
     }
     check_hosts(intent, &request, &mut faults);
+    if let Some(network) = network {
+        check_carriers((intent, observed), network, &request, &mut faults);
+    }
     if let Some(other) = intent.gateway_of(request.router_id) {
         let message = format!(
             "it leads to the network {} already; clear that gateway first",
@@ -64,7 +74,11 @@ fn put(gateway: &Gateway) -> Write {
 }
 
 /// What makes a network fit to lead outside by.
-pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Faults) {
+pub(super) fn check_network(
+    intent: &Intent,
+    (network, family): (&Network, Family),
+    faults: &mut Faults,
+) {
     let id = network.id;
     let mut fault = |message: String| faults.add("network_id", FieldCode::Inconsistent, message);
     if !network.sharing.external || network.sharing.isolated {
@@ -78,9 +92,12 @@ pub(super) fn check_network(intent: &Intent, network: &Network, faults: &mut Fau
              with gateway_macs"
         ));
     }
-    if !intent.subnets_of(id).any(|it| it.cidr.addr().is_ipv4()) {
+    let wants_v6 = family == Family::Ipv6;
+    let mut subnets = intent.subnets_of(id);
+    if !subnets.any(|it| it.cidr.addr().is_ipv6() == wants_v6) {
         fault(format!(
-            "network {id} has no IPv4 subnet; expected one, since only IPv4 is translated"
+            "network {id} has no {} subnet; expected one that has",
+            family.name()
         ));
     }
 }
@@ -117,6 +134,38 @@ fn check_hosts(intent: &Intent, request: &GatewayCreate, faults: &mut Faults) {
             );
             fault(FieldCode::Inconsistent, message);
         }
+    }
+}
+
+/// What makes hosts fit to be gateway hosts: that the external network comes to them. Of a host that has not
+/// told of its NICs nothing is known.
+fn check_carriers(
+    (intent, observed): (&Intent, &Observed),
+    network: &Network,
+    request: &GatewayCreate,
+    faults: &mut Faults,
+) {
+    let carrier = network.segment.physical_network_id();
+    let Some(physical) = intent.physical_networks.get(&carrier) else {
+        return;
+    };
+    for (at, id) in request.host_ids.iter().enumerate() {
+        let (Some(host), Some(seen)) = (intent.hosts.get(id), observed.host(*id)) else {
+            continue;
+        };
+        let uplink = uplink_on(host, physical);
+        let mut carriers = uplink.nics().iter();
+        let has = carriers.any(|name| seen.nics.iter().any(|it| it.name == *name));
+        if seen.nics.is_empty() || has {
+            continue;
+        }
+        let message = format!(
+            "the host {} does not have {uplink}, which carries the physical network {} of network {}; \
+             expected a host that has it, or another uplink for {0}",
+            host.name, physical.name, network.id
+        );
+        let field = format!("host_ids[{at}]");
+        faults.add(&field, FieldCode::Inconsistent, message);
     }
 }
 
@@ -191,7 +240,8 @@ fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
         if kept.iter().any(|it| it.host_id == host_id) {
             continue;
         }
-        let Some(address) = next_free(&after, gateway.network_id) else {
+        let address = next_free(&after, gateway.network_id, Family::Ipv4);
+        let Some(IpAddr::V4(address)) = address else {
             break;
         };
         kept.push(SnatAddress { host_id, address });
@@ -204,13 +254,12 @@ fn addresses(intent: &Intent, gateway: &Gateway) -> Vec<SnatAddress> {
     kept
 }
 
-/// The IPv4 address that a network would give out next.
-pub(super) fn next_free(intent: &Intent, network: NetworkId) -> Option<Ipv4Addr> {
-    let mut subnets = intent.subnets_of(network);
-    subnets.find_map(|subnet| match intent.next_free_address(subnet)? {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    })
+/// The address of this version of IP that a network would give out next.
+pub(super) fn next_free(intent: &Intent, network: NetworkId, family: Family) -> Option<IpAddr> {
+    let wants_v6 = family == Family::Ipv6;
+    let subnets = intent.subnets_of(network);
+    let mut subnets = subnets.filter(|it| it.cidr.addr().is_ipv6() == wants_v6);
+    subnets.find_map(|subnet| intent.next_free_address(subnet))
 }
 
 /// What has to be written for a gateway to fit the hosts that have its router now.

@@ -49,7 +49,7 @@ pub(super) fn register(intent: &Intent, id: HostId, name: Name) -> Outcome<Draft
 /// Binds ports to the host where their interfaces appeared. What is gone meanwhile is left out.
 pub(super) fn bind(intent: &Intent, host: HostId, ports: &[PortId]) -> Outcome<Draft<()>> {
     let ports = ports.iter().filter_map(|id| intent.ports.get(id));
-    let with_sub_ports = ports.flat_map(|port| port::bound(intent, port, host));
+    let with_sub_ports = ports.flat_map(|port| port::bound(intent, port, Some(host)));
     Ok(Draft {
         writes: with_sub_ports.collect(),
         answer: (),

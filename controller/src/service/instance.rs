@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::problem::{FieldCode, Problem};
-use api::request::InstanceCreate;
+use api::request::{InstanceCreate, InstanceUpdate};
 use api::resource::InstanceView;
 use model::{
     Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, PortId, TenantId,
@@ -47,7 +47,12 @@ pub(super) fn create(
         tenant_id: request.tenant_id,
         name: request.name,
         host_id: parts.host,
-        driver: Driver::Netns,
+        driver: match request.boot {
+            Some(_) => Driver::Libvirt,
+            None => Driver::Netns,
+        },
+        boot: request.boot.clone(),
+        power: request.power,
         created_at: Timestamp::now(),
     };
     // Each port is decided in view of those before it, so no two get the same address.
@@ -66,7 +71,7 @@ pub(super) fn create(
     }
     for port in &parts.ports {
         port_ids.push(port.id);
-        writes.extend(port::bound(intent, port, parts.host));
+        writes.extend(port::bound(intent, port, Some(parts.host)));
     }
     writes.push(Write::Put(Object::Instance(Arc::new(PluggedInstance {
         instance: instance.clone(),
@@ -194,6 +199,24 @@ fn check_owner(
     }
 }
 
+/// Whether an instance is to run.
+pub(super) fn update(
+    intent: &Intent,
+    id: InstanceId,
+    request: InstanceUpdate,
+) -> Outcome<Draft<PluggedInstance>> {
+    let plugged = intent.instances.get(&id);
+    let plugged = plugged.ok_or_else(|| Problem::not_found("instance", id))?;
+    let mut answer = PluggedInstance::clone(plugged);
+    answer.instance.power = request.power.unwrap_or(answer.instance.power);
+    let changed = (answer != **plugged).then(|| answer.clone());
+    let writes = changed.map(|it| Write::Put(Object::Instance(Arc::new(it))));
+    Ok(Draft {
+        writes: writes.into_iter().collect(),
+        answer,
+    })
+}
+
 pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
     let plugged = intent.instances.get(&id);
     let plugged = plugged.ok_or_else(|| Problem::not_found("instance", id))?;
@@ -205,7 +228,7 @@ pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
     let mut writes = Vec::new();
     for port in ports.filter(made_with_it) {
         port::require_no_sub_ports(intent, port.id)?;
-        writes.push(Write::Delete(Key::Port(port.id)));
+        writes.extend(port::deletion(intent, port));
     }
     writes.push(Write::Delete(Key::Instance(id)));
     Ok(Draft { writes, answer: () })

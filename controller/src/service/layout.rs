@@ -145,7 +145,7 @@ fn check_own_vlan(carried: Carried<'_>, host: &Host, faults: &mut Vec<Fault>) {
 }
 
 /// What carries the physical network on the host.
-fn uplink_on<'a>(host: &'a Host, network: &'a PhysicalNetwork) -> &'a Uplink {
+pub(super) fn uplink_on<'a>(host: &'a Host, network: &'a PhysicalNetwork) -> &'a Uplink {
     let mut exceptions = host.uplinks.iter();
     let own = exceptions.find(|it| it.physical_network_id == network.id);
     own.and_then(|it| it.uplink.as_ref())

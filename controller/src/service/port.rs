@@ -16,7 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::faults::Faults;
 use super::limits::{self, Limited};
 use super::pair::Holder;
-use super::{address, pair, security_group, sharing};
+use super::{address, pair, quarantine, security_group, sharing};
 use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, Write};
@@ -176,7 +176,11 @@ pub(super) fn update(
     );
     faults.check()?;
     let nothing = changed == **port;
+    let lost = port.addresses.iter();
+    let lost = lost.filter(|it| !changed.addresses.contains(it));
+    let lost: Vec<IpAddr> = lost.copied().collect();
     let mut draft = put(changed);
+    draft.writes.extend(quarantine::of(intent, port, &lost));
     if nothing {
         draft.writes.clear();
     }
@@ -317,13 +321,13 @@ pub(super) fn of_instance(
     })
 }
 
-/// The port as it is when bound to this host, and its sub-ports with it.
-pub(super) fn bound(intent: &Intent, port: &Port, host: HostId) -> Vec<Write> {
+/// The port as it is when bound to this host, or to none, and its sub-ports with it.
+pub(super) fn bound(intent: &Intent, port: &Port, host_id: Option<HostId>) -> Vec<Write> {
     let with_it = intent.sub_ports_of(port.id).map(|it| &**it);
     let ports = std::iter::once(port).chain(with_it);
     let bound = ports.map(|port| {
         Write::Put(Object::Port(Arc::new(Port {
-            host_id: Some(host),
+            host_id,
             ..port.clone()
         })))
     });
@@ -343,9 +347,8 @@ pub(super) fn require_no_sub_ports(intent: &Intent, id: PortId) -> Outcome<()> {
 }
 
 pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
-    if !intent.ports.contains_key(&id) {
-        return Err(Problem::not_found("port", id));
-    }
+    let port = intent.ports.get(&id);
+    let port = port.ok_or_else(|| Problem::not_found("port", id))?;
     if let Some(user) = intent.instance_with(id) {
         let detail = format!(
             "port {id} is used by instance {}; delete the instance first",
@@ -354,8 +357,13 @@ pub(super) fn delete(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
         return Err(Problem::new(Code::InUse, detail));
     }
     require_no_sub_ports(intent, id)?;
-    Ok(Draft {
-        writes: vec![Write::Delete(Key::Port(id))],
-        answer: (),
-    })
+    let writes = deletion(intent, port);
+    Ok(Draft { writes, answer: () })
+}
+
+/// The port goes; its addresses are kept while it may still be used.
+pub(super) fn deletion(intent: &Intent, port: &Port) -> Vec<Write> {
+    let mut writes = quarantine::of(intent, port, &port.addresses);
+    writes.push(Write::Delete(Key::Port(port.id)));
+    writes
 }

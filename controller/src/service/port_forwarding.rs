@@ -1,5 +1,6 @@
 //! Port forwardings.
 
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(super) fn create(
         return faults.require(None);
     };
     check_outside(intent, floating, request, &mut faults);
-    let asked = (request.port_id, request.port_address);
+    let asked = (request.port_id, request.port_address.map(IpAddr::from));
     let target = floating_ip::target(intent, floating, asked, &mut faults);
     if let Some(target) = target {
         check_inside(
@@ -47,15 +48,19 @@ pub(super) fn create(
         );
         check_router(intent, floating, target.port_id, &mut faults);
     }
-    let target = faults.require(target)?;
+    let inside = target.and_then(|it| match it.address {
+        IpAddr::V4(address) => Some((it.port_id, address)),
+        IpAddr::V6(_) => None,
+    });
+    let (port_id, port_address) = faults.require(inside)?;
     let forwarding = PortForwarding {
         id: Id::generate(),
         tenant_id: floating.tenant_id,
         floating_ip_id: floating.id,
         protocol: request.protocol,
         external_port: request.external_port,
-        port_id: target.port_id,
-        port_address: target.address,
+        port_id,
+        port_address,
         internal_port,
         created_at: Timestamp::now(),
     };
@@ -92,6 +97,12 @@ fn check_outside(
     faults: &mut Faults,
 ) {
     let address = floating.address;
+    if address.is_ipv6() {
+        let message = format!(
+            "{address} is of IPv6; expected a floating IP of IPv4, since ports of no other are forwarded"
+        );
+        faults.add("floating_ip_id", FieldCode::OutOfRange, message);
+    }
     if let Some(bound) = floating.bound {
         let message = format!(
             "the floating IP {address} stands for port {} as a whole; unbind it first, or take another",
@@ -128,7 +139,7 @@ fn check_inside(
     }
     let mut others = intent.port_forwardings_at(port_id);
     let same = |it: &&Arc<PortForwarding>| {
-        it.port_address == address && (it.protocol, it.internal_port) == inside
+        IpAddr::from(it.port_address) == address && (it.protocol, it.internal_port) == inside
     };
     if let Some(other) = others.find(same) {
         let (protocol, port) = inside;

@@ -32,6 +32,7 @@ pub(super) fn create(intent: &Intent, request: ReservationCreate) -> Outcome<Dra
         network_id: network.id,
         name: request.name,
         addresses: request.addresses,
+        quarantine: None,
         created_at: Timestamp::now(),
     };
     let object = Object::Reservation(Arc::new(reservation.clone()));

@@ -126,15 +126,19 @@ fn nobody(names: &Names<'_>, network: &Network) -> String {
 }
 
 /// The hosts where a port has this Ethernet address, as its own or in a pair; or an address of the network
-/// behind which it is.
+/// behind which it is. A host's own is where others hand on what it lets out, or forwards.
 fn hosts_with(names: &Names<'_>, network: NetworkId, mac: MacAddr) -> BTreeSet<HostId> {
     let intent = names.intent;
-    if let Some(address) = mac.public_address() {
-        let owner = outside::owner(intent, network, address);
+    if mac.is_public() {
+        let owner = outside::behind(intent, network, mac);
         return owner
             .and_then(|owner| owner.host(intent))
             .into_iter()
             .collect();
+    }
+    let mut hosts = intent.hosts.keys();
+    if let Some(host) = hosts.find(|it| MacAddr::router(**it) == mac) {
+        return BTreeSet::from([*host]);
     }
     let owner = intent.port_with_mac(network, mac);
     let owner = owner.or_else(|| intent.port_with_virtual_mac(network, mac));

@@ -52,6 +52,14 @@ pub(super) fn owner(
     })
 }
 
+/// Who has the address of an external network that is behind this Ethernet address.
+pub(super) fn behind(intent: &Intent, network: NetworkId, mac: MacAddr) -> Option<Owner> {
+    // A port of the network has an address there that is lent to nobody.
+    let address = mac.public_v4().map(IpAddr::from);
+    let address = address.or_else(|| intent.lent_behind(network, mac).next());
+    owner(intent, network, address?)
+}
+
 impl Owner {
     /// The VIF that it is, or stands for.
     fn port(self, intent: &Intent) -> Option<PortId> {
@@ -157,7 +165,7 @@ impl Names<'_> {
 fn of_port(intent: &Intent, id: PortId) -> Option<(&Network, IpAddr)> {
     if let Some(floating) = intent.floating_ips_at(id).next() {
         let network = intent.networks.get(&floating.network_id)?;
-        return Some((network, floating.address.into()));
+        return Some((network, floating.address));
     }
     let port = intent.ports.get(&id)?;
     let network = intent.networks.get(&port.network_id)?;
@@ -238,8 +246,8 @@ fn receiver(intent: &Intent, owner: Owner, address: IpAddr) -> [u8; 6] {
         _ => None,
     };
     match (port, address) {
-        (None, IpAddr::V4(address)) => MacAddr::public(address).octets(),
-        (port, _) => port.map_or(SOME_MACHINE, |port| port.mac.octets()),
+        (None, address) => MacAddr::public(address).octets(),
+        (Some(port), _) => port.mac.octets(),
     }
 }
 

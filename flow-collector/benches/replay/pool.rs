@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
-use sflow::{Datagram, Sample};
+use sflow::{Datagram, FlowRecord, Sample};
 
 use crate::pcap::Captured;
 
@@ -22,6 +22,8 @@ struct Template {
     kind: u32,
     /// Where its sequence number is; the uptime follows.
     sequence_at: usize,
+    /// Where the last byte of the IPv4 destination of each sampled frame is.
+    destinations_at: Vec<usize>,
     samples: u64,
 }
 
@@ -33,6 +35,8 @@ pub(crate) struct Pool {
     sequences: Vec<u32>,
     socket: UdpSocket,
     begun: Instant,
+    /// Makes numbers that look like chance (xorshift32, Marsaglia 2003).
+    chance: u32,
 }
 
 /// What was sent.
@@ -62,6 +66,7 @@ impl Pool {
             sequences: vec![0; HOSTS as usize],
             socket: UdpSocket::bind("0.0.0.0:0").unwrap(),
             begun: Instant::now(),
+            chance: 1,
         }
     }
 
@@ -96,6 +101,9 @@ impl Pool {
         let at = template.sequence_at;
         template.bytes[at..at + 4].copy_from_slice(&sequence.to_be_bytes());
         template.bytes[at + 4..at + 8].copy_from_slice(&uptime.to_be_bytes());
+        for at in &template.destinations_at {
+            template.bytes[*at] = one_of_many(&mut self.chance);
+        }
         let from = in_pktinfo {
             ipi_ifindex: 0,
             ipi_spec_dst: in_addr {
@@ -117,6 +125,40 @@ impl Pool {
     }
 }
 
+/// Whom a frame is for: one of 256, of whom each is as likely as twice as many of those after it.
+fn one_of_many(chance: &mut u32) -> u8 {
+    *chance ^= *chance << 13;
+    *chance ^= *chance >> 17;
+    *chance ^= *chance << 5;
+    let octave = (*chance >> 8).trailing_ones().min(7);
+    let [.., within] = chance.to_be_bytes();
+    within & u8::MAX.checked_shr(7 - octave).unwrap_or(u8::MAX)
+}
+
+/// Where the last byte of each sampled frame's IPv4 destination is in its datagram.
+fn destinations(bytes: &[u8], datagram: &Datagram<'_>) -> Vec<usize> {
+    let flows = datagram.samples().filter_map(|sample| match sample {
+        Ok(Sample::Flow(flow)) => Some(flow),
+        _ => None,
+    });
+    let headers = flows.filter_map(|flow| {
+        flow.records().find_map(|record| match record {
+            Ok(FlowRecord::Header(header)) => Some(header.header),
+            _ => None,
+        })
+    });
+    let places = headers.filter_map(|header| {
+        let ip = match header.get(12..14)? {
+            [0x08, 0x00] => 14,
+            [0x81, 0x00] if header.get(16..18)? == [0x08, 0x00] => 18,
+            _ => return None,
+        };
+        let begins = header.as_ptr().addr() - bytes.as_ptr().addr();
+        (ip + 20 <= header.len()).then_some(begins + ip + 19)
+    });
+    places.collect()
+}
+
 impl Template {
     fn of(captured: &Captured, first: std::net::IpAddr) -> Self {
         let datagram = Datagram::decode(&captured.payload).unwrap();
@@ -127,6 +169,7 @@ impl Template {
             kind: u32::from(captured.source != first),
             // After version, address type, an IPv4 address and the sub-agent.
             sequence_at: 16,
+            destinations_at: destinations(&captured.payload, &datagram),
             samples: flows.count() as u64,
         }
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use model::{Inventory, InventoryNetwork, MacAddr, NetworkId, PortId, TrafficClass};
 use rustc_hash::FxHashMap;
 use sflow::Frame;
@@ -46,7 +46,7 @@ pub struct Peers {
     class: TrafficClass,
     gateway: MacAddr,
     leads_out: bool,
-    pool: Vec<Ipv4Net>,
+    pool: Vec<IpNet>,
     ports: Arc<Ports>,
     joined: Vec<(IpNet, Arc<Ports>)>,
 }
@@ -126,12 +126,11 @@ impl Peers {
             let peer = port.map_or(Peer::Unknown, |port| Peer::Port(*port));
             return (self.class, peer);
         }
-        if !self.leads_out {
+        // IPv6 gets out where there are floating IPs of it.
+        let has_pool = self.pool.iter().any(|it| it.addr().is_ipv6());
+        if !self.leads_out || address.is_ipv6() && !has_pool {
             return (self.class, Peer::Unknown);
         }
-        let IpAddr::V4(address) = address else {
-            return (self.class, Peer::Unknown);
-        };
         match self.pool.iter().any(|prefix| prefix.contains(&address)) {
             true => (TrafficClass::PoolInternal, Peer::Pool),
             false => (TrafficClass::Public, Peer::Outside),

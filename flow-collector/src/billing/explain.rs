@@ -79,7 +79,7 @@ fn statement(
         }
     }
     sql += " ORDER BY booked, interval_start, host, port, class, epoch LIMIT ? OFFSET ?";
-    values.extend([query.limit, query.offset].map(|it| Value::from(i64::from(it))));
+    values.extend([query.page.limit, query.page.offset].map(|it| Value::from(i64::from(it))));
     Ok((sql, values))
 }
 

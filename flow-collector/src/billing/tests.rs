@@ -108,6 +108,36 @@ fn the_plan_of_a_sealed_period_cannot_be_changed() {
     .unwrap();
 }
 
+#[test]
+fn everybody_has_a_bill_page_by_page_who_had_a_port_or_has_a_plan() {
+    let bench = Bench::new();
+    bench.tell(0, UTC, 2_000_000_000);
+    let price = terms("UTC", "public:sent:0:0=0.10");
+    assign(&bench, "standard", &price, "2026-01").unwrap();
+    let plan = plans::page(&bench.connection, page(0)).unwrap().remove(0);
+    let idle = RatePlanAssignment {
+        tenant_id: TenantId::generate(),
+        rate_plan_id: plan.id,
+        from: "2026-11".parse().unwrap(),
+    };
+    plans::assign(&bench.connection, &idle).unwrap().unwrap();
+    let now = Timestamp::from_unix_seconds(UTC + 86_400);
+    let bills = |offset| {
+        let query = BillsQuery {
+            period: "2026-11".parse().unwrap(),
+            page: page(offset),
+        };
+        bills(&bench.connection, query, now).unwrap()
+    };
+    let all = bills(0);
+    let mut tenants = [bench.tenant, idle.tenant_id];
+    tenants.sort_unstable();
+    assert_eq!([all[0].tenant_id, all[1].tenant_id], tenants);
+    let of_bench = all.iter().find(|it| it.tenant_id == bench.tenant);
+    assert_eq!(of_bench.unwrap().total.to_string(), "0.20");
+    assert_eq!(bills(1), all[1..]);
+}
+
 fn page(offset: u32) -> api::request::Paging {
     api::request::Paging { offset, limit: 10 }
 }

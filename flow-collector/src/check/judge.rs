@@ -105,9 +105,13 @@ fn silence(host: &HostMeters) -> Option<Found> {
 
 fn loss(heard: &Heard) -> Option<Fault> {
     let all = heard.datagrams.saturating_add(heard.missing);
+    let by_agent = match heard.dropped_by_agent {
+        0 => String::new(),
+        dropped => format!(" ({dropped} of them the host's agent could not hand on)"),
+    };
     let message = format!(
-        "{} of {all} sFlow datagrams were lost on the way, and with the rest of the losses {} flow \
-         samples; the estimate makes up for them",
+        "{} of {all} sFlow datagrams were lost on the way{by_agent}, and with the rest of the losses \
+         {} flow samples; the estimate makes up for them",
         heard.missing, heard.samples_missing
     );
     let is_much = heard.missing.saturating_mul(LOST_QUIETLY) >= all && heard.missing > 0;

@@ -114,6 +114,18 @@ fn each_cause_is_named() {
 }
 
 #[test]
+fn datagrams_that_an_agent_could_not_hand_on_are_told_of_those_that_were_lost() {
+    let mut host = agreeing(1_000_000);
+    let heard = host.heard.as_mut().unwrap();
+    (heard.missing, heard.dropped_by_agent) = (20, 15);
+    let [(_, _, message)] = &judge(&host)[..] else {
+        panic!("one finding");
+    };
+    let words = "lost on the way (15 of them the host's agent could not hand on)";
+    assert!(message.contains(words), "{message}");
+}
+
+#[test]
 fn a_silent_agent_is_news_when_its_ports_are_not() {
     let mut host = agreeing(1_000_000);
     host.heard = None;

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use api::backend::{Caller, Ledger, Outcome};
 use api::problem::{Code, Problem};
-use api::request::{Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
+use api::request::{
+    BillsQuery, Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod, UsageQuery,
+};
 use model::billing::{
-    Bill, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
+    Bill, BillSummary, LedgerRecord, RatePlan, RatePlanAssignment, RatePlanId, Seal, Verification,
 };
 use model::{CapSpan, CollectorStatistics, MeterFinding, TenantId, Timestamp, Usage, UsagePart};
 use rusqlite::Connection;
@@ -47,6 +49,12 @@ impl Ledger for Collector {
         let TenantPeriod { tenant_id, period } = query;
         let now = Timestamp::now();
         self.read(move |connection| billing::bill(connection, tenant_id, period, now))
+            .await
+    }
+
+    async fn bills(&self, query: BillsQuery) -> Outcome<Vec<BillSummary>> {
+        let now = Timestamp::now();
+        self.read(move |connection| billing::bills(connection, query, now))
             .await
     }
 

@@ -48,7 +48,7 @@ fn write_heard(transaction: &Transaction<'_>, heard: &Heard) -> rusqlite::Result
     let mut statement = transaction.prepare_cached(
         "INSERT OR REPLACE INTO heard VALUES (
             :interval_start, :host, :datagrams, :missing, :refused, :samples, :samples_missing,
-            :sample_drops, :rate_least, :rate_most, :clock_steps)",
+            :sample_drops, :rate_least, :rate_most, :clock_steps, :dropped_by_agent)",
     )?;
     statement.execute(named_params! {
         ":interval_start": heard.interval_start,
@@ -62,6 +62,7 @@ fn write_heard(transaction: &Transaction<'_>, heard: &Heard) -> rusqlite::Result
         ":rate_least": heard.rates[0],
         ":rate_most": heard.rates[1],
         ":clock_steps": amount(heard.clock_steps),
+        ":dropped_by_agent": amount(heard.dropped_by_agent),
     })?;
     Ok(())
 }
@@ -70,7 +71,7 @@ fn write_heard(transaction: &Transaction<'_>, heard: &Heard) -> rusqlite::Result
 pub(crate) fn heard(connection: &Connection, interval_start: i64) -> rusqlite::Result<Vec<Heard>> {
     let mut statement = connection.prepare_cached(
         "SELECT host, datagrams, missing, refused, samples, samples_missing, sample_drops,
-             rate_least, rate_most, clock_steps
+             rate_least, rate_most, clock_steps, dropped_by_agent
          FROM heard WHERE interval_start = ?",
     )?;
     let rows = statement.query_map([interval_start], |row| {
@@ -85,6 +86,7 @@ pub(crate) fn heard(connection: &Connection, interval_start: i64) -> rusqlite::R
             sample_drops: counted(row, 6)?,
             rates: [row.get(7)?, row.get(8)?],
             clock_steps: counted(row, 9)?,
+            dropped_by_agent: counted(row, 10)?,
         })
     })?;
     rows.collect()

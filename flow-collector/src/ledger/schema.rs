@@ -292,6 +292,10 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX split_by_time ON split (interval_start);
 ",
+    "
+    -- Datagrams that the host's agent had and could not hand on: of those that are missing.
+    ALTER TABLE heard ADD COLUMN dropped_by_agent INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// Opens the file to write, in the newest form.

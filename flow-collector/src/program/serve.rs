@@ -61,6 +61,11 @@ impl UsageBackend for Server {
         }
     }
 
+    /// Nobody's: that is the controller's to know.
+    fn name_of(&self, _: uuid::Uuid) -> Option<String> {
+        None
+    }
+
     fn ledger(&self) -> Outcome<&Collector> {
         Ok(&self.collector)
     }

@@ -95,7 +95,8 @@ pub(crate) fn parts(
         }
     }
     parts.sort_by_key(|part| (part.class, std::cmp::Reverse(part.sent.bytes)));
-    let [offset, limit] = [query.offset, query.limit].map(|it| usize::try_from(it).unwrap_or(0));
+    let [offset, limit] =
+        [query.page.offset, query.page.limit].map(|it| usize::try_from(it).unwrap_or(0));
     Ok(parts.into_iter().skip(offset).take(limit).collect())
 }
 

@@ -206,6 +206,30 @@ fn periods_are_sealed_in_order_when_they_are_over_and_once() {
 }
 
 #[test]
+fn replaying_a_day_in_whatever_order_changes_nothing_before_its_seal_and_after() {
+    let bench = Bench::new();
+    let day: Vec<(usize, i64, u64)> = (0..288)
+        .flat_map(|n| [0, 1].map(|port| (port, SEPTEMBER + n * 300, 1000 + n.unsigned_abs())))
+        .collect();
+    let tell = |day: &mut dyn Iterator<Item = &(usize, i64, u64)>| {
+        day.for_each(|(port, at, sent)| bench.tell(*port, *at, *sent));
+    };
+    tell(&mut day.iter());
+    let open = bench.bill("2026-09");
+    tell(&mut day.iter());
+    tell(&mut day.iter().rev());
+    assert_eq!(bench.bill("2026-09"), open);
+    let sealed = bench.seal("2026-09").unwrap();
+    assert_eq!(sealed.records, 576);
+    let bill = bench.bill("2026-09");
+    tell(&mut day.iter().rev());
+    tell(&mut day.iter());
+    assert_eq!(bench.bill("2026-09"), bill);
+    assert_eq!(bench.bill("2026-10").adjustments, []);
+    assert_eq!(bench.fault(), None);
+}
+
+#[test]
 fn what_comes_after_the_seal_is_billed_in_the_open_period_once() {
     let bench = Bench::new();
     bench.tell(0, SEPTEMBER, 100);

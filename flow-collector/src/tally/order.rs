@@ -17,8 +17,10 @@ const NEAR: u32 = 64;
 const FAR: u32 = 100_000;
 /// What nothing follows for so long, in milliseconds, may have been nobody's.
 const SILENCE: i64 = 3000;
-/// A start that seems to move by so much, in milliseconds, was moved by a clock.
+/// A start that moves by so much, in milliseconds, and stays there, was moved by a clock.
 const CLOCK_STEP: i64 = 5000;
+/// For so long it must stay, in milliseconds, by the clocks as they are then.
+const STAYS: i64 = 10_000;
 
 /// When something was sent by its sender's word, and when it came by our clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,9 +73,54 @@ impl Stamp {
         self.arrived.saturating_sub(self.uptime.into())
     }
 
+    /// Whether no clock was set between this and `other`, as far as it can be told.
+    fn is_near(self, other: Self) -> bool {
+        self.start().abs_diff(other.start()) < CLOCK_STEP.unsigned_abs()
+    }
+
     /// Whether this is of the same run of the agent as `other`.
     fn is_of_the_run_of(self, other: Self) -> bool {
         self.start().abs_diff(other.start()) < SAME_START.unsigned_abs()
+    }
+}
+
+/// Tells a clock that was set from datagrams that were held up: by the network, or because their sender,
+/// who hands them on, or the collector was stopped and goes on. Either moves the moment that the agent
+/// seems to have started at; but what was held up is followed by what was not, and a clock stays.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// The newest of the datagrams that seem to be of one start.
+    known: Stamp,
+    /// The first of those that seem to be of another.
+    moved: Option<Stamp>,
+}
+
+impl Clock {
+    /// Begins with the first datagram of a run of the agent.
+    #[must_use]
+    pub const fn new(first: Stamp) -> Self {
+        Self {
+            known: first,
+            moved: None,
+        }
+    }
+
+    /// Whether by this datagram, of the same run of the agent, it is sure that a clock was set.
+    pub fn was_set(&mut self, stamp: Stamp) -> bool {
+        if stamp.is_near(self.known) {
+            *self = Self::new(stamp);
+            return false;
+        }
+        let moved = *self.moved.get_or_insert(stamp);
+        if !stamp.is_near(moved) {
+            self.moved = Some(stamp);
+            return false;
+        }
+        let is_sure = stamp.arrived.saturating_sub(moved.arrived) >= STAYS;
+        if is_sure {
+            *self = Self::new(stamp);
+        }
+        is_sure
     }
 }
 
@@ -122,13 +169,14 @@ impl Window {
         }
     }
 
-    /// Whether a datagram follows the newest, but at a moment that does not fit its uptime: somebody's
-    /// clock was set.
-    #[must_use]
-    pub fn is_clock_step(&self, stamp: Stamp) -> bool {
+    /// How a datagram relates to the newest. One that follows it in sequence is of the same run, although
+    /// it may seem that the agent started anew: a clock was set, or it was held up for long.
+    fn order(&self, stamp: Stamp) -> Order {
         let ahead = stamp.sequence.wrapping_sub(self.newest.sequence);
-        (1..=NEAR).contains(&ahead)
-            && stamp.start().abs_diff(self.newest.start()) >= CLOCK_STEP.unsigned_abs()
+        match stamp.order(self.newest) {
+            Order::Restarted if (1..=NEAR).contains(&ahead) => Order::Later(ahead),
+            order => order,
+        }
     }
 
     /// Whether to take the datagram with this stamp; remembers it.
@@ -138,7 +186,7 @@ impl Window {
         if before.is_some() && stamp.is_outlived_by(self.newest) {
             return Admission::Outdated;
         }
-        match stamp.order(self.newest) {
+        match self.order(stamp) {
             Order::Restarted => {
                 *self = Self {
                     before: Some(self.newest),

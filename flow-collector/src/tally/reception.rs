@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use sflow::{DataSource, FlowSample};
 
 use super::evidence::{DatagramRun, Place, add_datagram};
-use super::order::{Admission, Stamp, Window};
+use super::order::{Admission, Clock, Stamp, Window};
 
 /// So many sampling processes one host may have; one more and all are forgotten.
 const MOST_SUB_AGENTS: usize = 64;
@@ -39,6 +39,8 @@ pub struct Heard {
     pub rates: [u32; 2],
     /// How often a clock was set, the host's or ours.
     pub clock_steps: u64,
+    /// Datagrams that its agent had and could not hand on: of those that are missing.
+    pub dropped_by_agent: u64,
 }
 
 impl Heard {
@@ -56,6 +58,7 @@ impl Heard {
             sample_drops: 0,
             rates: [0; 2],
             clock_steps: 0,
+            dropped_by_agent: 0,
         }
     }
 
@@ -77,7 +80,7 @@ pub(super) struct Reception {
     pub(super) heard: Heard,
     /// The datagrams that were taken in the interval.
     pub(super) runs: Vec<DatagramRun>,
-    windows: FxHashMap<u32, Window>,
+    windows: FxHashMap<u32, (Window, Clock)>,
     sources: FxHashMap<(u32, DataSource), Source>,
 }
 
@@ -100,22 +103,21 @@ impl Reception {
 
     /// Whether to take a datagram.
     pub(super) fn admit(&mut self, sub_agent: u32, stamp: Stamp) -> Admission {
-        let Some(window) = self.windows.get_mut(&sub_agent) else {
+        let Some((window, clock)) = self.windows.get_mut(&sub_agent) else {
             if self.windows.len() >= MOST_SUB_AGENTS {
                 self.windows.clear();
                 self.sources.clear();
             }
-            self.windows.insert(sub_agent, Window::new(stamp));
+            let both = (Window::new(stamp), Clock::new(stamp));
+            self.windows.insert(sub_agent, both);
             self.heard.datagrams += 1;
             add_datagram(&mut self.runs, sub_agent, stamp, Place::InANewRun);
             return Admission::New { missing: 0 };
         };
-        let is_clock_step = window.is_clock_step(stamp);
         let admission = window.admit(stamp);
-        self.heard.clock_steps += u64::from(is_clock_step);
         let place = match admission {
-            Admission::Restarted if !is_clock_step => Some(Place::InANewRun),
-            Admission::New { .. } | Admission::Restarted | Admission::Late => Some(Place::InTheRun),
+            Admission::Restarted => Some(Place::InANewRun),
+            Admission::New { .. } | Admission::Late => Some(Place::InTheRun),
             Admission::Duplicate | Admission::Outdated | Admission::Stray => None,
         };
         if let Some(place) = place {
@@ -125,14 +127,14 @@ impl Reception {
             Admission::New { missing } => {
                 self.heard.datagrams += 1;
                 self.heard.missing += u64::from(missing);
+                self.heard.clock_steps += u64::from(clock.was_set(stamp));
             }
             Admission::Restarted => {
                 self.heard.datagrams += 1;
-                // A clock that was set forward looks the same, but the sequence goes on.
-                if !is_clock_step {
-                    self.sources.retain(|(of, _), _| *of != sub_agent);
-                }
+                *clock = Clock::new(stamp);
+                self.sources.retain(|(of, _), _| *of != sub_agent);
             }
+            // What comes out of order says nothing of the clocks.
             Admission::Late => {
                 self.heard.datagrams += 1;
                 self.heard.missing = self.heard.missing.saturating_sub(1);

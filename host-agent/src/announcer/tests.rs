@@ -68,7 +68,7 @@ fn an_announcement_leaves_by_the_way_to_the_fabric_alone() {
 #[test]
 fn an_address_outside_is_announced_where_it_came_and_not_where_it_stays_or_went() {
     let (mut round, now) = (Round::default(), Instant::now());
-    let address = |last| Ipv4Addr::new(203, 0, 113, last);
+    let address = |last| IpAddr::from([203, 0, 113, last]);
     let with = |all: &[u8]| Stations {
         here: all
             .iter()
@@ -77,7 +77,7 @@ fn an_address_outside_is_announced_where_it_came_and_not_where_it_stays_or_went(
                 let station = Station {
                     port: None,
                     mac: MacAddr::public(address(*last)),
-                    addresses: [address(*last).into()].into(),
+                    addresses: [address(*last)].into(),
                     ..station(0)
                 };
                 (subject, station)

@@ -65,6 +65,7 @@ pub(super) fn add(
             view.outside.way = Some(WayOut {
                 network: external.number,
                 mac: gateway.mac,
+                mac_v6: gateway.mac_v6,
                 zone: *zone,
                 snat,
                 exit,

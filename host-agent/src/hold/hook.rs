@@ -2,29 +2,18 @@
 //!
 //! A hook may not ask libvirt anything: libvirt waits for it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::io::Read;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use compute::libvirt::domain::{Domain, Interface};
 
-use super::{Answer, Question, socket_path};
+use super::asking::ask;
+use super::{Answer, Question};
 use crate::observe::INTEGRATION_BRIDGE;
 
 /// The longest description that is read, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
-
-/// The longest answer.
-const MOST_ANSWER_BYTES: u64 = 64 << 10;
-
-/// How much later than the agent the hook gives up.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// How soon an agent that is not there, or ends, is asked again.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// What libvirt calls the hook with.
 #[derive(Debug, clap::Args)]
@@ -70,26 +59,10 @@ impl Call {
             }
             _ => return Ok(()),
         };
-        match self.ask(&question)? {
+        match ask(&self.state_dir, &question, self.seconds)? {
             Answer::Go => Ok(()),
             Answer::Refused { reason } => bail!("guest {} may not run: {reason}", self.guest),
-        }
-    }
-
-    /// Asks until there is an answer: an agent may be starting just now.
-    fn ask(&self, question: &Question) -> anyhow::Result<Answer> {
-        let deadline = Instant::now() + Duration::from_secs(self.seconds) + GRACE;
-        let socket = socket_path(&self.state_dir);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match ask_once(&socket, question, left.max(RETRY)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) if left.is_zero() => {
-                    let path = socket.display();
-                    return Err(error.context(format!("no agent answers at {path}")));
-                }
-                Err(_) => sleep(RETRY),
-            }
+            other => bail!("an answer to another question: {other:?}"),
         }
     }
 }
@@ -97,16 +70,4 @@ impl Call {
 /// Of an interface that somebody else plugs in, only the agent can tell where.
 fn may_be_ours(interface: &Interface) -> bool {
     interface.bridge.as_deref() == Some(INTEGRATION_BRIDGE) || interface.kind == "ethernet"
-}
-
-fn ask_once(socket: &Path, question: &Question, within: Duration) -> anyhow::Result<Answer> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(within))?;
-    stream.set_write_timeout(Some(within))?;
-    let mut line = serde_json::to_vec(question)?;
-    line.push(b'\n');
-    stream.write_all(&line)?;
-    let mut answer = String::new();
-    BufReader::new(stream.take(MOST_ANSWER_BYTES)).read_line(&mut answer)?;
-    Ok(serde_json::from_str(&answer)?)
 }

@@ -4,13 +4,12 @@
 //! its gateway before it is counted, by its destination; of what comes from an external network before it
 //! is translated, by its source. Elsewhere a packet's class is its network's.
 
-use ipnet::Ipv4Net;
-use model::{MacAddr, TrafficClass};
+use model::{Family, MacAddr, TrafficClass};
 use openflow::{Flow, Match};
 
 use super::registers::{CLASS, CLASS_OF_POOL, CLASS_PUBLIC, NETWORK};
 use super::route::ways;
-use super::{Miss, NetworkView, Table, WayOut, nothing};
+use super::{Miss, NetworkView, Table, ip, nothing};
 
 pub(super) const TABLE: Table = Table {
     id: 15,
@@ -27,50 +26,52 @@ const PUBLIC: u16 = 100;
 
 fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let outside = &network.outside;
-    let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
-    if outside.way.is_some() {
-        let sent = here.clone();
-        let sent = sent.eth_dst(MacAddr::gateway(network.number).octets());
-        let own = network.routing.iter().flat_map(|it| it.routes.iter());
-        flows.extend(own.filter_map(|(prefix, _)| match prefix {
-            ipnet::IpNet::V4(prefix) => Some(TABLE.flow(OWN, to(&sent, *prefix))),
-            ipnet::IpNet::V6(_) => None,
-        }));
-        let pool = outside.pool().into_iter();
-        flows.extend(pool.map(|it| called(POOL, to(&sent, it), CLASS_OF_POOL)));
-        flows.push(called(PUBLIC, sent, CLASS_PUBLIC));
-    }
-    if outside.way.as_ref().is_some_and(WayOut::is_shared) {
-        flows.extend(brought(network));
+    if let Some(way) = &outside.way {
+        flows.extend(way.families().flat_map(|family| sent(network, family)));
+        if way.is_shared() {
+            flows.extend(brought(network));
+        }
     }
     if !outside.routers.is_empty() {
-        let pool = outside.pool().into_iter();
-        flows.extend(pool.map(|it| {
-            let from = here.clone().ipv4_src(it.addr(), it.prefix_len());
-            called(POOL, from, CLASS_OF_POOL)
-        }));
-        flows.push(called(PUBLIC, here, CLASS_PUBLIC));
+        let families = outside.families();
+        flows.extend(families.flat_map(|family| come(network, family)));
     }
 }
 
-/// What a router on another host brings: by its source.
-fn brought(network: &NetworkView) -> Vec<Flow> {
-    let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
-    let here = here.eth_src(MacAddr::gateway(network.number).octets());
-    let of = |prefix: Ipv4Net| here.clone().ipv4_src(prefix.addr(), prefix.prefix_len());
-    let own = network.routing.iter().flat_map(ways);
-    let own = own.filter_map(|way| match way.prefix {
-        ipnet::IpNet::V4(prefix) => Some(TABLE.flow(OWN, of(prefix))),
-        ipnet::IpNet::V6(_) => None,
-    });
-    let pool = network.outside.pool().into_iter();
-    let pool = pool.map(|it| called(POOL, of(it), CLASS_OF_POOL));
-    let rest = called(PUBLIC, here.clone(), CLASS_PUBLIC);
+fn here(network: &NetworkView) -> Match {
+    NETWORK.is(network.number.get(), Match::new())
+}
+
+/// What a VIF sends to its gateway: by its destination.
+fn sent(network: &NetworkView, family: Family) -> Vec<Flow> {
+    let sent = here(network).eth_dst(MacAddr::gateway(network.number).octets());
+    let own = network.routing.iter().flat_map(|it| it.routes.iter());
+    let own = own.filter(|(prefix, _)| Family::of(prefix.addr()) == family);
+    let own = own.map(|(prefix, _)| TABLE.flow(OWN, ip::to(sent.clone(), *prefix)));
+    let pool = network.outside.pool(family).into_iter();
+    let pool = pool.map(|it| called(POOL, ip::to(sent.clone(), it), CLASS_OF_POOL));
+    let rest = called(PUBLIC, ip::of(family, sent.clone()), CLASS_PUBLIC);
     own.chain(pool).chain([rest]).collect()
 }
 
-fn to(sent: &Match, prefix: Ipv4Net) -> Match {
-    sent.clone().ipv4_dst(prefix.addr(), prefix.prefix_len())
+/// What comes from an external network: by its source.
+fn come(network: &NetworkView, family: Family) -> Vec<Flow> {
+    let pool = network.outside.pool(family).into_iter();
+    let pool = pool.map(|it| called(POOL, ip::from(here(network), it), CLASS_OF_POOL));
+    let rest = called(PUBLIC, ip::of(family, here(network)), CLASS_PUBLIC);
+    pool.chain([rest]).collect()
+}
+
+/// What a router on another host brings, which is IPv4 alone: by its source.
+fn brought(network: &NetworkView) -> Vec<Flow> {
+    let here = here(network).eth_src(MacAddr::gateway(network.number).octets());
+    let own = network.routing.iter().flat_map(ways);
+    let own = own.filter(|way| Family::of(way.prefix.addr()) == Family::Ipv4);
+    let own = own.map(|way| TABLE.flow(OWN, ip::from(here.clone(), way.prefix)));
+    let pool = network.outside.pool(Family::Ipv4).into_iter();
+    let pool = pool.map(|it| called(POOL, ip::from(here.clone(), it), CLASS_OF_POOL));
+    let rest = called(PUBLIC, here.clone().ipv4(), CLASS_PUBLIC);
+    own.chain(pool).chain([rest]).collect()
 }
 
 fn called(priority: u16, matching: Match, class: u32) -> Flow {

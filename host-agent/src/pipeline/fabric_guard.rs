@@ -14,13 +14,15 @@
 //! gateway alone, nobody else gets in, so ports on different hosts
 //! never meet, whatever the switches between pass on.
 
+use std::net::IpAddr;
+
 use model::MacAddr;
 use openflow::protocol::{ETH_ARP, ETH_IPV4, ETH_IPV6};
 use openflow::{Field, Flow, Match};
 
 use super::registers::NETWORK;
 use super::{
-    Duty, Miss, NetworkView, Outsiders, Reach, Table, claim, fabric_senders, forward,
+    Duty, Miss, NetworkView, Outsiders, Reach, Table, claim, fabric_senders, forward, ip,
     neighbour_guard, respond, route, spoof_guard,
 };
 use crate::respond::Question;
@@ -38,6 +40,8 @@ const NEVER: u16 = 300;
 const GATEWAY: u16 = 250;
 const NOBODY_ELSE: u16 = 200;
 const CLAIM: u16 = 180;
+/// Above what is sent to an address: a solicitation may be.
+const ASKED: u16 = 175;
 const PUBLIC: u16 = 170;
 const OUTSIDER: u16 = 150;
 const NO_VIF: u16 = 120;
@@ -95,17 +99,29 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 fn public(network: &NetworkView, here: &Match) -> Vec<Flow> {
     let here = here.clone().untagged();
     let asked = network.outside.addresses().map(|address| {
-        let asked = here.clone().arp().exact(Field::ArpOp, ARP_REQUEST);
-        let asked = asked.exact(Field::ArpTpa, address);
-        TABLE.flow(PUBLIC, asked).goto(respond::TABLE.id)
+        let asked = match address {
+            IpAddr::V4(address) => {
+                let asked = here.clone().arp().exact(Field::ArpOp, ARP_REQUEST);
+                asked.exact(Field::ArpTpa, address)
+            }
+            IpAddr::V6(address) => {
+                let asked = respond::solicitation(here.clone());
+                asked.exact(Field::NdTarget, address)
+            }
+        };
+        TABLE.flow(ASKED, asked).goto(respond::TABLE.id)
     });
-    let sent = network.outside.macs().into_iter().flat_map(|mac| {
-        let sent = here.clone().ipv4().eth_dst(mac.octets());
-        [
-            TABLE.flow(NEVER, from(&here, mac)),
-            TABLE.flow(PUBLIC, sent).goto(route::TABLE.id),
-        ]
-    });
+    let sent = network
+        .outside
+        .macs()
+        .into_iter()
+        .flat_map(|(family, mac)| {
+            let sent = ip::of(family, here.clone()).eth_dst(mac.octets());
+            [
+                TABLE.flow(NEVER, from(&here, mac)),
+                TABLE.flow(PUBLIC, sent).goto(route::TABLE.id),
+            ]
+        });
     asked.chain(sent).collect()
 }
 

@@ -17,7 +17,7 @@ use openflow::{Action, Field, Flow, Match, PortNo};
 use super::registers::{COPIES, FLOOD_PART, FROM, FROM_FABRIC, FROM_VIF, NETWORK, OUT_PORT};
 use super::{
     LocalPort, Mark, Miss, NetworkView, Outsiders, Reach, RemotePort, Table, Uplink, conntrack_in,
-    count_and_output, policy,
+    count_and_output, ip, policy,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -118,8 +118,13 @@ fn lent(network: &NetworkView, from: &Match, local: &LocalPort) -> Vec<Flow> {
     if network.outsiders == Outsiders::None {
         return Vec::new();
     }
-    let flows = local.ipv4().map(|address| {
-        let matching = from.clone().eth_dst(MacAddr::public(address).octets());
+    let flows = local.addresses.iter().map(|address| {
+        let matching = from.clone().eth_dst(MacAddr::public(*address).octets());
+        // Other IPv6 addresses may end alike.
+        let matching = match address {
+            IpAddr::V4(_) => matching,
+            IpAddr::V6(_) => ip::to(matching, *address),
+        };
         let Way { mut actions, next } = to(local);
         actions.insert(0, Action::set_field(Field::EthDst, local.mac.octets()));
         unicast(KNOWN, matching, Way { actions, next })

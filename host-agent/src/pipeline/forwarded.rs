@@ -126,7 +126,7 @@ pub(super) fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>
         let from = untracked(network).ipv4_src(inside.address, 32);
         let nat = Nat {
             ports: Some((forwarded.port.get(), None)),
-            ..source(forwarded.address)
+            ..source(forwarded.address.into())
         };
         let matching = forwarded.spoken(from, inside.port);
         flows.push(translated(PORT, matching, committed(way.zone, nat)));
@@ -168,7 +168,7 @@ pub(super) fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<F
     flows.extend(here(&router.forwarded).map(|(forwarded, inside)| {
         let nat = Nat {
             ports: Some((inside.port.get(), None)),
-            ..destination(inside.address)
+            ..destination(inside.address.into())
         };
         translated(
             PORT,

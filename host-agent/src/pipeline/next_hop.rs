@@ -5,11 +5,11 @@
 
 use std::net::IpAddr;
 
-use model::MacAddr;
+use model::{Family, MacAddr};
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::NETWORK;
-use super::{Miss, NetworkView, Table, class, forward, nothing, translate};
+use super::{Miss, NetworkView, Table, class, forward, ip, nothing, translate};
 
 pub(super) const TABLE: Table = Table {
     id: 35,
@@ -44,46 +44,43 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
 /// On an external network, what is for an address that a router has here comes back in at once. What the
 /// pool gave out to somebody on another host is behind the Ethernet address that follows from it; all else
 /// is for the network's gateway, as it was sent.
-fn external(network: &NetworkView) -> impl Iterator<Item = Flow> {
-    let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
-    let back = network.outside.addresses().map({
-        let here = here.clone();
-        move |address| {
-            let flow = TABLE.flow(BACK, here.clone().ipv4_dst(address, 32));
-            flow.action(Action::resubmit(class::TABLE.id))
-                .action(Action::resubmit(translate::TABLE.id))
-        }
+fn external(network: &NetworkView) -> Vec<Flow> {
+    let here = NETWORK.is(network.number.get(), Match::new());
+    let back = network.outside.addresses().map(|address| {
+        let flow = TABLE.flow(BACK, ip::to(here.clone(), address));
+        flow.action(Action::resubmit(class::TABLE.id))
+            .action(Action::resubmit(translate::TABLE.id))
     });
-    let given_out = network.outside.pool().into_iter().map({
-        let here = here.clone();
-        move |prefix| {
-            let matching = here.clone().ipv4_dst(prefix.addr(), prefix.prefix_len());
-            let flow = TABLE.flow(POOL, matching).actions(behind_destination());
-            flow.goto(forward::TABLE.id)
-        }
+    let beyond = network.outside.families().flat_map(|family| {
+        let given_out = network.outside.pool(family).into_iter().map(|prefix| {
+            let flow = TABLE.flow(POOL, ip::to(here.clone(), prefix));
+            flow.actions(behind_destination(family))
+                .goto(forward::TABLE.id)
+        });
+        let rest = TABLE.flow(GATEWAY, ip::of(family, here.clone()));
+        let rest = rest.goto(forward::TABLE.id);
+        given_out.chain([rest]).collect::<Vec<Flow>>()
     });
-    let rest = TABLE.flow(GATEWAY, here).goto(forward::TABLE.id);
-    back.chain(given_out).chain([rest])
+    back.chain(beyond).collect()
 }
 
 /// The Ethernet address that follows from the destination, as [`MacAddr::public`].
-fn behind_destination() -> [Action; 2] {
-    let [first, second] = MacAddr::PUBLIC;
+fn behind_destination(family: Family) -> [Action; 2] {
+    let ([first, second], destination) = match family {
+        Family::Ipv4 => (MacAddr::PUBLIC, Field::Ipv4Dst),
+        Family::Ipv6 => (MacAddr::PUBLIC_V6, Field::Ipv6Dst),
+    };
     let prefix = Action::SetField {
         field: Field::EthDst,
         value: u128::from(u16::from_be_bytes([first, second])) << 32,
         mask: 0xffff << 32,
     };
-    [prefix, Action::copy(Field::Ipv4Dst, Field::EthDst)]
+    [prefix, Action::copy_lowest(32, destination, Field::EthDst)]
 }
 
 fn resolved(network: &NetworkView, address: IpAddr, mac: MacAddr) -> Flow {
     let here = NETWORK.is(network.number.get(), Match::new());
-    let matching = match address {
-        IpAddr::V4(address) => here.ipv4().ipv4_dst(address, 32),
-        IpAddr::V6(address) => here.ipv6().ipv6_dst(address, 128),
-    };
-    let flow = TABLE.flow(KNOWN, matching);
+    let flow = TABLE.flow(KNOWN, ip::to(here, address));
     flow.action(Action::set_field(Field::EthDst, mac.octets()))
         .goto(forward::TABLE.id)
 }

@@ -1,11 +1,11 @@
 //! What views know of external networks by which routers lead to the outside.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use model::plan::PlannedGatewayHost;
-use model::{MacAddr, NetworkNumber};
+use model::{Family, MacAddr, NetworkNumber};
 
 use super::{Forwarded, ForwardedTo};
 
@@ -26,6 +26,8 @@ pub struct WayOut {
     pub network: NetworkNumber,
     /// The Ethernet address of its gateway.
     pub mac: MacAddr,
+    /// The one that it has for IPv6; absent: IPv6 does not get out.
+    pub mac_v6: Option<MacAddr>,
     /// The router's zone: no other's connections are known in it.
     pub zone: u16,
     /// As whom ports without a floating IP speak; absent: they do not, from here.
@@ -39,7 +41,7 @@ pub struct WayOut {
     /// The addresses with forwarded ports that this host answers for.
     pub answered: Vec<Ipv4Addr>,
     /// The addresses of the external network that the pool gives out.
-    pub pool: Vec<Ipv4Net>,
+    pub pool: Vec<IpNet>,
 }
 
 /// By which host packets of ports without a floating IP get out.
@@ -99,31 +101,45 @@ pub struct Presence {
     /// Which network each prefix behind it is.
     pub routes: Vec<(IpNet, NetworkNumber)>,
     /// The addresses of the external network that the pool gives out.
-    pub pool: Vec<Ipv4Net>,
+    pub pool: Vec<IpNet>,
 }
 
 /// A floating IP of a port of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Floating {
     /// The address on the external network.
-    pub address: Ipv4Addr,
-    /// The port's own.
-    pub inner: Ipv4Addr,
+    pub address: IpAddr,
+    /// The port's own, of the same family.
+    pub inner: IpAddr,
     /// The port's network.
     pub network: NetworkNumber,
 }
 
 impl Outside {
     /// The addresses of the external network that this host has, for all routers.
-    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.routers.iter().flat_map(Presence::addresses)
     }
 
-    /// The Ethernet addresses of the external network that this host has, for all routers.
-    pub(super) fn macs(&self) -> BTreeSet<MacAddr> {
-        let public = self.addresses().map(MacAddr::public);
+    /// The Ethernet addresses of the external network that this host has, for all routers, each with
+    /// the version of IP that is spoken to it.
+    pub(super) fn macs(&self) -> BTreeSet<(Family, MacAddr)> {
+        let public = self
+            .addresses()
+            .map(|it| (Family::of(it), MacAddr::public(it)));
         let own = self.routers.iter().filter_map(Presence::sent_to);
-        public.chain(own).collect()
+        public.chain(own.map(|mac| (Family::Ipv4, mac))).collect()
+    }
+
+    /// Whether an IPv6 address of the external network is this host's.
+    pub(super) fn has_v6(&self) -> bool {
+        self.addresses().any(|it| it.is_ipv6())
+    }
+
+    /// The versions of IP that come in and go out there.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family> + use<> {
+        let v6 = self.has_v6().then_some(Family::Ipv6);
+        [Family::Ipv4].into_iter().chain(v6)
     }
 
     /// The host's own Ethernet address there, if it sends on or is sent what other hosts answer for.
@@ -138,10 +154,11 @@ impl Outside {
     }
 
     /// The addresses that the pool gives out, of all routers' words the same.
-    pub(super) fn pool(&self) -> BTreeSet<Ipv4Net> {
+    pub(super) fn pool(&self, family: Family) -> BTreeSet<IpNet> {
         let routers = self.routers.iter().flat_map(|it| &it.pool);
         let way = self.way.iter().flat_map(|it| &it.pool);
-        routers.chain(way).copied().collect()
+        let all = routers.chain(way).copied();
+        all.filter(|it| Family::of(it.addr()) == family).collect()
     }
 }
 
@@ -159,18 +176,38 @@ impl WayOut {
         self.exit != WayExit::Own
     }
 
-    /// As whom packets leave.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    /// As whom packets leave, and to which gateway.
+    pub(super) fn names(&self) -> impl Iterator<Item = (IpAddr, MacAddr)> + '_ {
         let floating = self.floating.iter().map(|it| it.address);
-        floating.chain(self.snat)
+        let all = floating.chain(self.snat.map(IpAddr::from));
+        all.filter_map(|it| Some((it, self.gateway(Family::of(it))?)))
+    }
+
+    /// The Ethernet address of the external network's gateway.
+    const fn gateway(&self, family: Family) -> Option<MacAddr> {
+        match family {
+            Family::Ipv4 => Some(self.mac),
+            Family::Ipv6 => self.mac_v6,
+        }
+    }
+
+    /// Whether a port here has a floating IP of IPv6.
+    pub(super) fn has_v6(&self) -> bool {
+        self.mac_v6.is_some() && self.floating.iter().any(|it| it.inner.is_ipv6())
+    }
+
+    /// The versions of IP that get out.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family> + use<> {
+        let v6 = self.has_v6().then_some(Family::Ipv6);
+        [Family::Ipv4].into_iter().chain(v6)
     }
 }
 
 impl Presence {
-    fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let floating = self.floating.iter().map(|it| it.address);
         let answered = self.answered.iter().copied();
-        floating.chain(self.snat).chain(answered)
+        floating.chain(self.snat.into_iter().chain(answered).map(IpAddr::from))
     }
 
     /// The host's own Ethernet address, if another host answers for what is forwarded to here.

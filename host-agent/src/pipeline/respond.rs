@@ -126,7 +126,7 @@ fn question_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow>
     }
 }
 
-fn solicitation(matching: Match) -> Match {
+pub(super) fn solicitation(matching: Match) -> Match {
     matching
         .icmpv6()
         .exact(Field::Icmpv6Type, ND_SOLICIT)

@@ -6,17 +6,17 @@
 //! router's own addresses answer to echo requests and to nothing else. What can be sent no
 //! further goes on to the table that has its sender told.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
-use model::{MacAddr, NetworkNumber};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use model::{Family, MacAddr, NetworkNumber};
 use openflow::{Action, Field, Flow, Match};
 
 use super::registers::{FROM, FROM_VIF, NETWORK, TOO_BIG};
 use super::respond::{back, forgotten};
 use super::{
-    Miss, NetworkView, Routing, Table, class, count_and_output, fits, forward, next_hop, nothing,
-    translate, undeliverable,
+    Miss, NetworkView, Routing, Table, class, count_and_output, fits, forward, ip, next_hop,
+    nothing, translate, undeliverable,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -39,11 +39,16 @@ const NOWHERE: u16 = 40;
 
 /// Addresses that are never beyond a router: this network's and host's own, link-local, multicast and
 /// reserved ones (RFC 6890).
-const NOT_OUTSIDE: [(Ipv4Addr, u8); 4] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
-    (Ipv4Addr::new(127, 0, 0, 0), 8),
-    (Ipv4Addr::new(169, 254, 0, 0), 16),
-    (Ipv4Addr::new(224, 0, 0, 0), 3),
+const NOT_OUTSIDE_V4: [Ipv4Net; 4] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(0, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 3),
+];
+const NOT_OUTSIDE_V6: [Ipv6Net; 3] = [
+    Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 8),
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+    Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
 ];
 
 /// The times to live of packets that no router passes on (RFC 1812 §5.3.1, RFC 8200 §3).
@@ -67,7 +72,7 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
     let here = sent_to_gateway(network);
     for address in routing.addresses.iter() {
         flows.push(echo(&here, gateway, *address));
-        flows.push(TABLE.flow(OWN, to(&here, IpNet::from(*address))));
+        flows.push(TABLE.flow(OWN, ip::to(here.clone(), *address)));
     }
     let families = [here.clone().ipv4(), here.clone().ipv6()];
     for family in families {
@@ -78,16 +83,21 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         flows.extend(ends.map(|flow| flow.goto(undeliverable::TABLE.id)));
     }
     flows.extend(ways(routing).map(|way| way.taken(network, routing)));
-    if network.outside.way.is_some() {
-        flows.extend(to_outside(&here));
+    if let Some(way) = &network.outside.way {
+        let nowhere = NOT_OUTSIDE_V4.map(IpNet::from);
+        flows.extend(to_outside(&here, Family::Ipv4, nowhere));
+        if way.has_v6() {
+            let nowhere = NOT_OUTSIDE_V6.map(IpNet::from);
+            flows.extend(to_outside(&here, Family::Ipv6, nowhere));
+        }
     }
 }
 
 /// What is for an address that a router has on this external network, from wherever.
 fn from_outside(network: &NetworkView) -> impl Iterator<Item = Flow> {
-    network.outside.macs().into_iter().map(|mac| {
-        let here = NETWORK.is(network.number.get(), Match::new()).ipv4();
-        let matching = here.eth_dst(mac.octets());
+    network.outside.macs().into_iter().map(|(family, mac)| {
+        let here = NETWORK.is(network.number.get(), Match::new());
+        let matching = ip::of(family, here).eth_dst(mac.octets());
         let flow = TABLE.flow(OWN, matching);
         let flow = flow.action(Action::resubmit(class::TABLE.id));
         flow.action(Action::CtClear).goto(translate::TABLE.id)
@@ -95,15 +105,15 @@ fn from_outside(network: &NetworkView) -> impl Iterator<Item = Flow> {
 }
 
 /// What no network of the router has, but for what nobody outside can have either.
-fn to_outside(here: &Match) -> impl Iterator<Item = Flow> {
-    let nowhere = NOT_OUTSIDE.iter().map(|(prefix, length)| {
-        let matching = here.clone().ipv4().ipv4_dst(*prefix, *length);
-        let flow = TABLE.flow(PREFIX + u16::from(*length), matching);
+fn to_outside<const N: usize>(here: &Match, family: Family, nowhere: [IpNet; N]) -> Vec<Flow> {
+    let nowhere = nowhere.map(|prefix| {
+        let priority = PREFIX + u16::from(prefix.prefix_len());
+        let flow = TABLE.flow(priority, ip::to(here.clone(), prefix));
         flow.goto(undeliverable::TABLE.id)
     });
-    let flow = TABLE.flow(OUTSIDE, here.clone().ipv4());
+    let flow = TABLE.flow(OUTSIDE, ip::of(family, here.clone()));
     let flow = flow.action(Action::CtClear).goto(translate::TABLE.id);
-    nowhere.chain([flow])
+    nowhere.into_iter().chain([flow]).collect()
 }
 
 /// What VIFs of a network send to their gateway.
@@ -156,14 +166,20 @@ impl Way {
             length: limit.saturating_add(ETHERNET_BYTES),
             target,
         });
-        let flow = TABLE.flow(self.priority(), to(&sent_to_gateway(network), self.prefix));
+        let flow = TABLE.flow(
+            self.priority(),
+            ip::to(sent_to_gateway(network), self.prefix),
+        );
         flow.actions(measure).goto(fits::TABLE.id)
     }
 
     /// From here on a packet of the other network. It may leave by the interface it came in by, for
     /// another port of the same trunk.
     pub(super) fn carried_on(&self, table: &Table, network: &NetworkView) -> Flow {
-        let flow = table.flow(self.priority(), to(&sent_to_gateway(network), self.prefix));
+        let flow = table.flow(
+            self.priority(),
+            ip::to(sent_to_gateway(network), self.prefix),
+        );
         let gateway = MacAddr::gateway(self.network).octets();
         let moved = |flow: Flow| {
             forgotten(flow.action(Action::DecTtl))
@@ -184,17 +200,9 @@ impl Way {
     }
 }
 
-fn to(here: &Match, prefix: IpNet) -> Match {
-    let here = here.clone();
-    match prefix {
-        IpNet::V4(prefix) => here.ipv4().ipv4_dst(prefix.addr(), prefix.prefix_len()),
-        IpNet::V6(prefix) => here.ipv6().ipv6_dst(prefix.addr(), prefix.prefix_len()),
-    }
-}
-
 /// Turns an echo request to one of the router's addresses into its reply, and sends it back.
 fn echo(here: &Match, gateway: MacAddr, address: IpAddr) -> Flow {
-    let asked = to(here, IpNet::from(address)).exact(Field::IpFrag, NO_FRAGMENT);
+    let asked = ip::to(here.clone(), address).exact(Field::IpFrag, NO_FRAGMENT);
     let (asked, kind, reply) = match address {
         IpAddr::V4(_) => (asked.icmp(), Field::Icmpv4Type, ECHO_V4),
         IpAddr::V6(_) => (asked.icmpv6(), Field::Icmpv6Type, ECHO_V6),

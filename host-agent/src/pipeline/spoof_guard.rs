@@ -13,7 +13,8 @@ use openflow::{Field, Flow, Match};
 
 use super::registers::NETWORK;
 use super::{
-    FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, limit_sent, link_local, neighbour_guard,
+    FIRST_FRAGMENT, LocalPort, Miss, NetworkView, Table, ip, limit_sent, link_local,
+    neighbour_guard,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -153,13 +154,10 @@ fn unguarded_flows(network: &NetworkView, port: &LocalPort, flows: &mut Vec<Flow
         from().ipv6().ipv6_src(link_local(gateway), 128),
     ];
     for address in &*network.gateways {
-        match address {
-            IpAddr::V4(address) => {
-                refused.push(from().arp().exact(Field::ArpSpa, *address));
-                refused.push(from().ipv4().ipv4_src(*address, 32));
-            }
-            IpAddr::V6(address) => refused.push(from().ipv6().ipv6_src(*address, 128)),
+        if let IpAddr::V4(address) = address {
+            refused.push(from().arp().exact(Field::ArpSpa, *address));
         }
+        refused.push(ip::from(from(), *address));
     }
     flows.extend(refused.into_iter().map(|it| TABLE.flow(GATEWAY, it)));
     let kinds = [

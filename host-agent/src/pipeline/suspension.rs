@@ -51,6 +51,7 @@ mod tests {
         network.outside.way = Some(WayOut {
             network: 9.try_into().unwrap(),
             mac: model::MacAddr::local(9),
+            mac_v6: None,
             zone: 0xf001,
             snat: None,
             exit: crate::pipeline::WayExit::default(),

@@ -15,7 +15,7 @@
 //! over their own network: the sender's host has routed it, so there the time to live stays. What answers
 //! it comes in at the gateway host, and goes to wherever its port is as if it had been routed there.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use model::plan::PlannedGatewayHost;
 use model::{MacAddr, NetworkNumber};
@@ -27,7 +27,7 @@ use super::outside::{Presence, WayExit, WayOut};
 use super::registers::{FROM, FROM_FABRIC, FROM_VIF, NETWORK};
 use super::respond::forgotten;
 use super::{
-    Miss, NetworkView, Table, forward, forwarded, next_hop, nothing, spoof_guard, undeliverable,
+    Miss, NetworkView, Table, forward, forwarded, ip, next_hop, nothing, spoof_guard, undeliverable,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -68,25 +68,38 @@ fn here(network: &NetworkView) -> Match {
 }
 
 pub(super) fn untracked(network: &NetworkView) -> Match {
-    here(network).ipv4().ct_state(NONE, CtState::TRK)
+    before(network).ipv4()
 }
 
 pub(super) fn tracked(network: &NetworkView, found: CtState) -> Match {
-    let here = here(network).ipv4();
-    here.ct_state(CtState::TRK | found, CtState::INV)
+    after(network, found).ipv4()
+}
+
+/// Of either version of IP, before its connection is looked up.
+fn before(network: &NetworkView) -> Match {
+    here(network).ct_state(NONE, CtState::TRK)
+}
+
+/// The same, afterwards.
+fn after(network: &NetworkView, found: CtState) -> Match {
+    here(network).ct_state(CtState::TRK | found, CtState::INV)
 }
 
 fn outward(network: &NetworkView, way: &WayOut, flows: &mut Vec<Flow>) {
     for floating in &way.floating {
-        let matching = untracked(network).ipv4_src(floating.inner, 32);
+        let matching = ip::from(before(network), floating.inner);
         let nat = source(floating.address);
         flows.push(translated(FLOATING, matching, committed(way.zone, nat)));
     }
     forwarded::outward(network, way, flows);
     flows.extend(others_outward(network, way));
-    flows.extend(way.addresses().map(|address| {
-        let matching = tracked(network, NONE).ipv4_src(address, 32);
-        let gateway = Action::set_field(Field::EthDst, way.mac.octets());
+    if way.has_v6() {
+        let others = TABLE.flow(SNAT, before(network).ipv6());
+        flows.push(others.goto(undeliverable::TABLE.id));
+    }
+    flows.extend(way.names().map(|(address, gateway)| {
+        let matching = ip::from(after(network, NONE), address);
+        let gateway = Action::set_field(Field::EthDst, gateway.octets());
         let flow = forgotten(TABLE.flow(FLOATING, matching)).action(gateway);
         becomes(flow, way.network, MacAddr::public(address))
     }));
@@ -104,7 +117,7 @@ fn others_outward(network: &NetworkView, way: &WayOut) -> Vec<Flow> {
             }
         };
     };
-    let ct = committed(way.zone, source(address));
+    let ct = committed(way.zone, source(address.into()));
     let of_others = matches!(way.exit, WayExit::ForAll(_)).then(|| {
         let handed = TABLE.flow(HANDED_ON, FROM.is(FROM_FABRIC, sent.clone()));
         handed.action(FROM.set(FROM_VIF)).action(ct.clone())
@@ -126,12 +139,12 @@ fn handed_on(network: &NetworkView, host: &PlannedGatewayHost) -> Option<Flow> {
 }
 
 fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
-    let of_router = |found| tracked(network, found).exact(Field::CtZone, router.zone);
+    let of_router = |found| after(network, found).exact(Field::CtZone, router.zone);
     for floating in &router.floating {
-        let matching = untracked(network).ipv4_dst(floating.address, 32);
+        let matching = ip::to(before(network), floating.address);
         let nat = destination(floating.inner);
         flows.push(translated(FLOATING, matching, committed(router.zone, nat)));
-        let matching = of_router(NONE).ipv4_dst(floating.inner, 32);
+        let matching = ip::to(of_router(NONE), floating.inner);
         flows.push(delivered(FLOATING, matching, floating.network));
     }
     forwarded::inward(network, router, flows);
@@ -146,7 +159,7 @@ fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
     flows.push(translated(SNAT, matching, known));
     for (prefix, behind) in router.routes_v4() {
         for found in [CtState::EST | CtState::RPL, CtState::REL] {
-            let matching = of_router(found).ipv4_dst(prefix.addr(), prefix.prefix_len());
+            let matching = ip::to(of_router(found), prefix);
             flows.push(match router.duty.is_for_all() {
                 true => delivered_anywhere(matching, behind),
                 false => delivered(SNAT, matching, behind),
@@ -156,20 +169,25 @@ fn inward(network: &NetworkView, router: &Presence, flows: &mut Vec<Flow>) {
 }
 
 /// What no packet from outside may be: at the end of its time, or the answer of a DHCP server.
-fn never(network: &NetworkView) -> impl Iterator<Item = Flow> {
-    let untracked = untracked(network);
-    let expired = LAST.map(|ttl| untracked.clone().exact(Field::IpTtl, ttl));
-    let servers = spoof_guard::dhcpv4_servers(untracked);
-    let never = expired.into_iter().chain(servers);
-    never.map(|matching| TABLE.flow(NEVER, matching))
+fn never(network: &NetworkView) -> Vec<Flow> {
+    let (v4, v6) = (before(network).ipv4(), before(network).ipv6());
+    let ends = |sent: &Match| LAST.map(|ttl| sent.clone().exact(Field::IpTtl, ttl));
+    let mut never = ends(&v4).to_vec();
+    never.extend(spoof_guard::dhcpv4_servers(v4));
+    if network.outside.has_v6() {
+        never.extend(ends(&v6));
+        never.extend(spoof_guard::dhcpv6_servers(v6));
+    }
+    let never = never.into_iter();
+    never.map(|matching| TABLE.flow(NEVER, matching)).collect()
 }
 
-pub(super) fn source(address: Ipv4Addr) -> Nat {
-    Nat::source(address.into()..=address.into())
+pub(super) fn source(address: IpAddr) -> Nat {
+    Nat::source(address..=address)
 }
 
-pub(super) fn destination(address: Ipv4Addr) -> Nat {
-    Nat::destination(address.into()..=address.into())
+pub(super) fn destination(address: IpAddr) -> Nat {
+    Nat::destination(address..=address)
 }
 
 /// Begins a connection if it is new; one that is known stays as it is.

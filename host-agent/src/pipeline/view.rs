@@ -270,14 +270,23 @@ impl NetworkView {
         let owners = self.owners();
         let owners = owners
             .flat_map(|(addresses, mac, place)| ipv4(addresses).map(move |ip| (ip, mac, place)));
-        let public = self.outside.addresses();
-        owners.chain(public.map(|ip| (ip, MacAddr::public(ip), Place::Elsewhere)))
+        let public = self.outside.addresses().filter_map(|it| match it {
+            IpAddr::V4(ip) => Some((ip, MacAddr::public(it), Place::Elsewhere)),
+            IpAddr::V6(_) => None,
+        });
+        owners.chain(public)
     }
 
     /// The same for IPv6, link-local addresses included.
     pub(super) fn ipv6_owners(&self) -> impl Iterator<Item = (Ipv6Addr, MacAddr)> {
         let owners = self.owners();
-        owners.flat_map(|(addresses, mac, _)| ipv6(addresses, mac).map(move |ip| (ip, mac)))
+        let owners =
+            owners.flat_map(|(addresses, mac, _)| ipv6(addresses, mac).map(move |ip| (ip, mac)));
+        let public = self.outside.addresses().filter_map(|it| match it {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => Some((ip, MacAddr::public(it))),
+        });
+        owners.chain(public)
     }
 
     fn owners(&self) -> impl Iterator<Item = (&[IpAddr], MacAddr, Place)> {

@@ -24,7 +24,7 @@ impl Reconciler {
             return Outlets::new();
         };
         let outlets = self.tenures.settle(wanted, &heard, &word, |network, it| {
-            has_address(switch.installed(Group::of(network)), it)
+            has_address(switch.installed(Group::of(network)), it.into())
         });
         for (router, outlet) in &outlets {
             let before = self.outlets.get(router);

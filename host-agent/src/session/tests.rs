@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
+use crate::plugger::Plugger;
 use crate::prober::Prober;
 use crate::sample_relay::SampleRelay;
 use crate::tracer::Tracer;
@@ -37,6 +38,8 @@ impl Scripted {
         let (_, known) = watch::channel(Arc::default());
         let (tracer, traces) = Tracer::new(folder.path().into(), known);
         tokio::spawn(tracer.run());
+        let (plugger, plugs) = Plugger::new(folder.path().into());
+        tokio::spawn(plugger.run());
         let (usage, usage_receiver) = watch::channel(None);
         let (said, heard) = mpsc::channel(8);
         let mut session = Session {
@@ -46,6 +49,7 @@ impl Scripted {
             remarks: remarks.clone(),
             probes,
             traces,
+            plugs,
             open: OpenSender::new(None),
             usage: Usage {
                 batch: usage_receiver,

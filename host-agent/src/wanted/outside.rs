@@ -47,6 +47,7 @@ impl Wanted {
         Ok(WantedGateway {
             network: id,
             mac: gateway.mac,
+            mac_v6: gateway.mac_v6,
             snat: gateway.snat,
             hosts: gateway.hosts.clone(),
             pool: gateway.pool.clone(),
@@ -61,7 +62,7 @@ impl Wanted {
         let port = self.ports.get(&item.port_id);
         let port =
             port.ok_or_else(|| format!("its port {} is not carried out here", item.port_id))?;
-        if !port.addresses.contains(&item.inner.into()) {
+        if !port.addresses.contains(&item.inner) {
             return Err(format!("its port does not have the address {}", item.inner));
         }
         let mut routers = self.routers.iter();
@@ -76,7 +77,7 @@ impl Wanted {
         if others.any(|it| it.port == item.port_id && it.inner == item.inner) {
             return Err(format!("another one stands for {} of its port", item.inner));
         }
-        claims.take(item.network_id, item.address.into())?;
+        claims.take(item.network_id, item.address)?;
         self.floating_ips.push(WantedFloatingIp {
             network: item.network_id,
             address: item.address,

@@ -191,6 +191,7 @@ fn note(message: FromAgent, heard: &watch::Sender<Heard>) {
         FromAgent::Hello { .. }
         | FromAgent::Probe(_)
         | FromAgent::Trace(_)
+        | FromAgent::Plug(_)
         | FromAgent::Usage(_)
         | FromAgent::Samples(_)
         | FromAgent::Ping => {}

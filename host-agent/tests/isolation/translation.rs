@@ -72,8 +72,8 @@ pub(crate) fn zone(tenant: u8) -> u16 {
 
 fn floating_ip(tenant: u8) -> Floating {
     Floating {
-        address: floating(tenant),
-        inner: inner(1),
+        address: floating(tenant).into(),
+        inner: inner(1).into(),
         network: number(tenant.into()),
     }
 }
@@ -127,6 +127,7 @@ pub(crate) fn network(tenant: u8, snat: Option<Ipv4Addr>) -> NetworkView {
             way: Some(WayOut {
                 network: number(EXTERNAL),
                 mac: UPSTREAM.try_into().unwrap(),
+                mac_v6: None,
                 zone: zone(tenant),
                 snat,
                 exit: WayExit::Own,

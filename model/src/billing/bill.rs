@@ -51,6 +51,48 @@ pub struct Bill {
     pub course: Vec<RatePoint>,
 }
 
+/// A bill without what it rests on: one of many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillSummary {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Of when.
+    pub period: Period,
+    /// Until when usage is in it.
+    pub as_of: Timestamp,
+    /// The seal that nothing in it changes under any more; none while it may.
+    pub seal: Option<Seal>,
+    /// The plan it is rated by; without one nothing costs anything.
+    pub rate_plan: Option<Name>,
+    /// The currency of all amounts.
+    pub currency: Option<Currency>,
+    /// What is charged, line by line.
+    pub lines: Vec<BillLine>,
+    /// The sum of the lines.
+    pub total: Decimal,
+    /// What was moved, by class.
+    pub classes: Vec<ClassUsage>,
+    /// What belongs to periods that are sealed, and came later: charged here.
+    pub adjustments: Vec<Adjustment>,
+}
+
+impl From<Bill> for BillSummary {
+    fn from(bill: Bill) -> Self {
+        Self {
+            tenant_id: bill.tenant_id,
+            period: bill.period,
+            as_of: bill.as_of,
+            seal: bill.seal,
+            rate_plan: bill.rate_plan,
+            currency: bill.currency,
+            lines: bill.lines,
+            total: bill.total,
+            classes: bill.classes,
+            adjustments: bill.adjustments,
+        }
+    }
+}
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillLine {

@@ -1,23 +1,21 @@
 //! `bill`, `bill-explain`, `ledger-seal`, `ledger-verify`: what tenants owe, and what that rests on.
 
-mod page;
-
 use std::path::PathBuf;
 
 use api::client::Client;
 use api::request::{RecordQuery, TenantPeriod};
 use api::resource::PortView;
+use api::sheet::{self, page};
 use clap::Args;
-use model::billing::{Bill, BillLine, LedgerRecord, Period, Seal};
-use model::{BothWays, Tenant, Timestamp, TrafficClass};
-use rust_decimal::Decimal;
+use model::billing::{BillLine, BillSummary, LedgerRecord, Period, Seal};
+use model::{Tenant, Timestamp, TrafficClass};
 
 use super::usage::parse_time;
 use super::{Done, Outcome, id_of, resolve_tenant};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Cell, Column, Listing, Output, column, json, parquet};
+use crate::print::{Column, Listing, Output, column, json};
 use crate::resolve::Scope;
 
 /// Whose bill, of when.
@@ -29,6 +27,17 @@ pub(crate) struct Make {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Also write the lines as Apache Parquet, decimals as exact texts
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
+}
+
+/// Everybody's bills, of when.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Which month: 2026-11
+    #[arg(long)]
+    period: Period,
+    /// Also write the list as Apache Parquet, decimals as exact texts
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
 }
@@ -79,45 +88,6 @@ pub(crate) struct SealPeriod {
     of: Of,
 }
 
-const LINES: &[Column<BillLine>] = &[
-    column("what", |it, _| it.what.clone().into()),
-    column("quantity", |it, _| it.quantity.to_string().into()),
-    column("unit", |it, _| it.unit.clone().into()),
-    column("price", |it, _| it.price.to_string().into()),
-    column("amount", |it, _| it.amount.to_string().into()),
-];
-
-const RECORDS: &[Column<LedgerRecord>] = &[
-    column("interval_start", |it, _| {
-        it.interval_start.to_string().into()
-    }),
-    column("seconds", |it, _| it.interval_seconds.to_string().into()),
-    column("host", |it, names| names.of(it.host_id.uuid()).into()),
-    column("vif", |it, names| names.of(it.port_id.uuid()).into()),
-    column("class", |it, _| it.class.name().into()),
-    column("sent_bytes", |it, _| Cell::Bytes(it.moved.sent.bytes)),
-    column("received_bytes", |it, _| {
-        Cell::Bytes(it.moved.received.bytes)
-    }),
-    column("sent_total", |it, _| it.total.sent.bytes.to_string().into()),
-    column("received_total", |it, _| {
-        it.total.received.bytes.to_string().into()
-    }),
-    column("read_at", |it, _| it.read_at.to_string().into()),
-    column("unread_seconds", |it, _| {
-        it.unread_seconds.to_string().into()
-    }),
-    column("last_counts_bytes", |it, _| {
-        let BothWays { sent, received } = it.last_counts;
-        Cell::Bytes(sent.bytes.saturating_add(received.bytes))
-    }),
-    column("adjusted_bytes", |it, _| adjusted(it).into()),
-    column("epoch", |it, _| it.epoch.to_string().into()),
-    column("interface_counters", |it, _| readings(it).into()),
-    column("datagrams", |it, _| datagrams(it).into()),
-    column("chain", |it, _| it.chain.clone().unwrap_or_default().into()),
-];
-
 const SEALS: &[Column<Seal>] = &[
     column("tenant", |it, names| names.of(it.tenant_id.uuid()).into()),
     column("period", |it, _| it.period.to_string().into()),
@@ -125,44 +95,6 @@ const SEALS: &[Column<Seal>] = &[
     column("sealed_at", |it, _| it.sealed_at.to_string().into()),
     column("hash", |it, _| it.hash.clone().into()),
 ];
-
-/// By how much a late record changed the bill: sent and received.
-fn adjusted(record: &LedgerRecord) -> String {
-    let adjustment = record.adjustment.as_ref();
-    adjustment.map_or_else(String::new, |it| {
-        format!("{:+} sent, {:+} received", it.sent_bytes, it.received_bytes)
-    })
-}
-
-/// The interface's counters as they were read: `7: 100..900 sent, 50..70 received (#12..#31)`.
-fn readings(record: &LedgerRecord) -> String {
-    let runs = record.evidence.readings.iter().map(|run| {
-        let (from, to) = (&run.from, &run.to);
-        let [sent, received] = [
-            [from.counters.sent.bytes, to.counters.sent.bytes],
-            [from.counters.received.bytes, to.counters.received.bytes],
-        ];
-        format!(
-            "{}: {}..{} sent, {}..{} received (#{}..#{})",
-            run.if_index, sent[0], sent[1], received[0], received[1], from.sequence, to.sequence
-        )
-    });
-    runs.collect::<Vec<_>>().join("; ")
-}
-
-/// The sequence numbers of the host's datagrams: `#12..#31, 20 taken`.
-fn datagrams(record: &LedgerRecord) -> String {
-    let runs = record.evidence.datagrams.iter();
-    let runs = runs.map(|run| {
-        let (first, last) = (run.first_sequence, run.last_sequence);
-        format!("#{first}..#{last}, {} taken", run.taken)
-    });
-    let mut all = runs.collect::<Vec<_>>().join("; ");
-    if record.evidence.datagrams_missing > 0 {
-        all += &format!("; {} missing", record.evidence.datagrams_missing);
-    }
-    all
-}
 
 impl Of {
     async fn resolve(&self, client: &Client) -> Result<(Tenant, TenantPeriod), Failure> {
@@ -181,38 +113,33 @@ impl Make {
         let bill = client.bill(&of).await?;
         if let Some(path) = &self.html {
             let names = Names::default().with::<PortView>(client).await?;
-            let page = page::page(&bill, tenant.name.as_str(), &names);
+            let page = page::bill(&bill, tenant.name.as_str(), &names);
             std::fs::write(path, page).map_err(|error| {
                 let says = format!("could not write {}", path.display());
                 Failure::new(Exit::Local, says).because(error.to_string())
             })?;
         }
-        let lines = with_total(&bill);
+        let lines = sheet::with_total(&bill);
         let id = |_: &BillLine| tenant.id.to_string();
-        let listing = Listing::with_ids(&lines, LINES, &Names::default(), id);
+        let listing = Listing::told(&lines, &Names::default(), id);
         if let Some(path) = &self.parquet {
-            parquet::write(&listing, path)?;
+            listing.write_parquet(path)?;
         }
         Ok(Output::List(listing.with_json(json(&bill))).into())
     }
 }
 
-/// The lines, and their sum as the last.
-fn with_total(bill: &Bill) -> Vec<BillLine> {
-    let currency = bill.currency.as_ref();
-    let total = BillLine {
-        what: match bill.seal {
-            Some(_) => "total, sealed".to_owned(),
-            None => format!("total as of {}", bill.as_of),
-        },
-        quantity: Decimal::ONE,
-        unit: currency.map_or_else(|| "no rate plan".to_owned(), ToString::to_string),
-        price: bill.total,
-        amount: bill.total,
-        classes: Vec::new(),
-        slot: None,
-    };
-    bill.lines.iter().cloned().chain([total]).collect()
+impl List {
+    pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let bills = client.bill_summaries(self.period).await?;
+        let names = Names::default().with::<Tenant>(client).await?;
+        let id = |bill: &BillSummary| bill.tenant_id.to_string();
+        let listing = Listing::told(&bills, &names, id);
+        if let Some(path) = &self.parquet {
+            listing.write_parquet(path)?;
+        }
+        Ok(Output::List(listing).into())
+    }
 }
 
 impl Explain {
@@ -234,9 +161,9 @@ impl Explain {
         let names = Names::default().with::<PortView>(client).await?;
         let names = names.with::<api::resource::HostView>(client).await?;
         let id = |record: &LedgerRecord| record.port_id.to_string();
-        let listing = Listing::with_ids(&records, RECORDS, &names, id);
+        let listing = Listing::told(&records, &names, id);
         if let Some(path) = &self.parquet {
-            parquet::write(&listing, path)?;
+            listing.write_parquet(path)?;
         }
         Ok(Output::List(listing).into())
     }

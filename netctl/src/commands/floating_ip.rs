@@ -1,13 +1,14 @@
 //! `floating-ip-*`: addresses of external networks that stand for VIFs.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use api::client::{Client, ListQuery};
 use api::request::{FloatingIpCreate, FloatingIpUpdate, Setting};
 use api::resource::PortView;
 use clap::Args;
-use model::{FloatingIp, Network, Tenant};
+use model::{Family, FloatingIp, Network, Tenant};
 
+use super::group::IpVersion;
 use super::{ListArgs, Outcome, filter, id_of, object_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,7 +20,10 @@ use crate::resolve::{Scope, resolve, resolve_network};
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     /// The address; if absent, the next free one of the network
-    address: Option<Ipv4Addr>,
+    address: Option<IpAddr>,
+    /// The version of IP, where no address says it
+    #[arg(long, value_enum)]
+    family: Option<IpVersion>,
     /// Who will own it
     #[arg(long)]
     tenant: String,
@@ -31,7 +35,7 @@ pub(crate) struct Create {
     vif: Option<String>,
     /// Which of the VIF's addresses; if absent, its first
     #[arg(long)]
-    vif_address: Option<Ipv4Addr>,
+    vif_address: Option<IpAddr>,
 }
 
 /// Which floating IPs to list.
@@ -67,7 +71,7 @@ pub(crate) struct Bind {
     vif: String,
     /// Which of the VIF's addresses; if absent, its first
     #[arg(long)]
-    vif_address: Option<Ipv4Addr>,
+    vif_address: Option<IpAddr>,
 }
 
 const COLUMNS: &[Column<FloatingIp>] = &[
@@ -94,6 +98,7 @@ impl Create {
         let request = FloatingIpCreate {
             tenant_id: tenant.id,
             network_id: network.id,
+            family: self.family.map(Family::from),
             address: self.address,
             port_id: port.map(Into::into),
             port_address: self.vif_address,
@@ -119,7 +124,7 @@ impl List {
 
 impl Floating {
     /// The one with this address.
-    pub(super) fn at(address: Ipv4Addr, tenant: Option<String>) -> Self {
+    pub(super) fn at(address: IpAddr, tenant: Option<String>) -> Self {
         Self {
             address: address.to_string(),
             tenant,
@@ -129,7 +134,7 @@ impl Floating {
     /// The only one that is meant.
     pub(super) async fn find(&self, client: &Client) -> Result<FloatingIp, Failure> {
         let scope = Scope::of(client, self.tenant.as_deref()).await?;
-        let Ok(address) = self.address.parse::<Ipv4Addr>() else {
+        let Ok(address) = self.address.parse::<IpAddr>() else {
             return resolve(client, &self.address, scope).await;
         };
         let query = ListQuery::default().filter("address", address);

@@ -104,9 +104,18 @@ enum Way {
 
 /// A version of IP.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum IpVersion {
+pub(super) enum IpVersion {
     Ipv4,
     Ipv6,
+}
+
+impl From<IpVersion> for Family {
+    fn from(version: IpVersion) -> Self {
+        match version {
+            IpVersion::Ipv4 => Self::Ipv4,
+            IpVersion::Ipv6 => Self::Ipv6,
+        }
+    }
 }
 
 pub(super) const COLUMNS: &[Column<SecurityGroup>] = &[
@@ -238,10 +247,7 @@ impl Allow {
             (Some(Way::Ingress), _) | (None, None) => Direction::Ingress,
         };
         let mut form = RuleForm {
-            family: self.family.map(|family| match family {
-                IpVersion::Ipv4 => Family::Ipv4,
-                IpVersion::Ipv6 => Family::Ipv6,
-            }),
+            family: self.family.map(Family::from),
             protocol: self.protocol,
             ports: self.port,
             icmp_type: self.icmp_type,

@@ -3,11 +3,13 @@
 use api::client::{Client, ListQuery};
 use api::resource::HostView;
 use clap::Args;
+use model::BitRate;
 use model::plan::Generation;
 
 use super::{ListArgs, Outcome, filter};
 use crate::names::Names;
 use crate::print::{Column, Listing, Output, column};
+use crate::resolve::{Scope, resolve_network};
 
 /// Which hosts to list.
 #[derive(Debug, Args)]
@@ -15,6 +17,16 @@ pub(crate) struct List {
     /// Only the one of this name
     #[arg(long)]
     name: Option<String>,
+    /// Only those where a VIF of this network would work: connected, carrying it, and passed by the newest
+    /// fabric check of its way
+    #[arg(long, value_name = "NETWORK")]
+    fits: Option<String>,
+    /// Whose network that is, where several tenants use the name
+    #[arg(long, requires = "fits")]
+    tenant: Option<String>,
+    /// Only those with room for this much more in either direction, such as 1G
+    #[arg(long, requires = "fits")]
+    bandwidth: Option<BitRate>,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -45,6 +57,15 @@ impl List {
         // Their ids come from their certificates, not from the order in which they joined.
         let query = ListQuery::default().sort("name");
         let query = filter(query, "name", self.name.as_ref());
+        let network = match &self.fits {
+            Some(network) => {
+                let scope = Scope::of(client, self.tenant.as_deref()).await?;
+                Some(resolve_network(client, network, scope).await?.id)
+            }
+            None => None,
+        };
+        let query = filter(query, "fits", network.as_ref());
+        let query = filter(query, "bandwidth", self.bandwidth.as_ref());
         let hosts = self.list.fetch(client, query).await?;
         Ok(Output::List(Listing::of(&hosts, COLUMNS, &Names::default())).into())
     }

@@ -2,6 +2,7 @@
 
 use api::client::{Client, ListQuery};
 use api::request::ReservationCreate;
+use api::resource::HostView;
 use clap::Args;
 use model::{AddressRange, Name, Network, Reservation, Tenant};
 
@@ -46,6 +47,10 @@ const COLUMNS: &[Column<Reservation>] = &[
         it.name.as_ref().map_or("", Name::as_str).into()
     }),
     column("addresses", |it, _| it.addresses.to_string().into()),
+    column("in_use_on", |it, names| {
+        let host = it.quarantine.map(|it| it.host_id.uuid());
+        names.of_some(host).into()
+    }),
     column("id", |it, _| it.id.to_string().into()),
 ];
 
@@ -73,6 +78,7 @@ impl List {
         let reservations = self.list.fetch(client, query).await?;
         let names = Names::default().with::<Tenant>(client).await?;
         let names = names.with::<Network>(client).await?;
+        let names = names.with::<HostView>(client).await?;
         Ok(Output::List(Listing::of(&reservations, COLUMNS, &names)).into())
     }
 }

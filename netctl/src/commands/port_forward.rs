@@ -118,7 +118,7 @@ async fn floating(
     address: Ipv4Addr,
     tenant: Option<&str>,
 ) -> Result<FloatingIp, Failure> {
-    let floating = Floating::at(address, tenant.map(str::to_owned));
+    let floating = Floating::at(address.into(), tenant.map(str::to_owned));
     floating.find(client).await
 }
 

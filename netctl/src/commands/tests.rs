@@ -15,6 +15,7 @@ use crate::print::render;
 use samples::*;
 
 mod caps;
+mod guests;
 mod port_forward;
 mod samples;
 mod topology;

@@ -5,7 +5,7 @@ mod split;
 use std::path::PathBuf;
 
 use api::client::Client;
-use api::request::{SplitQuery, UsageQuery};
+use api::request::{Paging, SplitQuery, UsageQuery};
 use api::resource::PortView;
 use clap::{Args, ValueEnum};
 use model::{Network, Tenant, Timestamp, UsageOf, UsageSort, UsageStep};
@@ -13,7 +13,7 @@ use model::{Network, Tenant, Timestamp, UsageOf, UsageSort, UsageStep};
 use super::{Outcome, id_of};
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Cell, Column, Listing, Output, column, parquet};
+use crate::print::{Listing, Output};
 use crate::resolve::Scope;
 
 #[cfg(test)]
@@ -84,30 +84,6 @@ enum By {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seconds(i64);
 
-const COLUMNS: &[Column<model::Usage>] = &[
-    column("of", |it, _| crate::print::word(&it.of).into()),
-    column("name", |it, names| names.of(it.id).into()),
-    column("sent_bytes", |it, _| Cell::Bytes(it.sent.bytes)),
-    column("sent_packets", |it, _| it.sent.packets.to_string().into()),
-    column("received_bytes", |it, _| Cell::Bytes(it.received.bytes)),
-    column("received_packets", |it, _| {
-        it.received.packets.to_string().into()
-    }),
-    column("interface_sent_bytes", |it, _| {
-        Cell::Bytes(it.interface_sent.bytes)
-    }),
-    column("interface_received_bytes", |it, _| {
-        Cell::Bytes(it.interface_received.bytes)
-    }),
-    column("sent_estimate_bytes", |it, _| {
-        Cell::Bytes(it.sent_estimate.bytes)
-    }),
-    column("samples", |it, _| it.samples.to_string().into()),
-    column("from", |it, _| it.from.to_string().into()),
-    column("to", |it, _| it.to.to_string().into()),
-    column("id", |it, _| it.id.to_string().into()),
-];
-
 impl Usage {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let tenant = id_of::<Tenant>(client, self.tenant.as_deref(), Scope::Pool).await?;
@@ -124,8 +100,7 @@ impl Usage {
                 tenant_id: tenant.map(Into::into),
                 network_id: network.map(Into::into),
                 port_id: port.map(Into::into),
-                offset: 0,
-                limit: 1000,
+                page: Paging::from(0),
             };
             let listing = split::run(client, &query, self.top).await?;
             return self.told(listing);
@@ -152,13 +127,13 @@ impl Usage {
             None => client.usage_all(&query).await?,
         };
         let names = names(client, self.by).await?;
-        let listing = Listing::with_ids(&usage, COLUMNS, &names, |usage| usage.id.to_string());
+        let listing = Listing::told(&usage, &names, |usage| usage.id.to_string());
         self.told(listing)
     }
 
     fn told(&self, listing: Listing) -> Outcome {
         if let Some(path) = &self.parquet {
-            parquet::write(&listing, path)?;
+            listing.write_parquet(path)?;
         }
         Ok(Output::List(listing).into())
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use api::client::{Client, ClientError, ListQuery};
-use api::request::InstanceCreate;
+use api::request::{InstanceCreate, InstanceUpdate};
 use api::resource::{HostView, InstanceView, PortView};
 use clap::Args;
-use model::{Name, PortState, Tenant};
+use model::{Name, PortState, Power, Tenant};
 use tokio::time::{Instant, sleep};
 
 use super::{ListArgs, Outcome, filter, group, id_of, object_of};
@@ -19,9 +19,9 @@ use crate::resolve::{Scope, resolve, resolve_network};
 /// How often to look whether an instance has come up.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Which instance to start.
+/// An instance that is made.
 #[derive(Debug, Args)]
-pub(crate) struct Start {
+pub(crate) struct Made {
     /// Its name, unique in the tenant
     name: Name,
     /// Who will own it
@@ -40,6 +40,13 @@ pub(crate) struct Start {
     /// The host that runs it; if absent, the connected one with the fewest instances
     #[arg(long)]
     host: Option<String>,
+}
+
+/// Which instance to start: one that is defined, or else one that is made of a namespace.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    made: Made,
     /// Do not wait until its frames flow
     #[arg(long)]
     no_wait: bool,
@@ -72,6 +79,8 @@ const COLUMNS: &[Column<InstanceView>] = &[
     column("host", |it, names| {
         names.of(it.instance.host_id.uuid()).into()
     }),
+    column("driver", |it, _| word(&it.instance.driver).into()),
+    column("power", |it, _| word(&it.instance.power).into()),
     column("running", |it, _| match it.status.running {
         true => "yes".into(),
         false => "no".into(),
@@ -87,6 +96,35 @@ const COLUMNS: &[Column<InstanceView>] = &[
 
 impl Start {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
+        let on = InstanceUpdate {
+            power: Some(Power::On),
+        };
+        let made: InstanceView = match self.made.defined(client).await? {
+            Some(defined) => client.update(defined.instance.id.uuid(), &on).await?,
+            None => client.create(&self.made.request(client).await?).await?,
+        };
+        match self.no_wait {
+            true => Ok(object_of(&made).into()),
+            false => wait_until_up(client, &made, Duration::from_secs(self.wait)).await,
+        }
+    }
+}
+
+impl Made {
+    /// The instance of that name, where nothing is said of what it is to be.
+    async fn defined(&self, client: &Client) -> Result<Option<InstanceView>, Failure> {
+        let is_described = self.groups.is_some() || self.host.is_some();
+        if is_described || !self.network.is_empty() || !self.vif.is_empty() {
+            return Ok(None);
+        }
+        let tenant: Tenant = resolve(client, &self.tenant, Scope::Pool).await?;
+        let query = ListQuery::default().filter("tenant_id", tenant.id);
+        let named = client.list_all(&query.filter("name", &self.name)).await?;
+        Ok(named.into_iter().next())
+    }
+
+    /// What to ask for.
+    pub(super) async fn request(&self, client: &Client) -> Result<InstanceCreate, Failure> {
         let tenant: Tenant = resolve(client, &self.tenant, Scope::Pool).await?;
         let scope = Scope::Tenant(tenant.id);
         let mut request = InstanceCreate {
@@ -98,6 +136,8 @@ impl Start {
             network_ids: Vec::new(),
             security_group_ids: group::ids_of(client, self.groups.as_ref(), scope).await?,
             port_ids: Vec::new(),
+            boot: None,
+            power: Power::On,
         };
         for name in &self.network {
             let network = resolve_network(client, name, scope).await?;
@@ -107,11 +147,7 @@ impl Start {
             let view: PortView = resolve(client, name, scope).await?;
             request.port_ids.push(view.port.id);
         }
-        let made: InstanceView = client.create(&request).await?;
-        match self.no_wait {
-            true => Ok(object_of(&made).into()),
-            false => wait_until_up(client, &made, Duration::from_secs(self.wait)).await,
-        }
+        Ok(request)
     }
 }
 

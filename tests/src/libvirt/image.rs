@@ -18,19 +18,45 @@ const DRIVERS: [&str; 8] = [
     "drivers/net/virtio_net",
 ];
 
-/// What a guest does: it asks for an address, once and then again, and says on its console how often.
+/// What a guest does: for each NIC, also one that comes later, it asks for an address, once and then again,
+/// and says on its console how often; it says so when one goes; and it pings whoever it is told to until
+/// there is an answer.
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
 for driver in $(cat /drivers); do insmod /lib/modules/$driver.ko; done
-until [ -e /sys/class/net/eth0 ]; do sleep 0.1; done
-ip link set lo up; ip link set eth0 up
-attempt=1
-until udhcpc -i eth0 -n -q -t 1 -T 20 -s /lease; do attempt=$((attempt + 1)); done
-echo "LEASED attempt=$attempt $(cat /leased)."
-while :; do sleep 1000; done
+ip link set lo up
+lease() {
+  ip link set $1 up
+  attempt=1
+  until udhcpc -i $1 -n -q -t 1 -T 20 -s /lease; do
+    [ -e /sys/class/net/$1 ] || return
+    attempt=$((attempt + 1))
+  done
+  echo "LEASED $1 attempt=$attempt $(cat /leased-$1)."
+}
+reach() {
+  until ping -c 1 -W 2 $1; do sleep 0.5; done
+  echo "REACHED $1."
+}
+for word in $(cat /proc/cmdline); do
+  case $word in reach=*) reach ${word#reach=} & ;; esac
+done
+while :; do
+  for path in /sys/class/net/eth*; do
+    nic=${path##*/}
+    [ -e /known-$nic ] && continue
+    touch /known-$nic; lease $nic &
+  done
+  for path in /known-*; do
+    nic=${path#/known-}
+    [ -e /sys/class/net/$nic ] && continue
+    [ -e $path ] && rm $path && echo "GONE $nic."
+  done
+  sleep 0.2
+done
 "#;
 
 /// The script of the DHCP client.
@@ -38,7 +64,7 @@ const LEASE: &str = r#"#!/bin/busybox sh
 [ "$1" = bound ] || exit 0
 ip address add "$ip/$mask" dev "$interface"
 [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
-echo "address=$ip mtu=$(cat /sys/class/net/$interface/mtu)" > /leased
+echo "address=$ip mtu=$(cat /sys/class/net/$interface/mtu)" > /leased-$interface
 "#;
 
 /// What a guest boots.

@@ -10,6 +10,7 @@ use tests::{Instance, Lost, Pinging, Pool, PoolSpec, eventually, frame};
 
 use crate::PATIENCE;
 use crate::outside::{FAR, all_pass, far_away};
+use crate::trace::hosts;
 
 const MARK: &str = "BULKHEAD gateway host";
 const GATEWAYS: [usize; 2] = [3, 4];
@@ -145,6 +146,7 @@ fn gateway_hosts_take_over_from_each_other_without_the_controller() {
         assert_eq!(instance.tcp_send(&scene.far(), 300_000), 300_000);
     }
     nobody_else_hands_on(&scene);
+    a_trace_follows_a_packet_to_the_gateway_host(&scene);
 
     let controller = scene.pool.lab().controller().unwrap();
     let killed = scene.pool.wait(controller.process().kill(Signal::SIGKILL));
@@ -190,6 +192,22 @@ fn gateway_hosts_take_over_from_each_other_without_the_controller() {
         told("the first gateway host came back", &ping.stop());
     }
     scene.everybody_gets_out();
+}
+
+fn a_trace_follows_a_packet_to_the_gateway_host(scene: &Scene) {
+    for tenant in ["acme", "globex"] {
+        let packet = format!("trace tenant={tenant} from={tenant}-h1 to={FAR} protocol=udp");
+        let trace = scene.pool.json(&packet);
+        assert_eq!(trace["verdict"], "left", "{trace:#}");
+        let message = trace["message"].as_str().unwrap();
+        let name = "(as whom router r speaks on h3)";
+        assert!(message.contains(name), "{trace:#}");
+        let way: Vec<String> = hosts(&trace).into_iter().map(|(host, _)| host).collect();
+        assert_eq!(way, ["h1", "h3"], "{trace:#}");
+        for host in trace["hosts"].as_array().unwrap() {
+            assert_eq!(host["switch"], "the switch says the same", "{trace:#}");
+        }
+    }
 }
 
 /// A VIF does not reach a gateway host by the address that hosts send to, nor does anybody begin to speak

@@ -1,6 +1,8 @@
 //! Guests of a real libvirt: who runs is known, whoever started it; a guest starts when its VIFs are
 //! active, and not at all otherwise.
 
+mod two_hosts;
+
 use serde_json::Value;
 use tests::libvirt::Libvirt;
 use tests::{Instance, Pool, PoolSpec, eventually};
@@ -113,7 +115,7 @@ fn a_guest_starts_with_its_rules_in_place_and_is_known_through_crashes() {
         console.contains("LEASED")
     });
     let address = port["addresses"][0].as_str().unwrap();
-    let first = format!("LEASED attempt=1 address={address} mtu=1500.");
+    let first = format!("LEASED eth0 attempt=1 address={address} mtu=1500.");
     assert!(console.contains(&first), "{console}");
     let address = address.parse().unwrap();
     let reached = |scene: &Scene| {

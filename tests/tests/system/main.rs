@@ -9,6 +9,7 @@ mod billing;
 mod binding;
 mod caps;
 mod churn;
+mod containers;
 mod drift;
 mod fabric;
 mod gateway_hosts;
@@ -22,12 +23,14 @@ mod peers;
 mod policy;
 mod pool_setup;
 mod public;
+mod quarantine;
 mod restarts;
 mod routing;
 mod sampling;
 mod topology;
 mod trace;
 mod trunks;
+mod xen;
 
 use std::time::Duration;
 

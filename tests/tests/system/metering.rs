@@ -20,12 +20,15 @@ use tests::truth::ByPort;
 use tests::{Pool, eventually};
 
 use crate::billing::{billed_exactly, move_something};
+use crate::sampling::Chance;
 use crate::{PATIENCE, two_tenants};
 
 /// Where the lab's controller listens for sFlow.
 const SFLOW_PORT: u16 = 6343;
 /// How many ifIndexes a liar tries.
 const IF_INDEXES: u32 = 300;
+/// So many mutants are made of each datagram.
+const MUTANTS: u64 = 40;
 
 fn collector(pool: &Pool) -> SocketAddr {
     let controller = pool.lab().controller().unwrap();
@@ -64,7 +67,30 @@ fn spoiled(whole: &[u8]) -> Vec<Vec<u8>> {
     });
     let mut all = vec![whole.to_vec()];
     all.extend(cut.chain(damaged).chain(forged));
+    all.extend((1..=MUTANTS).map(|seed| mutant(whole, seed)));
     all
+}
+
+/// As a fuzzer does it: some bytes another's, some words at their limits, a part of it twice or gone.
+fn mutant(whole: &[u8], seed: u64) -> Vec<u8> {
+    let mut chance = Chance(seed);
+    let mut bytes = whole.to_vec();
+    for _ in 0..1 + chance.below(8) {
+        let at = chance.below(bytes.len());
+        match chance.below(4) {
+            0 => bytes[at] = u8::try_from(chance.below(256)).unwrap(),
+            1 => bytes[at..].iter_mut().take(4).for_each(|it| *it = 0xff),
+            2 => bytes[at..].iter_mut().take(4).for_each(|it| *it = 0),
+            _ => {
+                let end = at + chance.below(bytes.len() - at);
+                let part = bytes[at..end].to_vec();
+                let place = chance.below(bytes.len());
+                bytes.splice(place..place, part);
+            }
+        }
+        bytes.truncate(9000);
+    }
+    bytes
 }
 
 /// Sends all of it from inside a namespace, forwards, twice, and backwards, until it is told to stop.

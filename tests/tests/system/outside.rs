@@ -3,6 +3,7 @@
 
 mod announced;
 mod forwarding;
+mod ipv6;
 mod traces;
 
 use std::io::ErrorKind;

@@ -35,10 +35,10 @@ const SEED: u64 = 0x5eed_0005;
 const HOLD: usize = 90;
 
 /// Numbers that look like chance (xorshift64*, Vigna 2016).
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, most: usize) -> usize {
+    pub(crate) fn below(&mut self, most: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

@@ -40,12 +40,14 @@ impl Made for FloatingIp {
     fn read(fields: &mut Fields) -> Option<FloatingIpCreate> {
         let tenant_id = fields.required("tenant_id");
         let network_id = fields.required("network_id");
+        let family = fields.optional("family");
         let address = fields.optional("address");
         let port_id = fields.optional("port_id");
         let port_address = fields.optional("port_address");
         Some(FloatingIpCreate {
             tenant_id: tenant_id?,
             network_id: network_id?,
+            family,
             address,
             port_id,
             port_address,

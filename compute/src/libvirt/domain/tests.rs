@@ -17,6 +17,7 @@ fn a_running_domain_says_where_its_interfaces_are() {
         link: Some("vnet0".to_owned()),
         interface_id: Some(port(1).uuid()),
         port_id: Some(port(9)),
+        network_id: None,
     };
     assert_eq!(domain.interfaces, [interface]);
 }

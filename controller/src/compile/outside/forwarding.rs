@@ -1,6 +1,7 @@
 //! Ports of addresses outside: which host answers for the address, and what it and others are told.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use model::plan::{Answered, PlanKey, PlannedPortForwarding};
 use model::{
@@ -60,6 +61,9 @@ pub(in crate::compile) fn port_forwarding(
 ) -> Option<PlannedPortForwarding> {
     let forwarding = intent.port_forwardings.get(&id)?;
     let floating = intent.floating_ips.get(&forwarding.floating_ip_id)?;
+    let IpAddr::V4(address) = floating.address else {
+        return None;
+    };
     let target = target(intent, forwarding)?;
     let answered = match home(intent, floating.id) == Some(host) {
         true => Answered::Here,
@@ -72,7 +76,7 @@ pub(in crate::compile) fn port_forwarding(
         id,
         router_id: target.gateway.router_id,
         network_id: floating.network_id,
-        address: floating.address,
+        address,
         answered,
         protocol: forwarding.protocol,
         external_port: forwarding.external_port,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::Ipv4Net;
 use model::{
     InventoryHost, InventoryNetwork, InventoryPort, MacAddr, Network, NetworkId, TrafficClass,
 };
@@ -26,7 +25,7 @@ fn told(intent: &Intent, network: &Network) -> InventoryNetwork {
         let subnets = intent.subnets_of(id);
         subnets.map(move |subnet| (subnet.cidr, id))
     });
-    let pool: Vec<Ipv4Net> = way_out.map_or_else(Vec::new, |it| pool(intent, it.network_id));
+    let pool = way_out.map_or_else(Vec::new, |it| pool(intent, it.network_id));
     InventoryNetwork {
         id: network.id,
         // As the pipeline counts: where physical machines are on the segment, it is the outside.

@@ -27,6 +27,7 @@ fn largest() -> [PlanItem; 2] {
         id: Id::generate(),
         name: "\"".repeat(64).parse().unwrap(),
         driver: Driver::Netns,
+        boot: None,
         interfaces: vec![interface; 16],
     };
     let port = PlannedPort {

@@ -449,6 +449,8 @@ fn decide_of_instance(intent: &Intent, op: Op) -> Outcome<Vec<Write>> {
                     .collect(),
                 security_group_ids: None,
                 port_ids: ports.iter().map(|it| id(intent, Noun::Port, *it)).collect(),
+                boot: None,
+                power: model::Power::On,
             };
             instance::create(intent, request, &[]).map(|draft| draft.writes)
         }
@@ -490,7 +492,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::Port(id) => port::delete(intent, id),
         Key::Cap(id) => return cap::delete(intent, id).map(|draft| draft.writes),
         Key::Instance(id) => instance::delete(intent, id),
-        Key::Host(_) => return Ok(Vec::new()),
+        Key::Host(_) | Key::AccessToken(_) => return Ok(Vec::new()),
     };
     draft.map(|draft| draft.writes)
 }

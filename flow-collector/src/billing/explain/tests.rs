@@ -1,4 +1,4 @@
-use api::request::TenantPeriod;
+use api::request::{Paging, TenantPeriod};
 use model::UsageRecord;
 
 use super::*;
@@ -27,8 +27,7 @@ fn records_are_found_by_class_port_and_time_and_paged() {
     let mut paged = Vec::new();
     for offset in [0, 4, 8] {
         paged.extend(found(&RecordQuery {
-            offset,
-            limit: 4,
+            page: Paging { offset, limit: 4 },
             ..whole
         }));
     }

@@ -1,3 +1,4 @@
+use api::request::Paging;
 use model::{HostId, Id, NetworkId, PortId, TenantId};
 use rusqlite::params;
 
@@ -60,8 +61,7 @@ impl Bench {
             tenant_id: Some(self.tenant),
             network_id: None,
             port_id: None,
-            offset: 0,
-            limit: 100,
+            page: Paging::from(0),
         };
         parts(
             &self.connection,

@@ -25,6 +25,7 @@ fn with(forwardings: &[PlannedPortForwarding]) -> Wanted {
         gateway: Some(PlannedGateway {
             network_id: NetworkId::from(uuid(OUTSIDE)),
             mac: MacAddr::local(7),
+            mac_v6: None,
             snat: Some(SNAT),
             hosts: Vec::new(),
             pool: Vec::new(),

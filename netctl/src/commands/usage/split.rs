@@ -5,11 +5,10 @@ use api::request::SplitQuery;
 use api::resource::PortView;
 use clap::ValueEnum;
 use model::{PartKind, SplitBy, UsagePart};
-use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Cell, Column, Listing, column};
+use crate::print::Listing;
 
 /// What usage is split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,22 +31,6 @@ impl From<Split> for SplitBy {
     }
 }
 
-const COLUMNS: &[Column<UsagePart>] = &[
-    column("class", |it, _| it.class.name().into()),
-    column("of", |it, names| {
-        let port = Uuid::try_parse(&it.key).ok();
-        port.map_or_else(|| it.key.clone(), |id| names.of(id))
-            .into()
-    }),
-    column("sent_bytes", |it, _| Cell::Bytes(it.sent.bytes)),
-    column("least_bytes", |it, _| Cell::Bytes(it.least_bytes)),
-    column("most_bytes", |it, _| Cell::Bytes(it.most_bytes)),
-    column("sent_packets", |it, _| it.sent.packets.to_string().into()),
-    column("samples", |it, _| it.samples.to_string().into()),
-    column("from", |it, _| it.from.to_string().into()),
-    column("to", |it, _| it.to.to_string().into()),
-];
-
 /// Lists the parts; with `top` only so many keys, whatever their class, the largest first.
 pub(super) async fn run(
     client: &Client,
@@ -65,5 +48,5 @@ pub(super) async fn run(
         SplitBy::Protocol | SplitBy::Address => Names::default(),
     };
     let id = |part: &UsagePart| part.key.clone();
-    Ok(Listing::with_ids(&parts, COLUMNS, &names, id))
+    Ok(Listing::told(&parts, &names, id))
 }

@@ -17,6 +17,8 @@ const INTERVAL: u64 = 20;
 const JUDGED: Duration = Duration::from_secs(2 * INTERVAL + 150 + 90);
 /// Where switches send their samples for their agents to hand on.
 const RELAY: &str = "127.0.0.1:6344";
+/// For so long the controller is stopped: longer than anything but a set clock delays a datagram.
+const STOPPED: Duration = Duration::from_secs(8);
 /// A source of samples that no switch has.
 const NOBODY: u32 = 7;
 
@@ -102,6 +104,13 @@ fn meters_of_real_switches_that_disagree_raise_an_event_that_names_the_cause() {
     let agent = silenced.agent().unwrap();
     pool.wait(agent.kill(Signal::SIGSTOP)).unwrap();
     let silence = Instant::now();
+    // Nor is anybody's clock set while the controller, to whom all of it is handed on, is stopped.
+    let controller = pool.lab().controller().unwrap();
+    pool.wait(controller.process().kill(Signal::SIGSTOP))
+        .unwrap();
+    std::thread::sleep(STOPPED);
+    pool.wait(controller.process().kill(Signal::SIGCONT))
+        .unwrap();
     for (from, to) in [(&two, &one), (&one, &two), (&four, &three)] {
         move_something(from, to);
         assert_eq!(from.tcp_send(to, 5_000_000), 5_000_000);
@@ -130,6 +139,11 @@ fn meters_of_real_switches_that_disagree_raise_an_event_that_names_the_cause() {
         std::thread::sleep(Duration::from_secs(1));
         found = findings(&pool);
     }
+    // Programs that were stopped and go on are no clocks that were set.
+    assert!(
+        found.iter().all(|(_, cause)| cause != "clock-step"),
+        "{found:?}"
+    );
     let innocent = id_of("h4");
     assert!(found.iter().all(|(host, _)| *host != innocent), "{found:?}");
     let events = pool.must("event-list");

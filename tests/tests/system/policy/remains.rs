@@ -120,10 +120,17 @@ fn datagram(from: &Instance, to: &Instance) -> Vec<u8> {
 
 /// A port of the group `web` with always the same addresses, plugged in on h1.
 fn plugged(scene: &Scene, name: &str) -> Plug {
-    let port = scene.pool.json(&format!(
+    let line = format!(
         "vif-create tenant=acme network=lan name={name} mac=fa:16:3e:00:00:77 \
-         address=10.0.0.77 host=h1 groups=web"
-    ));
+         address=10.0.0.77 host=h1 groups=web -o json"
+    );
+    let mut made = Err(String::new());
+    // The host may still have to say that nobody uses it any more.
+    eventually("its address is free", PATIENCE, || {
+        made = scene.pool.netctl(&line);
+        made.is_ok()
+    });
+    let port = serde_json::from_str(&made.unwrap()).unwrap();
     let plug = scene.pool.plug(1, &port, name);
     let show = || {
         scene

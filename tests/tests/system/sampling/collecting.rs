@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::backend::Ledger;
-use api::request::SplitQuery;
+use api::request::{Paging, SplitQuery};
 use flow_collector::{Collector, Config, Upkeep};
 use model::{
     BothWays, HostId, Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif,
@@ -98,8 +98,7 @@ impl Collecting {
             tenant_id: None,
             network_id: None,
             port_id: Some(port),
-            offset: 0,
-            limit: 1000,
+            page: Paging::from(0),
         };
         self.collector.split(query).await.unwrap()
     }

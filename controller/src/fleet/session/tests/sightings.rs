@@ -160,6 +160,8 @@ async fn a_host_cannot_take_the_port_of_an_instance_that_runs_elsewhere() {
         network_ids: vec![network.id],
         security_group_ids: None,
         port_ids: Vec::new(),
+        boot: None,
+        power: model::Power::On,
     };
     let instance = lab
         .service

@@ -30,7 +30,7 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
                 snat: Some(snat.map_or(Snat::Off, |_| Snat::On)),
                 host_ids: hosts.take(snat.unwrap_or(0).into()).copied().collect(),
             };
-            gateway::create(intent, request).map(|draft| draft.writes)
+            gateway::create(intent, request, &Observed::default()).map(|draft| draft.writes)
         }
         Op::FloatingIp {
             tenant,
@@ -40,6 +40,7 @@ pub(super) fn decide(intent: &Intent, op: &Op) -> Outcome<Vec<Write>> {
             let request = FloatingIpCreate {
                 tenant_id: id(intent, Noun::Tenant, tenant),
                 network_id: external_id(intent, network),
+                family: None,
                 address: None,
                 port_id: port.map(|port| id(intent, Noun::Port, port)),
                 port_address: None,

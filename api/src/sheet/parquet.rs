@@ -1,13 +1,12 @@
-//! A listing as Apache Parquet: the table's columns, each of one type that its head tells, uncompressed,
+//! A sheet as Apache Parquet: the table's columns, each of one type that its head tells, uncompressed,
 //! in one row group.
 //!
 //! | heads | type |
 //! |---|---|
 //! | `…_bytes`, `…_packets`, `…_total`, `…_seconds`, `samples`, `seconds` | `INT64`, unsigned |
-//! | `from`, `to`, `interval_start`, `read_at` | `INT64`, milliseconds since 1970 in UTC |
+//! | `from`, `to`, `interval_start`, `read_at`, `as_of` | `INT64`, milliseconds since 1970 in UTC |
 //! | all others, exact decimals among them | text |
 
-use std::path::Path;
 use std::sync::Arc;
 
 use model::Timestamp;
@@ -18,9 +17,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::{Cell, Listing};
-use crate::exit::Exit;
-use crate::failure::Failure;
+use super::{Cell, Sheet};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +30,7 @@ enum Holds {
 impl Holds {
     fn of(head: &str) -> Self {
         match head {
-            "from" | "to" | "interval_start" | "read_at" => Self::Moment,
+            "from" | "to" | "interval_start" | "read_at" | "as_of" => Self::Moment,
             "samples" | "seconds" => Self::Amount,
             _ if ["_bytes", "_packets", "_seconds", "_total"]
                 .iter()
@@ -66,24 +63,19 @@ impl Holds {
     }
 }
 
-/// Writes the listing into a file, which it replaces.
-pub(crate) fn write(listing: &Listing, path: &Path) -> std::result::Result<(), Failure> {
-    let says = format!("could not write {}", path.display());
-    let bytes = encode(listing)
-        .map_err(|error| Failure::new(Exit::Local, says.clone()).because(error.to_string()))?;
-    std::fs::write(path, bytes)
-        .map_err(|error| Failure::new(Exit::Local, says).because(error.to_string()))
-}
-
-fn encode(listing: &Listing) -> Result<Vec<u8>> {
+/// The bytes of the file.
+///
+/// # Errors
+/// When a cell is not of the type that the head of its column tells.
+pub fn encode(sheet: &Sheet) -> Result<Vec<u8>> {
     let mut file = SerializedFileWriter::new(
         Vec::new(),
-        schema(listing)?,
+        schema(sheet)?,
         Arc::new(WriterProperties::builder().build()),
     )?;
     let mut rows = file.next_row_group()?;
-    for (at, head) in listing.heads.iter().enumerate() {
-        let cells = listing.rows.iter().filter_map(|row| row.cells.get(at));
+    for (at, head) in sheet.heads.iter().enumerate() {
+        let cells = sheet.rows.iter().filter_map(|row| row.get(at));
         let cells: Vec<&Cell> = cells.collect();
         match Holds::of(head) {
             Holds::Text => texts(&mut rows, &cells)?,
@@ -95,11 +87,11 @@ fn encode(listing: &Listing) -> Result<Vec<u8>> {
     file.into_inner()
 }
 
-fn schema(listing: &Listing) -> Result<TypePtr> {
-    let columns = listing.heads.iter();
+fn schema(sheet: &Sheet) -> Result<TypePtr> {
+    let columns = sheet.heads.iter();
     let columns = columns.map(|head| Holds::of(head).column(head).map(Arc::new));
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    let schema = Type::group_type_builder("netctl").with_fields(columns);
+    let schema = Type::group_type_builder("usage").with_fields(columns);
     schema.build().map(Arc::new)
 }
 
@@ -165,31 +157,23 @@ mod tests {
     use bytes::Bytes;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
-    use serde_json::Value;
 
-    use super::super::Row;
     use super::*;
 
-    fn listing() -> Listing {
-        let row = |name: &str, bytes: u64| Row {
-            id: String::new(),
-            cells: vec![
-                name.into(),
-                Cell::Bytes(bytes),
-                "7".into(),
-                "2026-11-22T12:30:00Z".into(),
-            ],
+    fn sheet() -> Sheet {
+        let row = |name: &str, bytes: u64| {
+            let (samples, from) = ("7".into(), "2026-11-22T12:30:00Z".into());
+            vec![name.into(), Cell::Bytes(bytes), samples, from]
         };
-        Listing {
+        Sheet {
             heads: vec!["name", "sent_bytes", "samples", "from"],
             rows: vec![row("acme", 5), row("größer, \"globex\"", u64::MAX)],
-            json: Value::Null,
         }
     }
 
     #[test]
     fn what_is_written_is_read_back_with_its_types() {
-        let file = SerializedFileReader::new(Bytes::from(encode(&listing()).unwrap())).unwrap();
+        let file = SerializedFileReader::new(Bytes::from(encode(&sheet()).unwrap())).unwrap();
         let rows: Vec<_> = file
             .get_row_iter(None)
             .unwrap()
@@ -205,9 +189,9 @@ mod tests {
 
     #[test]
     fn nothing_is_a_file_with_columns_and_no_rows() {
-        let empty = Listing {
+        let empty = Sheet {
             rows: Vec::new(),
-            ..listing()
+            ..sheet()
         };
         let file = SerializedFileReader::new(Bytes::from(encode(&empty).unwrap())).unwrap();
         let metadata = file.metadata().file_metadata();

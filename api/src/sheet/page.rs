@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use model::billing::{Bill, RatePoint};
 
-use crate::names::Names;
+use super::Naming;
 
 /// The size of the chart, in its own units.
 const WIDTH: usize = 800;
@@ -16,8 +16,9 @@ td,th{border-bottom:1px solid #ccc;padding:.3em;text-align:left}\
 td.n{text-align:right;font-variant-numeric:tabular-nums}\
 .sent{stroke:#c60;fill:none}.received{stroke:#06c;fill:none}";
 
-/// The page.
-pub(super) fn page(bill: &Bill, tenant: &str, names: &Names) -> String {
+/// The page of a bill, whose ports are called by these names.
+#[must_use]
+pub fn bill(bill: &Bill, tenant: &str, names: &dyn Naming) -> String {
     let title = format!("{tenant}, {}", bill.period);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
@@ -71,7 +72,7 @@ fn rates(bill: &Bill) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-fn transfer(bill: &Bill, names: &Names) -> impl Iterator<Item = Vec<String>> {
+fn transfer(bill: &Bill, names: &dyn Naming) -> impl Iterator<Item = Vec<String>> {
     bill.ports.iter().flat_map(move |port| {
         let name = names.of(port.port_id.uuid());
         port.classes.iter().map(move |it| {
@@ -151,40 +152,35 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use model::Timestamp;
+    use model::billing::RatePoint;
 
-    fn bill() -> Bill {
-        let json = serde_json::json!({
-            "tenant_id": uuid::Uuid::nil(), "period": "2026-11", "timezone": "UTC",
-            "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z",
-            "as_of": "2026-11-22T12:00:00Z", "seal": null, "rate_plan": "standard",
-            "currency": "EUR", "lines": [{
-                "what": "public transfer", "quantity": "1.5", "unit": "GB", "price": "2",
-                "amount": "3.00",
-            }],
-            "total": "3.00", "classes": [], "adjustments": [], "rates": [], "ports": [],
-            "slots": 3, "slots_silent": 1, "unread_seconds": 0, "course": [
-                { "at": "2026-11-01T00:00:00Z", "received": 10, "sent": 5 },
-                { "at": "2026-11-01T00:05:00Z", "received": 0, "sent": u64::MAX },
-            ],
-        });
-        serde_json::from_value(json).unwrap()
+    use super::super::Ids;
+    use super::*;
+    use crate::test_pool::samples;
+
+    fn november() -> Bill {
+        let point = |at: i64, received, sent| RatePoint {
+            at: Timestamp::from_unix_seconds(1_793_491_200 + at),
+            received,
+            sent,
+        };
+        samples::november(
+            "public transfer",
+            vec![point(0, 10, 5), point(300, 0, u64::MAX)],
+        )
     }
 
     #[test]
     fn a_name_cannot_become_part_of_the_page() {
-        let page = page(
-            &bill(),
-            "<script>alert('x')</script>&\u{1b}",
-            &Names::default(),
-        );
+        let page = bill(&november(), "<script>alert('x')</script>&\u{1b}", &Ids);
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp; "));
         assert!(!page.contains("<script"));
     }
 
     #[test]
     fn a_page_has_the_lines_the_total_and_a_chart() {
-        let page = page(&bill(), "acme", &Names::default());
+        let page = bill(&november(), "acme", &Ids);
         for part in [
             "public transfer",
             "3.00",
