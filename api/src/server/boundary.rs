@@ -7,7 +7,7 @@
 //!                            |
 //!                routes, handlers, decisions: there is nothing with that id
 //!                            |
-//!     answer:      every mask  ->  the id that was asked for;  what hosts are called  ->  null
+//!     answer:      every mask  ->  the id that was asked for;  ids of hosts  ->  nil
 //! ```
 //!
 //! No handler and no decision has to think of it, so that none can forget to. That what is decided
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::middleware::Next;
@@ -39,11 +39,9 @@ mod tests;
 /// Fields whose texts name things and refer to nothing: they stay as they are.
 const NAMING: &[&str] = &["name", "description"];
 
-/// Fields of answers that a tenant has no use for: on which host something is.
-const PROVIDERS: &[&str] = &["host_id", "peer_host_id"];
-
-/// The field of answers that says what carries a network, where some id must stand.
-const CARRIER: &str = "physical_network_id";
+/// Fields of answers that say where something is and what carries it. No query may name them either:
+/// whoever sorts by one learns which objects have the same.
+const PROVIDERS: &[&str] = &["host_id", "host_ids", "physical_network_id"];
 
 /// The most bytes of an answer that is looked through.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
@@ -65,11 +63,10 @@ pub(super) async fn cross<B: UsageBackend>(
         return next.run(request).await;
     };
     let mut masks = Masks::new(|id| backend.sight(tenant, id) == Sight::Hidden);
-    let outcome = match masked(request, &mut masks).await {
+    match masked(request, &mut masks).await {
         Ok(request) => unmasked(next.run(request).await, &masks).await,
         Err(problem) => problem.into_response(),
-    };
-    outcome
+    }
 }
 
 /// Holds a query of usage to a tenant: no parameter is the tenant's own, another's is nobody's.
@@ -189,6 +186,10 @@ async fn masked<F: Fn(Uuid) -> bool>(
         let detail = format!("there is no {path}; the API begins at /v1");
         return Err(Problem::new(Code::NoSuchRoute, detail));
     }
+    if let Some(name) = provider_field(&parts.uri) {
+        let detail = format!("there is no parameter {name}; see the fields of the objects");
+        return Err(Problem::new(Code::InvalidParameter, detail));
+    }
     if let Cow::Owned(path) = masks.mask(path) {
         let query = parts.uri.query().map(|it| format!("?{it}"));
         let whole = path + &query.unwrap_or_default();
@@ -202,6 +203,22 @@ async fn masked<F: Fn(Uuid) -> bool>(
     let body = masked_body(body, masks);
     parts.headers.remove(CONTENT_LENGTH);
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// What a query says of the provider's fields, as the name of a parameter or in the order to sort by.
+fn provider_field(uri: &Uri) -> Option<&'static str> {
+    let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+        // What cannot be read is refused by whoever reads it.
+        return None;
+    };
+    let mut named = pairs.iter().flat_map(|(name, value)| match name.as_str() {
+        "sort" => value.split(',').collect(),
+        name => vec![name],
+    });
+    named.find_map(|name| {
+        let mut fields = PROVIDERS.iter().copied();
+        fields.find(|field| name.contains(field))
+    })
 }
 
 /// The body written anew, whether anything in it is hidden or not: so that how it was written tells
@@ -249,10 +266,12 @@ fn hide_hosts(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(hide_hosts),
         Value::Object(fields) => {
             for (name, it) in fields.iter_mut() {
-                match name.as_str() {
-                    name if PROVIDERS.contains(&name) => *it = Value::Null,
-                    CARRIER => *it = Value::String(Uuid::nil().to_string()),
-                    _ => hide_hosts(it),
+                match it {
+                    Value::String(id) if PROVIDERS.contains(&name.as_str()) => {
+                        *id = Uuid::nil().to_string();
+                    }
+                    Value::Array(ids) if PROVIDERS.contains(&name.as_str()) => ids.clear(),
+                    it => hide_hosts(it),
                 }
             }
         }

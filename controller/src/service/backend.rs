@@ -498,6 +498,7 @@ impl Backend for Service {
         caller: Caller,
         request: InstanceCreate,
     ) -> Outcome<InstanceView> {
+        held::check_instance(&caller, &request)?;
         let connected = self.fleet.observed().connected();
         let decide = |intent: &_| instance::create(intent, request, &connected);
         self.writer.change(caller, "instance_create", decide).await

@@ -187,6 +187,32 @@ async fn usage_is_asked_of_the_tokens_own_tenant_whatever_the_query_says() {
 }
 
 #[tokio::test]
+async fn on_which_host_something_is_is_told_to_no_tenant_and_found_out_by_no_query() {
+    let (pool, own) = pool();
+    let mut mine = network("mine", 8);
+    mine.tenant_id = own;
+    let carrier = mine.segment.physical_network_id();
+    pool.networks.put(mine);
+    let route = |query: &str| format!("/v1/networks{query}");
+    let answer = ask_as(&pool, "tenant-admin", ("GET", &route("")), "").await;
+    let text = answer.json.to_string();
+    assert!(!text.contains(&carrier.to_string()), "{text}");
+    assert!(text.contains(&Uuid::nil().to_string()), "{text}");
+    for query in [
+        format!("?physical_network_id={carrier}"),
+        "?sort=physical_network_id".to_owned(),
+        "?sort=name,-physical_network_id".to_owned(),
+        "?sort=%70hysical_network_id".to_owned(),
+        "?%70hysical_network_id=x".to_owned(),
+    ] {
+        let answer = ask_as(&pool, "tenant-admin", ("GET", &route(&query)), "").await;
+        assert_eq!(answer.status, 400, "{query}");
+    }
+    let answer = ask_as(&pool, "operator", ("GET", &route("")), "").await;
+    assert!(answer.json.to_string().contains(&carrier.to_string()));
+}
+
+#[tokio::test]
 async fn a_token_for_reading_reads_and_changes_nothing() {
     let (pool, _) = pool();
     let reader = Identity {

@@ -136,3 +136,43 @@ async fn a_tenant_chooses_neither_what_carries_a_network_nor_whom_it_is_open_to(
         .await;
     assert_eq!(made.unwrap().tenant_id, own);
 }
+
+#[tokio::test]
+async fn a_tenant_takes_no_more_than_its_share_of_a_host_and_boots_no_image_of_another() {
+    let world = World::new().await;
+    let own = world.tenants[0];
+    let service = &world.service;
+    let network = world
+        .networks
+        .iter()
+        .find(|it| it.tenant_id == own)
+        .unwrap();
+    for (greed, is_refused) in [
+        (json!({"floods_out": "1001"}), true),
+        (json!({"connections": 100_001}), true),
+        (json!({"floods_out": "1000", "connections": 100_000}), false),
+    ] {
+        let asked = super::refused::with(&json!({"network_id": network.id}), &greed);
+        let made = service.port_create(held_to(own), request(asked)).await;
+        assert_eq!(made.is_err(), is_refused, "{greed}: {made:?}");
+    }
+    // What an operator gave stays when the tenant changes something else.
+    let generous = request(json!({"network_id": network.id, "floods_out": "2000"}));
+    let port = service
+        .port_create(caller(), generous)
+        .await
+        .unwrap()
+        .port
+        .id;
+    let fewer = request(json!({"packets_out": "500"}));
+    service
+        .port_update(held_to(own), port, fewer)
+        .await
+        .unwrap();
+    let more = request(json!({"floods_out": "3000"}));
+    assert!(service.port_update(held_to(own), port, more).await.is_err());
+    let booting = json!({"tenant_id": own, "name": "vm",
+        "boot": {"disk": "theirs.img", "memory_mib": 512, "processors": 1}});
+    let refused = service.instance_create(held_to(own), request(booting));
+    assert_eq!(refused.await.unwrap_err().errors[0].field, "boot");
+}
