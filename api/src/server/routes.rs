@@ -3,108 +3,13 @@
 //! Who may use a route is part of its row. A row that does not say so is the provider's alone, so
 //! that what is forgotten is closed.
 
-use model::AccessVerb;
+mod row;
+
+pub(super) use row::Noun;
+pub use row::{Method, Route};
+use row::{delete, get, patch, post, put};
 
 use crate::access::Access;
-
-/// One row of [`ROUTES`].
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// What the client does.
-    pub method: Method,
-    /// To which path; `{id}` stands for an object's id.
-    pub path: &'static str,
-    /// Who may.
-    pub access: Access,
-    /// What comes of it, as a phrase.
-    pub what: &'static str,
-    pub(super) noun: Noun,
-}
-
-/// The methods that the API uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Makes a new object.
-    Post,
-    /// Says how something is to be.
-    Put,
-    /// Says what of something is to be otherwise.
-    Patch,
-    /// Deletes an object.
-    Delete,
-}
-
-impl Method {
-    /// The method as HTTP spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-
-    /// What it does, as tokens are held to it.
-    #[must_use]
-    pub const fn verb(self) -> AccessVerb {
-        match self {
-            Self::Get => AccessVerb::Read,
-            Self::Post => AccessVerb::Create,
-            Self::Put | Self::Patch => AccessVerb::Change,
-            Self::Delete => AccessVerb::Delete,
-        }
-    }
-}
-
-/// What a route is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Noun {
-    Health,
-    Version,
-    Whoami,
-    AccessToken,
-    Tenant,
-    PhysicalNetwork,
-    Topology,
-    HostUplink,
-    Network,
-    Subnet,
-    AddressGroup,
-    Reservation,
-    Router,
-    Gateway,
-    FloatingIp,
-    Cap,
-    PortForwarding,
-    SecurityGroup,
-    RuleHits,
-    Port,
-    PortGuest,
-    SubPort,
-    Instance,
-    Host,
-    Tunnel,
-    FabricCheck,
-    Trace,
-    Event,
-    Usage,
-    UsageSplit,
-    UsageRecord,
-    Bill,
-    BillSummary,
-    RatePlan,
-    RatePlanAssignment,
-    Seal,
-    Verification,
-    MeterFinding,
-    Collector,
-    Inventory,
-}
 
 use {Access as A, Noun as N};
 
@@ -587,64 +492,3 @@ pub const ROUTES: &[Route] = &[
         "which port is behind which interface of which host",
     ),
 ];
-
-const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Get,
-        path,
-        access: Access::Inspect,
-        what,
-        noun,
-    }
-}
-
-const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Post,
-        path,
-        access: Access::Operate,
-        what,
-        noun,
-    }
-}
-
-const fn put(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Put,
-        path,
-        access: Access::Operate,
-        what,
-        noun,
-    }
-}
-
-const fn patch(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Patch,
-        path,
-        access: Access::Operate,
-        what,
-        noun,
-    }
-}
-
-const fn delete(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Delete,
-        path,
-        access: Access::Operate,
-        what,
-        noun,
-    }
-}
-
-impl Route {
-    const fn who(self, access: Access) -> Self {
-        Self { access, ..self }
-    }
-
-    /// Whether it is about one object, not about all.
-    pub(super) fn is_of_one(&self) -> bool {
-        self.path.ends_with("/{id}")
-    }
-}

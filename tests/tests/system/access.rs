@@ -233,7 +233,7 @@ async fn a_tenant_lives_in_netctl_with_its_own_token() {
         netctl(list);
     }
     assert!(netctl("vif-list").contains("db1"));
-    assert!(!netctl("vlan-list -o json").contains(acme.carrier()));
+    assert!(!netctl("vlan-list -o json").contains(acme.physical["id"].as_str().unwrap()));
     netctl("token-create reader role=auditor tenant=acme valid=1h");
     netctl("token-revoke reader");
 }

@@ -8,7 +8,7 @@ use tests::{LoneController, Rest};
 /// A pool with one of each, so that every kind of fault can be provoked.
 pub(super) struct Pool {
     pub(super) tenant: Value,
-    physical: Value,
+    pub(super) physical: Value,
     network: Value,
     subnet: Value,
     trunk: Value,
@@ -16,13 +16,6 @@ pub(super) struct Pool {
     router: Value,
     external: Value,
     floating: Value,
-}
-
-impl Pool {
-    /// The id of what carries its networks.
-    pub(super) fn carrier(&self) -> &str {
-        self.physical["id"].as_str().unwrap()
-    }
 }
 
 pub(super) async fn pool(rest: &Rest) -> Pool {
