@@ -2,6 +2,7 @@
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
 mod caps;
+mod migrations;
 mod tokens;
 
 use std::future::Future;
@@ -36,6 +37,7 @@ use crate::resource::{
 };
 
 pub use caps::CapBackend;
+pub use migrations::MigrationBackend;
 pub use tokens::TokenBackend;
 
 /// The outcome of a change.
@@ -143,7 +145,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: UsageBackend + CapBackend + TokenBackend {
+pub trait Backend: UsageBackend + CapBackend + MigrationBackend + TokenBackend {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

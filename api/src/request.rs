@@ -3,6 +3,7 @@
 
 mod cap;
 mod limits;
+mod migration;
 mod outside;
 mod plugging;
 mod token;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cap::{CapCreate, CapUpdate, Lifted};
 pub use limits::LimitsUpdate;
+pub use migration::MigrationCreate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use plugging::PortAttach;
 pub use token::TokenCreate;
@@ -479,6 +481,9 @@ pub struct InstanceUpdate {
     /// Whether it is to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<Power>,
+    /// The host that it is to be on: one that runs migrates there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_id: Option<HostId>,
 }
 
 /// `POST /v1/trace`

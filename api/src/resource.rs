@@ -5,9 +5,9 @@ use model::report::ManagementPath;
 use model::{
     AccessRole, AccessTokenId, AccessVerb, AddressGroup, Cap, Event, FabricCheck, FabricScope,
     FloatingIp, Gateway, Host, HostId, HostStatus, HostUplink, Instance, InstanceStatus, Name,
-    Network, NetworkId, PhysicalNetwork, Port, PortForwarding, PortId, PortStatus, Reservation,
-    Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant, TenantId, Timestamp, Traffic,
-    Tunnel, VlanId,
+    Network, NetworkId, PhysicalNetwork, Port, PortForwarding, PortId, PortMigration, PortStatus,
+    Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant, TenantId,
+    Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,
-    FloatingIpUpdate, GatewayCreate, InstanceCreate, InstanceUpdate, NetworkCreate, NetworkUpdate,
-    PhysicalNetworkCreate, PortCreate, PortForwardingCreate, PortUpdate, ReservationCreate,
-    RouterCreate, RouterUpdate, SecurityGroupCreate, SecurityGroupUpdate, SubPortCreate,
-    SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate, TokenCreate,
+    FloatingIpUpdate, GatewayCreate, InstanceCreate, InstanceUpdate, MigrationCreate,
+    NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate, PortForwardingCreate,
+    PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
+    SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    TokenCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -270,6 +271,7 @@ resources! {
     SecurityGroup, "security group", "security-groups", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PortView, "port", "ports", |it| it.port.id.uuid(), |it| it.port.name.as_ref().map(model::Name::as_str);
     SubPort, "sub-port", "sub-ports", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
+    PortMigration, "migration", "migrations", |it| it.id.uuid(), |it| it.name.as_ref().map(model::Name::as_str);
     InstanceView, "instance", "instances", |it| it.instance.id.uuid(), |it| Some(it.instance.name.as_str());
     HostView, "host", "hosts", |it| it.host.id.uuid(), |it| Some(it.host.name.as_str());
     FabricCheck, "fabric check", "fabric-checks", |it| it.id.uuid(), |_| None;
@@ -349,6 +351,9 @@ impl Changeable for SecurityGroup {
 }
 impl Creatable for PortView {
     type Create = PortCreate;
+}
+impl Creatable for PortMigration {
+    type Create = MigrationCreate;
 }
 impl Creatable for SubPort {
     type Create = SubPortCreate;

@@ -40,8 +40,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
 use model::{
-    AddressGroup, Event, FabricCheck, Network, PhysicalNetwork, Reservation, SecurityGroup, Subnet,
-    Tenant,
+    AddressGroup, Event, FabricCheck, Network, PhysicalNetwork, PortMigration, Reservation,
+    SecurityGroup, Subnet, Tenant,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -169,6 +169,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
             _ => routing::delete(plugging::detach::<B>),
         },
         Noun::SubPort => made::<B, SubPort>(route),
+        Noun::Migration => made::<B, PortMigration>(route),
         Noun::Instance => changed::<B, InstanceView>(route),
         Noun::Host if !route.is_of_one() => routing::get(noun::host::list::<B>),
         Noun::Host => shown::<B, HostView>(route),

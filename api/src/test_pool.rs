@@ -7,6 +7,7 @@ mod caps;
 mod groups;
 mod kept;
 mod ledger;
+mod migrations;
 pub(crate) mod samples;
 mod shelf;
 mod tokens;
@@ -26,6 +27,7 @@ pub(crate) use caps::cap;
 pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 pub(crate) use kept::TestPool;
+pub(crate) use migrations::migration;
 pub(crate) use samples::*;
 
 /// The only valid token, and who bears it.

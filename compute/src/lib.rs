@@ -38,6 +38,11 @@ pub trait Hypervisor: Send + Sync {
     /// Called with the whole of what is wanted, again after every change and now and then; a failure
     /// of one instance is in its report and does not hold up the others.
     fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled>;
+
+    /// Waits until something that the driver itself began is over, and it is time to look again.
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// What a driver found after it made things right.

@@ -13,6 +13,7 @@
 //! and are known as they were until it is back.
 
 mod client;
+pub mod departures;
 pub mod domain;
 pub mod machines;
 pub mod plugging;

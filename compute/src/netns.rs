@@ -84,6 +84,7 @@ impl Netns {
                 running: reason.is_none(),
                 handle: Some(self.handle(instance.id)),
                 reason,
+                departure: None,
             });
         }
         found

@@ -115,6 +115,7 @@ fn instance(addresses: &[&str]) -> PlannedInstance {
         name: "web".parse().unwrap(),
         driver: Driver::Netns,
         boot: None,
+        motion: None,
         interfaces: interfaces.collect(),
     }
 }

@@ -117,6 +117,7 @@ impl Pool {
             security_group_ids: Vec::new(),
             host_id: Some(self.hosts[index % self.hosts.len()]),
             on_trunk: None,
+            migration: None,
             instance_id: None,
             created_at: self.tenant.created_at,
         }

@@ -4,6 +4,7 @@
 //! may have altered: it looks only at what was written and at the hosts that have its networks,
 //! never at the pool.
 
+mod instance;
 mod limits;
 mod outside;
 mod policy;
@@ -19,8 +20,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use model::plan::{
-    Generation, HostPlan, PlanItem, PlanKey, PlannedInstance, PlannedInterface, PlannedNetwork,
-    PlannedPhysicalNetwork, PlannedPort, PlannedRemotePort, PlannedRouter, PlannedSubnet, Trial,
+    Generation, HostPlan, PlanItem, PlanKey, PlannedNetwork, PlannedPhysicalNetwork, PlannedPort,
+    PlannedRemotePort, PlannedRouter, PlannedSubnet, Trial,
 };
 use model::{
     DomainName, Host, HostId, HostUplink, MacAddr, Network, NetworkId, PhysicalNetwork,
@@ -28,7 +29,7 @@ use model::{
 };
 
 use crate::intent::Intent;
-use crate::object::{Key, PluggedInstance};
+use crate::object::Key;
 
 /// Everything this host must be and know, as of the intent's revision.
 #[must_use]
@@ -92,8 +93,13 @@ fn remote_ports(
         .then(|| intent.ports_of(network))
         .into_iter()
         .flatten();
-    let elsewhere = ports.filter(move |port| port.host_id.is_some_and(|it| it != host));
+    let elsewhere = ports.filter(move |port| is_elsewhere(port, host));
     elsewhere.map(|port| PlanKey::RemotePort(port.id))
+}
+
+/// Whether a port is bound to another host. One that migrates may be on standby here all the same.
+fn is_elsewhere(port: &Port, host: HostId) -> bool {
+    port.host_id.is_some_and(|it| it != host)
 }
 
 /// The item under this key in the host's plan, if its plan has one.
@@ -122,8 +128,9 @@ pub fn item(intent: &Intent, host: HostId, key: PlanKey) -> Option<PlanItem> {
             let plugged = intent.instances.get(&id)?;
             let instance_of = &plugged.instance;
             // What is switched off is nothing to its host.
-            let here = instance_of.host_id == host && instance_of.power == model::Power::On;
-            PlanItem::Instance(here.then(|| instance(intent, plugged))?)
+            let here =
+                instance_of.power == model::Power::On && instance_of.hosts().any(|it| it == host);
+            PlanItem::Instance(here.then(|| instance::instance(intent, plugged, host))?)
         }
         PlanKey::Sampling => PlanItem::Sampling(intent.sampling.clone()?),
         PlanKey::Trial => PlanItem::Trial(trial(intent, host)?),
@@ -195,9 +202,10 @@ fn subnet(subnet: &Subnet) -> PlannedSubnet {
 
 fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
     let port = intent.ports.get(&id)?;
-    if port.host_id != Some(host) {
+    if !port.hosts().any(|it| it == host) {
         return None;
     }
+    let migration = port.migration.filter(|it| it.lit() != Some(host));
     Some(PlannedPort {
         id,
         network_id: port.network_id,
@@ -209,6 +217,7 @@ fn port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedPort> {
         hostname: hostname(intent, port),
         security_group_ids: port.security_group_ids.clone(),
         on_trunk: port.on_trunk,
+        standby: migration.map(|it| it.since),
     })
 }
 
@@ -223,7 +232,7 @@ fn hostname(intent: &Intent, port: &Port) -> Option<DomainName> {
 
 fn remote_port(intent: &Intent, host: HostId, id: PortId) -> Option<PlannedRemotePort> {
     let port = intent.ports.get(&id)?;
-    let host_id = port.host_id.filter(|elsewhere| *elsewhere != host)?;
+    let host_id = port.host_id.filter(|_| is_elsewhere(port, host))?;
     if !has(intent, port.network_id, host) {
         return None;
     }
@@ -262,7 +271,7 @@ fn has(intent: &Intent, network: NetworkId, host: HostId) -> bool {
 
 /// What hosts are told of ports whose limits are others now.
 fn limited<'a>(ports: impl Iterator<Item = &'a Port>) -> impl Iterator<Item = (HostId, PlanKey)> {
-    ports.filter_map(|port| Some((port.host_id?, PlanKey::Port(port.id))))
+    ports.flat_map(|port| port.hosts().map(|host| (host, PlanKey::Port(port.id))))
 }
 
 /// The hosts that need a network.
@@ -293,42 +302,6 @@ fn router(intent: &Intent, host: HostId, id: RouterId) -> Option<PlannedRouter> 
 /// Whether ports of the network on different hosts have anything to do with each other.
 fn they_meet(network: &Network) -> bool {
     !network.sharing.isolated
-}
-
-fn instance(intent: &Intent, plugged: &PluggedInstance) -> PlannedInstance {
-    let ports = plugged.port_ids.iter();
-    let ports = ports.filter_map(|id| intent.ports.get(id));
-    PlannedInstance {
-        id: plugged.instance.id,
-        name: plugged.instance.name.clone(),
-        driver: plugged.instance.driver,
-        boot: plugged.instance.boot.clone(),
-        interfaces: ports.filter_map(|port| interface(intent, port)).collect(),
-    }
-}
-
-fn interface(intent: &Intent, port: &Port) -> Option<PlannedInterface> {
-    let network = intent.networks.get(&port.network_id)?;
-    let mut addresses = Vec::new();
-    let mut gateways: Vec<IpAddr> = Vec::new();
-    for address in &port.addresses {
-        let subnet = intent.subnet_with(port.network_id, *address)?;
-        addresses.push(IpNet::new(*address, subnet.cidr.prefix_len()).ok()?);
-        let gateway = subnet.gateway;
-        // The first subnet of a family gives its gateway, unless the port is the gateway's address
-        // itself, as in a prefix of one address.
-        let family_has_one = gateways.iter().any(|it| it.is_ipv4() == gateway.is_ipv4());
-        if !family_has_one && gateway != *address {
-            gateways.push(gateway);
-        }
-    }
-    Some(PlannedInterface {
-        port_id: port.id,
-        mac: port.mac,
-        addresses,
-        gateways,
-        mtu: network.mtu,
-    })
 }
 
 /// The items that may differ between two revisions, given the objects written in between.
@@ -499,7 +472,10 @@ impl Touched<'_> {
     fn instances_beside(&mut self, network: NetworkId) {
         let ports = self.after.ports_of(network);
         let users = ports.filter_map(|port| self.after.instance_with(port.id));
-        let items = users.map(|it| (it.instance.host_id, PlanKey::Instance(it.instance.id)));
+        let items = users.flat_map(|it| {
+            let key = PlanKey::Instance(it.instance.id);
+            it.instance.hosts().map(move |host| (host, key))
+        });
         let items: Vec<_> = items.collect();
         self.items.extend(items);
     }
@@ -523,7 +499,7 @@ impl Touched<'_> {
                 self.items.insert((host, PlanKey::Port(id)));
                 self.items.insert((host, PlanKey::RemotePort(id)));
             }
-            if let Some(host) = port.host_id {
+            for host in port.hosts() {
                 self.arrival_or_departure(network, host);
             }
             self.static_routes(network, |via| static_route::has(port, via));
@@ -565,11 +541,14 @@ impl Touched<'_> {
             self.after.instances.get(&id),
         ];
         for plugged in versions.into_iter().flatten() {
-            let host = plugged.instance.host_id;
-            self.items.insert((host, PlanKey::Instance(id)));
+            let own = plugged.instance.hosts();
+            self.items
+                .extend(own.map(|host| (host, PlanKey::Instance(id))));
             // A port is called what the instance that uses it is called, on every host.
             for id in &plugged.port_ids {
-                self.items.insert((host, PlanKey::Port(*id)));
+                let own = plugged.instance.hosts();
+                self.items
+                    .extend(own.map(|host| (host, PlanKey::Port(*id))));
                 let network = self.after.ports.get(id).map(|port| port.network_id);
                 let hosts = network.map(|network| self.hosts(network));
                 let items = hosts.into_iter().flatten();

@@ -16,6 +16,8 @@ pub(crate) mod binder;
 mod events;
 pub mod identity;
 pub(crate) mod inventory;
+pub(crate) mod leaving;
+pub(crate) mod migrating;
 mod observed;
 mod outbox;
 mod path;

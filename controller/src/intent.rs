@@ -11,7 +11,9 @@ mod access;
 mod addresses;
 mod caps;
 mod free;
+mod instances;
 mod kept;
+mod moving;
 mod objects;
 mod outside;
 mod policy;
@@ -93,6 +95,8 @@ pub struct Intent {
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
     subnets_by_network: OrdSet<(NetworkId, SubnetId)>,
     ports_by_network: OrdSet<(NetworkId, PortId)>,
+    /// Ports that migrate.
+    migrating: OrdSet<PortId>,
     /// Each sub-port after its trunk.
     sub_ports: OrdSet<(PortId, PortId)>,
     ports_by_host: OrdSet<(HostId, NetworkId, PortId)>,
@@ -100,6 +104,8 @@ pub struct Intent {
     hosts_by_network: OrdMap<(NetworkId, HostId), usize>,
     instances_by_host: OrdSet<(HostId, InstanceId)>,
     instances_by_port: OrdMap<PortId, InstanceId>,
+    /// Instances that migrate.
+    leaving: OrdSet<InstanceId>,
     groups: Groups,
     given_out: GivenOut,
 }
@@ -246,25 +252,13 @@ impl Intent {
         pairs.filter_map(|(_, id)| self.ports.get(id))
     }
 
-    /// The ports bound to a host, by network.
+    /// The ports that a host has, by network: bound to it, or on standby there.
     pub fn ports_on(&self, host: HostId) -> impl Iterator<Item = &Arc<Port>> {
         let (first, last) = (lowest_id(), highest_id());
         let found = self
             .ports_by_host
             .range((host, first, lowest_id())..=(host, last, highest_id()));
         found.filter_map(|(_, _, id)| self.ports.get(id))
-    }
-
-    /// The sub-ports of a trunk, by id.
-    pub fn sub_ports_of(&self, trunk: PortId) -> impl Iterator<Item = &Arc<Port>> {
-        let pairs = self.sub_ports.range(within(trunk));
-        pairs.filter_map(|(_, id)| self.ports.get(id))
-    }
-
-    /// Every sub-port, by its trunk's id.
-    pub fn sub_ports(&self) -> impl Iterator<Item = &Arc<Port>> {
-        let pairs = self.sub_ports.iter();
-        pairs.filter_map(|(_, id)| self.ports.get(id))
     }
 
     /// The hosts that have a port of the network.
@@ -277,18 +271,6 @@ impl Intent {
     #[must_use]
     pub fn is_on(&self, network: NetworkId, host: HostId) -> bool {
         self.hosts_by_network.contains_key(&(network, host))
-    }
-
-    /// The instances of a host, by id.
-    pub fn instances_on(&self, host: HostId) -> impl Iterator<Item = &Arc<PluggedInstance>> {
-        let pairs = self.instances_by_host.range(within(host));
-        pairs.filter_map(|(_, id)| self.instances.get(id))
-    }
-
-    /// The instance that uses a port.
-    #[must_use]
-    pub fn instance_with(&self, port: PortId) -> Option<&Arc<PluggedInstance>> {
-        self.instances.get(self.instances_by_port.get(&port)?)
     }
 }
 
@@ -444,9 +426,12 @@ impl Intent {
             self.sub_ports.insert((on_trunk.trunk_id, port.id));
         }
         self.ports_by_tenant.insert((port.tenant_id, port.id));
-        if let Some(host) = port.host_id {
+        for host in port.hosts() {
             self.ports_by_host.insert((host, network, port.id));
             *self.hosts_by_network.entry((network, host)).or_default() += 1;
+        }
+        if port.migration.is_some() {
+            self.migrating.insert(port.id);
         }
         self.groups.join(&port);
         self.ports.insert(port.id, port);
@@ -467,7 +452,8 @@ impl Intent {
             self.sub_ports.remove(&(on_trunk.trunk_id, port.id));
         }
         self.ports_by_tenant.remove(&(port.tenant_id, port.id));
-        if let Some(host) = port.host_id {
+        self.migrating.remove(&port.id);
+        for host in port.hosts() {
             self.ports_by_host.remove(&(host, network, port.id));
             let others = self.hosts_by_network.get(&(network, host)).copied();
             match others {
@@ -479,27 +465,6 @@ impl Intent {
         }
         self.groups.leave(port);
         self.ports.remove(&port.id);
-    }
-
-    fn put_instance(&mut self, it: Arc<PluggedInstance>) {
-        let id = it.instance.id;
-        self.instances_by_tenant.insert((it.instance.tenant_id, id));
-        self.instances_by_host.insert((it.instance.host_id, id));
-        for port in &it.port_ids {
-            self.instances_by_port.insert(*port, id);
-        }
-        self.instances.insert(id, it);
-    }
-
-    fn delete_instance(&mut self, it: &PluggedInstance) {
-        let id = it.instance.id;
-        self.instances_by_tenant
-            .remove(&(it.instance.tenant_id, id));
-        self.instances_by_host.remove(&(it.instance.host_id, id));
-        for port in &it.port_ids {
-            self.instances_by_port.remove(port);
-        }
-        self.instances.remove(&id);
     }
 }
 

@@ -25,6 +25,7 @@ pub mod compile;
 mod fabric;
 pub mod fleet;
 pub mod intent;
+mod leaving;
 pub mod object;
 mod quarantine;
 mod secret_file;

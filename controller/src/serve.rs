@@ -23,6 +23,7 @@ use crate::caps;
 use crate::fabric;
 use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
+use crate::leaving;
 use crate::quarantine;
 use crate::service::Service;
 use crate::store::Store;
@@ -106,6 +107,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
         AbortOnDropHandle::new(tokio::spawn(fleet::inventory::run(fleet))),
         AbortOnDropHandle::new(tokio::spawn(fleet::binder::run(service.clone()))),
         AbortOnDropHandle::new(tokio::spawn(quarantine::keep_lifting(service.clone()))),
+        AbortOnDropHandle::new(tokio::spawn(leaving::keep_settling(service.clone()))),
         AbortOnDropHandle::new(tokio::spawn(caps::keep(service.clone(), folder.clone()))),
     ];
     let checking = config.fabric_check_minutes.map(|minutes| {

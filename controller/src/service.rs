@@ -21,6 +21,7 @@ mod host;
 mod instance;
 mod layout;
 mod limits;
+mod migration;
 mod network;
 mod overlay;
 mod pair;
@@ -52,7 +53,8 @@ use api::backend::{Caller, Outcome};
 use flow_collector::{Collector, LedgerError};
 use model::plan::Sampling;
 use model::{
-    FabricCheck, FabricScope, Host, HostId, PortId, RelayedSamples, UsageBatch, UsageTaken,
+    EventKind, FabricCheck, FabricScope, Host, HostId, InstanceId, PortId, RelayedSamples,
+    UsageBatch, UsageTaken,
 };
 use tracing::warn;
 use uuid::Uuid;
@@ -62,6 +64,7 @@ use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
 use crate::fleet::identity::Identity;
+use crate::fleet::leaving::End;
 use crate::fleet::sighting::judge;
 use crate::intent::Intent;
 use crate::store::{Store, StoreError};
@@ -191,6 +194,51 @@ impl Service {
         let intent = self.intent();
         fabric_check::check(&intent, &scope)?;
         self.checks.start(&self.fleet, intent, scope, caller)
+    }
+
+    /// Takes the migrations of those of these ports further that are to be.
+    pub(crate) async fn ports_migrate(&self, ports: &[PortId]) -> Outcome<()> {
+        if ports.is_empty() {
+            return Ok(());
+        }
+        let mut told = Vec::new();
+        let decide = |intent: &Intent| {
+            let observed = self.fleet.observed();
+            let steps = ports.iter().filter_map(|id| {
+                let step = judge(intent, &observed, *id).step?;
+                Some((*id, step))
+            });
+            let steps: Vec<_> = steps.collect();
+            told.clone_from(&steps);
+            migration::advance(intent, &steps)
+        };
+        let caller = caller("controller".to_owned());
+        self.writer.change(caller, "ports_migrate", decide).await?;
+        for (port, step) in told {
+            let message = format!("port {port}: {}", migration::told(step));
+            self.fleet.tell_of(EventKind::PortMigration, None, message);
+        }
+        Ok(())
+    }
+
+    /// Takes note of migrations of instances that ended.
+    pub(crate) async fn instances_settle(&self, ends: &[(InstanceId, End)]) -> Outcome<()> {
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let decide = |intent: &Intent| instance::moving::over(intent, ends);
+        let caller = caller("controller".to_owned());
+        let change = self.writer.change(caller, "instances_settle", decide);
+        change.await?;
+        for (id, end) in ends {
+            let message = match end {
+                End::There => format!("instance {id} is on its new host"),
+                End::Stayed(reason) => format!("instance {id} stays where it was: {reason}"),
+            };
+            self.fleet
+                .tell_of(EventKind::InstanceMigration, None, message);
+        }
+        Ok(())
     }
 
     /// Gives addresses back that nobody uses any more.

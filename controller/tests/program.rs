@@ -367,6 +367,7 @@ fn port_of(network: &Network, index: u64) -> Port {
         security_group_ids: Vec::new(),
         host_id: None,
         on_trunk: None,
+        migration: None,
         instance_id: None,
         created_at: network.created_at,
     }

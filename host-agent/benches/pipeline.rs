@@ -43,6 +43,7 @@ fn network(locals: u32, remotes: u32) -> NetworkView {
                 },
             })
             .collect(),
+        gates: Vec::new(),
         remotes: (locals + 1..=locals + remotes)
             .map(|n| RemotePort {
                 mac: mac(n),

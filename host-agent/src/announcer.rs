@@ -1,7 +1,7 @@
 //! The task that announces what came to this host: ports, and addresses of external networks.
 //!
 //! ```text
-//!   a port moves here, silent ---> its flows are in the switch ---> announced, three times
+//!   a port moves here, silent ---> its flows are in the switch ---> announced, five times
 //!                                                                     |
 //!                      physical switches, br-<name> and neighbours  <-+  know where it is now
 //! ```
@@ -32,17 +32,23 @@ use tracing::debug;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::{Mark, NetworkView, Outsiders, Reach, View};
-use crate::respond::announce;
+use crate::respond::{Form, announce};
 
 /// The pause between attempts to reach a switch that is not there.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How long after the one before each announcement is made: one may be lost, and switches further away
-/// may forward nothing yet.
-const AFTER: [Duration; 3] = [
-    Duration::ZERO,
-    Duration::from_millis(500),
-    Duration::from_secs(2),
+/// How long after the one before each announcement is made, and how: one may be lost, and switches further
+/// away may forward nothing yet.
+///
+/// Where Open vSwitch is a switch of the fabric, the first makes it look at all of its flows, and credit the
+/// last frames from the old host, by which it takes the port to be back there. Of a frame like one it has seen
+/// it learns half a second later only. So the next two follow soon, and are other frames.
+const ANNOUNCEMENTS: [(Duration, Form); 5] = [
+    (Duration::ZERO, Form::Request),
+    (Duration::from_millis(20), Form::Reverse),
+    (Duration::from_millis(80), Form::Reply),
+    (Duration::from_millis(400), Form::Request),
+    (Duration::from_secs(2), Form::Reply),
 ];
 
 /// How many frames go out before others get their turn.
@@ -76,27 +82,22 @@ pub struct Station {
 pub struct Stations {
     /// They.
     pub here: BTreeMap<Subject, Station>,
-    /// Ports that were here before the agent.
-    pub before: BTreeSet<PortId>,
+    /// Ports that were here before the agent; not known until it first looked.
+    pub before: Option<BTreeSet<PortId>>,
 }
 
 impl Stations {
     /// Tells the other end of a channel, if it is news. Who was here before the agent was so when it
-    /// first looked.
+    /// first looked, whether or not that was anybody: a port that waited in the dark since is new.
     pub fn publish(self, sender: &watch::Sender<Arc<Self>>) {
         sender.send_if_modified(|held| {
-            if held.here == self.here {
-                return false;
+            let news = held.here != self.here;
+            if news || held.before.is_none() {
+                let before = held.before.clone().or(self.before);
+                let here = self.here;
+                *held = Arc::new(Self { here, before });
             }
-            let first = held.here.is_empty() && held.before.is_empty();
-            let before = if first {
-                self.before
-            } else {
-                held.before.clone()
-            };
-            let here = self.here;
-            *held = Arc::new(Self { here, before });
-            true
+            news
         });
     }
 }
@@ -169,7 +170,7 @@ impl Round {
         for (subject, station) in &stations.here {
             let before = self.told.insert(*subject, station.clone());
             let was_here = match subject {
-                Subject::Port(id) => stations.before.contains(id),
+                Subject::Port(id) => stations.before.iter().any(|it| it.contains(id)),
                 Subject::Address(..) | Subject::Host(_) => false,
             };
             let known = !self.begun && was_here;
@@ -187,23 +188,29 @@ impl Round {
     /// What is to be announced now.
     fn announcements(&mut self, now: Instant) -> Vec<PacketOut> {
         let mut announcements = Vec::new();
-        for (subject, (times, at)) in &mut self.due {
+        let told = &self.told;
+        self.due.retain(|subject, (times, at)| {
             if *at > now {
-                continue;
+                return true;
             }
-            announcements.extend(self.told.get(subject).into_iter().flat_map(packets));
+            let station = told.get(subject).zip(ANNOUNCEMENTS.get(*times));
+            let frames = station.map(|(station, (_, form))| packets(station, *form));
+            announcements.extend(frames.into_iter().flatten());
             *times += 1;
-            *at = now + AFTER.get(*times).copied().unwrap_or_default();
-        }
-        self.due.retain(|_, (times, _)| *times < AFTER.len());
+            let next = ANNOUNCEMENTS.get(*times);
+            next.is_some_and(|(after, _)| {
+                *at = now + *after;
+                true
+            })
+        });
         announcements
     }
 }
 
 /// Out to the fabric as a frame of its network, and nowhere else.
-fn packets(station: &Station) -> impl Iterator<Item = PacketOut> {
+fn packets(station: &Station, form: Form) -> impl Iterator<Item = PacketOut> {
     let actions = deliver(station.network, station.out);
-    let frames = announce(station.mac, &station.addresses).into_iter();
+    let frames = announce(station.mac, &station.addresses, form).into_iter();
     frames.map(move |data| PacketOut {
         in_port: PortNo::CONTROLLER,
         actions: actions.clone(),

@@ -16,7 +16,7 @@ use openflow::PortNo;
 
 use crate::gateways::Outlets;
 use crate::observe::{INTEGRATION_BRIDGE, Observed};
-use crate::pipeline::{GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
+use crate::pipeline::{Gate, GroupView, LocalPort, Mark, NetworkView, Policy, Uplink, View};
 use crate::shield::Cover;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort, WantedRouter};
 pub use outside::translating;
@@ -242,7 +242,7 @@ pub fn all_views(
     translators: Translators<'_>,
 ) -> BTreeMap<PlanKey, View> {
     let networks = views(wanted, binding, uplinks, translators).into_iter();
-    let networks = networks.map(|(id, view)| (PlanKey::Network(id), View::Network(view)));
+    let networks = networks.map(|(id, view)| (PlanKey::Network(id), View::Network(Box::new(view))));
     let groups = groups(wanted, binding).into_iter();
     let groups = groups.map(|(id, view)| (PlanKey::SecurityGroup(id), View::SecurityGroup(view)));
     networks.chain(groups).collect()
@@ -297,6 +297,15 @@ fn views(
         };
         let view = views.entry(port.network);
         let view = view.or_insert_with(|| without_ports(network, uplinks));
+        if let Some(since) = port.standby {
+            view.gates.push(Gate {
+                id: *id,
+                port: carrier.port,
+                mac: port.mac,
+                since,
+            });
+            continue;
+        }
         view.locals.push(LocalPort {
             id: *id,
             port: carrier.port,
@@ -372,6 +381,7 @@ fn without_ports(network: &WantedNetwork, uplinks: &BTreeMap<Exit, PortNo>) -> N
         number: network.number,
         uplink: uplink(network, uplinks),
         locals: Vec::new(),
+        gates: Vec::new(),
         remotes: Arc::clone(&network.remotes),
         gateways: Arc::clone(&network.gateways),
         resolvers: Arc::clone(&network.resolvers),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context;
 use compute::Hypervisor;
 use compute::libvirt::Watcher;
+use compute::libvirt::departures::Departures;
 use compute::libvirt::machines::Machines;
 use compute::netns::Netns;
 use compute::seen::Seen;
@@ -29,6 +30,8 @@ pub struct Places {
     pub libvirt: PathBuf,
     /// The folder of what machines boot.
     pub images: PathBuf,
+    /// Where libvirt's daemons on other hosts are reached.
+    pub other_libvirts: String,
     /// The file that says how to log in to XenAPI.
     pub xenapi: PathBuf,
     /// How the names of instances' namespaces start.
@@ -66,6 +69,8 @@ impl Hypervisors {
             sockets: places.libvirt.clone(),
             images: places.images.clone(),
             bridge: INTEGRATION_BRIDGE.to_owned(),
+            others: places.other_libvirts.clone(),
+            departures: Departures::default(),
         };
         let drivers: Vec<Box<dyn Hypervisor>> = vec![Box::new(netns), Box::new(machines)];
         let plan = self.plan.clone();

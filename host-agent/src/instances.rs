@@ -10,12 +10,15 @@ use model::plan::{HostPlan, PlanItem, PlanKey, PlannedInstance};
 use model::report::InstanceReport;
 use model::{Driver, InstanceId};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use crate::status::Remarks;
 
 /// How often instances are looked after when nothing calls for it.
 const LOOK_AFTER: Duration = Duration::from_secs(30);
+
+/// The same, while one comes from another host or leaves.
+const LOOK_AFTER_MOVES: Duration = Duration::from_secs(1);
 
 /// What runs here, by instance.
 pub type Found = BTreeMap<InstanceId, InstanceReport>;
@@ -87,10 +90,18 @@ impl Run<'_> {
                 }
                 settled = now;
             }
-            match timeout(LOOK_AFTER, self.plan.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return,
-                Err(_) => settled = None,
+            let moves = |all: &Vec<PlannedInstance>| all.iter().any(|it| it.motion.is_some());
+            let look_after = match settled.as_ref().is_some_and(moves) {
+                true => LOOK_AFTER_MOVES,
+                false => LOOK_AFTER,
+            };
+            tokio::select! {
+                changed = self.plan.changed() => match changed {
+                    Ok(()) => {}
+                    Err(_) => return,
+                },
+                () = self.driver.changed() => settled = None,
+                () = sleep(look_after) => settled = None,
             }
         }
     }
@@ -160,6 +171,7 @@ mod tests {
                 running: true,
                 handle: None,
                 reason: None,
+                departure: None,
             });
             let instances = instances.collect();
             self.asked.lock().unwrap().push(ids);
@@ -179,6 +191,7 @@ mod tests {
                 name: "vm".parse().unwrap(),
                 driver: Driver::Netns,
                 boot: None,
+                motion: None,
                 interfaces: Vec::new(),
             })
         });

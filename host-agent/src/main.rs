@@ -24,7 +24,7 @@ use host_agent::plan_store::PlanStore;
 use host_agent::plugger::Plugger;
 use host_agent::prober::Prober;
 use host_agent::reconcile::{Channels, Ground, Reconciler, Settings};
-use host_agent::responder::{self, Known};
+use host_agent::responder::{self, Ears, Known};
 use host_agent::sample_relay::SampleRelay;
 use host_agent::session::{Controller, Session, StatusReceiver};
 use host_agent::shield::{self, Cover};
@@ -108,6 +108,10 @@ struct Arguments {
     /// The folder of kernels and disks that instances boot.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/bulkhead/images")]
     images_dir: PathBuf,
+    /// Where libvirt's daemons on other hosts are reached, for machines that migrate; {host} stands for the
+    /// host's address.
+    #[arg(long, value_name = "URI", default_value = "qemu+tls://{host}/system")]
+    libvirt_migration_uri: String,
     /// How to log in to XenAPI's toolstack, if it runs this host's guests.
     #[arg(long, value_name = "FILE", default_value = "/etc/bulkhead/xenapi.json")]
     xenapi: PathBuf,
@@ -152,17 +156,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (status_sender, mut status) = watch::channel(None);
     let (known_sender, known) = watch::channel(Arc::default());
     let (station_sender, stations) = watch::channel(Arc::default());
-    let (asking, line) = asking::start(arguments.ovs_rundir.clone());
-
-    let (mut accounting, usage) =
-        Accounting::start(&arguments.ovs_rundir, &arguments.state_dir, remarks.clone());
+    let (ears, heard) = Ears::new(remarks.clone());
+    let rundir = arguments.ovs_rundir.clone();
+    let (asking, line) = asking::start(rundir.clone());
+    let (mut accounting, usage) = Accounting::start(&rundir, &arguments.state_dir, remarks.clone());
     accounting.armed().await;
     let (ovsdb, monitor) = open_database(arguments.ovsdb.clone()).await?;
     let (watched, guests) = watch::channel(Watched::default());
     let (cover_sender, cover) = watch::channel(Cover::default());
     let mut tasks = Tasks::default();
-    let shielding = shield::run(monitor.clone(), remarks.clone(), cover_sender);
-    tasks.spawn("shields links", shielding);
+    let shield = shield::run(monitor.clone(), remarks.clone(), cover_sender);
+    tasks.spawn("shields links", shield);
     let channels = Channels {
         plan: plan.subscribe(),
         instances,
@@ -171,12 +175,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         remarks: remarks.clone(),
         known: known_sender,
         stations: station_sender,
+        heard,
         gateways: line,
         cover,
     };
-    let (tracer, traces) = Tracer::new(arguments.ovs_rundir.clone(), known.clone());
-    let switch = arguments.ovs_rundir.clone();
-    let speaking = speak(switch, (known, stations), tracer, remarks.clone());
+    let (tracer, traces) = Tracer::new(rundir.clone(), known.clone());
+    let speaking = speak(rundir, (known, stations), tracer, ears);
     tasks.spawn("speaks for ports", join(speaking, asking).map(drop));
     let settings = arguments.settings(Arc::clone(&controller), opened);
     let reconciler = Reconciler::new(settings, channels, ovsdb.clone(), monitor.clone())?;
@@ -184,15 +188,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Bridges first: what starts on them needs them, and what is reported comes from them.
     status.wait_for(Option::is_some).await?;
 
-    let heard = (plan.subscribe(), status.clone());
-    let hypervisors = hypervisors((ovsdb, monitor), heard, (found, watched), remarks.clone());
+    let wanted = (plan.subscribe(), status.clone());
+    let hypervisors = hypervisors((ovsdb, monitor), wanted, (found, watched), remarks.clone());
     tasks.spawn("runs instances", hypervisors.start(&arguments.places())?);
     let (relay, samples) = SampleRelay::new(plan.subscribe());
     let (prober, probes) = Prober::new(arguments.ovs_rundir, plan.subscribe());
     let (plugger, plugs) = Plugger::new(arguments.libvirt_dir);
     tasks.spawn("plugs VIFs into guests", plugger.run());
-    let probing = join(prober.run(), relay.run()).map(drop);
-    tasks.spawn("probes and hands samples on", probing);
+    let aside = join(prober.run(), relay.run()).map(drop);
+    tasks.spawn("probes and hands samples on", aside);
     let session = Session {
         store,
         plan,
@@ -262,9 +266,9 @@ async fn speak(
     run_directory: PathBuf,
     (known, stations): (watch::Receiver<Arc<Known>>, watch::Receiver<Arc<Stations>>),
     tracer: Tracer,
-    remarks: Remarks,
+    ears: Ears,
 ) {
-    let responding = responder::run(run_directory.clone(), known, remarks);
+    let responding = responder::run(run_directory.clone(), known, ears);
     let announcing = announcer::run(run_directory, stations);
     tokio::join!(responding, announcing, tracer.run());
 }
@@ -275,6 +279,7 @@ impl Arguments {
             state: self.state_dir.clone(),
             libvirt: self.libvirt_dir.clone(),
             images: self.images_dir.clone(),
+            other_libvirts: self.libvirt_migration_uri.clone(),
             xenapi: self.xenapi.clone(),
             namespaces: self.namespace_prefix.clone(),
         }

@@ -27,6 +27,7 @@ mod fabric_senders;
 mod fits;
 mod forward;
 mod forwarded;
+pub mod gate;
 mod ingress;
 mod ip;
 mod limit_received;
@@ -54,6 +55,7 @@ use openflow::{Field, Flow, Match, PortNo};
 
 use cookie::Group;
 pub use forwarded::{Forwarded, ForwardedTo, Inside};
+pub use gate::Gate;
 pub use outside::{Claim, Duty, Floating, Outside, Presence, WayExit, WayOut};
 pub use policy::asked;
 pub use rules::behind as rules_behind;

@@ -47,7 +47,7 @@ use crate::observe::{DATABASE, Observed};
 use crate::pipeline;
 use crate::pipeline::cookie::Group;
 use crate::presence;
-use crate::responder::Known;
+use crate::responder::{Heard, Known};
 use crate::shield::Cover;
 use crate::status::{Remarks, Status};
 use crate::switch::{Dialling, Drift, Lost, Switch};
@@ -99,6 +99,8 @@ pub struct Channels {
     pub known: watch::Sender<Arc<Known>>,
     /// Who is active, for the task that tells the fabric.
     pub stations: watch::Sender<Arc<Stations>>,
+    /// Which waiting ports were heard.
+    pub heard: watch::Receiver<Heard>,
     /// The task that asks for addresses that this host would take.
     pub gateways: asking::Line,
 }
@@ -453,7 +455,7 @@ impl Reconciler {
         };
         let stations = Stations {
             here: announcer::stations(sight.views.values()),
-            before,
+            before: Some(before),
         };
         let applied = self.carried.apply(switch, sight, wanted.generation).await;
         if applied.is_ok() {
@@ -534,6 +536,7 @@ impl Reconciler {
             Ok(()) = self.channels.guests.changed() => return Ok(()),
             Ok(()) = self.channels.gateways.word.changed() => return Ok(()),
             Ok(()) = self.channels.cover.changed() => return Ok(()),
+            Ok(()) = self.channels.heard.changed() => return Ok(()),
             () = sleep_until(until) => return Ok(()),
         };
         self.take_event(event);

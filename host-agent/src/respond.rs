@@ -36,7 +36,7 @@ use model::{DomainName, MacAddr, NetworkNumber};
 
 use crate::pipeline::Routing;
 
-pub use announce::announce;
+pub use announce::{Form, announce};
 pub use dns::{NamedPort, Pending};
 pub use router_advert::advertise;
 

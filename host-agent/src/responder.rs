@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forward::{Asker, Forwarder};
+use model::plan::Generation;
 use model::{MacAddr, NetworkNumber, PortId};
 use openflow::PortNo;
 use openflow::client::{Client, Error, Options};
@@ -34,6 +35,7 @@ use crate::binding::Binding;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::pipeline::answer::deliver;
 use crate::pipeline::cookie::Group;
+use crate::pipeline::gate;
 use crate::respond::{self, Pending, PortConfig, Question, Reply, respond};
 use crate::status::Remarks;
 use crate::wanted::{Exit, Wanted, WantedNetwork, WantedPort};
@@ -63,6 +65,8 @@ pub struct Known {
     wanted: Arc<Wanted>,
     /// The ports of a trunk share their number, but no network.
     ports: BTreeMap<(PortNo, NetworkNumber), PortId>,
+    /// Those that wait here for their instance, likewise.
+    waiting: BTreeMap<(PortNo, NetworkNumber), PortId>,
     /// The ways to other hosts.
     exits: BTreeMap<Exit, PortNo>,
     /// The ports by their zones of connection tracking.
@@ -73,15 +77,23 @@ impl Known {
     /// The ports that this binding plugs.
     #[must_use]
     pub fn new(wanted: &Arc<Wanted>, binding: &Binding) -> Self {
-        let carriers = binding.carriers.iter();
-        let ports = carriers.filter_map(|(id, carrier)| {
-            let network = wanted.ports.get(id)?.network;
-            let number = wanted.networks.get(&network)?.number;
-            Some(((carrier.port, number), *id))
-        });
+        let (mut ports, mut waiting) = (BTreeMap::new(), BTreeMap::new());
+        for (id, carrier) in &binding.carriers {
+            let Some(port) = wanted.ports.get(id) else {
+                continue;
+            };
+            let places = match port.standby {
+                None => &mut ports,
+                Some(_) => &mut waiting,
+            };
+            if let Some(network) = wanted.networks.get(&port.network) {
+                places.insert((carrier.port, network.number), *id);
+            }
+        }
         Self {
             wanted: Arc::clone(wanted),
-            ports: ports.collect(),
+            ports,
+            waiting,
             exits: BTreeMap::new(),
             zones: BTreeMap::new(),
         }
@@ -103,6 +115,7 @@ impl Known {
         sender.send_if_modified(|held| {
             let same = Arc::ptr_eq(&held.wanted, &self.wanted)
                 && held.ports == self.ports
+                && held.waiting == self.waiting
                 && held.exits == self.exits
                 && held.zones == self.zones;
             if !same {
@@ -147,6 +160,14 @@ impl Known {
                 }
             },
         )
+    }
+
+    /// Which waiting port a packet comes from, and since when it waited.
+    fn waiting(&self, packet: &PacketIn) -> Option<(PortId, Generation)> {
+        let since = gate::heard(&packet.userdata)?;
+        let network = Group::from_cookie(packet.cookie)?.network()?;
+        let id = self.waiting.get(&(packet.in_port()?, network))?;
+        Some((*id, since))
     }
 
     /// Brings a frame to who asked, unless another port has its place by now.
@@ -224,11 +245,41 @@ fn packet_out(network: &WantedNetwork, port: PortNo, frame: Vec<u8>) -> PacketOu
     }
 }
 
-/// Answers for ever. `remarks` takes what an operator should know.
-pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>, remarks: Remarks) {
+/// The ports that were heard while they waited for their instance, each with the plan since which.
+pub type Heard = BTreeMap<PortId, Generation>;
+
+/// Where it goes what the task hears.
+#[derive(Clone, Debug)]
+pub struct Ears {
+    /// Which waiting ports were heard.
+    heard: watch::Sender<Heard>,
+    /// What an operator should know.
+    remarks: Remarks,
+}
+
+impl Ears {
+    /// Ears, and where it shows which waiting ports were heard.
+    #[must_use]
+    pub fn new(remarks: Remarks) -> (Self, watch::Receiver<Heard>) {
+        let (heard, shown) = watch::channel(Heard::default());
+        (Self { heard, remarks }, shown)
+    }
+
+    /// Takes note of a waiting port that was heard, and forgets those that wait no more.
+    fn note(&self, known: &Known, (port, since): (PortId, Generation)) {
+        self.heard.send_if_modified(|heard| {
+            let still = |id: &PortId| known.waiting.values().any(|it| it == id);
+            heard.retain(|id, _| still(id));
+            heard.insert(port, since) != Some(since)
+        });
+    }
+}
+
+/// Answers for ever.
+pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>, ears: Ears) {
     let socket = run_directory.join(format!("{INTEGRATION_BRIDGE}.mgmt"));
     loop {
-        if let Err(error) = serve(&socket, &mut known, &remarks).await {
+        if let Err(error) = serve(&socket, &mut known, &ears).await {
             debug!("{:#}", anyhow::Error::from(error));
         }
         sleep(RETRY).await;
@@ -239,7 +290,7 @@ pub async fn run(run_directory: PathBuf, mut known: watch::Receiver<Arc<Known>>,
 async fn serve(
     socket: &Path,
     known: &mut watch::Receiver<Arc<Known>>,
-    remarks: &Remarks,
+    ears: &Ears,
 ) -> Result<(), Error> {
     let client = Client::connect(socket, Options::default()).await?;
     let mut events = client.events();
@@ -259,7 +310,7 @@ async fn serve(
             }
             () = ready(()), if !queue.is_empty() => {
                 let known = Arc::clone(&known.borrow());
-                answers(&known, &mut queue, &mut forwarder)
+                answers(&known, &mut queue, (&mut forwarder, ears))
             }
             Some((asker, frame)) = forwarder.next() => {
                 known.borrow().bring(asker, frame).into_iter().collect()
@@ -267,7 +318,7 @@ async fn serve(
             _ = advertise.tick() => known.borrow().advertisements(),
             _ = remark.tick() => {
                 let dropped = queue.dropped().remark(|port| known.borrow().name(port));
-                dropped.into_iter().for_each(|it| remarks.push(it));
+                dropped.into_iter().for_each(|it| ears.remarks.push(it));
                 Vec::new()
             }
             changed = known.changed() => {
@@ -292,10 +343,18 @@ fn every(period: Duration) -> Interval {
 }
 
 /// The answers to the questions whose turn it is.
-fn answers(known: &Known, queue: &mut Queue, forwarder: &mut Forwarder) -> Vec<PacketOut> {
+fn answers(
+    known: &Known,
+    queue: &mut Queue,
+    (forwarder, ears): (&mut Forwarder, &Ears),
+) -> Vec<PacketOut> {
     let mut answers = Vec::new();
     let questions = std::iter::from_fn(|| queue.next()).take(BATCH);
     for packet in questions {
+        if let Some(waiting) = known.waiting(&packet) {
+            ears.note(known, waiting);
+            continue;
+        }
         match known.answer(&packet) {
             Some(Answer::Send(answer)) => answers.push(answer),
             Some(Answer::Ask(asker, pending)) => forwarder.ask(asker, pending),

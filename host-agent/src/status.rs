@@ -152,6 +152,7 @@ mod tests {
             state,
             reason: None,
             generation: None,
+            spoke: None,
             guest: None,
         };
         (interface.to_owned(), vif)

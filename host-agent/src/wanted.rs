@@ -271,6 +271,8 @@ pub struct WantedPort {
     pub security_group_ids: Vec<SecurityGroupId>,
     /// The trunk whose interface carries it, which is one of [`Wanted::ports`].
     pub on_trunk: Option<OnTrunk>,
+    /// Since which plan it waits here for its instance, dark.
+    pub standby: Option<Generation>,
 }
 
 impl Wanted {

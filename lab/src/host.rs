@@ -146,7 +146,7 @@ impl Host {
         // No two agents on a machine may share a prefix: each removes what it does not want.
         let namespaces = format!("{}{}-", layout.instance_prefix(), self.name());
         let program = layout.spec.programs.as_ref()?.join(AGENT);
-        let options: [(&str, OsString); 9] = [
+        let options: [(&str, OsString); 10] = [
             ("--controller", layout::AGENTS.to_string().into()),
             ("--certificate-dir", self.certificate_directory().into()),
             ("--state-dir", self.agent_directory().into()),
@@ -154,6 +154,7 @@ impl Host {
             ("--ovs-rundir", self.vswitch.rundir().into()),
             // Not the machine's own, which is nobody's host here.
             ("--libvirt-dir", self.libvirt_directory().into()),
+            ("--libvirt-migration-uri", "qemu+tcp://{host}/system".into()),
             ("--images-dir", self.images_directory().into()),
             ("--xenapi", self.directory.join("xenapi.json").into()),
             ("--namespace-prefix", namespaces.into()),

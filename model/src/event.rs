@@ -33,6 +33,10 @@ pub enum EventKind {
     PortConflict,
     /// A port's interface appeared on a host, and the port was bound to it.
     PortBound,
+    /// The migration of a port to another host began, or is a step further.
+    PortMigration,
+    /// The migration of an instance to another host began, or ended.
+    InstanceMigration,
     /// A host could not carry out an item of its plan.
     ItemFailed,
     /// A host tries a change of the way to its controller; it takes it back unless it reaches the

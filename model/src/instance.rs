@@ -1,6 +1,7 @@
 //! Instances: what runs on the hosts.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,57 @@ pub struct Instance {
     /// Whether it is to run.
     #[serde(default)]
     pub power: Power,
+    /// Where it is on its way to while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<InstanceMigration>,
+    /// Why it is where it was after it was last on its way to another host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stayed: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Instance {
+    /// The hosts that have to do with it: the one it runs on, and the one it is on its way to.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        let to = self.migration.map(|migration| migration.to);
+        std::iter::once(self.host_id).chain(to)
+    }
+}
+
+/// The migration of an instance that runs, as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceMigration {
+    /// The host that it is on its way to.
+    pub to: HostId,
+    /// Where that host's hypervisor is reached.
+    pub address: IpAddr,
+    /// When it began, which tells it from any other.
+    pub began_at: Timestamp,
+}
+
+/// What the plan of a host has to say of an instance that migrates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Motion {
+    /// It is to be sent to another host, and not started again when it is there.
+    Leaves {
+        /// Where that host's hypervisor is reached.
+        to: IpAddr,
+        /// Which migration.
+        began_at: Timestamp,
+    },
+    /// It comes from another host, and is not started here.
+    Comes,
+}
+
+/// What came of sending an instance to another host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departure {
+    /// Which migration.
+    pub began_at: Timestamp,
+    /// Why it is still here, as a sentence; none if it is there.
+    pub failure: Option<String>,
 }
 
 /// What runs an instance on its host.

@@ -29,6 +29,7 @@ mod inventory;
 mod limits;
 mod mac;
 mod metering;
+mod migration;
 mod name;
 mod network;
 mod nic;
@@ -78,12 +79,14 @@ pub use handout::{DomainName, Handout, Route};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
 pub use instance::{
-    Acceleration, Boot, CommandLine, Driver, ImageName, Instance, InstanceId, InstanceStatus, Power,
+    Acceleration, Boot, CommandLine, Departure, Driver, ImageName, Instance, InstanceId,
+    InstanceMigration, InstanceStatus, Motion, Power,
 };
 pub use inventory::{Inventory, InventoryHost, InventoryNetwork, InventoryPort, InventoryVif};
 pub use limits::{BitRate, Burst, Connections, Limits, PacketRate};
 pub use mac::MacAddr;
 pub use metering::{CollectorStatistics, FindingCause, MeterFinding};
+pub use migration::{Migration, MigrationStage, PortMigration};
 pub use name::Name;
 pub use network::{Network, NetworkId, NetworkNumber, Segment};
 pub use nic::{Nic, NicUse};

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AddressGroupId, AddressPair, Boot, DomainName, Driver, FloatingIpId, ForwardedProtocol,
-    Handout, HostAddress, HostId, InstanceId, Limits, MacAddr, Name, NetworkId, NetworkNumber,
-    OnTrunk, PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule, SampleWay,
-    SecurityGroupId, SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId, Tracking, Uplink,
-    VlanRanges,
+    Handout, HostAddress, HostId, InstanceId, Limits, MacAddr, Motion, Name, NetworkId,
+    NetworkNumber, OnTrunk, PhysicalNetworkId, PortForwardingId, PortId, Role, RouterId, Rule,
+    SampleWay, SecurityGroupId, SecurityGroupNumber, Segment, Sharing, SpoofGuard, TenantId,
+    Tracking, Uplink, VlanRanges,
 };
 
 /// The version of a plan. Larger is newer; equal means the same plan.
@@ -280,6 +280,9 @@ pub struct PlannedPort {
     /// The trunk whose interface carries it, in place of one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_trunk: Option<OnTrunk>,
+    /// Since which plan it is to have its rules in place and be dark: it migrates, and is not lit here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Generation>,
 }
 
 /// A port of a network that this host has, bound to another host.
@@ -441,6 +444,9 @@ pub struct PlannedInstance {
     /// What it boots, if it is a machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
+    /// Where it is on its way to or from; none if it just runs here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion: Option<Motion>,
     /// Its VIFs, in order: the first is `eth0` inside.
     pub interfaces: Vec<PlannedInterface>,
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Generation;
 use crate::{
-    AddressPair, Guest, HostId, Id, InstanceId, Limits, MacAddr, Name, NetworkId, SecurityGroupId,
-    TenantId, Timestamp, VlanId,
+    AddressPair, Guest, HostId, Id, InstanceId, Limits, MacAddr, Migration, Name, NetworkId,
+    SecurityGroupId, TenantId, Timestamp, VlanId,
 };
 
 /// The identifier of a [`Port`]: what an interface's `external_ids:iface-id` names.
@@ -42,6 +42,9 @@ pub struct Port {
     pub security_group_ids: Vec<SecurityGroupId>,
     /// The host it is bound to: where its interface last appeared, or will.
     pub host_id: Option<HostId>,
+    /// Its migration to another host, while there is one. A sub-port's is its trunk's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
     /// The trunk that it is a sub-port of. It then has no interface of its own, and goes wherever
     /// its trunk goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +56,21 @@ pub struct Port {
 }
 
 impl Port {
+    /// Every host that has it: the one that it is bound to, and during a migration the other.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        let other = self.migration.map(|it| it.elsewhere());
+        self.host_id.into_iter().chain(other)
+    }
+
+    /// The one host that its frames may flow on.
+    #[must_use]
+    pub fn lit_on(&self) -> Option<HostId> {
+        match self.migration {
+            Some(migration) => migration.lit(),
+            None => self.host_id,
+        }
+    }
+
     /// The most addresses of a port: its flows and its plan item grow with them.
     pub const ADDRESSES_MAX: usize = 8;
     /// The most address pairs of a port.
@@ -105,6 +123,8 @@ pub struct PortStatus {
 pub enum PortState {
     /// No interface carries the port.
     Down,
+    /// Its rules are in the switch, and it is dark: its instance runs on another host, or is on its way.
+    Standby,
     /// Its interface is there; its flows are not confirmed yet.
     Building,
     /// Its flows are in the switch, confirmed by a barrier.

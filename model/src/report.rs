@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Generation, PlanKey};
 use crate::{
-    DriverFound, Encapsulation, Guest, InstanceId, Nic, PortId, PortState, RuleId, Timestamp,
-    Traffic, Tunnel,
+    Departure, DriverFound, Encapsulation, Guest, InstanceId, Nic, PortId, PortState, RuleId,
+    Timestamp, Traffic, Tunnel,
 };
 
 /// What changed on a host since its last report of this session; the first is complete.
@@ -106,8 +106,11 @@ pub struct Vif {
     pub state: PortState,
     /// Why not, when they do not.
     pub reason: Option<String>,
-    /// The generation its flows come from.
+    /// The generation its flows come from; on standby, since which plan it is.
     pub generation: Option<Generation>,
+    /// That a frame of its Ethernet address came from behind it while it was on standby since this plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<Generation>,
     /// The guest that has it, where a driver of the host knows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Guest>,
@@ -118,10 +121,14 @@ pub struct Vif {
 pub struct InstanceReport {
     /// Which instance.
     pub id: InstanceId,
-    /// Whether it runs.
+    /// Whether it runs. One that comes from another host does not until it goes on here; one that leaves does
+    /// as long as there is anything of it.
     pub running: bool,
     /// How to find it on the host: for `netns` the name of the namespace.
     pub handle: Option<String>,
     /// Why it does not run.
     pub reason: Option<String>,
+    /// What came of sending it to another host, if that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departure: Option<Departure>,
 }

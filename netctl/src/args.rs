@@ -8,7 +8,7 @@ use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
     group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
     router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage, vif,
-    vif_guest, vif_trunk, vm, vm_define,
+    vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -243,10 +243,18 @@ pub(crate) enum Command {
     VifTrunkRemove(vif_trunk::Remove),
     /// List VIFs that others carry, and their tags
     VifTrunkList(vif_trunk::List),
+    /// Prepare a VIF on another host: it follows its instance there, and is lit on one of them at most
+    VifMigrate(vif_migrate::Begin),
+    /// Call the migration of a VIF off: it is where it was
+    VifMigrateCancel(vif_migrate::CallOff),
+    /// List VIFs that are on their way to another host, and how far they are
+    VifMigrateList(vif_migrate::List),
     /// Define an instance that libvirt runs, with its VIFs: what it boots, and where
     VmDefine(vm_define::Define),
     /// Start an instance that is defined, or make one of a namespace, and wait until its frames flow
     VmStart(vm::Start),
+    /// Move an instance to another host, while it runs if it runs, and wait until it is there
+    VmMigrate(vm_migrate::Migrate),
     /// Stop an instance: one that is defined stays so, another is deleted with the VIFs made for it
     VmStop(Owned),
     /// Stop an instance that is defined, and delete it with the VIFs made for it

@@ -33,9 +33,11 @@ pub(crate) mod uplink;
 pub(crate) mod usage;
 pub(crate) mod vif;
 pub(crate) mod vif_guest;
+pub(crate) mod vif_migrate;
 pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 pub(crate) mod vm_define;
+pub(crate) mod vm_migrate;
 
 use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
@@ -170,8 +172,12 @@ impl Command {
             Self::VifTrunkAdd(command) => command.run(client).await,
             Self::VifTrunkRemove(command) => command.run(client).await,
             Self::VifTrunkList(command) => command.run(client).await,
+            Self::VifMigrate(command) => command.run(client).await,
+            Self::VifMigrateCancel(command) => command.run(client).await,
+            Self::VifMigrateList(command) => command.run(client).await,
             Self::VmStart(command) => command.run(client).await,
             Self::VmDefine(command) => command.run(client).await,
+            Self::VmMigrate(command) => command.run(client).await,
             Self::VmStop(one) => vm_define::stop(client, one).await,
             Self::VmUndefine(one) => delete::<InstanceView>(client, one.of()).await,
             Self::VmList(command) => command.run(client).await,

@@ -140,6 +140,7 @@ fn command_noun(noun: &str) -> String {
         "port forwarding" => "port-forward".to_owned(),
         "security group" => "group".to_owned(),
         "sub-port" => "vif-trunk".to_owned(),
+        "migration" => "vif-migrate".to_owned(),
         "instance" => "vm".to_owned(),
         "reservation" => "ip".to_owned(),
         other => other.replace(' ', "-"),

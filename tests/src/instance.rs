@@ -180,7 +180,7 @@ impl Instance {
 
 /// A program that is being started by another thread has all our sockets for a moment, also the one of
 /// the transfer before.
-fn listen(at: SocketAddr) -> TcpListener {
+pub(crate) fn listen(at: SocketAddr) -> TcpListener {
     let mut listener = None;
     eventually("the port is free", PATIENCE, || {
         listener = TcpListener::bind(at).ok();
@@ -190,7 +190,7 @@ fn listen(at: SocketAddr) -> TcpListener {
 }
 
 /// Takes one connection. A listener by itself would wait for ever for who cannot connect.
-fn accept(listener: &TcpListener) -> TcpStream {
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     listener
         .set_nonblocking(true)
         .unwrap_or_else(|e| panic!("{e}"));

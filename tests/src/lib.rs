@@ -23,6 +23,7 @@ mod daemons;
 pub mod frame;
 mod instance;
 pub mod libvirt;
+pub mod listener;
 pub mod lxc;
 pub mod management;
 mod mirrors;

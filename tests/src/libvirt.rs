@@ -31,6 +31,9 @@ const FOLDERS: [(&str, &str); 5] = [
 const QEMU_CONF: &str = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n\
     stdio_handler = \"file\"\nnamespaces = []\ncgroup_controllers = []\nremember_owner = 0\n";
 
+/// The others' libvirtd may send it guests, and need not say who they are: nobody else is on this network.
+const LISTENING: &str = "listen_tls = 0\nlisten_tcp = 1\nauth_tcp = \"none\"\n";
+
 /// libvirtd of one host; it and its guests end when this is dropped.
 pub struct Libvirt {
     host: Host,
@@ -47,8 +50,13 @@ impl Libvirt {
             make(Path::new(target));
         }
         make(Path::new("/var/cache/libvirt"));
+        // Debian's package has it.
+        make(&libvirt.folder("libvirt-log/qemu"));
         libvirt.write("libvirt-etc/qemu.conf", QEMU_CONF);
-        let id = format!("host_uuid = \"{}\"\n", uuid_of(libvirt.host.number()));
+        let id = format!(
+            "host_uuid = \"{}\"\n{LISTENING}",
+            uuid_of(libvirt.host.number())
+        );
         libvirt.write("libvirt-etc/libvirtd.conf", &id);
         libvirt.add_users();
         libvirt.install_hook(seconds);
@@ -69,7 +77,7 @@ impl Libvirt {
         let script = format!(
             "set -e; mount --make-rprivate /; {}; mount --bind {} /var/cache/libvirt; \
              mount --bind {2}/passwd /etc/passwd; mount --bind {2}/group /etc/group; \
-             exec libvirtd --pid-file /run/libvirt/libvirtd.pid",
+             exec libvirtd --listen --pid-file /run/libvirt/libvirtd.pid",
             mounts.join("; "),
             cache.display(),
             directory.display(),

@@ -103,8 +103,14 @@ impl Pool {
 
     /// Runs `netctl` with the words of `line`; gives what it printed, or what it complained of.
     pub fn netctl(&self, line: &str) -> Result<String, String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        self.netctl_words(&words)
+    }
+
+    /// The same with words that may have spaces in them.
+    pub fn netctl_words(&self, words: &[&str]) -> Result<String, String> {
         let output = Command::new(self.programs.join("netctl"))
-            .args(line.split_whitespace())
+            .args(words)
             .env("NETCTL_LAB", self.lab.directory())
             .output()
             .unwrap_or_else(|e| panic!("could not run netctl: {e}"));

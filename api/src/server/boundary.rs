@@ -43,6 +43,9 @@ const NAMING: &[&str] = &["name", "description"];
 /// whoever sorts by one learns which objects have the same.
 const PROVIDERS: &[&str] = &["host_id", "host_ids", "physical_network_id"];
 
+/// Fields of answers that speak of hosts: a tenant's instances may move, and where they are stays untold.
+const MOVES: &[&str] = &["migration", "stayed"];
+
 /// The most bytes of an answer that is looked through.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 
@@ -265,6 +268,7 @@ fn hide_hosts(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(hide_hosts),
         Value::Object(fields) => {
+            fields.retain(|name, _| !MOVES.contains(&name.as_str()));
             for (name, it) in fields.iter_mut() {
                 match it {
                     Value::String(id) if PROVIDERS.contains(&name.as_str()) => {

@@ -9,6 +9,7 @@ mod floating_ip;
 mod gateway;
 pub(super) mod host;
 mod instance;
+mod migration;
 mod network;
 mod physical_network;
 mod port;

@@ -360,6 +360,26 @@ pub const ROUTES: &[Route] = &[
     )
     .who(A::Use),
     get(
+        "/v1/migrations",
+        N::Migration,
+        "list the ports that are on their way to another host",
+    ),
+    post(
+        "/v1/migrations",
+        N::Migration,
+        "prepare a port on another host, to which it follows its instance",
+    ),
+    get(
+        "/v1/migrations/{id}",
+        N::Migration,
+        "show how far the migration of a port is",
+    ),
+    delete(
+        "/v1/migrations/{id}",
+        N::Migration,
+        "call the migration of a port off: it is where it was",
+    ),
+    get(
         "/v1/instances",
         N::Instance,
         "list instances and whether they run",

@@ -27,6 +27,7 @@ pub(crate) struct TestPool {
     pub(crate) caps: Shelf<CapView>,
     pub(crate) ports: Shelf<PortView>,
     pub(crate) sub_ports: Shelf<SubPort>,
+    pub(crate) migrations: Shelf<PortMigration>,
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
     pub(crate) fabric_checks: Shelf<FabricCheck>,

@@ -142,6 +142,7 @@ pub(crate) fn port(name: Option<&str>) -> PortView {
         limits: Limits::default(),
         host_id: Some(HostId::generate()),
         on_trunk: None,
+        migration: None,
         instance_id: Some(InstanceId::generate()),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     };
@@ -170,6 +171,8 @@ pub(crate) fn instance(name: &str) -> InstanceView {
             driver: Driver::Netns,
             boot: None,
             power: Power::On,
+            migration: None,
+            stayed: None,
             created_at: Timestamp::from_unix_seconds(1_700_000_000),
         },
         port_ids: vec![PortId::generate()],

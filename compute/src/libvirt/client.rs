@@ -21,6 +21,9 @@ use super::xdr::{Writer, XdrError};
 /// and ours may hold a start for a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How long the migration of a domain may take: a large one sends what it changes again and again.
+const MIGRATION: Duration = Duration::from_secs(1_800);
+
 /// What is opened: the system's QEMU driver, in whatever daemon it is.
 const URI: &str = "qemu:///system";
 
@@ -52,8 +55,8 @@ pub enum Error {
     #[error("libvirt's daemon hung up")]
     HungUp,
     /// No answer came in time.
-    #[error("libvirt's daemon gave no answer in {} s", PATIENCE.as_secs())]
-    Silent,
+    #[error("libvirt's daemon gave no answer in {} s", .0.as_secs())]
+    Silent(Duration),
     /// It does not speak as it should.
     #[error("libvirt's daemon sent what is no answer")]
     Protocol(#[from] ProtocolError),
@@ -207,6 +210,17 @@ impl Connection {
         }
     }
 
+    /// Sends a domain to another host while it runs, by the daemon at `uri` there. Afterwards there is nothing
+    /// of it here.
+    ///
+    /// # Errors
+    /// When it runs here still, or nobody knows where.
+    pub async fn migrate(&mut self, domain: &DomainRef, uri: &str) -> Result<(), Error> {
+        let body = protocol::migrate(domain, uri);
+        let called = self.call_within(MIGRATION, Procedure::Migrate, body);
+        called.await.map(drop)
+    }
+
     /// Plugs a device into a domain.
     ///
     /// # Errors
@@ -255,10 +269,19 @@ impl Connection {
     }
 
     async fn call(&mut self, procedure: Procedure, body: Writer) -> Result<Bytes, Error> {
+        self.call_within(PATIENCE, procedure, body).await
+    }
+
+    async fn call_within(
+        &mut self,
+        patience: Duration,
+        procedure: Procedure,
+        body: Writer,
+    ) -> Result<Bytes, Error> {
         self.serial = self.serial.wrapping_add(1);
         let call = encode_call(procedure, self.serial, body);
-        let answered = timeout(PATIENCE, self.converse(&call)).await;
-        let outcome = answered.unwrap_or(Err(Error::Silent))?;
+        let answered = timeout(patience, self.converse(&call)).await;
+        let outcome = answered.unwrap_or(Err(Error::Silent(patience)))?;
         outcome.map_err(|fault| Error::Refused(procedure, fault))
     }
 
@@ -292,7 +315,7 @@ impl Connection {
             // What does not fit at once is of a daemon that has not read for long.
             Message::Ping => match self.stream.try_write(&encode_pong()) {
                 Ok(written) if written == encode_pong().len() => {}
-                Ok(_) => return Err(Error::Silent),
+                Ok(_) => return Err(Error::Silent(PATIENCE)),
                 Err(error) => return Err(Error::Lost(error)),
             },
             Message::Other => {}

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use futures::future::BoxFuture;
 use model::plan::PlannedInstance;
 use model::report::InstanceReport;
-use model::{Acceleration, Boot, Driver, ImageName, InstanceId};
+use model::{Acceleration, Boot, Driver, ImageName, InstanceId, Motion};
 
 use super::client::{Connection, Error};
+use super::departures::{self, Departures};
 use super::plugging::{Vif, interface_xml};
 use super::protocol::{DomainRef, Listed};
 use crate::{Hypervisor, Reconciled};
@@ -33,6 +34,10 @@ pub struct Machines {
     pub images: PathBuf,
     /// What their VIFs are plugged into.
     pub bridge: String,
+    /// Where libvirt's daemons on other hosts are reached, with [`departures::HOST`] for the host's address.
+    pub others: String,
+    /// Those that leave.
+    pub departures: Departures,
 }
 
 impl Machines {
@@ -68,15 +73,34 @@ impl Machines {
                 leftovers.push((domain.name.clone(), whole(error)));
             }
         }
+        let leaving = |id| wanted.iter().any(|it| it.id == id && it.motion.is_some());
+        self.departures.keep(leaving);
         let mut instances = Vec::new();
         for instance in wanted {
-            let started = self.start(&mut connection, &active, instance).await;
-            let reason = started.err().map(whole);
-            instances.push(InstanceReport {
-                id: instance.id,
-                running: reason.is_none(),
-                handle: Some(handle(instance.id)),
-                reason,
+            let here = |all: &[DomainRef]| {
+                let mut all = all.iter();
+                all.find(|it| it.uuid == instance.id.uuid()).cloned()
+            };
+            instances.push(match instance.motion {
+                None => {
+                    let started = self.start(&mut connection, &active, instance).await;
+                    report(instance.id, started)
+                }
+                Some(Motion::Comes) => {
+                    let goes_on = here(&active).is_some() && here(&paused).is_none();
+                    on_its_way(instance.id, goes_on)
+                }
+                Some(Motion::Leaves { to, began_at }) => {
+                    let domain = here(&active);
+                    let mut report = on_its_way(instance.id, domain.is_some());
+                    if let Some(domain) = domain {
+                        let uri = departures::uri(&self.others, to);
+                        let which = (instance.id, began_at);
+                        self.departures.begin(which, domain, (socket, uri));
+                    }
+                    report.departure = self.departures.outcome(instance.id, began_at);
+                    report
+                }
             });
         }
         Ok(Reconciled {
@@ -174,6 +198,34 @@ impl Hypervisor for Machines {
     fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled> {
         Box::pin(self.make_right(wanted))
     }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.departures.over())
+    }
+}
+
+/// Of one that is to run here.
+fn report(id: InstanceId, started: Result<(), Error>) -> InstanceReport {
+    let reason = started.err().map(whole);
+    InstanceReport {
+        id,
+        running: reason.is_none(),
+        handle: Some(handle(id)),
+        reason,
+        departure: None,
+    }
+}
+
+/// Of one that comes or leaves.
+fn on_its_way(id: InstanceId, running: bool) -> InstanceReport {
+    let reason = "it is on its way to another host";
+    InstanceReport {
+        id,
+        running,
+        handle: Some(handle(id)),
+        reason: (!running).then(|| reason.to_owned()),
+        departure: None,
+    }
 }
 
 /// What libvirt calls an instance: the last 12 digits, for in a UUID of version 7 the first ones are the
@@ -189,6 +241,7 @@ fn none_runs(wanted: &[PlannedInstance], reason: &str) -> Reconciled {
         running: false,
         handle: None,
         reason: Some(reason.to_owned()),
+        departure: None,
     });
     Reconciled {
         instances: reports.collect(),
@@ -213,7 +266,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// An error with everything that caused it, as one sentence for a report.
-fn whole(error: Error) -> String {
+pub(super) fn whole(error: Error) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
@@ -231,6 +284,8 @@ mod tests {
             sockets: "/run/libvirt".into(),
             images: "/srv/a&b".into(),
             bridge: "br-int".to_owned(),
+            others: String::new(),
+            departures: Departures::default(),
         }
     }
 
@@ -248,6 +303,7 @@ mod tests {
                 processors: 2,
                 acceleration: Acceleration::Emulated,
             }),
+            motion: None,
             interfaces: vec![PlannedInterface {
                 port_id: Uuid::from_u128(5).into(),
                 mac: "52:54:00:00:00:01".parse().unwrap(),

@@ -42,6 +42,13 @@ const MOST_NAME_BYTES: u32 = 4096;
 /// The most domains that one list has (`REMOTE_DOMAIN_LIST_MAX`).
 const MOST_DOMAINS: u32 = 16_384;
 
+/// `VIR_ERR_OPERATION_TIMEOUT`: something else is at work on the domain for too long.
+const OPERATION_TIMEOUT: i32 = 68;
+
+/// How a domain is sent to another host, `virDomainMigrateFlags`: while it runs (1), by one daemon to the other
+/// (2), over their connection and no other (4); a domain that changes more than passes is slowed down (8192).
+const MIGRATE_FLAGS: u32 = 1 | 2 | 4 | 8192;
+
 /// `VIR_ERR_NO_DOMAIN`: there is no such domain, or no more.
 const NO_DOMAIN: i32 = 42;
 
@@ -67,6 +74,8 @@ pub enum Procedure {
     DetachDevice = 161,
     /// `virConnectListAllDomains`
     ListDomains = 273,
+    /// `virDomainMigratePerform3Params`
+    Migrate = 305,
     /// `virConnectDomainEventRegisterAny`
     RegisterEvent = 316,
 }
@@ -176,6 +185,12 @@ impl Fault {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.code == NO_DOMAIN
+    }
+
+    /// Whether it is that something else is at work on the domain.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.code == OPERATION_TIMEOUT
     }
 }
 
@@ -319,6 +334,13 @@ pub fn create_xml(xml: &str) -> Writer {
 #[must_use]
 pub fn destroy(domain: &DomainRef) -> Writer {
     domain.encode(Writer::default())
+}
+
+/// The body of [`Procedure::Migrate`]: to the daemon at `uri`, without further parameters or a cookie.
+#[must_use]
+pub fn migrate(domain: &DomainRef, uri: &str) -> Writer {
+    let body = domain.encode(Writer::default()).some_text(uri);
+    body.u32(0).u32(0).u32(MIGRATE_FLAGS)
 }
 
 /// The body of [`Procedure::AttachDevice`] and [`Procedure::DetachDevice`].

@@ -79,12 +79,11 @@ impl Touched<'_> {
 
     /// With its first port of a group a host needs the group; without one, it does not.
     pub(super) fn groups_of(&mut self, port: &Port) {
-        let Some(host) = port.host_id else {
-            return;
-        };
-        for group in &port.security_group_ids {
-            if self.before.has_group(*group, host) != self.after.has_group(*group, host) {
-                self.group_on(*group, host);
+        for host in port.hosts() {
+            for group in &port.security_group_ids {
+                if self.before.has_group(*group, host) != self.after.has_group(*group, host) {
+                    self.group_on(*group, host);
+                }
             }
         }
     }

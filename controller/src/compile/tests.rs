@@ -283,6 +283,7 @@ fn ten_thousand_overlays_have_a_vni_each_and_a_host_is_told_of_all() {
             security_group_ids: Vec::new(),
             host_id: Some(host),
             on_trunk: None,
+            migration: None,
             instance_id: None,
             created_at: network.created_at,
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::backend::Outcome;
 use model::{EventKind, HostId, PortId};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::Fleet;
@@ -17,6 +17,9 @@ use crate::service::Service;
 /// How long to wait before trying again when the store could not keep the bindings.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often migrations are looked at though nothing was seen.
+const TICK: Duration = Duration::from_secs(1);
+
 /// The most ports judged at a time: bounds how long one change takes.
 const PORTS_MAX: usize = 1_000;
 
@@ -24,8 +27,18 @@ const PORTS_MAX: usize = 1_000;
 pub(crate) async fn run(service: Arc<Service>) {
     let suspects = &service.fleet().suspects;
     loop {
-        let ports = suspects.take(PORTS_MAX).await;
-        for (host, ports) in judge_all(service.fleet(), ports) {
+        let ports = match timeout(TICK, suspects.take(PORTS_MAX)).await {
+            Ok(ports) => ports,
+            // What becomes of a migration may be for time to say.
+            Err(_) => service.intent().migrating().map(|port| port.id).collect(),
+        };
+        let (bindings, steps) = judge_all(service.fleet(), ports);
+        if let Err(problem) = service.ports_migrate(&steps).await {
+            warn!(%problem, "could not take migrations further; trying again");
+            suspects.add(steps);
+            sleep(RETRY).await;
+        }
+        for (host, ports) in bindings {
             if let Err(problem) = bind(&service, host, &ports).await {
                 warn!(%problem, "could not bind ports to their host; trying again");
                 suspects.add(ports);
@@ -35,9 +48,14 @@ pub(crate) async fn run(service: Arc<Service>) {
     }
 }
 
-/// Tells operators what stays dark; gives the ports to bind, by the host they belong to.
-fn judge_all(fleet: &Fleet, ports: BTreeSet<PortId>) -> BTreeMap<HostId, Vec<PortId>> {
+/// Tells operators what stays dark; gives the ports to bind, by the host they belong to, and those whose
+/// migration goes on.
+fn judge_all(
+    fleet: &Fleet,
+    ports: BTreeSet<PortId>,
+) -> (BTreeMap<HostId, Vec<PortId>>, Vec<PortId>) {
     let mut bindings: BTreeMap<HostId, Vec<PortId>> = BTreeMap::new();
+    let mut steps = Vec::new();
     for port in ports {
         let verdict = judge(&fleet.intent(), &fleet.observed(), port);
         for (host, interface) in verdict.unknown {
@@ -49,11 +67,14 @@ fn judge_all(fleet: &Fleet, ports: BTreeSet<PortId>) -> BTreeMap<HostId, Vec<Por
                 format!("interface {interface} names port {port}, which is on another host");
             fleet.tell(EventKind::PortConflict, host, &interface, message);
         }
+        if verdict.step.is_some() {
+            steps.push(port);
+        }
         if let Some(host) = verdict.bind {
             bindings.entry(host).or_default().push(port);
         }
     }
-    bindings
+    (bindings, steps)
 }
 
 async fn bind(service: &Service, host: HostId, ports: &[PortId]) -> Outcome<()> {

@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use self::tunnels::SeenTunnels;
 use super::events::shortened;
+use super::leaving;
+use super::migrating::{Contact, Place};
 
 /// The most interfaces, instances and failures of one host that are looked at.
 const ENTRIES_MAX: usize = 10_000;
@@ -31,10 +33,22 @@ const DRIVERS_MAX: usize = 16;
 const INTERFACE_BYTES_MAX: usize = 64;
 
 /// Everything that hosts said, as of one moment. A clone costs a few pointers.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Observed {
+    /// When this controller began to look.
+    began_at: Timestamp,
     hosts: OrdMap<HostId, SeenHost>,
     sightings: OrdSet<(PortId, HostId, String)>,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self {
+            began_at: Timestamp::now(),
+            hosts: OrdMap::new(),
+            sightings: OrdSet::new(),
+        }
+    }
 }
 
 /// What one host said.
@@ -42,6 +56,12 @@ pub(crate) struct Observed {
 pub(crate) struct SeenHost {
     /// But for its NICs, which are beside it: a copy of a status is to cost little.
     pub(crate) status: HostStatus,
+    /// Whether it said in its present session all that it has.
+    told: bool,
+    /// The newest plan that it holds.
+    held: Generation,
+    /// Since when there is no session, after one.
+    lost_at: Option<Timestamp>,
     pub(crate) nics: Arc<[Nic]>,
     /// By the interface's name.
     pub(crate) vifs: OrdMap<String, SeenVif>,
@@ -121,6 +141,48 @@ impl Observed {
         })
     }
 
+    /// How it stands with a host's session.
+    fn contact(&self, host: HostId, now: Timestamp) -> Contact {
+        let Some(seen) = self.hosts.get(&host) else {
+            return Contact::of_absent(self.began_at, now);
+        };
+        match (seen.status.connected, seen.told, seen.lost_at) {
+            (true, true, _) => Contact::Open,
+            (true, false, _) => Contact::Away,
+            (false, _, lost_at) => Contact::of_absent(lost_at.unwrap_or(self.began_at), now),
+        }
+    }
+
+    /// What is known of an instance on a host, for its migration.
+    pub(crate) fn seen_of(&self, id: InstanceId, host: HostId, now: Timestamp) -> leaving::Seen {
+        let seen = self.hosts.get(&host);
+        leaving::Seen {
+            contact: self.contact(host, now),
+            report: seen.and_then(|it| it.instances.get(&id).cloned()),
+        }
+    }
+
+    /// What is known of a port's interface on a host, for its migration.
+    pub(crate) fn place(&self, port: PortId, host: HostId, now: Timestamp) -> Place {
+        let contact = self.contact(host, now);
+        let Some(seen) = self.hosts.get(&host) else {
+            return Place {
+                contact,
+                held: Generation::default(),
+                vif: None,
+            };
+        };
+        let here = self.sightings(port).filter(|it| it.host == host && it.live);
+        let vifs = here.filter_map(|it| seen.vifs.get(&it.interface));
+        // Of several that name it, one carries it; the others are down.
+        let vif = vifs.max_by_key(|seen| seen.vif.state != PortState::Down);
+        Place {
+            contact,
+            held: seen.held,
+            vif: vif.map(|seen| seen.vif.clone()),
+        }
+    }
+
     /// What the host that a port is bound to says of it.
     pub(crate) fn port_status(&self, port: &Port) -> PortStatus {
         let Some(host) = port.host_id else {
@@ -161,6 +223,9 @@ impl Observed {
         status.address = Some(address);
         status.agent_version = Some(shortened(agent_version));
         status.last_seen_at = Some(Timestamp::now());
+        let seen = self.hosts.entry(host).or_default();
+        seen.told = false;
+        seen.lost_at = None;
     }
 
     /// The session ended: everything else stays as last known. Gives the ports it had.
@@ -169,6 +234,7 @@ impl Observed {
             return Vec::new();
         };
         seen.status.connected = false;
+        seen.lost_at = Some(Timestamp::now());
         let ports = seen.vifs.values().filter_map(|seen| seen.vif.port_id);
         ports.collect()
     }
@@ -216,6 +282,8 @@ impl Observed {
         let mut seen = self.hosts.get(&host).cloned().unwrap_or_default();
         seen.status.last_seen_at = Some(Timestamp::now());
         seen.status.realized = Some(report.realized);
+        seen.told |= report.complete;
+        seen.held = report.held;
         seen.absorb_drivers(report.drivers);
         seen.absorb_nics(report.nics, &mut news);
         // In a complete report, what is not said is as it is by itself.

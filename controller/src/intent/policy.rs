@@ -126,7 +126,7 @@ impl Groups {
     pub(super) fn join(&mut self, port: &Port) {
         for group in &port.security_group_ids {
             self.ports.insert((*group, port.id));
-            if let Some(host) = port.host_id {
+            for host in port.hosts() {
                 *self.hosts.entry((*group, host)).or_default() += 1;
             }
         }
@@ -135,12 +135,11 @@ impl Groups {
     pub(super) fn leave(&mut self, port: &Port) {
         for group in &port.security_group_ids {
             self.ports.remove(&(*group, port.id));
-            let Some(place) = port.host_id.map(|host| (*group, host)) else {
-                continue;
-            };
-            match self.hosts.get(&place).copied() {
-                Some(count) if count > 1 => _ = self.hosts.insert(place, count - 1),
-                _ => _ = self.hosts.remove(&place),
+            for place in port.hosts().map(|host| (*group, host)) {
+                match self.hosts.get(&place).copied() {
+                    Some(count) if count > 1 => _ = self.hosts.insert(place, count - 1),
+                    _ => _ = self.hosts.remove(&place),
+                }
             }
         }
     }

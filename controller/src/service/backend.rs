@@ -2,6 +2,7 @@
 
 mod caps;
 mod guard;
+mod migrations;
 mod tokens;
 mod usage;
 mod views;
@@ -510,7 +511,7 @@ impl Backend for Service {
         id: InstanceId,
         to: InstanceUpdate,
     ) -> Outcome<InstanceView> {
-        let decide = |intent: &_| instance::update(intent, id, to);
+        let decide = |intent: &_| instance::update(intent, id, to, &self.fleet.observed());
         let changed = self.writer.change(caller, "instance_update", decide).await;
         changed.map(|it: PluggedInstance| instance_view(&it, &self.fleet.observed()))
     }

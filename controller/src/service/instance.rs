@@ -1,5 +1,7 @@
 //! Instances and the ports that are made with them.
 
+pub(super) mod moving;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,12 +10,13 @@ use api::problem::{FieldCode, Problem};
 use api::request::{InstanceCreate, InstanceUpdate};
 use api::resource::InstanceView;
 use model::{
-    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, PortId, TenantId,
-    Timestamp,
+    Driver, HostId, Id, Instance, InstanceId, InstanceStatus, Network, Port, PortId, Power,
+    TenantId, Timestamp,
 };
 
 use super::faults::Faults;
 use super::{port, security_group, sharing};
+use crate::fleet::Observed;
 use crate::intent::Intent;
 use crate::object::{Key, Noun, Object, PluggedInstance, Write};
 use crate::writer::Draft;
@@ -53,6 +56,8 @@ pub(super) fn create(
         },
         boot: request.boot.clone(),
         power: request.power,
+        migration: None,
+        stayed: None,
         created_at: Timestamp::now(),
     };
     // Each port is decided in view of those before it, so no two get the same address.
@@ -199,27 +204,34 @@ fn check_owner(
     }
 }
 
-/// Whether an instance is to run.
+/// Whether an instance is to run, and where.
 pub(super) fn update(
     intent: &Intent,
     id: InstanceId,
     request: InstanceUpdate,
+    observed: &Observed,
 ) -> Outcome<Draft<PluggedInstance>> {
     let plugged = intent.instances.get(&id);
     let plugged = plugged.ok_or_else(|| Problem::not_found("instance", id))?;
     let mut answer = PluggedInstance::clone(plugged);
     answer.instance.power = request.power.unwrap_or(answer.instance.power);
-    let changed = (answer != **plugged).then(|| answer.clone());
-    let writes = changed.map(|it| Write::Put(Object::Instance(Arc::new(it))));
-    Ok(Draft {
-        writes: writes.into_iter().collect(),
-        answer,
-    })
+    if answer.instance.power == Power::Off {
+        moving::require_rest(&plugged.instance)?;
+    }
+    let mut writes = Vec::new();
+    if let Some(to) = request.host_id {
+        writes = moving::go(intent, &mut answer, to, observed)?;
+    }
+    if answer != **plugged {
+        writes.push(Write::Put(Object::Instance(Arc::new(answer.clone()))));
+    }
+    Ok(Draft { writes, answer })
 }
 
 pub(super) fn delete(intent: &Intent, id: InstanceId) -> Outcome<Draft<()>> {
     let plugged = intent.instances.get(&id);
     let plugged = plugged.ok_or_else(|| Problem::not_found("instance", id))?;
+    moving::require_rest(&plugged.instance)?;
     let made_with_it = |port: &&Arc<Port>| port.instance_id == Some(id);
     let ports = plugged
         .port_ids

@@ -50,6 +50,13 @@ pub(super) fn fitting<'a>(
     Ok(hosts.filter(fits).collect())
 }
 
+/// Whether a host carries a network: its VIFs would work there.
+pub(super) fn reaches(intent: &Intent, host: &Host, network: &Network, seen: &SeenHost) -> bool {
+    let carrier = network.segment.physical_network_id();
+    let carrier = intent.physical_networks.get(&carrier);
+    carrier.is_some_and(|carrier| carries(host, network, seen, uplink_on(host, carrier)))
+}
+
 fn unknown(placement: Placement) -> Problem {
     let message = format!(
         "there is no network {}; expected the id of one there is",

@@ -286,6 +286,7 @@ fn new(
         security_group_ids: security_group::default_ids(intent, tenant_id),
         host_id: None,
         on_trunk: None,
+        migration: None,
         instance_id: None,
         created_at: Timestamp::now(),
     })
@@ -328,6 +329,7 @@ pub(super) fn bound(intent: &Intent, port: &Port, host_id: Option<HostId>) -> Ve
     let bound = ports.map(|port| {
         Write::Put(Object::Port(Arc::new(Port {
             host_id,
+            migration: None,
             ..port.clone()
         })))
     });

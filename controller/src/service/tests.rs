@@ -7,6 +7,7 @@ mod caps;
 mod concurrent;
 mod gateway_hosts;
 mod limits;
+mod moving;
 mod ops;
 mod outside;
 mod placement;

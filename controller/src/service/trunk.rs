@@ -63,6 +63,7 @@ pub(super) fn add(intent: &Intent, request: SubPortCreate) -> Outcome<Draft<SubP
     let on_trunk = Port {
         on_trunk: Some(OnTrunk { trunk_id, vlan }),
         host_id: trunk.host_id,
+        migration: trunk.migration,
         ..Port::clone(port)
     };
     let answer = view(&on_trunk).ok_or_else(|| Problem::not_found("sub-port", port_id))?;
@@ -132,6 +133,7 @@ pub(super) fn remove(intent: &Intent, id: PortId) -> Outcome<Draft<()>> {
     let off_trunk = Port {
         on_trunk: None,
         host_id: None,
+        migration: None,
         ..Port::clone(port)
     };
     Ok(Draft {

@@ -148,7 +148,8 @@ fn forwarded(router: &WantedRouter, wanted: &Wanted, binding: &Binding) -> Vec<F
         .filter(|it| it.router == router.id);
     let mut forwarded: Vec<Forwarded> = all
         .filter_map(|it| {
-            let target = match wanted.ports.get(&it.port) {
+            let port = wanted.ports.get(&it.port);
+            let target = match port.filter(|port| port.standby.is_none()) {
                 None => ForwardedTo::Elsewhere(it.host_mac),
                 Some(port) => {
                     binding.carriers.get(&it.port)?;

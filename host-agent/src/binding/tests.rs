@@ -56,6 +56,7 @@ fn wanted(ports: &[u128]) -> Wanted {
             hostname: None,
             security_group_ids: Vec::new(),
             on_trunk: None,
+            standby: None,
         };
         (PortId::from(uuid(*n)), port)
     };

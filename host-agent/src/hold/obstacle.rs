@@ -79,6 +79,7 @@ mod tests {
             state,
             reason: None,
             generation: None,
+            spoke: None,
             guest: None,
         };
         Status {

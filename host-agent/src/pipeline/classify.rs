@@ -54,6 +54,9 @@ fn flows(network: &NetworkView, flows: &mut Vec<Flow>) {
         }
         flows.push(flow);
     }
+    for gate in &network.gates {
+        flows.push(gate.tell(TABLE.flow(KNOWN, gate.matching())));
+    }
     let Some(uplink) = network.uplink else {
         return;
     };

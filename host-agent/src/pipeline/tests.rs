@@ -45,6 +45,7 @@ pub(super) fn network(locals: Vec<LocalPort>, remotes: usize) -> NetworkView {
             mark: Mark::Vlan(VlanId::MIN),
         }),
         locals,
+        gates: Vec::new(),
         remotes: (1..=remotes).map(remote).collect(),
         gateways: addresses(&["10.0.0.254"]),
         resolvers: [].into(),

@@ -12,16 +12,16 @@ use model::{
 };
 use openflow::{Flow, PortNo};
 
-use super::Outside;
 use super::cookie::Group;
 use super::limits::{self, Meter};
+use super::{Gate, Outside};
 use crate::respond::Question;
 
 /// What is compiled together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum View {
     /// A network.
-    Network(NetworkView),
+    Network(Box<NetworkView>),
     /// A security group.
     SecurityGroup(Arc<GroupView>),
 }
@@ -80,6 +80,8 @@ pub struct NetworkView {
     pub uplink: Option<Uplink>,
     /// Its ports here, in order of their numbers in the switch.
     pub locals: Vec<LocalPort>,
+    /// Its ports that wait here for their instance.
+    pub gates: Vec<Gate>,
     /// Its ports on other hosts.
     pub remotes: Arc<[RemotePort]>,
     /// The addresses of its gateways, behind [`MacAddr::gateway`]; answered here for all of them.

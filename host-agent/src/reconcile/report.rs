@@ -3,9 +3,9 @@
 use std::iter;
 
 use compute::ovsdb::ObservedVif;
-use model::plan::PlanKey;
+use model::plan::{Generation, PlanKey};
 use model::report::{RuleHits, Vif};
-use model::{DriverFound, PortState};
+use model::{DriverFound, PortId, PortState};
 use ovsdb::{Condition, Mutator, Operation, Value};
 
 use super::flows::Way;
@@ -18,7 +18,7 @@ use crate::tunnels::tunnels;
 use crate::wanted::Wanted;
 
 /// The state of an interface with what goes with it.
-type State = (PortState, Option<String>, Option<model::plan::Generation>);
+type State = (PortState, Option<String>, Option<Generation>);
 
 impl Reconciler {
     /// The status after a pass, but for the realized generation.
@@ -34,6 +34,7 @@ impl Reconciler {
         let behind = &self.channels.guests.borrow().behind;
         let vifs = foreign_vifs(observed).map(|vif| {
             let (state, reason, generation) = self.state(vif, wanted, binding);
+            let spoke = port_id(vif).and_then(|id| self.spoke(id, wanted));
             let vif = Vif {
                 interface: vif.interface.clone(),
                 iface_id: vif.iface_id.clone().unwrap_or_default(),
@@ -42,6 +43,7 @@ impl Reconciler {
                 state,
                 reason,
                 generation,
+                spoke,
                 guest: behind.get(&vif.interface).cloned(),
             };
             (vif.interface.clone(), vif)
@@ -85,6 +87,17 @@ impl Reconciler {
         .collect()
     }
 
+    /// Since when a port waits, if a frame came from behind it in that time; a trunk speaks for all on it.
+    fn spoke(&self, id: PortId, wanted: &Wanted) -> Option<Generation> {
+        let heard = self.channels.heard.borrow();
+        let sub_ports = wanted.sub_ports.get(&id).into_iter().flatten();
+        let mut spoken = iter::once(&id).chain(sub_ports).filter_map(|id| {
+            let since = wanted.ports.get(id)?.standby?;
+            (heard.get(id) == Some(&since)).then_some(since)
+        });
+        spoken.next()
+    }
+
     fn state(&self, vif: &ObservedVif, wanted: &Wanted, binding: &Binding) -> State {
         let building = |reason: &str| (PortState::Building, Some(reason.to_owned()), None);
         match binding.dark.get(&vif.interface) {
@@ -101,7 +114,7 @@ impl Reconciler {
         let ports = iter::once(&id)
             .chain(sub_ports)
             .filter_map(|id| wanted.ports.get(id));
-        let mut newest = None;
+        let (mut newest, mut waits) = (None, None);
         for port in ports {
             let groups = &port.security_group_ids;
             let parts = groups.iter().map(|id| PlanKey::SecurityGroup(*id));
@@ -111,12 +124,17 @@ impl Reconciler {
             }
             let confirmed = self.carried.confirmed(port.network);
             match confirmed.filter(|_| self.carried.has_groups(groups)) {
+                Some(_) if port.standby.is_some() => waits = waits.max(port.standby),
                 Some((generation, Way::Out)) => newest = newest.max(Some(generation)),
                 Some((_, Way::OnlyHere)) => {
                     return building("its network has no way to other hosts yet");
                 }
                 None => return building("its flows are not confirmed yet"),
             }
+        }
+        if waits.is_some() {
+            let reason = "it migrates, and is not lit here".to_owned();
+            return (PortState::Standby, Some(reason), waits);
         }
         (PortState::Active, None, newest)
     }
@@ -133,7 +151,7 @@ pub(super) fn marks(observed: &Observed, status: &Status) -> Vec<Operation> {
                 let mark = Value::map([(ACTIVE, generation.to_string())]);
                 Some(row.mutation("external_ids", Mutator::Insert, mark))
             }
-            (PortState::Down, Some(_), _) => {
+            (PortState::Down | PortState::Standby, Some(_), _) => {
                 Some(row.mutation("external_ids", Mutator::Delete, Value::set([ACTIVE])))
             }
             _ => None,

@@ -1,9 +1,9 @@
 //! What others on an Ethernet are told of a port that came to this host, before it says anything itself:
 //! switches learn where its Ethernet address is, and its neighbours what belongs to it.
 //!
-//! A gratuitous ARP for each IPv4 address (RFC 5227 §3), an unsolicited advertisement for each IPv6
-//! address (RFC 4861 §7.2.6), and for a port that has none of either a reverse ARP request (RFC 903),
-//! which nobody answers.
+//! A gratuitous ARP for each IPv4 address (RFC 5227 §3, RFC 5944 §4.6) and an unsolicited advertisement for
+//! each IPv6 address (RFC 4861 §7.2.6) are for neighbours. A reverse ARP request (RFC 903), which nobody
+//! answers, is for switches, and all that a port without addresses has to say.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,6 +14,7 @@ use super::frame::{self, BROADCAST, Ethernet, Icmpv6};
 
 /// Operations of ARP and RARP.
 const REQUEST: u8 = 1;
+const REPLY: u8 = 2;
 const REVERSE_REQUEST: u8 = 3;
 
 const ADVERT: u8 = 136;
@@ -22,18 +23,38 @@ const OVERRIDE: u8 = 0x20;
 const TARGET_LINK_LAYER: u8 = 2;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
+/// How it is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// To neighbours, as an ARP request.
+    Request,
+    /// To neighbours, as an ARP reply.
+    Reply,
+    /// To switches alone.
+    Reverse,
+}
+
 /// The frames that announce a port with these addresses.
 #[must_use]
-pub fn announce(mac: MacAddr, addresses: &[IpAddr]) -> Vec<Vec<u8>> {
+pub fn announce(mac: MacAddr, addresses: &[IpAddr], form: Form) -> Vec<Vec<u8>> {
+    let (operation, target) = match form {
+        Form::Request => (REQUEST, [0; 6]),
+        Form::Reply => (REPLY, mac.octets()),
+        Form::Reverse => return vec![reverse(mac)],
+    };
     if addresses.is_empty() {
-        let nobody = Ipv4Addr::UNSPECIFIED;
-        return vec![arp(mac, (ETH_RARP, REVERSE_REQUEST), nobody, mac.octets())];
+        return vec![reverse(mac)];
     }
     let frames = addresses.iter().filter_map(|address| match address {
-        IpAddr::V4(address) => Some(arp(mac, (ETH_ARP, REQUEST), *address, [0; 6])),
+        IpAddr::V4(address) => Some(arp(mac, (ETH_ARP, operation), *address, target)),
         IpAddr::V6(address) => advert(mac, *address),
     });
     frames.collect()
+}
+
+fn reverse(mac: MacAddr) -> Vec<u8> {
+    let nobody = Ipv4Addr::UNSPECIFIED;
+    arp(mac, (ETH_RARP, REVERSE_REQUEST), nobody, mac.octets())
 }
 
 /// To everybody, from this address about itself.

@@ -45,6 +45,7 @@ fn known() -> Known {
         hostname: None,
         security_group_ids: Vec::new(),
         on_trunk: None,
+        standby: None,
     };
     let wanted = Wanted {
         networks: [(network, wanted_network)].into(),
@@ -128,6 +129,7 @@ fn a_port_is_told_anew_when_what_it_was_told_changes_and_only_then() {
         network.subnets[0].handout.dns = vec!["fd00::9".parse().unwrap()];
     }
     let after = Known {
+        waiting: Default::default(),
         wanted: Arc::new(wanted),
         ports: before.ports.clone(),
         exits: BTreeMap::new(),

@@ -174,7 +174,12 @@ impl Wanted {
     }
 
     pub(super) fn port(&mut self, item: &PlannedPort, claims: &mut Claims) -> Result<(), Refused> {
-        self.claim(item.network_id, item.mac, &item.addresses, claims)?;
+        if item.standby.is_none() {
+            self.claim(item.network_id, item.mac, &item.addresses, claims)?;
+        } else if !self.networks.contains_key(&item.network_id) {
+            // Its addresses are those of the port where it is lit.
+            return Err(not_here(item.network_id));
+        }
         let port = WantedPort {
             network: item.network_id,
             mac: item.mac,
@@ -185,6 +190,7 @@ impl Wanted {
             hostname: item.hostname.clone(),
             security_group_ids: item.security_group_ids.clone(),
             on_trunk: item.on_trunk,
+            standby: item.standby,
         };
         self.ports.insert(item.id, port);
         Ok(())
@@ -234,7 +240,7 @@ impl Wanted {
         claims: &mut Claims,
     ) -> Result<(), Refused> {
         if !self.networks.contains_key(&network) {
-            return Err(format!("its network {network} is not carried out here"));
+            return Err(not_here(network));
         }
         if claims.macs.contains(&(network, mac)) {
             return Err(taken(mac));
@@ -333,6 +339,10 @@ fn reach(item: &PlannedNetwork) -> Reach {
         false => Reach::Everybody,
         true => Reach::Gateway(item.sharing.gateway_macs.clone().into()),
     }
+}
+
+fn not_here(network: NetworkId) -> Refused {
+    format!("its network {network} is not carried out here")
 }
 
 fn taken(address: impl std::fmt::Display) -> Refused {

@@ -47,8 +47,11 @@ impl Groups {
         for group in &item.security_group_ids {
             self.here.entry(*group).or_default().insert(item.network_id);
         }
-        let place = (item.network_id, item.mac);
-        self.member(&item.security_group_ids, place, &item.addresses);
+        // One that waits here is a member by what it is elsewhere.
+        if item.standby.is_none() {
+            let place = (item.network_id, item.mac);
+            self.member(&item.security_group_ids, place, &item.addresses);
+        }
     }
 
     pub(super) fn remote(&mut self, item: &PlannedRemotePort) {

@@ -52,6 +52,7 @@ fn port(id: u128, network: u128, mac: u64, address: &str) -> PlanItem {
         hostname: None,
         security_group_ids: Vec::new(),
         on_trunk: None,
+        standby: None,
     })
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn port(network: u128, n: u8) -> PlanItem {
         hostname: None,
         security_group_ids: vec![uuid(OPEN).into()],
         on_trunk: None,
+        standby: None,
     })
 }
 

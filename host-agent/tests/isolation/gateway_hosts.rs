@@ -82,6 +82,7 @@ fn letting_out(fabric: Fabric, tenant: u8, exit: WayExit) -> NetworkView {
     let view = on(fabric, tenant, (ENTRY, 1), exit);
     NetworkView {
         locals: Vec::new(),
+        gates: Vec::new(),
         remotes: MEMBERS.map(remote).into(),
         ..view
     }

@@ -18,6 +18,7 @@ mod policy;
 mod probes;
 mod routing;
 mod shared;
+mod standby;
 mod translation;
 mod trunks;
 mod ways;

@@ -121,6 +121,7 @@ impl Scene {
             limits: model::Limits::default(),
             hostname: None,
             on_trunk: None,
+            standby: None,
             security_group_ids: self.ids(member),
         })
     }

@@ -89,6 +89,7 @@ fn network(host: usize, tenant: u8, n: u8) -> NetworkView {
             mark: Mark::Vlan((u16::from(tenant) * 10 + u16::from(n)).try_into().unwrap()),
         }),
         locals: here.iter().map(local).collect(),
+        gates: Vec::new(),
         remotes: elsewhere.iter().map(remote).collect(),
         resolvers: [].into(),
         gateways: addresses(254),

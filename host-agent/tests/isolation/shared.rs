@@ -56,6 +56,7 @@ fn other_side(network: &NetworkView) -> NetworkView {
     });
     NetworkView {
         locals: locals.collect(),
+        gates: Vec::new(),
         remotes: Arc::default(),
         ..network.clone()
     }

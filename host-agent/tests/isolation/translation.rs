@@ -97,6 +97,7 @@ pub(crate) fn without_ports(number: NetworkNumber) -> NetworkView {
         number,
         uplink: None,
         locals: Vec::new(),
+        gates: Vec::new(),
         remotes: Arc::default(),
         gateways: Arc::default(),
         resolvers: Arc::default(),

@@ -74,6 +74,7 @@ impl World {
                     number: (u32::from(n) + 1).try_into().unwrap(),
                     uplink,
                     locals: (1..=*locals).map(&mut local).collect(),
+                    gates: Vec::new(),
                     remotes: (locals + 1..=locals + remotes).map(remote).collect(),
                     gateways: addresses(GATEWAY),
                     resolvers: [].into(),

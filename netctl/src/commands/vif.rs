@@ -126,6 +126,7 @@ pub(crate) struct List {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum State {
     Down,
+    Standby,
     Building,
     Active,
 }
@@ -230,6 +231,7 @@ impl From<State> for PortState {
     fn from(state: State) -> Self {
         match state {
             State::Down => Self::Down,
+            State::Standby => Self::Standby,
             State::Building => Self::Building,
             State::Active => Self::Active,
         }

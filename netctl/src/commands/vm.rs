@@ -98,6 +98,7 @@ impl Start {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
         let on = InstanceUpdate {
             power: Some(Power::On),
+            ..InstanceUpdate::default()
         };
         let made: InstanceView = match self.made.defined(client).await? {
             Some(defined) => client.update(defined.instance.id.uuid(), &on).await?,

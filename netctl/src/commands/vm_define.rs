@@ -80,6 +80,7 @@ pub(super) async fn stop(client: &Client, one: &Owned) -> Outcome {
     }
     let off = InstanceUpdate {
         power: Some(Power::Off),
+        ..InstanceUpdate::default()
     };
     let view: InstanceView = client.update(view.instance.id.uuid(), &off).await?;
     Ok(object_of(&view).into())

@@ -19,8 +19,8 @@ const DRIVERS: [&str; 8] = [
 ];
 
 /// What a guest does: for each NIC, also one that comes later, it asks for an address, once and then again,
-/// and says on its console how often; it says so when one goes; and it pings whoever it is told to until
-/// there is an answer.
+/// and says on its console how often; it says so when one goes; it pings whoever it is told to until
+/// there is an answer; and it counts aloud, over one connection of TCP, to whoever it is told.
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox --install -s /bin
@@ -41,8 +41,17 @@ reach() {
   until ping -c 1 -W 2 $1; do sleep 0.5; done
   echo "REACHED $1."
 }
+count() {
+  n=0
+  while n=$((n + 1)); echo $n; do sleep 0.1; done
+}
+tell() {
+  until ping -c 1 -W 2 $1; do sleep 0.5; done
+  count | nc $1 7002
+  echo "TOLD $1."
+}
 for word in $(cat /proc/cmdline); do
-  case $word in reach=*) reach ${word#reach=} & ;; esac
+  case $word in reach=*) reach ${word#reach=} & ;; tell=*) tell ${word#tell=} & ;; esac
 done
 while :; do
   for path in /sys/class/net/eth*; do

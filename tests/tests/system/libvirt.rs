@@ -1,6 +1,7 @@
 //! Guests of a real libvirt: who runs is known, whoever started it; a guest starts when its VIFs are
 //! active, and not at all otherwise.
 
+mod migrating;
 mod two_hosts;
 
 use serde_json::Value;

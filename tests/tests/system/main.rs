@@ -18,6 +18,7 @@ mod isolation;
 mod libvirt;
 mod limits;
 mod metering;
+mod migration;
 mod outside;
 mod overlays;
 mod peers;

@@ -109,6 +109,7 @@ impl Changed for InstanceView {
     fn read_update(fields: &mut Fields) -> InstanceUpdate {
         InstanceUpdate {
             power: fields.optional("power"),
+            host_id: fields.optional("host_id"),
         }
     }
 

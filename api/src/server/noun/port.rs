@@ -16,7 +16,7 @@ use crate::server::limits;
 /// The most security groups that are read of one port.
 pub(super) const MAX_GROUPS: usize = 64;
 
-const STATES: Kind = Kind::Word(&["down", "building", "active"]);
+const STATES: Kind = Kind::Word(&["down", "standby", "building", "active"]);
 const GUARDS: Kind = Kind::Word(&["on", "off"]);
 
 impl Listed for PortView {
@@ -49,6 +49,7 @@ impl Listed for PortView {
         field("created_at", Kind::Time, |it| Key::Time(it.port.created_at)),
         field("status.state", STATES, |it| match it.status.state {
             PortState::Down => Key::text("down"),
+            PortState::Standby => Key::text("standby"),
             PortState::Building => Key::text("building"),
             PortState::Active => Key::text("active"),
         }),

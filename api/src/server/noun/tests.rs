@@ -518,6 +518,16 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     let ids = [model::Id::generate(), model::Id::generate()];
     let sub_port = test_pool::sub_port(ids[0], ids[1], model::VlanId::MIN);
     assert_fields_match_json::<SubPort>(&sub_port);
+    let to = model::Id::generate();
+    for stage in [
+        model::MigrationStage::Prepared,
+        model::MigrationStage::Switching,
+        model::MigrationStage::Switched,
+        model::MigrationStage::Returning,
+        model::MigrationStage::CallingOff,
+    ] {
+        assert_fields_match_json(&test_pool::migration(ids[0], to, stage));
+    }
     assert_fields_match_json::<InstanceView>(&test_pool::instance("a"));
     assert_fields_match_json::<HostView>(&test_pool::host("a"));
     assert_fields_match_json::<model::FabricCheck>(&test_pool::fabric_check());
@@ -531,6 +541,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
         EventKind::UnknownVif,
         EventKind::PortConflict,
         EventKind::PortBound,
+        EventKind::PortMigration,
         EventKind::ItemFailed,
         EventKind::TopologyOnTrial,
         EventKind::TopologyApplied,

@@ -83,6 +83,7 @@ pub(in crate::server) enum Noun {
     Port,
     PortGuest,
     SubPort,
+    Migration,
     Instance,
     Host,
     Tunnel,

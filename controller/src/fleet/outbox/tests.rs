@@ -28,6 +28,7 @@ fn largest() -> [PlanItem; 2] {
         name: "\"".repeat(64).parse().unwrap(),
         driver: Driver::Netns,
         boot: None,
+        motion: None,
         interfaces: vec![interface; 16],
     };
     let port = PlannedPort {
@@ -41,6 +42,7 @@ fn largest() -> [PlanItem; 2] {
         hostname: Some("a".repeat(63).parse().unwrap()),
         security_group_ids: Vec::new(),
         on_trunk: None,
+        standby: None,
     };
     [PlanItem::Instance(instance), PlanItem::Port(port)]
 }

@@ -67,6 +67,7 @@ impl World {
             state: PortState::Down,
             reason: None,
             generation: None,
+            spoke: None,
             guest: None,
         };
         let vifs = if seen == Seen::Nothing {

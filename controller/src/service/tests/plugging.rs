@@ -78,6 +78,7 @@ impl Scene {
             state: PortState::Active,
             reason: None,
             generation: None,
+            spoke: None,
             guest: Some(Guest {
                 driver: "libvirt".to_owned(),
                 name: name.to_owned(),

@@ -77,6 +77,7 @@ async fn an_address_is_kept_until_the_host_has_carried_out_that_its_port_is_gone
         state: PortState::Down,
         reason: None,
         generation: None,
+        spoke: None,
         guest: None,
     };
     let seen = HostReport {

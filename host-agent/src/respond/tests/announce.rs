@@ -7,7 +7,9 @@ use super::*;
 #[test]
 fn each_address_is_announced_from_the_ports_own_ethernet_address() {
     let addresses = ["10.0.0.5", "fd00::5"].map(|it| it.parse().unwrap());
-    let [arp, advert] = announce(mac(), &addresses).try_into().unwrap();
+    let [arp, advert] = announce(mac(), &addresses, Form::Request)
+        .try_into()
+        .unwrap();
     assert_eq!(arp[..6], [0xff; 6]);
     assert_eq!(arp[6..12], mac().octets());
     let own = [&mac().octets()[..], &[10, 0, 0, 5]].concat();
@@ -38,9 +40,21 @@ fn each_address_is_announced_from_the_ports_own_ethernet_address() {
 
 #[test]
 fn a_port_without_addresses_is_announced_by_reverse_arp() {
-    let [frame] = announce(mac(), &[]).try_into().unwrap();
-    assert_eq!(frame[12..14], [0x80, 0x35]);
-    assert_eq!(frame[20..22], [0, 3]);
-    assert_eq!(frame[22..28], mac().octets());
-    assert_eq!(frame[32..38], mac().octets());
+    for form in [Form::Request, Form::Reply, Form::Reverse] {
+        let [frame] = announce(mac(), &[], form).try_into().unwrap();
+        assert_eq!(frame[12..14], [0x80, 0x35]);
+        assert_eq!(frame[20..22], [0, 3]);
+        assert_eq!(frame[22..28], mac().octets());
+        assert_eq!(frame[32..38], mac().octets());
+    }
+}
+
+#[test]
+fn a_reply_to_everybody_names_its_sender_as_the_one_who_asked() {
+    let addresses = ["10.0.0.5".parse().unwrap()];
+    let [frame] = announce(mac(), &addresses, Form::Reply).try_into().unwrap();
+    assert_eq!(frame[..6], [0xff; 6]);
+    assert_eq!(frame[20..22], [0, 2]);
+    assert_eq!(frame[22..32], frame[32..42]);
+    assert_eq!(frame[32..], [&mac().octets()[..], &[10, 0, 0, 5]].concat());
 }

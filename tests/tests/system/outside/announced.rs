@@ -12,24 +12,21 @@ const FLOATING: u8 = 80;
 const FORWARDED: u8 = 81;
 const BROADCAST: [u8; 6] = [0xff; 6];
 
-/// A gratuitous ARP: to all, from an address about itself (RFC 5227 §3).
+/// A gratuitous ARP, request or reply: to all, from an address about itself (RFC 5227 §3, RFC 5944 §4.6).
 fn announces(frame: &[u8], address: Ipv4Addr) -> bool {
     let mac = model::MacAddr::public(address).octets();
-    let head = [
-        &BROADCAST[..],
-        &mac,
-        &[8, 6],
-        &[0, 1, 8, 0, 6, 4, 0, 1],
-        &mac,
-    ]
-    .concat();
+    let heads = [1, 2].map(|operation| {
+        let arp = [0, 1, 8, 0, 6, 4, 0, operation];
+        [&BROADCAST[..], &mac, &[8, 6], &arp, &mac].concat()
+    });
     let sender_and_target = [frame.get(28..32), frame.get(38..42)];
-    frame.starts_with(&head) && sender_and_target == [Some(&address.octets()[..]); 2]
+    let is_one = heads.iter().any(|head| frame.starts_with(head));
+    is_one && sender_and_target == [Some(&address.octets()[..]); 2]
 }
 
 fn heard(sniffer: &Sniffer, address: Ipv4Addr) {
-    eventually("it is announced three times", PATIENCE, || {
-        sniffer.count(|frame| announces(frame, address)) >= 3
+    eventually("it is announced again and again", PATIENCE, || {
+        sniffer.count(|frame| announces(frame, address)) >= 4
     });
 }
 

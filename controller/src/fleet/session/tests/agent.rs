@@ -209,6 +209,7 @@ pub(super) fn vif(interface: &str, port_id: Option<PortId>) -> Vif {
         state: PortState::Down,
         reason: None,
         generation: None,
+        spoke: None,
         guest: None,
     }
 }

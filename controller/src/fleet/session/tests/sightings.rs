@@ -182,6 +182,7 @@ async fn a_host_cannot_take_the_port_of_an_instance_that_runs_elsewhere() {
         running: true,
         handle: Some("bh-vm".into()),
         reason: None,
+        departure: None,
     };
     // What another host says of it does not count.
     let report = |agent: &Agent| HostReport {
