@@ -152,8 +152,12 @@ impl Containers {
             (INSIDE, mark.inside.clone()),
             (LIST, mark.list.clone()),
         ]);
-        let none = Value::map::<&str, &str>([]);
-        let plug = plug::operations(&self.bridge, link, ids, none);
+        let plug = plug::Link {
+            name: link.to_owned(),
+            of_interface: ids,
+            of_port: Value::map::<&str, &str>([]),
+        };
+        let plug = plug::operations(&self.bridge, [plug]);
         // A row of this name may be left of a link that is gone.
         self.unplug(link).await?;
         let plugged = self.ovsdb.transact(DATABASE, plug).await;
@@ -200,7 +204,7 @@ impl Containers {
     pub async fn unplug(&self, link: &str) -> Result<(), ContainerError> {
         let refused = |source| ContainerError::Unplug(link.to_owned(), source);
         let named = Condition::equal("name", link);
-        let ports = plug::ports_where(&self.ovsdb, named).await;
+        let ports = plug::ports_where(&self.ovsdb, Some(named)).await;
         let ports = ports.map_err(refused)?;
         if ports.is_empty() {
             return Ok(());

@@ -36,8 +36,14 @@ pub trait Hypervisor: Send + Sync {
     /// what is incomplete, and leaves alone what is right and whatever is not its own.
     ///
     /// Called with the whole of what is wanted, again after every change and now and then; a failure
-    /// of one instance is in its report and does not hold up the others.
-    fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled>;
+    /// of one instance is in its report and does not hold up the others. `settled`, in order of their ids, are
+    /// those that ran when they were looked at a moment ago: one that is still wanted just so needs no
+    /// second look, so that one more instance costs what one costs.
+    fn reconcile<'a>(
+        &'a self,
+        wanted: &'a [PlannedInstance],
+        settled: &'a [PlannedInstance],
+    ) -> BoxFuture<'a, Reconciled>;
 
     /// Waits until something that the driver itself began is over, and it is time to look again.
     fn changed(&self) -> BoxFuture<'_, ()> {

@@ -148,7 +148,7 @@ async fn an_instance_starts_is_repaired_and_stops_without_a_trace() {
     let driver = Netns::new(prefix.0.as_str(), "br-int", client.clone());
     let wanted = [instance(&["10.0.0.5/24", "10.1.0.5/24"])];
 
-    let found = driver.reconcile(&wanted).await;
+    let found = driver.reconcile(&wanted, &[]).await;
     assert_eq!(found.leftovers, []);
     let report = &found.instances[0];
     assert_eq!((report.running, &report.reason), (true, &None));
@@ -177,13 +177,13 @@ async fn an_instance_starts_is_repaired_and_stops_without_a_trace() {
 
     // Nothing is done twice.
     let before: Vec<_> = vifs.iter().map(|vif| vif.row).collect();
-    assert_eq!(driver.reconcile(&wanted).await, found);
+    assert_eq!(driver.reconcile(&wanted, &[]).await, found);
     let after: Vec<_> = plugged(&client).await.iter().map(|vif| vif.row).collect();
     assert_eq!(after, before);
 
     // What somebody took away is put back.
     inside(&namespace, &["ip", "link", "del", "eth1"]);
-    assert!(driver.reconcile(&wanted).await.instances[0].running);
+    assert!(driver.reconcile(&wanted, &[]).await.instances[0].running);
     assert!(inside(&namespace, &["ip", "address", "show", "eth1"]).contains("10.1.0.5/24"));
 
     // A process inside does not outlive the instance.
@@ -197,7 +197,7 @@ async fn an_instance_starts_is_repaired_and_stops_without_a_trace() {
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_millis(100));
-    let found = driver.reconcile(&[]).await;
+    let found = driver.reconcile(&[], &[]).await;
     assert_eq!(found.leftovers, []);
     assert!(!sleeper.wait().unwrap().success());
     assert!(!Path::new("/run/netns").join(&namespace).exists());
@@ -219,7 +219,7 @@ async fn a_failed_instance_does_not_hold_up_the_others() {
     let mut bad = instance(&["10.0.0.6/24"]);
     bad.interfaces[0].gateways = vec!["192.0.2.1".parse().unwrap()];
     let wanted = [bad, instance(&["10.0.0.7/24"])];
-    let found = driver.reconcile(&wanted).await;
+    let found = driver.reconcile(&wanted, &[]).await;
     assert!(!found.instances[0].running);
     let reason = found.instances[0].reason.clone().unwrap();
     assert!(
@@ -227,7 +227,73 @@ async fn a_failed_instance_does_not_hold_up_the_others() {
         "{reason}"
     );
     assert!(found.instances[1].running);
-    assert_eq!(driver.reconcile(&[]).await.leftovers, []);
+    assert_eq!(driver.reconcile(&[], &[]).await.leftovers, []);
+}
+
+#[tokio::test]
+async fn many_start_at_once_and_one_that_the_switch_refuses_holds_up_no_other() {
+    let server = Server::start();
+    let client = server.client().await;
+    let prefix = Prefix::new();
+    let driver = Netns::new(prefix.0.as_str(), "br-int", client.clone());
+    let wanted: Vec<_> = (10..16)
+        .map(|number| instance(&[&format!("10.0.0.{number}/24")]))
+        .collect();
+    // Somebody has an interface of one's name, on no bridge of ours.
+    let taken = wanted[2].interfaces[0].port_id.uuid().simple().to_string();
+    let taken = format!("vif{}", &taken[20..]);
+    let port = Operation::insert("Port")
+        .with_uuid_name("port")
+        .column("name", "stranger")
+        .column("interfaces", ovsdb::NamedUuid::new("interface"));
+    let interface = Operation::insert("Interface")
+        .with_uuid_name("interface")
+        .column("name", taken);
+    let bridge = Operation::insert("Bridge")
+        .with_uuid_name("bridge")
+        .column("name", "br-other")
+        .column("ports", ovsdb::NamedUuid::new("port"));
+    let root = Operation::mutate("Open_vSwitch").mutation(
+        "bridges",
+        ovsdb::Mutator::Insert,
+        ovsdb::NamedUuid::new("bridge"),
+    );
+    let made = vec![interface.into(), port.into(), bridge.into(), root.into()];
+    client.transact("Open_vSwitch", made).await.unwrap();
+
+    let found = driver.reconcile(&wanted, &[]).await;
+    for (number, report) in found.instances.iter().enumerate() {
+        assert_eq!(report.id, wanted[number].id);
+        assert_eq!(report.running, number != 2, "{report:?}");
+    }
+    let reason = found.instances[2].reason.clone().unwrap();
+    assert!(reason.starts_with("could not plug eth0"), "{reason}");
+    assert_eq!(plugged(&client).await.len(), 5);
+    assert_eq!(driver.reconcile(&[], &[]).await.leftovers, []);
+}
+
+#[tokio::test]
+async fn what_is_settled_is_not_looked_at_again_unless_it_is_wanted_otherwise() {
+    let server = Server::start();
+    let client = server.client().await;
+    let prefix = Prefix::new();
+    let driver = Netns::new(prefix.0.as_str(), "br-int", client.clone());
+    let mut wanted = [instance(&["10.0.0.5/24"]), instance(&["10.0.0.6/24"])];
+    wanted.sort_by_key(|it| it.id);
+    let found = driver.reconcile(&wanted, &[]).await;
+    let namespace = found.instances[0].handle.clone().unwrap();
+    inside(&namespace, &["ip", "link", "del", "eth0"]);
+    let has_nic = || inside(&namespace, &["ip", "link"]).contains("eth0");
+    assert_eq!(driver.reconcile(&wanted, &wanted).await, found);
+    assert!(!has_nic());
+    // One that is settled and wanted no more goes all the same.
+    let other = found.instances[1].handle.clone().unwrap();
+    let settled = wanted.clone();
+    wanted[0].interfaces[0].mtu = 1300;
+    let found = driver.reconcile(&wanted[..1], &settled).await;
+    assert!(found.instances[0].running && has_nic());
+    assert!(!Path::new("/run/netns").join(other).exists());
+    assert_eq!(driver.reconcile(&[], &[]).await.leftovers, []);
 }
 
 #[tokio::test]
@@ -242,15 +308,15 @@ async fn what_an_agent_that_died_left_half_made_is_finished_or_removed() {
     let orphan = instance(&["10.0.0.8/24"]);
     assert!(
         driver
-            .reconcile(std::slice::from_ref(&orphan))
+            .reconcile(std::slice::from_ref(&orphan), &[])
             .await
             .instances[0]
             .running
     );
     let wanted = [instance(&["10.0.0.9/24"])];
-    let found = driver.reconcile(&wanted).await;
+    let found = driver.reconcile(&wanted, &[]).await;
     assert_eq!(found.leftovers, []);
     assert!(found.instances[0].running);
     assert_eq!(plugged(&client).await.len(), 1);
-    assert_eq!(driver.reconcile(&[]).await.leftovers, []);
+    assert_eq!(driver.reconcile(&[], &[]).await.leftovers, []);
 }

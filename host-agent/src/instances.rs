@@ -1,6 +1,6 @@
 //! The task that runs this host's instances, through the drivers of `compute`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use model::plan::{HostPlan, PlanItem, PlanKey, PlannedInstance};
 use model::report::InstanceReport;
 use model::{Driver, InstanceId};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use crate::status::Remarks;
 
-/// How often instances are looked after when nothing calls for it.
+/// How often all instances are looked after, whatever else calls for it.
 const LOOK_AFTER: Duration = Duration::from_secs(30);
 
 /// The same, while one comes from another host or leaves.
@@ -33,6 +33,8 @@ pub struct Instances {
     found: watch::Sender<Found>,
     /// What else an operator should know.
     remarks: Remarks,
+    /// How often all are looked after.
+    look_after: Duration,
 }
 
 impl Instances {
@@ -49,6 +51,7 @@ impl Instances {
             plan,
             found,
             remarks,
+            look_after: LOOK_AFTER,
         }
     }
 
@@ -60,6 +63,7 @@ impl Instances {
                 plan: self.plan.clone(),
                 found: &self.found,
                 remarks: &self.remarks,
+                look_after: self.look_after,
             };
             run.run()
         });
@@ -73,60 +77,91 @@ struct Run<'a> {
     plan: watch::Receiver<Option<Arc<HostPlan>>>,
     found: &'a watch::Sender<Found>,
     remarks: &'a Remarks,
+    look_after: Duration,
 }
 
 impl Run<'_> {
     async fn run(mut self) {
-        let mut settled = None;
-        let mut told = Vec::new();
+        let mut settled = Settled::default();
+        let mut look_at = Instant::now() + self.look_after;
         loop {
+            if look_at <= Instant::now() {
+                settled.forget();
+                look_at = Instant::now() + self.look_after;
+            }
             let plan = self.plan.borrow_and_update().clone();
+            // Before the first plan nobody knows what is wanted.
             let now = plan.map(|plan| wanted(&plan, self.driver.driver()));
             // Most plans change nothing here, and looking costs something per instance.
-            if now != settled {
-                // Before the first plan nobody knows what is wanted.
-                if let Some(now) = &now {
-                    told = self.reconcile(now, told).await;
-                }
-                settled = now;
+            if let Some(now) = now.filter(|now| settled.wanted.as_ref() != Some(now)) {
+                self.reconcile(now, &mut settled).await;
             }
-            let moves = |all: &Vec<PlannedInstance>| all.iter().any(|it| it.motion.is_some());
-            let look_after = match settled.as_ref().is_some_and(moves) {
-                true => LOOK_AFTER_MOVES,
-                false => LOOK_AFTER,
-            };
+            let moves = settled.has_moves();
+            let moved = Instant::now() + LOOK_AFTER_MOVES;
+            let next = if moves { moved.min(look_at) } else { look_at };
             tokio::select! {
                 changed = self.plan.changed() => match changed {
                     Ok(()) => {}
                     Err(_) => return,
                 },
-                () = self.driver.changed() => settled = None,
-                () = sleep(look_after) => settled = None,
+                () = self.driver.changed() => settled.forget(),
+                () = sleep_until(next), if moves => settled.forget(),
+                () = sleep_until(next), if !moves => {}
             }
         }
     }
 
-    /// Makes it so, and tells what was found in place of what was told before; gives what was told.
-    async fn reconcile(
-        &self,
-        wanted: &[PlannedInstance],
-        told: Vec<InstanceId>,
-    ) -> Vec<InstanceId> {
-        let reconciled = self.driver.reconcile(wanted).await;
+    /// Makes it so, and tells what was found in place of what was told before.
+    async fn reconcile(&self, wanted: Vec<PlannedInstance>, settled: &mut Settled) {
+        let reconciled = self.driver.reconcile(&wanted, &settled.running).await;
         for (handle, reason) in reconciled.leftovers {
             self.remarks
                 .push(format!("could not stop {handle}: {reason}"));
         }
-        let ids = reconciled.instances.iter().map(|it| it.id).collect();
+        let reports = reconciled.instances;
+        let ids = reports.iter().map(|it| it.id).collect();
+        let told = std::mem::replace(&mut settled.told, ids);
+        let running = reports.iter().filter(|it| it.running).map(|it| it.id);
+        let running: BTreeSet<InstanceId> = running.collect();
+        settled.running = wanted
+            .iter()
+            .filter(|it| running.contains(&it.id))
+            .cloned()
+            .collect();
+        settled.wanted = Some(wanted);
         self.found.send_if_modified(|found| {
             let mut now = found.clone();
             now.retain(|id, _| !told.contains(id));
-            now.extend(reconciled.instances.into_iter().map(|it| (it.id, it)));
+            now.extend(reports.into_iter().map(|it| (it.id, it)));
             let changed = *found != now;
             *found = now;
             changed
         });
-        ids
+    }
+}
+
+/// What was made right.
+#[derive(Default)]
+struct Settled {
+    /// All that was wanted; none if everything is to be looked at.
+    wanted: Option<Vec<PlannedInstance>>,
+    /// Of these, what runs.
+    running: Vec<PlannedInstance>,
+    /// What was told of.
+    told: BTreeSet<InstanceId>,
+}
+
+impl Settled {
+    /// Whether one comes from another host or leaves.
+    fn has_moves(&self) -> bool {
+        let mut wanted = self.wanted.iter().flatten();
+        wanted.any(|it| it.motion.is_some())
+    }
+
+    /// Everything is to be looked at again.
+    fn forget(&mut self) {
+        self.wanted = None;
+        self.running.clear();
     }
 }
 
@@ -157,6 +192,8 @@ mod tests {
     #[derive(Default)]
     struct Willing {
         asked: Arc<Mutex<Vec<Vec<InstanceId>>>>,
+        /// How many it was said of that they are settled.
+        settled: Arc<Mutex<Vec<usize>>>,
     }
 
     impl Hypervisor for Willing {
@@ -164,7 +201,12 @@ mod tests {
             Driver::Netns
         }
 
-        fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled> {
+        fn reconcile<'a>(
+            &'a self,
+            wanted: &'a [PlannedInstance],
+            settled: &'a [PlannedInstance],
+        ) -> BoxFuture<'a, Reconciled> {
+            self.settled.lock().unwrap().push(settled.len());
             let ids: Vec<InstanceId> = wanted.iter().map(|it| it.id).collect();
             let instances = ids.iter().map(|id| InstanceReport {
                 id: *id,
@@ -201,25 +243,82 @@ mod tests {
         }
     }
 
+    /// A task with such a driver; what the driver is asked, and what is seen of it.
+    struct Scene {
+        plan: watch::Sender<Option<Arc<HostPlan>>>,
+        asked: Arc<Mutex<Vec<Vec<InstanceId>>>>,
+        settled: Arc<Mutex<Vec<usize>>>,
+        seen: watch::Receiver<Found>,
+        _running: tokio::task::JoinSet<()>,
+    }
+
+    impl Scene {
+        fn set(look_after: Duration) -> Self {
+            let driver = Willing::default();
+            let (asked, settled) = (Arc::clone(&driver.asked), Arc::clone(&driver.settled));
+            let (plan, receiver) = watch::channel(None);
+            let (found, seen) = watch::channel(Found::new());
+            let drivers: Vec<Box<dyn Hypervisor>> = vec![Box::new(driver)];
+            let mut instances = Instances::new(drivers, receiver, found, Remarks::default());
+            instances.look_after = look_after;
+            let mut running = tokio::task::JoinSet::new();
+            running.spawn(instances.run());
+            Self {
+                plan,
+                asked,
+                settled,
+                seen,
+                _running: running,
+            }
+        }
+
+        /// Wants these, and waits until so many are found.
+        async fn want(&mut self, ids: &[u128]) {
+            self.plan.send_replace(Some(Arc::new(plan(ids))));
+            let found = self.seen.wait_for(|found| found.len() == ids.len()).await;
+            found.unwrap();
+        }
+    }
+
     #[tokio::test]
     async fn nothing_is_touched_before_the_first_plan_and_then_just_what_it_says_runs() {
-        let driver = Willing::default();
-        let asked = Arc::clone(&driver.asked);
-        let (sender, receiver) = watch::channel(None);
-        let (found, mut seen) = watch::channel(Found::new());
-        let instances = Instances {
-            drivers: vec![Box::new(driver)],
-            plan: receiver,
-            found,
-            remarks: Remarks::default(),
-        };
-        let task = tokio::spawn(instances.run());
+        let mut scene = Scene::set(LOOK_AFTER);
         tokio::task::yield_now().await;
-        assert!(asked.lock().unwrap().is_empty());
-        sender.send_replace(Some(Arc::new(plan(&[1, 2]))));
-        seen.wait_for(|found| found.len() == 2).await.unwrap();
-        sender.send_replace(Some(Arc::new(plan(&[2]))));
-        seen.wait_for(|found| found.len() == 1).await.unwrap();
-        task.abort();
+        assert!(scene.asked.lock().unwrap().is_empty());
+        scene.want(&[1, 2]).await;
+        scene.want(&[2]).await;
+    }
+
+    #[tokio::test]
+    async fn what_runs_needs_no_second_look_when_something_else_changes() {
+        let mut scene = Scene::set(LOOK_AFTER);
+        scene.want(&[1, 2]).await;
+        scene.want(&[1, 2, 3]).await;
+        scene.want(&[3]).await;
+        assert_eq!(*scene.settled.lock().unwrap(), [0, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn everything_is_looked_at_now_and_then_also_while_something_changes_all_the_time() {
+        let mut scene = Scene::set(Duration::from_millis(50));
+        let began = Instant::now();
+        let mut last = 1;
+        while scene
+            .settled
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|it| **it == 0)
+            .count()
+            < 3
+        {
+            scene.want(&(1..=last).collect::<Vec<_>>()).await;
+            last += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert!(
+                began.elapsed() < LOOK_AFTER,
+                "{last} changes, and no look at all"
+            );
+        }
     }
 }

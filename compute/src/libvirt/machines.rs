@@ -195,7 +195,12 @@ impl Hypervisor for Machines {
         Driver::Libvirt
     }
 
-    fn reconcile<'a>(&'a self, wanted: &'a [PlannedInstance]) -> BoxFuture<'a, Reconciled> {
+    /// libvirt is asked for all of its machines at once, whatever there is to do.
+    fn reconcile<'a>(
+        &'a self,
+        wanted: &'a [PlannedInstance],
+        _settled: &'a [PlannedInstance],
+    ) -> BoxFuture<'a, Reconciled> {
         Box::pin(self.make_right(wanted))
     }
 

@@ -160,8 +160,9 @@ pub async fn detach(
         false => Impact::Live,
     };
     let xml = format!("<interface type='ethernet'><mac address='{mac}'/></interface>");
-    guest.connection.detach(&guest.domain, &xml, impact).await?;
+    // libvirt itself waits for the guest for a part of it.
     let deadline = Instant::now() + LETTING_GO;
+    guest.connection.detach(&guest.domain, &xml, impact).await?;
     loop {
         match guest.look().await? {
             Some(live) if live.carrying(port, mac).is_some() => {}

@@ -106,7 +106,7 @@ fn vm(state: &str) -> Value {
 
 /// A pool of one host with a guest that runs.
 async fn pool() -> Server {
-    let server = Server::start().await;
+    let server = Server::start();
     server.put("host", "host1", json!({"uuid": HOST}));
     server.put("vm", "vm1", vm("Running"));
     let vif = json!({"uuid": Uuid::from_u128(5), "device": "0", "network": "net1", "VM": "vm1",
@@ -151,7 +151,7 @@ async fn lost_events_and_lost_sessions_are_made_up_for() {
 
 #[tokio::test]
 async fn a_host_that_is_not_the_master_sends_us_there_and_only_where_we_may_go() {
-    let (master, slave) = (pool().await, Server::start().await);
+    let (master, slave) = (pool().await, Server::start());
     slave.behave(Manner::Slave(master.address.clone()));
     let mut scene = Scene::set(&slave, &[&slave, &master]);
     scene.sees_guest(Some(GuestState::Running)).await;
@@ -176,7 +176,7 @@ async fn a_host_that_is_not_the_master_sends_us_there_and_only_where_we_may_go()
 
 #[tokio::test]
 async fn nobody_is_shown_the_password_whose_certificate_is_not_known() {
-    let (server, other) = (pool().await, Server::start().await);
+    let (server, other) = (pool().await, Server::start());
     let mut scene = Scene::set(&server, &[&other]);
     let seen = scene.sees_fault("could not ask XenAPI").await;
     assert!(seen.guests.is_empty());

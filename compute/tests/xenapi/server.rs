@@ -10,7 +10,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
@@ -68,13 +68,19 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Server {
-    pub(crate) async fn start() -> Self {
+/// What a host of a pool shows of itself: it outlives its toolstack.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pem: String,
+    acceptor: TlsAcceptor,
+}
+
+impl Identity {
+    pub(crate) fn make() -> Self {
         // As a host of a pool makes its own: the name is nobody's that it is reached by.
         let key = rcgen::KeyPair::generate().unwrap();
         let parameters = rcgen::CertificateParams::new(["xcp-ng-1".to_owned()]).unwrap();
         let certificate = parameters.self_signed(&key).unwrap();
-        let pem = certificate.pem();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider);
         let config = config.with_safe_default_protocol_versions().unwrap();
@@ -82,8 +88,25 @@ impl Server {
         let chain = vec![certificate.der().clone()];
         let config = config.with_no_client_auth();
         let config = config.with_single_cert(chain, PrivateKeyDer::Pkcs8(private));
-        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self {
+            pem: certificate.pem(),
+            acceptor: TlsAcceptor::from(Arc::new(config.unwrap())),
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(listener, Identity::make())
+    }
+
+    /// Knows nothing yet: no object, no session, no token of one before. Its connections end with it. Needs
+    /// a runtime around it.
+    pub(crate) fn start_on(listener: std::net::TcpListener, identity: Identity) -> Self {
+        let Identity { pem, acceptor } = identity;
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let state = Arc::new(Mutex::new(State {
             manner: Manner::Well,
@@ -144,9 +167,10 @@ impl Server {
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<State>>) {
+    let mut conversations = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
-        tokio::spawn(async move {
+        conversations.spawn(async move {
             if let Ok(stream) = acceptor.accept(stream).await {
                 let mut stream = BufReader::new(stream);
                 while converse(&mut stream, &state).await.is_ok() {}

@@ -1,7 +1,9 @@
 //! Guests of a real libvirt: who runs is known, whoever started it; a guest starts when its VIFs are
 //! active, and not at all otherwise.
 
+mod crash;
 mod migrating;
+mod refusing;
 mod two_hosts;
 
 use serde_json::Value;

@@ -1,6 +1,8 @@
 //! Guests of Xen, as its toolstacks plug them in: by our hotplug script with xenstore's real command line, and
 //! as XCP-ng's own script does. There is no hypervisor here: links stand in for backends.
 
+mod xenapi;
+
 use std::process::Command;
 
 use serde_json::Value;

@@ -32,6 +32,10 @@ impl Listed for PortMigration {
         field("from", Kind::Id, |it| Key::Id(it.migration.from.uuid())),
         field("to", Kind::Id, |it| Key::Id(it.migration.to.uuid())),
         field("stage", STAGES, |it| Key::text(stage(it.migration.stage))),
+        field("since", Kind::Number, |it| {
+            Key::Number(it.migration.since.0)
+        }),
+        field("ready", Kind::Flag, |it| Key::Flag(it.ready)),
         field("began_at", Kind::Time, |it| {
             Key::Time(it.migration.began_at)
         }),
