@@ -3,6 +3,7 @@
 //! Waits and sizes are bounded. A creation carries an `Idempotency-Key`, so that it can be, and
 //! is, repeated once when the connection fails: it is done once either way.
 
+mod access;
 mod billing;
 mod error;
 mod plugging;

@@ -10,6 +10,7 @@ mod ledger;
 mod migrations;
 pub(crate) mod samples;
 mod shelf;
+mod tokens;
 mod watching;
 
 use std::sync::Arc;

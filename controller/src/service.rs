@@ -16,6 +16,7 @@ mod faults;
 mod floating_ip;
 mod gateway;
 mod handout;
+pub(crate) mod held;
 mod host;
 mod instance;
 mod layout;
@@ -40,6 +41,7 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod token;
 mod topology;
 mod trunk;
 mod uplink;
@@ -57,7 +59,7 @@ use model::{
 use tracing::warn;
 use uuid::Uuid;
 
-use self::backend::Reading;
+use self::backend::{LastUses, Reading};
 use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
@@ -80,6 +82,7 @@ pub struct Service {
     caps: Caps,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
+    last_uses: LastUses,
 }
 
 impl Service {
@@ -111,6 +114,7 @@ impl Service {
             caps: Caps::default(),
             collector: None,
             token,
+            last_uses: LastUses::default(),
         })
     }
 
@@ -276,6 +280,7 @@ impl Service {
 fn caller(actor: String) -> Caller {
     Caller {
         actor,
+        held_to: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
     }

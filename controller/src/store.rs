@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Event, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::value::RawValue;
 
 use crate::change::{Change, KeptAnswer, Step};
@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/9.sql"),
     include_str!("store/10.sql"),
     include_str!("store/11.sql"),
+    include_str!("store/12.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.
@@ -262,7 +263,10 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 fn bring_up_to_date(connection: &mut Connection) -> Result<(), StoreError> {
     let migrating = while_doing("bring the layout up to date");
-    let transaction = connection.transaction().map_err(&migrating)?;
+    // Who reads first and writes then is not let wait for another that writes.
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&migrating)?;
     let found: usize = transaction
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(&migrating)?;

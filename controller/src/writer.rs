@@ -15,6 +15,7 @@ mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use api::backend::{Caller, Idempotency, Outcome};
 use api::problem::{Code, Problem};
@@ -32,7 +33,7 @@ use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
 use crate::journal::{Journal, Note, notes_of, numbered};
 use crate::object::{Key, Write};
-use crate::service::consequences;
+use crate::service::{consequences, held};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -54,6 +55,21 @@ pub(crate) type Listener = Box<dyn Fn(&Intent, &Arc<Intent>, &[Key]) + Send>;
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Job>,
+    /// Behind the queue: it ends when that is gone.
+    _thread: Joined,
+}
+
+/// The writer's thread; when this is dropped, all that waited is written.
+struct Joined(Option<JoinHandle<()>>);
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take()
+            && thread.join().is_err()
+        {
+            error!("the writer's thread panicked");
+        }
+    }
 }
 
 struct Shared {
@@ -128,8 +144,12 @@ impl Writer {
             journal,
             last_event,
         };
-        std::thread::spawn(move || thread.run(jobs));
-        Ok(Self { shared, queue })
+        let thread = std::thread::spawn(move || thread.run(jobs));
+        Ok(Self {
+            shared,
+            queue,
+            _thread: Joined(Some(thread)),
+        })
     }
 
     /// The newest durable intent.
@@ -194,6 +214,7 @@ impl Writer {
         if draft.writes.is_empty() {
             return Ok(Decided::Nothing(answer));
         }
+        held::check(&working.intent, &caller, &draft.writes)?;
         let writes = consequences::with(&working.intent, draft.writes);
         let mut change = Change {
             revision: working.intent.revision + 1,

@@ -25,6 +25,7 @@ pub(crate) mod router_gateway;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod trace;
 pub(crate) mod tunnel;
@@ -95,6 +96,10 @@ impl Command {
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantSet(command) => command.run(client).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::TokenCreate(command) => command.run(client).await,
+            Self::TokenList(command) => command.run(client).await,
+            Self::TokenRevoke(command) => command.run(client).await,
+            Self::Whoami => token::whoami(client).await,
             Self::PoolSetup(command) => command.run(client).await,
             Self::PoolShow(command) => command.run(client).await,
             Self::NicList(command) => command.run(client).await,

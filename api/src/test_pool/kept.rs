@@ -1,11 +1,13 @@
 //! What the pool of the tests keeps in mind.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use model::*;
 use tokio::sync::watch;
 
 use super::shelf::Shelf;
+use crate::access::Identity;
 use crate::backend::Caller;
 use crate::request::*;
 use crate::resource::*;
@@ -39,6 +41,9 @@ pub(crate) struct TestPool {
     pub(crate) revoked: Mutex<bool>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
+    /// Who bears which token, besides the operator.
+    pub(crate) bearers: Mutex<BTreeMap<String, Identity>>,
+    pub(crate) tokens: Shelf<TokenView>,
     pub(crate) usage: Mutex<Vec<Usage>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
     pub(crate) bill: Mutex<Option<billing::Bill>>,

@@ -1,5 +1,6 @@
 //! What must hold after every request, whatever was asked for.
 
+mod access;
 mod addresses;
 mod capped;
 mod caps;

@@ -1,10 +1,11 @@
--- Events: what happened, numbered for good. Those of a change are written in its own transaction.
---
--- Routine is what goes on all day, such as changes; the rest is what operators are told, and is kept longer.
+-- Tokens: the digest of each secret, never the secret.
 
-CREATE TABLE event (
-    id      INTEGER PRIMARY KEY,
-    routine INTEGER NOT NULL CHECK (routine IN (0, 1)),
-    body    TEXT NOT NULL CHECK (id = body ->> 'id')
-) STRICT;
-CREATE INDEX event_told ON event (id) WHERE routine = 0;
+CREATE TABLE access_token (
+    id        TEXT PRIMARY KEY,
+    body      TEXT NOT NULL CHECK (id = body ->> 'id'),
+    tenant_id TEXT AS (body ->> 'tenant_id')
+              REFERENCES tenant DEFERRABLE INITIALLY DEFERRED,
+    name      TEXT NOT NULL AS (body ->> 'name'),
+    digest    TEXT NOT NULL UNIQUE AS (body ->> 'digest'),
+    UNIQUE (tenant_id, name)
+) STRICT, WITHOUT ROWID;

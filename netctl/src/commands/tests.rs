@@ -18,6 +18,7 @@ mod caps;
 mod guests;
 mod port_forward;
 mod samples;
+mod tokens;
 mod topology;
 
 const ACME: &str = "01920f5e-0000-7000-8000-00000000000a";

@@ -175,6 +175,7 @@ fn identity(credentials: &Credentials) -> api::tls::Identity<'_> {
 fn caller() -> Caller {
     Caller {
         actor: "admin".into(),
+        held_to: None,
         request_id: "test".into(),
         idempotency: None,
     }
