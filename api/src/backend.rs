@@ -3,6 +3,8 @@
 
 mod caps;
 mod migrations;
+mod tokens;
+mod watching;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,9 +19,9 @@ use model::{
     PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
     SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
-
 use uuid::Uuid;
 
+use crate::access::{Identity, Sight};
 use crate::problem::Problem;
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, BillsQuery, FloatingIpCreate, FloatingIpUpdate,
@@ -37,6 +39,8 @@ use crate::resource::{
 
 pub use caps::CapBackend;
 pub use migrations::MigrationBackend;
+pub use tokens::TokenBackend;
+pub use watching::{EventsAfter, WatchBackend};
 
 /// The outcome of a change.
 pub type Outcome<T> = Result<T, Problem>;
@@ -46,6 +50,8 @@ pub type Outcome<T> = Result<T, Problem>;
 pub struct Caller {
     /// Who: the name of the token, such as `admin`.
     pub actor: String,
+    /// The tenant whose objects alone the change may touch; any if absent.
+    pub held_to: Option<TenantId>,
     /// The request's id, as in the log and in the `X-Request-Id` header.
     pub request_id: String,
     /// The client's own name for this creation, and what it asked for under it.
@@ -122,8 +128,11 @@ pub trait UsageBackend: Send + Sync + 'static {
     /// The ledger it asks.
     type Ledger: Ledger;
 
-    /// The name of the bearer of this token, if it is valid. Takes the same time either way.
-    fn authenticate(&self, token: &str) -> Option<String>;
+    /// The bearer of this token, if it is valid. How long it takes says nothing of any secret.
+    fn authenticate(&self, token: &str) -> Option<Identity>;
+
+    /// Whether the object with this id is there for a tenant.
+    fn sight(&self, tenant: TenantId, id: Uuid) -> Sight;
 
     /// Whether what it serves is well.
     fn health(&self) -> Health;
@@ -138,7 +147,9 @@ pub trait UsageBackend: Send + Sync + 'static {
 ///
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
-pub trait Backend: UsageBackend + CapBackend + MigrationBackend {
+pub trait Backend:
+    UsageBackend + CapBackend + MigrationBackend + TokenBackend + WatchBackend
+{
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

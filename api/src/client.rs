@@ -3,10 +3,12 @@
 //! Waits and sizes are bounded. A creation carries an `Idempotency-Key`, so that it can be, and
 //! is, repeated once when the connection fails: it is done once either way.
 
+mod access;
 mod billing;
 mod error;
 mod plugging;
 mod query;
+mod watch;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use uuid::Uuid;
 
 pub use error::ClientError;
 pub use query::ListQuery;
+pub use watch::{EventStream, Frame, Frames, TooLong, WatchQuery, Watched};
 
 use crate::problem::Problem;
 use crate::request::{HostUplinkSet, TopologyChange, TraceRequest, UsageQuery};
@@ -316,6 +319,14 @@ impl Client {
     async fn attempt(&self, request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
         let unreachable = |source| self.unreachable(source);
         let mut response = request.send().await.map_err(unreachable)?;
+        Ok(Answer {
+            body: self.body_of(&mut response).await?,
+            status: response.status(),
+        })
+    }
+
+    async fn body_of(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, ClientError> {
+        let unreachable = |source| self.unreachable(source);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
@@ -324,10 +335,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
-            status: response.status(),
-            body,
-        })
+        Ok(body)
     }
 
     fn judge(&self, answer: Answer) -> Result<Answer, ClientError> {

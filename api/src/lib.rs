@@ -10,6 +10,7 @@
 //!
 //! What does not live here: any decision. The controller decides, `netctl` prints.
 
+pub mod access;
 pub mod backend;
 pub mod client;
 pub mod problem;

@@ -6,6 +6,7 @@ mod limits;
 mod migration;
 mod outside;
 mod plugging;
+mod token;
 mod topology;
 mod usage;
 
@@ -26,6 +27,7 @@ pub use limits::LimitsUpdate;
 pub use migration::MigrationCreate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use plugging::PortAttach;
+pub use token::TokenCreate;
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 pub use usage::{BillsQuery, Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
 

@@ -3,10 +3,11 @@
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
-    AddressGroup, Cap, Event, FabricCheck, FabricScope, FloatingIp, Gateway, Host, HostId,
-    HostStatus, HostUplink, Instance, InstanceStatus, Name, Network, NetworkId, PhysicalNetwork,
-    Port, PortForwarding, PortId, PortMigration, PortStatus, Reservation, Router, RuleId,
-    SecurityGroup, SecurityGroupId, Subnet, Tenant, TenantId, Timestamp, Traffic, Tunnel, VlanId,
+    AccessRole, AccessTokenId, AccessVerb, AddressGroup, Cap, Event, FabricCheck, FabricScope,
+    FloatingIp, Gateway, Host, HostId, HostStatus, HostUplink, Instance, InstanceStatus, Name,
+    Network, NetworkId, PhysicalNetwork, Port, PortForwarding, PortId, PortMigration, PortStatus,
+    Reservation, Router, RuleId, SecurityGroup, SecurityGroupId, Subnet, Tenant, TenantId,
+    Timestamp, Traffic, Tunnel, VlanId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use crate::request::{
     NetworkCreate, NetworkUpdate, PhysicalNetworkCreate, PortCreate, PortForwardingCreate,
     PortUpdate, ReservationCreate, RouterCreate, RouterUpdate, SecurityGroupCreate,
     SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
+    TokenCreate,
 };
 
 /// A noun with a collection of its own under `/v1`.
@@ -52,6 +54,30 @@ pub struct PortView {
     pub port: Port,
     /// What its host says of it.
     pub status: PortStatus,
+}
+
+/// A token and when it was last used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// Its identifier.
+    pub id: AccessTokenId,
+    /// Its name.
+    pub name: Name,
+    /// What its bearer is.
+    pub role: AccessRole,
+    /// The tenant that its bearer is held to; the whole pool if absent.
+    pub tenant_id: Option<TenantId>,
+    /// What its bearer may do of what the role may.
+    pub verbs: Vec<AccessVerb>,
+    /// From when on it is no longer valid.
+    pub expires_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, as far as the controller knows since its start.
+    pub last_used_at: Option<Timestamp>,
+    /// The secret itself: only in the answer that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// A cap and what was moved of it.
@@ -230,6 +256,7 @@ macro_rules! resources {
 }
 
 resources! {
+    TokenView, "token", "tokens", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Tenant, "tenant", "tenants", |it| it.id.uuid(), |it| Some(it.name.as_str());
     PhysicalNetwork, "physical network", "physical-networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
     Network, "network", "networks", |it| it.id.uuid(), |it| Some(it.name.as_str());
@@ -258,6 +285,9 @@ impl Creatable for FabricCheck {
 }
 impl Changeable for Tenant {
     type Update = TenantUpdate;
+}
+impl Creatable for TokenView {
+    type Create = TokenCreate;
 }
 impl Creatable for Tenant {
     type Create = TenantCreate;

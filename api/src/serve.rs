@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::add_extension::AddExtension;
 
 use admission::{Admission, Ticket};
 
@@ -63,6 +64,15 @@ const MAX_HEADERS: usize = 64;
 
 /// How long to wait after a failed `accept`: it fails when this process has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a request may know of its connection: it is among the request's extensions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    /// Cancelled when the connection is to end: an answer without an end must come to one.
+    pub(crate) ending: CancellationToken,
+    /// Cancels the connection at once, for whoever does not read an answer.
+    pub(crate) cut: CancellationToken,
+}
 
 /// What is cancelled when this process gets SIGTERM or SIGINT.
 ///
@@ -257,16 +267,19 @@ where
         .header_read_timeout(limits.head)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
-    let service = TowerToHyperService::new(router);
+    let line = Line::default();
+    let service = TowerToHyperService::new(AddExtension::new(router, line.clone()));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => Ok(ended),
+        () = line.cut.cancelled() => Ok(Ok(())),
         () = stop.cancelled() => Err(()),
         () = sleep(limits.lifetime) => Err(()),
     };
     let ended = match ended {
         Ok(ended) => ended,
         Err(()) => {
+            line.ending.cancel();
             connection.as_mut().graceful_shutdown();
             timeout(limits.grace, connection).await.unwrap_or(Ok(()))
         }

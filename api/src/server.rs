@@ -1,9 +1,9 @@
 //! The server side of the REST API: routes over a [`Backend`], or the few of a [`UsageBackend`].
 //!
 //! ```text
-//!   request -> identify -> catch panics -> limit time -> authenticate -> handler -> Backend
-//!              request id,                                bearer token    fields checked one by
-//!              log line                                                   one, all faults at once
+//!   request -> identify -> catch panics -> limit time -> boundary -> authorize -> handler -> Backend
+//!              request id,                               bearer token,    fields checked one by
+//!              log line                                  hidden ids       one, all faults at once
 //! ```
 //!
 //! Every error is `application/problem+json`, whichever of these says no. A change that has begun
@@ -14,6 +14,7 @@
 //! the router on sockets.
 
 mod billing;
+mod boundary;
 mod cursor;
 mod fields;
 mod format;
@@ -30,6 +31,7 @@ mod signed;
 mod topology;
 mod trace;
 mod value;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,16 +41,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
 use model::{
-    AddressGroup, Event, FabricCheck, Network, PhysicalNetwork, PortMigration, Reservation,
-    SecurityGroup, Subnet, Tenant,
+    AddressGroup, FabricCheck, Network, PhysicalNetwork, PortMigration, Reservation, SecurityGroup,
+    Subnet, Tenant,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use routes::{Access, Method, ROUTES, Route};
+pub use routes::{Method, ROUTES, Route};
 
+use crate::access::Access;
 use crate::backend::{Backend, UsageBackend};
 use crate::resource::{
-    CapView, HostView, InstanceView, PortView, RuleHitsView, SubPort, TunnelView,
+    CapView, HostView, InstanceView, PortView, RuleHitsView, SubPort, TokenView, TunnelView,
 };
 use noun::{Changed, Listed, Made, Shown};
 use routes::Noun;
@@ -71,7 +74,7 @@ pub fn router(backend: Arc<impl Backend>) -> Router {
 pub fn usage_router<B: UsageBackend>(backend: Arc<B>) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, route| {
         match usage_endpoint::<B>(route) {
-            Some(endpoint) => router.route(route.path, guarded(route, endpoint, &backend)),
+            Some(endpoint) => router.route(route.path, guarded(route, endpoint)),
             None => router,
         }
     });
@@ -84,7 +87,7 @@ pub fn usage_router<B: UsageBackend>(backend: Arc<B>) -> Router {
 
 fn router_within<B: Backend>(patience: Duration, backend: Arc<B>) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, route| {
-        router.route(route.path, guarded(route, endpoint::<B>(route), &backend))
+        router.route(route.path, guarded(route, endpoint::<B>(route)))
     });
     finished(routes.fallback(handler::no_such_route), patience, backend)
 }
@@ -95,26 +98,26 @@ fn finished<B: UsageBackend>(
     patience: Duration,
     backend: Arc<B>,
 ) -> Router {
-    routes
+    let routes = routes
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(Arc::clone(&backend));
+    // The boundary rewrites paths, so it stands before the routes are looked up.
+    Router::new()
+        .fallback_service(routes)
+        .layer(from_fn_with_state(backend, boundary::cross::<B>))
         .layer(from_fn_with_state(patience, guard::limit_time))
         .layer(CatchPanicLayer::custom(guard::on_panic))
         .layer(from_fn(guard::identify))
-        .with_state(backend)
 }
 
 fn guarded<B: UsageBackend>(
-    route: &Route,
+    route: &'static Route,
     endpoint: MethodRouter<Arc<B>>,
-    backend: &Arc<B>,
 ) -> MethodRouter<Arc<B>> {
     match route.access {
         Access::Anyone => endpoint,
-        Access::Token => endpoint.route_layer(from_fn_with_state(
-            Arc::clone(backend),
-            guard::authenticate::<B>,
-        )),
+        _ => endpoint.route_layer(from_fn_with_state(route, guard::authorize)),
     }
 }
 
@@ -142,6 +145,8 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
     match route.noun {
         Noun::Health => routing::get(handler::health::<B>),
         Noun::Version => routing::get(handler::version),
+        Noun::Whoami => routing::get(handler::whoami),
+        Noun::AccessToken => made::<B, TokenView>(route),
         Noun::Tenant => changed::<B, Tenant>(route),
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
         Noun::Topology => match route.method {
@@ -173,7 +178,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Tunnel => listed::<B, TunnelView>(),
         Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Trace => routing::post(trace::make::<B>),
-        Noun::Event => listed::<B, Event>(),
+        Noun::Event => watch::endpoint::<B>(),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord
         | Noun::UsageSplit

@@ -10,6 +10,8 @@ mod ledger;
 mod migrations;
 pub(crate) mod samples;
 mod shelf;
+mod tokens;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;

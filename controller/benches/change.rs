@@ -31,6 +31,7 @@ const PORTS: usize = 400;
 fn caller() -> Caller {
     Caller {
         actor: "bench".into(),
+        held_to: None,
         request_id: "bench".into(),
         idempotency: None,
     }

@@ -316,8 +316,8 @@ pub fn touched(before: &Intent, after: &Intent, written: &[Key]) -> BTreeSet<(Ho
     };
     for key in written {
         match *key {
-            // Hosts see of these only what ports and instances say of them.
-            Key::Reservation(_) => {}
+            // Hosts see of these only what ports and instances say of them, and no token at all.
+            Key::Reservation(_) | Key::AccessToken(_) => {}
             Key::Tenant(id) => touched.tenant(id),
             Key::Subnet(id) => touched.subnet(id),
             Key::Host(id) => touched.host(id),

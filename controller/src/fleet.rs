@@ -25,6 +25,7 @@ mod plugs;
 mod probing;
 pub mod session;
 pub(crate) mod sighting;
+mod states;
 mod suspects;
 mod traces;
 
@@ -53,6 +54,7 @@ use self::probing::Probing;
 use self::suspects::Suspects;
 use crate::compile;
 use crate::intent::Intent;
+use crate::journal::Journal;
 use crate::object::Key;
 
 /// Everything about the hosts that is not intent.
@@ -129,7 +131,12 @@ impl Fleet {
         self.events.add(kind, host, message);
     }
 
-    /// The newest events, oldest first.
+    /// Where everything is told.
+    pub(crate) const fn journal(&self) -> &Arc<Journal> {
+        self.events.journal()
+    }
+
+    /// The newest events that operators are told, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.events.all()
@@ -310,6 +317,7 @@ impl Fleet {
     fn report(&self, host: HostId, mut report: HostReport) {
         let remarks = std::mem::take(&mut report.remarks);
         let news = self.observe(|observed| observed.absorb(host, report));
+        self.tell_states(host, &news.states);
         for remark in remarks {
             self.events.add(EventKind::Remark, host, remark);
         }

@@ -9,6 +9,7 @@
 //! * [`compile`]: from the intent to what each host must be, purely;
 //! * [`fleet`]: plans out to the agents, reports back in;
 //! * `fabric`: checks of what the switches between hosts carry;
+//! * `journal`: what happened, in one order, for whoever watches;
 //! * `trace`: what becomes of a packet, as the agents work it out;
 //! * [`serve`]: all of it, as the program `bulkhead-controller`.
 //!
@@ -25,6 +26,7 @@ pub mod compile;
 mod fabric;
 pub mod fleet;
 pub mod intent;
+mod journal;
 mod leaving;
 pub mod object;
 mod quarantine;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use model::{
-    AddressGroup, AddressGroupId, Cap, CapId, FloatingIp, FloatingIpId, Gateway, GatewayId, Host,
-    HostId, Instance, InstanceId, Name, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId,
-    Port, PortForwarding, PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId,
-    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId,
+    AccessToken, AccessTokenId, AddressGroup, AddressGroupId, Cap, CapId, FloatingIp, FloatingIpId,
+    Gateway, GatewayId, Host, HostId, Instance, InstanceId, Name, Network, NetworkId,
+    PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding, PortForwardingId, PortId,
+    Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
+    Tenant, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,6 +45,8 @@ pub enum Object {
     Cap(Arc<Cap>),
     /// See [`PluggedInstance`].
     Instance(Arc<PluggedInstance>),
+    /// See [`AccessToken`].
+    AccessToken(Arc<AccessToken>),
 }
 
 /// An instance with the ports its VIFs plug into.
@@ -89,6 +92,8 @@ pub enum Key {
     Cap(CapId),
     /// An instance.
     Instance(InstanceId),
+    /// A token.
+    AccessToken(AccessTokenId),
 }
 
 /// The kinds of objects.
@@ -124,6 +129,8 @@ pub enum Noun {
     Cap,
     /// See [`PluggedInstance`].
     Instance,
+    /// See [`AccessToken`].
+    AccessToken,
 }
 
 impl Noun {
@@ -144,6 +151,7 @@ impl Noun {
         (Self::FloatingIp, "floating_ip"),
         (Self::PortForwarding, "port_forwarding"),
         (Self::Instance, "instance"),
+        (Self::AccessToken, "access_token"),
     ];
 
     /// The name of its table, which the audit log uses too.
@@ -194,6 +202,7 @@ impl Key {
             Self::Port(_) => Noun::Port,
             Self::Cap(_) => Noun::Cap,
             Self::Instance(_) => Noun::Instance,
+            Self::AccessToken(_) => Noun::AccessToken,
         }
     }
 
@@ -216,6 +225,7 @@ impl Key {
             Self::Port(id) => id.uuid(),
             Self::Cap(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
+            Self::AccessToken(id) => id.uuid(),
         }
     }
 }
@@ -248,6 +258,29 @@ impl Object {
             Self::Port(it) => Key::Port(it.id),
             Self::Cap(it) => Key::Cap(it.id),
             Self::Instance(it) => Key::Instance(it.instance.id),
+            Self::AccessToken(it) => Key::AccessToken(it.id),
+        }
+    }
+
+    /// Whose it is; the provider's if nobody's.
+    #[must_use]
+    pub fn tenant_id(&self) -> Option<TenantId> {
+        match self {
+            Self::Tenant(it) => Some(it.id),
+            Self::PhysicalNetwork(_) | Self::Host(_) => None,
+            Self::Network(it) => Some(it.tenant_id),
+            Self::Subnet(it) => Some(it.tenant_id),
+            Self::Reservation(it) => Some(it.tenant_id),
+            Self::AddressGroup(it) => Some(it.tenant_id),
+            Self::SecurityGroup(it) => Some(it.tenant_id),
+            Self::Router(it) => Some(it.tenant_id),
+            Self::Gateway(it) => Some(it.tenant_id),
+            Self::FloatingIp(it) => Some(it.tenant_id),
+            Self::PortForwarding(it) => Some(it.tenant_id),
+            Self::Port(it) => Some(it.tenant_id),
+            Self::Cap(it) => Some(it.tenant_id),
+            Self::Instance(it) => Some(it.instance.tenant_id),
+            Self::AccessToken(it) => it.tenant_id,
         }
     }
 
@@ -268,6 +301,7 @@ impl Object {
             }
             Self::Port(it) => (Some(it.tenant_id), it.name.as_ref()),
             Self::Instance(it) => (Some(it.instance.tenant_id), Some(&it.instance.name)),
+            Self::AccessToken(it) => (it.tenant_id, Some(&it.name)),
         };
         Some(ScopedName {
             tenant,
@@ -297,6 +331,7 @@ impl Object {
             Self::Port(it) => serde_json::to_string(it),
             Self::Cap(it) => serde_json::to_string(it),
             Self::Instance(it) => serde_json::to_string(it),
+            Self::AccessToken(it) => serde_json::to_string(it),
         }
     }
 
@@ -321,6 +356,7 @@ impl Object {
             Noun::Port => Self::Port(serde_json::from_str(text)?),
             Noun::Cap => Self::Cap(serde_json::from_str(text)?),
             Noun::Instance => Self::Instance(serde_json::from_str(text)?),
+            Noun::AccessToken => Self::AccessToken(serde_json::from_str(text)?),
         })
     }
 }

@@ -16,6 +16,7 @@ mod faults;
 mod floating_ip;
 mod gateway;
 mod handout;
+pub(crate) mod held;
 mod host;
 mod instance;
 mod layout;
@@ -40,6 +41,7 @@ mod subnet;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod tests;
+mod token;
 mod topology;
 mod trunk;
 mod uplink;
@@ -57,6 +59,7 @@ use model::{
 use tracing::warn;
 use uuid::Uuid;
 
+use self::backend::{LastUses, Reading};
 use crate::caps::Caps;
 use crate::fabric::Checks;
 use crate::fleet::Fleet;
@@ -72,12 +75,14 @@ use api::token::TokenDigest;
 /// The controller, as its clients and its hosts see it.
 pub struct Service {
     writer: Writer,
+    reading: Reading,
     fleet: Arc<Fleet>,
     checks: Arc<Checks>,
     tracing: Tracing,
     caps: Caps,
     collector: Option<Arc<Collector>>,
     token: TokenDigest,
+    last_uses: LastUses,
 }
 
 impl Service {
@@ -92,20 +97,24 @@ impl Service {
         token: TokenDigest,
     ) -> Result<Self, StoreError> {
         let listener = fleet.clone();
+        let reader = store.reader();
         let writer = Writer::start(
             store,
             sampling,
+            fleet.journal().clone(),
             Box::new(move |before, after, written| listener.intent_changed(before, after, written)),
         )?;
         fleet.start_with(writer.intent());
         Ok(Self {
             writer,
+            reading: Reading::of(reader),
             fleet,
             checks: Arc::default(),
             tracing: Tracing::default(),
             caps: Caps::default(),
             collector: None,
             token,
+            last_uses: LastUses::default(),
         })
     }
 
@@ -161,6 +170,12 @@ impl Service {
     #[must_use]
     pub fn intent(&self) -> Arc<Intent> {
         self.writer.intent()
+    }
+
+    /// Waits until everything told so far can be seen.
+    #[cfg(test)]
+    pub(crate) fn settled(&self) {
+        self.writer.settle();
     }
 
     /// Registers a host whose certificate was seen, if it is new.
@@ -265,6 +280,7 @@ impl Service {
 fn caller(actor: String) -> Caller {
     Caller {
         actor,
+        held_to: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
     }

@@ -2,14 +2,16 @@
 //!
 //! The writer's thread owns the [`Store`]; reads are answered from memory and never come here.
 
+pub(crate) mod events;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use model::{Event, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::value::RawValue;
 
 use crate::change::{Change, KeptAnswer, Step};
@@ -28,6 +30,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/8.sql"),
     include_str!("store/9.sql"),
     include_str!("store/10.sql"),
+    include_str!("store/11.sql"),
+    include_str!("store/12.sql"),
 ];
 
 /// How long to wait for another program that holds the file, such as a backup.
@@ -75,6 +79,7 @@ pub enum StoreError {
 /// The open store.
 pub struct Store {
     connection: Connection,
+    path: PathBuf,
 }
 
 /// Which request an answer was kept for.
@@ -106,7 +111,13 @@ impl Store {
         let mut connection = Connection::open(path).map_err(while_doing("open the file"))?;
         configure(&connection).map_err(while_doing("set the journal mode"))?;
         migrate(&mut connection)?;
-        Ok(Self { connection })
+        let path = path.into();
+        Ok(Self { connection, path })
+    }
+
+    /// What reads the same file beside this.
+    pub(crate) fn reader(&self) -> events::Reader {
+        events::Reader::of(&self.path)
     }
 
     /// Reads everything back.
@@ -169,6 +180,18 @@ impl Store {
     /// # Errors
     /// The file cannot be written, or a constraint is violated. Nothing was changed then.
     pub fn commit(&mut self, changes: &[&Change]) -> Result<(), StoreError> {
+        self.commit_told(changes, &[])
+    }
+
+    /// The same, with the events that tell of them, and others.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn commit_told(
+        &mut self,
+        changes: &[&Change],
+        events: &[Arc<Event>],
+    ) -> Result<(), StoreError> {
         let transaction = self
             .connection
             .transaction()
@@ -176,6 +199,7 @@ impl Store {
         for change in changes {
             write_change(&transaction, change)?;
         }
+        events::write(&transaction, events)?;
         transaction.commit().map_err(while_doing("commit"))
     }
 
@@ -239,7 +263,10 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 fn bring_up_to_date(connection: &mut Connection) -> Result<(), StoreError> {
     let migrating = while_doing("bring the layout up to date");
-    let transaction = connection.transaction().map_err(&migrating)?;
+    // Who reads first and writes then is not let wait for another that writes.
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&migrating)?;
     let found: usize = transaction
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(&migrating)?;

@@ -1,10 +1,11 @@
-//! The administrator's bearer token: made at the first start, in a file only its owner reads.
+//! Secrets of tokens: the first operator's, in a file that only its owner reads, and those given out.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use api::token::TokenDigest;
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::secret_file;
@@ -30,11 +31,44 @@ pub fn load_or_create(path: &Path) -> io::Result<TokenDigest> {
     }
 }
 
+/// A secret to give out: 256 random bits behind a prefix by which it is known wherever it gets lost.
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// How every secret begins.
+    const PREFIX: &str = "bulkhead_";
+
+    /// A new one.
+    pub(crate) fn generate() -> io::Result<Self> {
+        Ok(Self(format!("{}{}", Self::PREFIX, generate()?)))
+    }
+
+    /// Itself, to be shown this once.
+    pub(crate) fn reveal(self) -> String {
+        self.0
+    }
+
+    /// What is kept of it.
+    pub(crate) fn digest(&self) -> String {
+        hexadecimal(digest(&SHA256, self.0.as_bytes()).as_ref())
+    }
+
+    /// What would be kept of this text, if it has the form of a secret.
+    pub(crate) fn digest_of(text: &str) -> Option<String> {
+        let digits = text.strip_prefix(Self::PREFIX)?;
+        (digits.len() == 2 * TOKEN_BYTES).then(|| Self(text.to_owned()).digest())
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn generate() -> io::Result<String> {
     let mut bytes = [0; TOKEN_BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| io::Error::other("the system gives no random bytes"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&bytes))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!                                                                    v  v
 //!                            the writer's thread: all that wait, in one transaction
 //!                                                                     |
-//!          answers <-- tell the fleet <-- publish the new snapshot <--+-- durable
+//!   events, answers <-- tell the fleet <-- publish the new snapshot <--+-- durable
 //!          StoreUnavailable <-- forget the working copy <-------------+-- not durable
 //! ```
 
@@ -15,12 +15,13 @@ mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use api::backend::{Caller, Idempotency, Outcome};
 use api::problem::{Code, Problem};
 use arc_swap::ArcSwap;
-use model::Timestamp;
 use model::plan::Sampling;
+use model::{Event, EventKind, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -30,8 +31,9 @@ use tracing::{error, info};
 use crate::answers::{KeptAnswers, Known};
 use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
+use crate::journal::{Journal, Note, notes_of, numbered};
 use crate::object::{Key, Write};
-use crate::service::consequences;
+use crate::service::{consequences, held};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -53,6 +55,21 @@ pub(crate) type Listener = Box<dyn Fn(&Intent, &Arc<Intent>, &[Key]) + Send>;
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Job>,
+    /// Behind the queue: it ends when that is gone.
+    _thread: Joined,
+}
+
+/// The writer's thread; when this is dropped, all that waited is written.
+struct Joined(Option<JoinHandle<()>>);
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take()
+            && thread.join().is_err()
+        {
+            error!("the writer's thread panicked");
+        }
+    }
 }
 
 struct Shared {
@@ -72,6 +89,8 @@ struct Working {
 
 enum Job {
     Commit(Box<Pending>),
+    /// There is something to tell; changes that wait take it along.
+    Tell,
     /// Give what was answered to the change of this revision.
     Recall(u64, oneshot::Sender<Option<String>>),
 }
@@ -97,6 +116,7 @@ impl Writer {
     pub(crate) fn start(
         mut store: Store,
         sampling: Option<Sampling>,
+        journal: Arc<Journal>,
         listener: Listener,
     ) -> Result<Self, StoreError> {
         let mut working = Working {
@@ -105,8 +125,12 @@ impl Writer {
         };
         working.intent.sampling = sampling;
         let start = record_of_start(&mut working.intent);
-        store.commit(&[&start])?;
+        let started = numbered(store.last_event()?, vec![told_of_start(&start)]);
+        store.commit_told(&[&start], &started)?;
+        let last_event = store.last_event()?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let told = store.told_events()?;
+        journal.begin(last_event, told, waker(&queue));
         let shared = Arc::new(Shared {
             published: ArcSwap::from_pointee(working.intent.clone()),
             working: Mutex::new(working.clone()),
@@ -117,9 +141,15 @@ impl Writer {
             store,
             durable: working,
             listener,
+            journal,
+            last_event,
         };
-        std::thread::spawn(move || thread.run(jobs));
-        Ok(Self { shared, queue })
+        let thread = std::thread::spawn(move || thread.run(jobs));
+        Ok(Self {
+            shared,
+            queue,
+            _thread: Joined(Some(thread)),
+        })
     }
 
     /// The newest durable intent.
@@ -130,6 +160,15 @@ impl Writer {
     /// Whether the last change could not be made durable.
     pub(crate) fn is_failing(&self) -> bool {
         self.shared.failing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything told so far is written.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        let (done, recalled) = oneshot::channel();
+        let sent = self.queue.try_send(Job::Recall(0, done));
+        sent.map_err(|_| ()).unwrap();
+        futures::executor::block_on(recalled).unwrap();
     }
 
     /// Decides on a change and makes it durable. With a known idempotency key, gives what was
@@ -175,6 +214,7 @@ impl Writer {
         if draft.writes.is_empty() {
             return Ok(Decided::Nothing(answer));
         }
+        held::check(&working.intent, &caller, &draft.writes)?;
         let writes = consequences::with(&working.intent, draft.writes);
         let mut change = Change {
             revision: working.intent.revision + 1,
@@ -268,6 +308,25 @@ fn record_of_start(intent: &mut Intent) -> Change {
     }
 }
 
+fn told_of_start(start: &Change) -> Note {
+    Note {
+        at: start.at,
+        revision: Some(start.revision),
+        ..Note::new(EventKind::ControllerStarted, "the controller started")
+    }
+}
+
+/// Wakes the writer's thread, for as long as there is a writer. When the queue is full, it is
+/// awake.
+fn waker(queue: &mpsc::Sender<Job>) -> Box<dyn Fn() + Send + Sync> {
+    let queue = queue.downgrade();
+    Box::new(move || {
+        if let Some(queue) = queue.upgrade() {
+            _ = queue.try_send(Job::Tell);
+        }
+    })
+}
+
 fn unavailable() -> Problem {
     Problem::new(
         Code::StoreUnavailable,
@@ -290,6 +349,9 @@ struct WriterThread {
     store: Store,
     durable: Working,
     listener: Listener,
+    journal: Arc<Journal>,
+    /// The highest number that an event was given.
+    last_event: u64,
 }
 
 impl WriterThread {
@@ -313,12 +375,16 @@ impl WriterThread {
 
     fn commit(&mut self, jobs: &mut mpsc::Receiver<Job>, batch: &mut Batch) {
         let Some(after) = batch.pending.last().map(|last| last.after.clone()) else {
-            return;
+            return self.tell();
         };
         let changes: Vec<&Change> = batch.pending.iter().map(|it| &it.change).collect();
-        let outcome = self.store.commit(&changes);
+        let notes = self.journal.take();
+        let of_changes = changes.iter().flat_map(|change| notes_of(change));
+        let events = self.numbered(notes.iter().cloned().chain(of_changes).collect());
+        let outcome = self.store.commit_told(&changes, &events);
         if outcome.is_ok() || self.is_durable_after_all(after.intent.revision) {
             self.publish(after, &changes);
+            self.journal.publish(events);
             batch.answer(&Ok(()));
             return;
         }
@@ -328,8 +394,36 @@ impl WriterThread {
                 "changes could not be made durable"
             );
         }
+        self.journal.put_back(notes);
         self.roll_back(jobs, batch);
         batch.answer(&Err(unavailable()));
+    }
+
+    /// Writes what there is to tell when no change takes it along.
+    fn tell(&mut self) {
+        let notes = self.journal.take();
+        if notes.is_empty() {
+            return;
+        }
+        let events = self.numbered(notes.clone());
+        match self.store.commit_told(&[], &events) {
+            Ok(()) => self.journal.publish(events),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                error!(
+                    error,
+                    "events could not be made durable; trying again with the next"
+                );
+                self.journal.put_back(notes);
+            }
+        }
+    }
+
+    /// Numbers are given once, even to what then fails.
+    fn numbered(&mut self, notes: Vec<Note>) -> Vec<Arc<Event>> {
+        let events = numbered(self.last_event, notes);
+        self.last_event = events.last().map_or(self.last_event, |last| last.id);
+        events
     }
 
     /// A failed commit may still have reached the disk: the disk knows.
@@ -378,6 +472,7 @@ impl Batch {
         match job {
             Job::Commit(pending) => self.pending.push(*pending),
             Job::Recall(revision, done) => self.recalls.push((revision, done)),
+            Job::Tell => {}
         }
     }
 

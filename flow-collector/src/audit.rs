@@ -16,6 +16,7 @@ pub(crate) fn note(connection: &Connection, caller: &Caller, done: &str) -> rusq
 pub(crate) fn note_itself(connection: &Connection, done: &str) -> rusqlite::Result<()> {
     let nobody = Caller {
         actor: String::new(),
+        held_to: None,
         request_id: String::new(),
         idempotency: None,
     };

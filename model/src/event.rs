@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostId, Timestamp};
+use uuid::Uuid;
+
+use crate::{HostId, TenantId, Timestamp};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Increases by one with every event of this controller's run.
+    /// Increases with every event, over restarts of the controller too; a number may be left out.
     pub id: u64,
     /// When.
     pub at: Timestamp,
@@ -15,6 +17,18 @@ pub struct Event {
     pub kind: EventKind,
     /// Where, if on one host.
     pub host_id: Option<HostId>,
+    /// Whose, if of one tenant.
+    #[serde(default)]
+    pub tenant_id: Option<TenantId>,
+    /// The kind of object that it is about, such as `port`, if it is about one.
+    #[serde(default)]
+    pub noun: Option<String>,
+    /// The object that it is about.
+    #[serde(default)]
+    pub object_id: Option<Uuid>,
+    /// The change of the intent that it tells of, or the plan.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// What happened, as a sentence.
     pub message: String,
 }
@@ -68,4 +82,35 @@ pub enum EventKind {
     CapLifted,
     /// Caps may have been enforced later than they should have been.
     CapLate,
+    /// The controller started: how hosts and ports stand is to be read anew.
+    ControllerStarted,
+    /// An object of the intent was made.
+    ObjectCreated,
+    /// An object of the intent was changed.
+    ObjectChanged,
+    /// An object of the intent was deleted.
+    ObjectDeleted,
+    /// The frames of a port flow.
+    PortActive,
+    /// The frames of a port that flowed do so no more.
+    PortDark,
+    /// A host has realized a plan.
+    PlanRealized,
+}
+
+impl EventKind {
+    /// Whether it is what goes on all day, which is for watchers and not for the list of what an
+    /// operator should know.
+    #[must_use]
+    pub const fn is_routine(self) -> bool {
+        matches!(
+            self,
+            Self::ObjectCreated
+                | Self::ObjectChanged
+                | Self::ObjectDeleted
+                | Self::PortActive
+                | Self::PortDark
+                | Self::PlanRealized
+        )
+    }
 }

@@ -8,6 +8,7 @@
 //! Where to go next: [`plan`] is what the controller tells a host, [`report`] what the host answers;
 //! the crate `api` carries both, and the REST contract.
 
+mod access;
 mod accounting;
 mod address_group;
 mod address_pair;
@@ -57,6 +58,7 @@ mod usage_split;
 mod vlan;
 mod vni;
 
+pub use access::{AccessRole, AccessToken, AccessTokenId, AccessVerb};
 pub use accounting::{BothWays, TrafficClass, UsageBatch, UsageRecord, UsageTaken};
 pub use address_group::{AddressGroup, AddressGroupId};
 pub use address_pair::AddressPair;

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
     group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
-    router_gateway, status, subnet, tenant, topology, trace, tunnel, uplink, usage, vif, vif_guest,
-    vif_migrate, vif_trunk, vm, vm_define, vm_migrate,
+    router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage, vif,
+    vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -68,6 +68,14 @@ pub(crate) enum Command {
     TenantSet(tenant::Set),
     /// Delete a tenant that owns nothing
     TenantDelete(One),
+    /// Make a token: who may do what, and until when; its secret is printed this once
+    TokenCreate(token::Create),
+    /// List tokens and when they were last used
+    TokenList(token::List),
+    /// Revoke a token: its next request is refused
+    TokenRevoke(token::Revoke),
+    /// Show who the token makes you, and what you may do
+    Whoami,
     /// Say what carries the pool's management, private, public and storage networks
     PoolSetup(topology::Setup),
     /// Show what carries the pool's networks, and how it stands on every host
@@ -273,6 +281,8 @@ pub(crate) enum Command {
     Why(trace::Packet),
     /// List the newest events
     EventList(event::List),
+    /// Print events as they happen, one a line, until it is stopped
+    Watch(watch::Watch),
     /// What tenants, networks or VIFs moved
     Usage(usage::Usage),
     /// Show what a tenant owes for a month

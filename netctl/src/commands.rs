@@ -25,6 +25,7 @@ pub(crate) mod router_gateway;
 pub(crate) mod status;
 pub(crate) mod subnet;
 pub(crate) mod tenant;
+pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod trace;
 pub(crate) mod tunnel;
@@ -37,6 +38,7 @@ pub(crate) mod vif_trunk;
 pub(crate) mod vm;
 pub(crate) mod vm_define;
 pub(crate) mod vm_migrate;
+pub(crate) mod watch;
 
 use api::client::{Client, ClientError, ListQuery};
 use api::request::NetworkKind;
@@ -51,7 +53,7 @@ use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
-use crate::print::{Output, json};
+use crate::print::{Format, Output, json};
 use crate::resolve::{Scope, resolve};
 pub(crate) use owned_list::OwnedList;
 
@@ -74,12 +76,13 @@ type Outcome = Result<Done, Failure>;
 
 impl Command {
     /// Does it.
-    pub(crate) async fn run(&self, connection: &Connection) -> Outcome {
+    pub(crate) async fn run(&self, connection: &Connection, format: Format) -> Outcome {
         match self {
             Self::LabUp(command) => return command.run(connection).await,
             Self::LabDown(command) => return command.run(connection).await,
             Self::LabStatus(command) => return command.run(connection),
             Self::Completion(command) => return Ok(command.run()),
+            Self::Watch(command) => return command.run(&connection.client()?, format).await,
             _ => {}
         }
         self.ask(&connection.client()?).await
@@ -93,6 +96,10 @@ impl Command {
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantSet(command) => command.run(client).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::TokenCreate(command) => command.run(client).await,
+            Self::TokenList(command) => command.run(client).await,
+            Self::TokenRevoke(command) => command.run(client).await,
+            Self::Whoami => token::whoami(client).await,
             Self::PoolSetup(command) => command.run(client).await,
             Self::PoolShow(command) => command.run(client).await,
             Self::NicList(command) => command.run(client).await,

@@ -95,7 +95,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = match error {
             ClientError::Refused(problem) => return Self::refused(problem),
-            ClientError::Unreachable { .. } => START_A_SERVER,
+            ClientError::Unreachable { .. } | ClientError::Silent { .. } => START_A_SERVER,
             ClientError::Setup { .. } => "check --server, --ca and the token's file",
             ClientError::TooLarge { .. } | ClientError::Answer { .. } => {
                 "check that a Bulkhead controller of this version answers there"

@@ -69,7 +69,7 @@ fn run(cli: &Cli) -> Result<Exit, Stop> {
         .enable_all()
         .build()
         .map_err(|error| Failure::local("could not start", &error))?;
-    let done = runtime.block_on(cli.command.run(&cli.connection))?;
+    let done = runtime.block_on(cli.command.run(&cli.connection, cli.format()))?;
     write(&print::render(&done.output, cli.format()))?;
     Ok(done.exit)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use api::client::{Client, ClientError, ListQuery};
+use api::problem::Code;
 use api::resource::Resource;
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use uuid::Uuid;
 pub(crate) struct Names(HashMap<Uuid, String>);
 
 impl Names {
-    /// Adds the names of all `T`.
+    /// Adds the names of all `T`, if the token may see any.
     pub(crate) async fn with<T: Resource>(self, client: &Client) -> Result<Self, ClientError> {
         let name = |object: &T| object.name().map(str::to_owned);
         self.with_as(client, name).await
@@ -23,7 +24,13 @@ impl Names {
         client: &Client,
         name: impl Fn(&T) -> Option<String>,
     ) -> Result<Self, ClientError> {
-        let all: Vec<T> = client.list_all(&ListQuery::default()).await?;
+        let all: Vec<T> = match client.list_all(&ListQuery::default()).await {
+            // A tenant is shown neither hosts nor what carries networks, and no id of them either.
+            Err(ClientError::Refused(problem)) if problem.code == Code::Forbidden => {
+                return Ok(self);
+            }
+            listed => listed?,
+        };
         let named = all
             .iter()
             .filter_map(|object| Some((object.id(), name(object)?)));
@@ -33,7 +40,12 @@ impl Names {
 
     /// The name behind an id, or the id itself.
     pub(crate) fn of(&self, id: Uuid) -> String {
-        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        match self.0.get(&id) {
+            Some(name) => name.clone(),
+            // What stands for what is not told.
+            None if id.is_nil() => String::new(),
+            None => id.to_string(),
+        }
     }
 
     /// The same for what may be absent.

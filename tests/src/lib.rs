@@ -37,6 +37,7 @@ mod sniffer;
 pub mod tenants;
 mod topology;
 pub mod truth;
+pub mod watching;
 pub mod xenstore;
 
 pub use controller::LoneController;

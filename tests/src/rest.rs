@@ -50,6 +50,15 @@ impl Rest {
         }
     }
 
+    /// The same, in the name of whoever bears another token.
+    #[must_use]
+    pub fn bearing(&self, token: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            token: token.to_owned(),
+        }
+    }
+
     /// `GET /v1/<path>`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(url(path))).await

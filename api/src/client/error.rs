@@ -26,6 +26,12 @@ pub enum ClientError {
         #[source]
         source: reqwest::Error,
     },
+    /// There is a connection, and nothing is said.
+    #[error("the server at {server} says nothing any more")]
+    Silent {
+        /// Who should say something.
+        server: String,
+    },
     /// The server answered and said no.
     #[error(transparent)]
     Refused(#[from] Problem),

@@ -1,5 +1,7 @@
 //! Real sockets, real TLS, and clients that behave badly on purpose.
 
+mod streams;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 

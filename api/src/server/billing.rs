@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
-use model::billing::{Currency, RatePlanAssignment, RateTerms, Zone};
+use model::billing::{Currency, LedgerRecord, RatePlanAssignment, RateTerms, Zone};
 use uuid::Uuid;
 
 use super::fields::Fields;
@@ -18,6 +18,7 @@ use super::list::Text;
 use super::respond::json;
 use super::routes::{Method, Noun, Route};
 use super::signed::Signed;
+use crate::access::Identity;
 use crate::backend::{Ledger, Outcome, UsageBackend};
 use crate::problem::{FieldCode, Problem};
 use crate::request::{BillsQuery, Paging, RatePlanCreate, RecordQuery, SplitQuery, TenantPeriod};
@@ -86,7 +87,11 @@ async fn bills<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outc
     part.told(items, &uri)
 }
 
-async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Outcome<Response> {
+async fn records<B: UsageBackend>(
+    State(backend): State<Arc<B>>,
+    Extension(identity): Extension<Identity>,
+    uri: Uri,
+) -> Outcome<Response> {
     let mut fields = Fields::of_query(&uri)?;
     let of = read_tenant_period(&mut fields);
     let page = read_page(&mut fields, MAX_RECORDS);
@@ -101,7 +106,12 @@ async fn records<B: UsageBackend>(State(backend): State<Arc<B>>, uri: Uri) -> Ou
         port_id,
         page,
     });
-    let items = backend.ledger()?.records(fields.finish(query)?).await?;
+    let mut items = backend.ledger()?.records(fields.finish(query)?).await?;
+    if identity.tenant_id.is_some() {
+        // On which host it was is not a tenant's to know, in whatever form it is told.
+        let untold = |it: &mut LedgerRecord| it.host_id = Uuid::nil().into();
+        items.iter_mut().for_each(untold);
+    }
     part.told(items, &uri)
 }
 

@@ -1,7 +1,6 @@
 //! What every request passes on its way in: a name, a limit of time, and the question who asks.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
@@ -9,10 +8,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use model::AccessVerb;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::backend::UsageBackend;
+use super::boundary;
+use super::routes::{Method, Noun, Route};
+use crate::access::{Access, Identity};
 use crate::problem::{Code, Problem};
 
 /// The header that names a request.
@@ -24,10 +26,6 @@ const MAX_NAME_BYTES: usize = 128;
 /// The name of a request: in its answer, in the log, and in the audit log.
 #[derive(Clone)]
 pub(super) struct RequestId(pub(super) String);
-
-/// Who asks: the name of the token.
-#[derive(Clone)]
-pub(super) struct Actor(pub(super) String);
 
 /// Names the request, by the client's own name if it has a usable one, and logs how it went.
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {
@@ -88,23 +86,47 @@ pub(super) async fn limit_time(
     })
 }
 
-/// Lets through who has a valid token.
-pub(super) async fn authenticate<B: UsageBackend>(
-    State(backend): State<Arc<B>>,
+/// Lets through whose token allows what the route's row says.
+pub(super) async fn authorize(
+    State(route): State<&'static Route>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let actor = bearer_token(request.headers()).and_then(|token| backend.authenticate(token));
-    let Some(actor) = actor else {
+    let Some(identity) = request.extensions().get::<Identity>().cloned() else {
         let detail = "send a valid token as `Authorization: Bearer <token>`";
         return Problem::new(Code::Unauthenticated, detail).into_response();
     };
-    request.extensions_mut().insert(Actor(actor));
+    if let Err(problem) = may(&identity, route) {
+        return problem.into_response();
+    }
+    if let (Access::Usage, Some(tenant)) = (route.access, identity.tenant_id)
+        && let Err(problem) = boundary::hold_query(request.uri_mut(), tenant)
+    {
+        return problem.into_response();
+    }
     next.run(request).await
 }
 
+fn may(identity: &Identity, route: &Route) -> Result<(), Problem> {
+    if !route.access.allows(identity.role, identity.tenant_id) {
+        let role = identity.role.name();
+        let detail = format!("this is not for the role {role} of this token; see `netctl whoami`");
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    // Who makes a token makes one that may do more than its maker, were the maker's verbs few.
+    let makes_token = route.noun == Noun::AccessToken && route.method == Method::Post;
+    let whole = AccessVerb::ALL.len() == identity.verbs.len();
+    let verb = route.method.verb();
+    if !identity.verbs.contains(&verb) || makes_token && !whole {
+        let verb = verb.name();
+        let detail = format!("this token is not for what `{verb}` would do here; take another one");
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    Ok(())
+}
+
 /// The token, by RFC 6750 §2.1. More than one is none.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;

@@ -1,11 +1,12 @@
 //! What is done for each kind of route.
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
@@ -21,6 +22,7 @@ use super::list::ListQuery;
 use super::noun::{Changed, Listed, Made, Shown};
 use super::respond::json;
 use super::signed::Signed;
+use crate::access::{Identity, Sight};
 use crate::backend::{Backend, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
 use crate::request::{Paging, UsageQuery};
@@ -83,12 +85,21 @@ fn read_usage_query(fields: &mut Fields) -> UsageQuery {
     query
 }
 
+pub(super) async fn whoami(Extension(identity): Extension<Identity>) -> Response {
+    json(StatusCode::OK, &identity)
+}
+
 pub(super) async fn list<B: Backend, T: Listed>(
     State(backend): State<Arc<B>>,
+    Extension(identity): Extension<Identity>,
     uri: Uri,
 ) -> Outcome<Response> {
     let query = ListQuery::parse(&uri, T::FIELDS)?;
-    Ok(json(StatusCode::OK, &query.page(&T::all(&*backend))))
+    let mut all = T::all(&*backend);
+    if let Some(tenant) = identity.tenant_id {
+        all.retain(|it| backend.sight(tenant, it.borrow().id()) == Sight::Visible);
+    }
+    Ok(json(StatusCode::OK, &query.page(&all)))
 }
 
 pub(super) async fn show<B: Backend, T: Shown>(

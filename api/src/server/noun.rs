@@ -21,6 +21,7 @@ mod security_group;
 mod sub_port;
 mod subnet;
 mod tenant;
+mod token;
 mod tunnel;
 
 use std::borrow::Borrow;

@@ -1,110 +1,50 @@
 //! The one list of routes. The router is made from it, and documentation is checked against it.
+//!
+//! Who may use a route is part of its row. A row that does not say so is the provider's alone, so
+//! that what is forgotten is closed.
 
-/// One row of [`ROUTES`].
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// What the client does.
-    pub method: Method,
-    /// To which path; `{id}` stands for an object's id.
-    pub path: &'static str,
-    /// Who may.
-    pub access: Access,
-    /// What comes of it, as a phrase.
-    pub what: &'static str,
-    pub(super) noun: Noun,
-}
+mod row;
 
-/// The methods that the API uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Makes a new object.
-    Post,
-    /// Says how something is to be.
-    Put,
-    /// Says what of something is to be otherwise.
-    Patch,
-    /// Deletes an object.
-    Delete,
-}
+pub(super) use row::Noun;
+pub use row::{Method, Route};
+use row::{delete, get, patch, post, put};
 
-impl Method {
-    /// The method as HTTP spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
+use crate::access::Access;
 
-/// Who may use a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody who can reach the server.
-    Anyone,
-    /// The bearer of a valid token.
-    Token,
-}
-
-/// What a route is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Noun {
-    Health,
-    Version,
-    Tenant,
-    PhysicalNetwork,
-    Topology,
-    HostUplink,
-    Network,
-    Subnet,
-    AddressGroup,
-    Reservation,
-    Router,
-    Gateway,
-    FloatingIp,
-    Cap,
-    PortForwarding,
-    SecurityGroup,
-    RuleHits,
-    Port,
-    PortGuest,
-    SubPort,
-    Migration,
-    Instance,
-    Host,
-    Tunnel,
-    FabricCheck,
-    Trace,
-    Event,
-    Usage,
-    UsageSplit,
-    UsageRecord,
-    Bill,
-    BillSummary,
-    RatePlan,
-    RatePlanAssignment,
-    Seal,
-    Verification,
-    MeterFinding,
-    Collector,
-    Inventory,
-}
-
-use Noun as N;
+use {Access as A, Noun as N};
 
 /// Every route of `/v1`.
 pub const ROUTES: &[Route] = &[
-    get("/v1/health", N::Health, "whether the pool is well").open(),
-    get("/v1/version", N::Version, "the versions of program and API").open(),
-    get("/v1/tenants", N::Tenant, "list tenants"),
+    get("/v1/health", N::Health, "whether the pool is well").who(A::Anyone),
+    get("/v1/version", N::Version, "the versions of program and API").who(A::Anyone),
+    get("/v1/whoami", N::Whoami, "who the token's bearer is").who(A::Bearer),
+    get(
+        "/v1/tokens",
+        N::AccessToken,
+        "list tokens and when they were last used",
+    )
+    .who(A::Manage),
+    post(
+        "/v1/tokens",
+        N::AccessToken,
+        "make a token; its secret is shown this once",
+    )
+    .who(A::Manage),
+    get(
+        "/v1/tokens/{id}",
+        N::AccessToken,
+        "show a token, without its secret",
+    )
+    .who(A::Manage),
+    delete(
+        "/v1/tokens/{id}",
+        N::AccessToken,
+        "revoke a token: its next request is refused",
+    )
+    .who(A::Manage),
+    get("/v1/tenants", N::Tenant, "list tenants").who(A::Read),
     post("/v1/tenants", N::Tenant, "make a tenant"),
-    get("/v1/tenants/{id}", N::Tenant, "show a tenant"),
+    get("/v1/tenants/{id}", N::Tenant, "show a tenant").who(A::Read),
     patch(
         "/v1/tenants/{id}",
         N::Tenant,
@@ -150,107 +90,125 @@ pub const ROUTES: &[Route] = &[
         N::HostUplink,
         "say how a host differs from the pool on one physical network",
     ),
-    get("/v1/networks", N::Network, "list networks"),
+    get("/v1/networks", N::Network, "list networks").who(A::Read),
     post(
         "/v1/networks",
         N::Network,
         "make a network, with a VLAN id given or allocated",
-    ),
-    get("/v1/networks/{id}", N::Network, "show a network"),
+    )
+    .who(A::Manage),
+    get("/v1/networks/{id}", N::Network, "show a network").who(A::Read),
     patch(
         "/v1/networks/{id}",
         N::Network,
         "change how much each port of a network may take that does not say otherwise",
-    ),
+    )
+    .who(A::Manage),
     delete(
         "/v1/networks/{id}",
         N::Network,
         "delete a network that has no port, and its subnets",
-    ),
-    get("/v1/subnets", N::Subnet, "list subnets"),
-    post("/v1/subnets", N::Subnet, "make a subnet of a network"),
-    get("/v1/subnets/{id}", N::Subnet, "show a subnet"),
+    )
+    .who(A::Manage),
+    get("/v1/subnets", N::Subnet, "list subnets").who(A::Read),
+    post("/v1/subnets", N::Subnet, "make a subnet of a network").who(A::Manage),
+    get("/v1/subnets/{id}", N::Subnet, "show a subnet").who(A::Read),
     patch(
         "/v1/subnets/{id}",
         N::Subnet,
         "change a subnet: its pools, its gateway, what its ports are told",
-    ),
+    )
+    .who(A::Manage),
     delete(
         "/v1/subnets/{id}",
         N::Subnet,
         "delete a subnet that no port has an address of",
-    ),
-    get("/v1/reservations", N::Reservation, "list reservations"),
+    )
+    .who(A::Manage),
+    get("/v1/reservations", N::Reservation, "list reservations").who(A::Read),
     post(
         "/v1/reservations",
         N::Reservation,
         "keep addresses of a network from being allocated",
-    ),
+    )
+    .who(A::Manage),
     get(
         "/v1/reservations/{id}",
         N::Reservation,
         "show a reservation",
-    ),
+    )
+    .who(A::Read),
     delete(
         "/v1/reservations/{id}",
         N::Reservation,
         "let reserved addresses be allocated again",
-    ),
-    get("/v1/routers", N::Router, "list routers"),
+    )
+    .who(A::Manage),
+    get("/v1/routers", N::Router, "list routers").who(A::Read),
     post(
         "/v1/routers",
         N::Router,
         "make a router between networks of a tenant",
-    ),
-    get("/v1/routers/{id}", N::Router, "show a router"),
+    )
+    .who(A::Manage),
+    get("/v1/routers/{id}", N::Router, "show a router").who(A::Read),
     patch(
         "/v1/routers/{id}",
         N::Router,
         "change which networks a router joins, and its static routes",
-    ),
+    )
+    .who(A::Manage),
     delete(
         "/v1/routers/{id}",
         N::Router,
         "delete a router; its networks stay",
-    ),
+    )
+    .who(A::Manage),
     get(
         "/v1/router-gateways",
         N::Gateway,
         "list the routers that lead to an external network",
-    ),
+    )
+    .who(A::Read),
     post(
         "/v1/router-gateways",
         N::Gateway,
         "lead a router to an external network",
-    ),
+    )
+    .who(A::Manage),
     get(
         "/v1/router-gateways/{id}",
         N::Gateway,
         "show how a router leads to an external network",
-    ),
+    )
+    .who(A::Read),
     delete(
         "/v1/router-gateways/{id}",
         N::Gateway,
         "take away a router's way to the outside",
-    ),
-    get("/v1/floating-ips", N::FloatingIp, "list floating IPs"),
+    )
+    .who(A::Manage),
+    get("/v1/floating-ips", N::FloatingIp, "list floating IPs").who(A::Read),
     post(
         "/v1/floating-ips",
         N::FloatingIp,
         "take an address of an external network for a tenant, given or allocated",
-    ),
-    get("/v1/floating-ips/{id}", N::FloatingIp, "show a floating IP"),
+    )
+    .who(A::Use),
+    get("/v1/floating-ips/{id}", N::FloatingIp, "show a floating IP").who(A::Read),
     patch(
         "/v1/floating-ips/{id}",
         N::FloatingIp,
         "bind a floating IP to a port, or unbind it",
-    ),
+    )
+    .who(A::Use),
     delete(
         "/v1/floating-ips/{id}",
         N::FloatingIp,
         "give a floating IP back",
-    ),
-    get("/v1/caps", N::Cap, "list caps and what was moved of them"),
+    )
+    .who(A::Use),
+    get("/v1/caps", N::Cap, "list caps and what was moved of them").who(A::Read),
     post(
         "/v1/caps",
         N::Cap,
@@ -260,7 +218,8 @@ pub const ROUTES: &[Route] = &[
         "/v1/caps/{id}",
         N::Cap,
         "show a cap and what was moved of it",
-    ),
+    )
+    .who(A::Read),
     patch(
         "/v1/caps/{id}",
         N::Cap,
@@ -271,89 +230,106 @@ pub const ROUTES: &[Route] = &[
         "/v1/port-forwardings",
         N::PortForwarding,
         "list ports of floating IPs and what they stand for",
-    ),
+    )
+    .who(A::Read),
     post(
         "/v1/port-forwardings",
         N::PortForwarding,
         "let one port of a floating IP stand for a port of a VIF",
-    ),
+    )
+    .who(A::Use),
     get(
         "/v1/port-forwardings/{id}",
         N::PortForwarding,
         "show what a port of a floating IP stands for",
-    ),
+    )
+    .who(A::Read),
     delete(
         "/v1/port-forwardings/{id}",
         N::PortForwarding,
         "let a port of a floating IP stand for nothing",
-    ),
+    )
+    .who(A::Use),
     get(
         "/v1/security-groups",
         N::SecurityGroup,
         "list security groups with their rules",
-    ),
+    )
+    .who(A::Read),
     post(
         "/v1/security-groups",
         N::SecurityGroup,
         "make a security group, with rules",
-    ),
+    )
+    .who(A::Use),
     get(
         "/v1/security-groups/{id}",
         N::SecurityGroup,
         "show a security group",
-    ),
+    )
+    .who(A::Read),
     patch(
         "/v1/security-groups/{id}",
         N::SecurityGroup,
         "add rules to a security group and take others away, at one instant",
-    ),
+    )
+    .who(A::Use),
     delete(
         "/v1/security-groups/{id}",
         N::SecurityGroup,
         "delete a security group that no port is in and no rule names",
-    ),
-    get("/v1/address-groups", N::AddressGroup, "list address groups"),
+    )
+    .who(A::Use),
+    get("/v1/address-groups", N::AddressGroup, "list address groups").who(A::Read),
     post(
         "/v1/address-groups",
         N::AddressGroup,
         "make an address group",
-    ),
+    )
+    .who(A::Use),
     get(
         "/v1/address-groups/{id}",
         N::AddressGroup,
         "show an address group",
-    ),
+    )
+    .who(A::Read),
     patch(
         "/v1/address-groups/{id}",
         N::AddressGroup,
         "add prefixes to an address group and take others away",
-    ),
+    )
+    .who(A::Use),
     delete(
         "/v1/address-groups/{id}",
         N::AddressGroup,
         "delete an address group that no rule names",
-    ),
+    )
+    .who(A::Use),
     get(
         "/v1/ports",
         N::Port,
         "list ports and whether their frames flow",
-    ),
+    )
+    .who(A::Read),
     post(
         "/v1/ports",
         N::Port,
         "make a port, with addresses given or allocated",
-    ),
-    get("/v1/ports/{id}", N::Port, "show a port"),
+    )
+    .who(A::Use),
+    get("/v1/ports/{id}", N::Port, "show a port").who(A::Read),
     patch(
         "/v1/ports/{id}",
         N::Port,
         "change a port while it is in use: its addresses, pairs, spoof guard",
-    ),
+    )
+    .who(A::Use),
     delete(
         "/v1/ports/{id}",
         N::Port,
         "delete a port that no instance uses and that has no sub-ports",
-    ),
+    )
+    .who(A::Use),
     put(
         "/v1/ports/{id}/guest",
         N::PortGuest,
@@ -368,18 +344,21 @@ pub const ROUTES: &[Route] = &[
         "/v1/sub-ports",
         N::SubPort,
         "list the ports that trunks carry, and their tags",
-    ),
+    )
+    .who(A::Read),
     post(
         "/v1/sub-ports",
         N::SubPort,
         "put a port on a trunk, under a tag of the instance's own",
-    ),
-    get("/v1/sub-ports/{id}", N::SubPort, "show a sub-port"),
+    )
+    .who(A::Use),
+    get("/v1/sub-ports/{id}", N::SubPort, "show a sub-port").who(A::Read),
     delete(
         "/v1/sub-ports/{id}",
         N::SubPort,
         "take a port off its trunk",
-    ),
+    )
+    .who(A::Use),
     get(
         "/v1/migrations",
         N::Migration,
@@ -404,23 +383,27 @@ pub const ROUTES: &[Route] = &[
         "/v1/instances",
         N::Instance,
         "list instances and whether they run",
-    ),
+    )
+    .who(A::Read),
     post(
         "/v1/instances",
         N::Instance,
         "make an instance with its ports; its host starts it",
-    ),
-    get("/v1/instances/{id}", N::Instance, "show an instance"),
+    )
+    .who(A::Use),
+    get("/v1/instances/{id}", N::Instance, "show an instance").who(A::Read),
     patch(
         "/v1/instances/{id}",
         N::Instance,
         "start an instance, or stop it and keep it",
-    ),
+    )
+    .who(A::Use),
     delete(
         "/v1/instances/{id}",
         N::Instance,
         "stop an instance, and delete it with the ports made for it",
-    ),
+    )
+    .who(A::Use),
     get("/v1/hosts", N::Host, "list hosts and how they are"),
     get("/v1/hosts/{id}", N::Host, "show a host"),
     get(
@@ -463,7 +446,8 @@ pub const ROUTES: &[Route] = &[
         "/v1/usage",
         N::Usage,
         "what was moved, by tenant, network or port",
-    ),
+    )
+    .who(A::Usage),
     get(
         "/v1/usage-splits",
         N::UsageSplit,
@@ -473,14 +457,16 @@ pub const ROUTES: &[Route] = &[
         "/v1/usage-records",
         N::UsageRecord,
         "the records that a tenant's bill for a period rests on",
-    ),
-    get("/v1/bills", N::Bill, "what a tenant owes for a period"),
+    )
+    .who(A::Usage),
+    get("/v1/bills", N::Bill, "what a tenant owes for a period").who(A::Usage),
     get(
         "/v1/bill-summaries",
         N::BillSummary,
         "what each tenant owes for a period",
-    ),
-    get("/v1/rate-plans", N::RatePlan, "list rate plans"),
+    )
+    .who(A::Books),
+    get("/v1/rate-plans", N::RatePlan, "list rate plans").who(A::Books),
     post("/v1/rate-plans", N::RatePlan, "make a rate plan"),
     delete(
         "/v1/rate-plans/{id}",
@@ -491,13 +477,14 @@ pub const ROUTES: &[Route] = &[
         "/v1/rate-plan-assignments",
         N::RatePlanAssignment,
         "whose rate plan is which, from when on",
-    ),
+    )
+    .who(A::Books),
     post(
         "/v1/rate-plan-assignments",
         N::RatePlanAssignment,
         "make a rate plan a tenant's from a period on",
     ),
-    get("/v1/seals", N::Seal, "list the periods that are sealed"),
+    get("/v1/seals", N::Seal, "list the periods that are sealed").who(A::Books),
     post(
         "/v1/seals",
         N::Seal,
@@ -507,7 +494,8 @@ pub const ROUTES: &[Route] = &[
         "/v1/verification",
         N::Verification,
         "recompute everything that is sealed",
-    ),
+    )
+    .who(A::Books),
     get(
         "/v1/meter-findings",
         N::MeterFinding,
@@ -524,67 +512,3 @@ pub const ROUTES: &[Route] = &[
         "which port is behind which interface of which host",
     ),
 ];
-
-const fn get(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Get,
-        path,
-        access: Access::Token,
-        what,
-        noun,
-    }
-}
-
-const fn post(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Post,
-        path,
-        access: Access::Token,
-        what,
-        noun,
-    }
-}
-
-const fn put(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Put,
-        path,
-        access: Access::Token,
-        what,
-        noun,
-    }
-}
-
-const fn patch(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Patch,
-        path,
-        access: Access::Token,
-        what,
-        noun,
-    }
-}
-
-const fn delete(path: &'static str, noun: Noun, what: &'static str) -> Route {
-    Route {
-        method: Method::Delete,
-        path,
-        access: Access::Token,
-        what,
-        noun,
-    }
-}
-
-impl Route {
-    const fn open(self) -> Self {
-        Self {
-            access: Access::Anyone,
-            ..self
-        }
-    }
-
-    /// Whether it is about one object, not about all.
-    pub(super) fn is_of_one(&self) -> bool {
-        self.path.ends_with("/{id}")
-    }
-}

@@ -4,7 +4,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ring::digest;
 
-use super::guard::{Actor, RequestId, visible_name};
+use super::guard::{RequestId, visible_name};
+use crate::access::Identity;
 use crate::backend::{Caller, Idempotency};
 use crate::problem::{Code, Problem};
 
@@ -13,7 +14,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Who asks for a change, and with which request.
 pub(super) struct Signed {
-    actor: String,
+    identity: Identity,
     request_id: String,
     key: Option<String>,
     /// Method and path: what the same key must not be used for again with another body.
@@ -28,7 +29,8 @@ impl Signed {
             fingerprint: fingerprint(&self.target, body),
         });
         Caller {
-            actor: self.actor,
+            actor: self.identity.actor,
+            held_to: self.identity.tenant_id,
             request_id: self.request_id,
             idempotency,
         }
@@ -38,7 +40,8 @@ impl Signed {
     /// something is to be.
     pub(super) fn repeats(self) -> Caller {
         Caller {
-            actor: self.actor,
+            actor: self.identity.actor,
+            held_to: self.identity.tenant_id,
             request_id: self.request_id,
             idempotency: None,
         }
@@ -51,10 +54,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // Were a route ever left unguarded, this refuses the change.
         let nobody = || Problem::new(Code::Unauthenticated, "nobody has signed this request");
-        let Actor(actor) = parts.extensions.get().cloned().ok_or_else(nobody)?;
+        let identity = parts.extensions.get().cloned().ok_or_else(nobody)?;
         let RequestId(request_id) = parts.extensions.get().cloned().ok_or_else(nobody)?;
         Ok(Self {
-            actor,
+            identity,
             request_id,
             key: visible_name(&parts.headers, IDEMPOTENCY_KEY)?,
             target: format!("{} {}", parts.method, parts.uri.path()),

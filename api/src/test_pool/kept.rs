@@ -1,10 +1,13 @@
 //! What the pool of the tests keeps in mind.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use model::*;
+use tokio::sync::watch;
 
 use super::shelf::Shelf;
+use crate::access::Identity;
 use crate::backend::Caller;
 use crate::request::*;
 use crate::resource::*;
@@ -31,8 +34,16 @@ pub(crate) struct TestPool {
     pub(crate) fabric_checks: Shelf<FabricCheck>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) newest_event: watch::Sender<u64>,
+    /// Events through this number are gone.
+    pub(crate) events_gone: Mutex<u64>,
+    /// Whether no token is valid any more.
+    pub(crate) revoked: Mutex<bool>,
     /// Who asked for changes, in order.
     pub(crate) callers: Mutex<Vec<Caller>>,
+    /// Who bears which token, besides the operator.
+    pub(crate) bearers: Mutex<BTreeMap<String, Identity>>,
+    pub(crate) tokens: Shelf<TokenView>,
     pub(crate) usage: Mutex<Vec<Usage>>,
     pub(crate) usage_queries: Mutex<Vec<UsageQuery>>,
     pub(crate) bill: Mutex<Option<billing::Bill>>,

@@ -3,11 +3,27 @@
 use model::billing::*;
 
 use super::*;
+use crate::access::{Identity, Sight};
 use crate::backend::{Ledger, UsageBackend};
 
 impl UsageBackend for TestPool {
-    fn authenticate(&self, token: &str) -> Option<String> {
-        (token == TOKEN).then(|| ACTOR.to_owned())
+    fn authenticate(&self, token: &str) -> Option<Identity> {
+        if token == TOKEN && !*self.revoked.lock().unwrap() {
+            return Some(Identity::operator(ACTOR));
+        }
+        self.bearers.lock().unwrap().get(token).cloned()
+    }
+
+    fn sight(&self, tenant: TenantId, id: Uuid) -> Sight {
+        let networks = self.networks.all();
+        let network = networks.iter().find(|it| it.id.uuid() == id);
+        match network.map(|it| it.tenant_id == tenant || it.sharing.shared) {
+            None if id == tenant.uuid() => Sight::Visible,
+            None if self.tenants.one(id).is_some() => Sight::Hidden,
+            None => Sight::Nothing,
+            Some(true) => Sight::Visible,
+            Some(false) => Sight::Hidden,
+        }
     }
 
     fn health(&self) -> Health {

@@ -236,6 +236,10 @@ pub(crate) fn event(id: u64, kind: EventKind) -> Event {
         at: Timestamp::from_unix_seconds(1_700_000_000),
         kind,
         host_id: Some(HostId::generate()),
+        tenant_id: Some(TenantId::generate()),
+        noun: Some("port".to_owned()),
+        object_id: Some(Uuid::now_v7()),
+        revision: Some(7),
         message: "something happened".to_owned(),
     }
 }

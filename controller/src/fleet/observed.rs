@@ -18,6 +18,7 @@ use self::tunnels::SeenTunnels;
 use super::events::shortened;
 use super::leaving;
 use super::migrating::{Contact, Place};
+use super::states::States;
 
 /// The most interfaces, instances and failures of one host that are looked at.
 const ENTRIES_MAX: usize = 10_000;
@@ -105,6 +106,8 @@ pub(crate) struct News {
     pub(crate) failures: Vec<String>,
     /// Tunnels that went down or came up again.
     pub(crate) tunnels: Vec<Tunnel>,
+    /// What watchers may want to know: how ports and the plan stand otherwise than before.
+    pub(crate) states: States,
     /// Whether entries were left out because there are too many.
     pub(crate) truncated: bool,
 }
@@ -280,6 +283,7 @@ impl Observed {
     pub(crate) fn absorb(&mut self, host: HostId, report: HostReport) -> News {
         let mut news = News::default();
         let mut seen = self.hosts.get(&host).cloned().unwrap_or_default();
+        news.states = States::after(seen.status.realized, report.realized);
         seen.status.last_seen_at = Some(Timestamp::now());
         seen.status.realized = Some(report.realized);
         seen.told |= report.complete;
@@ -317,6 +321,7 @@ impl Observed {
             return;
         };
         if let Some(port) = gone.vif.port_id {
+            news.states.port(port, Some(gone.vif.state), None);
             self.sightings.remove(&(port, host, gone.vif.interface));
             news.ports.push(port);
         }
@@ -342,6 +347,9 @@ impl Observed {
         }
         match vif.port_id {
             Some(port) => {
+                let was = before.as_ref().filter(|_| same_port);
+                let was = was.map(|before| before.vif.state);
+                news.states.port(port, was, Some(&vif));
                 self.sightings.insert((port, host, vif.interface.clone()));
                 news.ports.push(port);
             }

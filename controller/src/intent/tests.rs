@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::object::Noun;
 use crate::service::tests::{Op, ops, run};
 
 /// The same objects, put into an empty intent.

@@ -3,8 +3,12 @@
 mod caps;
 mod guard;
 mod migrations;
+mod tokens;
 mod usage;
 mod views;
+mod watching;
+
+pub(crate) use watching::Reading;
 
 use std::sync::Arc;
 
@@ -28,11 +32,12 @@ use model::{
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
 
+pub(super) use self::tokens::LastUses;
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
-    Service, address_group, floating_ip, gateway, instance, network, physical_network, placement,
-    port, port_forwarding, quarantine, reservation, router, security_group, subnet, tenant,
-    topology, trunk, uplink,
+    Service, address_group, floating_ip, gateway, held, instance, network, physical_network,
+    placement, port, port_forwarding, quarantine, reservation, router, security_group, subnet,
+    tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
@@ -132,6 +137,7 @@ impl Backend for Service {
     }
 
     async fn network_create(&self, caller: Caller, request: NetworkCreate) -> Outcome<Network> {
+        held::check_network(&caller, &request)?;
         let observed = self.fleet.observed();
         let decide = |intent: &_| network::create(intent, request, &observed);
         self.writer.change(caller, "network_create", decide).await
@@ -496,6 +502,7 @@ impl Backend for Service {
         caller: Caller,
         request: InstanceCreate,
     ) -> Outcome<InstanceView> {
+        held::check_instance(&caller, &request)?;
         let connected = self.fleet.observed().connected();
         let decide = |intent: &_| instance::create(intent, request, &connected);
         self.writer.change(caller, "instance_create", decide).await

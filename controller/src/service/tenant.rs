@@ -86,7 +86,9 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     let groups = intent.security_groups_of(id).map(Key::SecurityGroup);
     let addresses = intent.address_groups_of(id).map(Key::AddressGroup);
     let caps = intent.caps_of(id).map(Key::Cap);
-    let own = groups.chain(addresses).chain(caps).chain([Key::Tenant(id)]);
+    let tokens = intent.tokens_of(id).map(Key::AccessToken);
+    let own = groups.chain(addresses).chain(caps).chain(tokens);
+    let own = own.chain([Key::Tenant(id)]);
     let writes = own.map(Write::Delete).collect();
     Ok(Draft { writes, answer: () })
 }

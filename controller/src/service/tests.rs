@@ -1,5 +1,6 @@
 //! What must hold after every request, whatever was asked for.
 
+mod access;
 mod addresses;
 mod capped;
 mod caps;
@@ -17,6 +18,7 @@ mod refused;
 mod routers;
 mod shared;
 mod topology;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -19,7 +19,8 @@ fn in_memory() -> Store {
     let mut connection = Connection::open_in_memory().unwrap();
     configure(&connection).unwrap();
     migrate(&mut connection).unwrap();
-    Store { connection }
+    let path = PathBuf::new();
+    Store { connection, path }
 }
 
 fn change(intent: &Intent, writes: Vec<Write>) -> Change {
@@ -381,7 +382,8 @@ fn an_older_store_is_brought_up_to_date_with_all_that_is_in_it() {
     configure(&connection).unwrap();
     connection.execute_batch(MIGRATIONS[0]).unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
-    let mut store = Store { connection };
+    let path = PathBuf::new();
+    let mut store = Store { connection, path };
     let mut intent = Intent::default();
     let private = Op::PhysicalNetwork { name: 0, vlans: 6 };
     crate::service::tests::run(&mut intent, &private);

@@ -26,6 +26,7 @@ fn caller(key: Option<&str>) -> Caller {
     });
     Caller {
         actor: "admin".into(),
+        held_to: None,
         request_id: "test".into(),
         idempotency,
     }

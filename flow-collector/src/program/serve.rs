@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use api::access::{Identity, Sight};
 use api::backend::{Outcome, UsageBackend};
 use api::resource::Health;
 use api::token::TokenDigest;
 use axum::Router;
-use model::Inventory;
+use model::{Inventory, TenantId};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::Collector;
 
@@ -36,8 +38,14 @@ pub fn router(
 impl UsageBackend for Server {
     type Ledger = Collector;
 
-    fn authenticate(&self, token: &str) -> Option<String> {
-        self.token.matches(token).then(|| ADMIN.to_owned())
+    fn authenticate(&self, token: &str) -> Option<Identity> {
+        let matches = self.token.matches(token);
+        matches.then(|| Identity::operator(ADMIN))
+    }
+
+    /// Its one token is the operator's, from whom nothing is hidden.
+    fn sight(&self, _: TenantId, _: Uuid) -> Sight {
+        Sight::Nothing
     }
 
     fn health(&self) -> Health {

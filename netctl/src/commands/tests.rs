@@ -18,6 +18,7 @@ mod caps;
 mod guests;
 mod port_forward;
 mod samples;
+mod tokens;
 mod topology;
 
 const ACME: &str = "01920f5e-0000-7000-8000-00000000000a";
@@ -108,7 +109,7 @@ impl Scripted {
         let mut args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         args.push(format!("--server={}", self.server()).into());
         let cli = crate::parse(args).unwrap_or_else(|_| panic!("{line}"));
-        match cli.command.run(&cli.connection).await {
+        match cli.command.run(&cli.connection, cli.format()).await {
             Ok(done) => (render(&done.output, cli.format()), done.exit),
             Err(failure) => (format!("{failure}\n"), failure.exit),
         }
@@ -135,7 +136,7 @@ fn items(items: Value) -> (u16, Value) {
 }
 
 /// Compares with a file in `tests/data`; `BLESS=1` writes it instead.
-fn assert_golden(file: &str, text: &str) {
+pub(in crate::commands) fn assert_golden(file: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data")
         .join(file);

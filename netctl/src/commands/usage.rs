@@ -82,7 +82,14 @@ enum By {
 
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seconds(i64);
+pub(super) struct Seconds(i64);
+
+impl Seconds {
+    /// How many, as far as that fits.
+    pub(super) fn count(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+}
 
 impl Usage {
     pub(super) async fn run(&self, client: &Client) -> Outcome {
@@ -184,7 +191,7 @@ pub(super) fn parse_time(text: &str) -> Result<Timestamp, model::Invalid> {
     }
 }
 
-fn parse_duration(text: &str) -> Result<Seconds, &'static str> {
+pub(super) fn parse_duration(text: &str) -> Result<Seconds, &'static str> {
     const UNITS: &[(char, i64)] = &[
         ('s', 1),
         ('m', 60),

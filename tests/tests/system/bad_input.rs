@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use tests::{LoneController, Rest};
 
 /// A pool with one of each, so that every kind of fault can be provoked.
-struct Pool {
-    tenant: Value,
-    physical: Value,
+pub(super) struct Pool {
+    pub(super) tenant: Value,
+    pub(super) physical: Value,
     network: Value,
     subnet: Value,
     trunk: Value,
@@ -18,7 +18,7 @@ struct Pool {
     floating: Value,
 }
 
-async fn pool(rest: &Rest) -> Pool {
+pub(super) async fn pool(rest: &Rest) -> Pool {
     let tenant = rest.create("tenants", json!({"name": "acme"})).await;
     let physical = json!({"name": "private", "role": "private", "uplink": "eth1", "vlans": "100-199",
         "endpoints": "10.254.0.0/16"});
@@ -80,7 +80,7 @@ fn fault(collection: &'static str, field: &'static str, value: Value, code: &'st
 }
 
 /// A body that would be accepted.
-fn good(pool: &Pool, collection: &str) -> Value {
+pub(super) fn good(pool: &Pool, collection: &str) -> Value {
     match collection {
         "tenants" => json!({"name": "globex", "rate_out": "1G"}),
         "physical-networks" => {

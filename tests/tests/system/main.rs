@@ -2,6 +2,7 @@
 //! few hosts. One binary, so that it is linked once; one pool a test, so that each stands alone.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod access;
 mod addresses;
 mod announcements;
 mod bad_input;
@@ -31,6 +32,7 @@ mod sampling;
 mod topology;
 mod trace;
 mod trunks;
+mod watching;
 mod xen;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ const KINDS: Kind = Kind::Word(&[
     "port-conflict",
     "port-bound",
     "port-migration",
+    "instance-migration",
     "item-failed",
     "topology-on-trial",
     "topology-applied",
@@ -29,6 +30,13 @@ const KINDS: Kind = Kind::Word(&[
     "cap-reached",
     "cap-lifted",
     "cap-late",
+    "controller-started",
+    "object-created",
+    "object-changed",
+    "object-deleted",
+    "port-active",
+    "port-dark",
+    "plan-realized",
 ]);
 
 impl Listed for Event {
@@ -40,6 +48,16 @@ impl Listed for Event {
         field("kind", KINDS, |it| Key::text(kind_name(it.kind))),
         field("host_id", Kind::Id, |it| {
             Key::of(it.host_id, |id| Key::Id(id.uuid()))
+        }),
+        field("tenant_id", Kind::Id, |it| {
+            Key::of(it.tenant_id, |id| Key::Id(id.uuid()))
+        }),
+        field("noun", Kind::Text, |it| {
+            Key::of(it.noun.as_deref(), Key::text)
+        }),
+        field("object_id", Kind::Id, |it| Key::of(it.object_id, Key::Id)),
+        field("revision", Kind::Number, |it| {
+            Key::of(it.revision, Key::Number)
         }),
         field("message", Kind::Text, |it| Key::text(&it.message)),
     ];
@@ -73,5 +91,12 @@ fn kind_name(kind: EventKind) -> &'static str {
         EventKind::CapReached => "cap-reached",
         EventKind::CapLifted => "cap-lifted",
         EventKind::CapLate => "cap-late",
+        EventKind::ControllerStarted => "controller-started",
+        EventKind::ObjectCreated => "object-created",
+        EventKind::ObjectChanged => "object-changed",
+        EventKind::ObjectDeleted => "object-deleted",
+        EventKind::PortActive => "port-active",
+        EventKind::PortDark => "port-dark",
+        EventKind::PlanRealized => "plan-realized",
     }
 }

@@ -492,6 +492,39 @@ fn assert_fields_match_json<T: Listed>(object: &T) {
     );
 }
 
+/// Every kind of event.
+const EVENT_KINDS: &[EventKind] = &[
+    EventKind::HostConnected,
+    EventKind::HostLost,
+    EventKind::UnknownVif,
+    EventKind::PortConflict,
+    EventKind::PortBound,
+    EventKind::PortMigration,
+    EventKind::ItemFailed,
+    EventKind::TopologyOnTrial,
+    EventKind::TopologyApplied,
+    EventKind::TopologyReverted,
+    EventKind::TunnelDown,
+    EventKind::TunnelUp,
+    EventKind::FabricFault,
+    EventKind::FabricWell,
+    EventKind::Remark,
+    EventKind::SpoofGuard,
+    EventKind::MetersDisagree,
+    EventKind::CapWarned,
+    EventKind::CapReached,
+    EventKind::CapLifted,
+    EventKind::CapLate,
+    EventKind::InstanceMigration,
+    EventKind::ControllerStarted,
+    EventKind::ObjectCreated,
+    EventKind::ObjectChanged,
+    EventKind::ObjectDeleted,
+    EventKind::PortActive,
+    EventKind::PortDark,
+    EventKind::PlanRealized,
+];
+
 #[test]
 fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Tenant>(&test_pool::tenant("a"));
@@ -535,29 +568,7 @@ fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     for (state, _) in model::TunnelState::ALL {
         assert_fields_match_json(&test_pool::tunnel(*state));
     }
-    for kind in [
-        EventKind::HostConnected,
-        EventKind::HostLost,
-        EventKind::UnknownVif,
-        EventKind::PortConflict,
-        EventKind::PortBound,
-        EventKind::PortMigration,
-        EventKind::ItemFailed,
-        EventKind::TopologyOnTrial,
-        EventKind::TopologyApplied,
-        EventKind::TopologyReverted,
-        EventKind::TunnelDown,
-        EventKind::TunnelUp,
-        EventKind::FabricFault,
-        EventKind::FabricWell,
-        EventKind::Remark,
-        EventKind::SpoofGuard,
-        EventKind::MetersDisagree,
-        EventKind::CapWarned,
-        EventKind::CapReached,
-        EventKind::CapLifted,
-        EventKind::CapLate,
-    ] {
+    for kind in EVENT_KINDS.iter().copied() {
         assert_fields_match_json(&test_pool::event(3, kind));
     }
 }

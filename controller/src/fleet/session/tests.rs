@@ -159,6 +159,7 @@ impl Lab {
     }
 
     fn events(&self, kind: EventKind) -> Vec<Event> {
+        self.service.settled();
         let all = self.service.events().into_iter();
         all.filter(|event| event.kind == kind).collect()
     }
@@ -174,6 +175,7 @@ fn identity(credentials: &Credentials) -> api::tls::Identity<'_> {
 fn caller() -> Caller {
     Caller {
         actor: "admin".into(),
+        held_to: None,
         request_id: "test".into(),
         idempotency: None,
     }

@@ -1,5 +1,6 @@
 //! What is asked of whoever keeps the usage.
 
+use api::access::{Identity, Sight};
 use api::backend::{Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::resource::Health;
@@ -9,14 +10,21 @@ use uuid::Uuid;
 
 use crate::service::Service;
 
-/// The name of the one token there is.
+/// Who bears the first operator's token.
 const ADMIN: &str = "admin";
 
 impl UsageBackend for Service {
     type Ledger = Collector;
 
-    fn authenticate(&self, token: &str) -> Option<String> {
-        self.token.matches(token).then(|| ADMIN.to_owned())
+    fn authenticate(&self, token: &str) -> Option<Identity> {
+        match self.token.matches(token) {
+            true => Some(Identity::operator(ADMIN)),
+            false => self.bearer(token),
+        }
+    }
+
+    fn sight(&self, tenant: TenantId, id: Uuid) -> Sight {
+        self.writer.intent().sight(tenant, id)
     }
 
     fn health(&self) -> Health {

@@ -371,6 +371,7 @@ async fn switching_the_spoof_guard_is_told_to_whoever_watches() {
         .await
         .unwrap();
     world.port(json!({"spoof_guard": "off"})).await;
+    world.service.settled();
     let events = world.service.events();
     let told: Vec<_> = events
         .iter()

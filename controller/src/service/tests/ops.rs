@@ -492,7 +492,7 @@ fn delete(intent: &Intent, key: Key) -> Outcome<Vec<Write>> {
         Key::Port(id) => port::delete(intent, id),
         Key::Cap(id) => return cap::delete(intent, id).map(|draft| draft.writes),
         Key::Instance(id) => instance::delete(intent, id),
-        Key::Host(_) => return Ok(Vec::new()),
+        Key::Host(_) | Key::AccessToken(_) => return Ok(Vec::new()),
     };
     draft.map(|draft| draft.writes)
 }

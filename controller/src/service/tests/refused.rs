@@ -41,6 +41,7 @@ pub(super) fn start(folder: &Path) -> Service {
 pub(super) fn caller() -> Caller {
     Caller {
         actor: "admin".into(),
+        held_to: None,
         request_id: "test".into(),
         idempotency: None,
     }

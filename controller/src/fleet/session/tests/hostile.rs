@@ -249,7 +249,8 @@ async fn a_report_without_measure_is_cut_to_size() {
             .iter()
             .all(|it| it.message.len() <= 500)
     );
-    assert!(lab.service.fleet().events().len() <= 250);
+    lab.service.settled();
+    assert!(lab.service.fleet().events().len() <= 251);
     lab.port(lab.network, Some(agent.id)).await;
     agent.take_plan().await;
 }
