@@ -31,6 +31,7 @@ mod plugging;
 mod pool;
 mod port;
 mod port_forwarding;
+pub(crate) mod precondition;
 mod quarantine;
 mod reservation;
 mod router;
@@ -283,5 +284,6 @@ fn caller(actor: String) -> Caller {
         held_to: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
+        precondition: None,
     }
 }
