@@ -33,6 +33,7 @@ mod pinging;
 mod plug;
 pub mod podman;
 mod pool;
+pub mod reboot;
 mod rest;
 mod sniffer;
 pub mod tenants;

@@ -1,13 +1,13 @@
 //! Hosts that crash and come back: what is lost is bounded and said, and no number that is used again
 //! bills anybody else.
 
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use lab::Signal;
 use serde_json::Value;
+use tests::reboot::Database;
 use tests::truth::ByPort;
 use tests::{Instance, Plug, Pool, eventually, frame};
 
@@ -16,36 +16,6 @@ use crate::{PATIENCE, two_tenants};
 
 /// Frames a second that are sent while the host crashes.
 const PACE: u64 = 100;
-
-/// Ends the agent and the switch, and leaves no database of it, as when a host crashes whose bridges are
-/// made at boot.
-fn crash(pool: &Pool, host: usize) {
-    let host = pool.host(host);
-    let processes = [
-        host.agent().unwrap().clone(),
-        host.vswitch().vswitchd(),
-        host.vswitch().ovsdb(),
-    ];
-    for process in &processes {
-        pool.wait(process.kill(Signal::SIGKILL)).unwrap();
-    }
-    let database = host.vswitch().rundir().join("conf.db");
-    std::fs::remove_file(&database).unwrap();
-    let schema = "/usr/share/openvswitch/vswitch.ovsschema";
-    let mut create = Command::new("ovsdb-tool");
-    let made = create.arg("create").arg(&database).arg(schema).status();
-    assert!(made.unwrap().success());
-}
-
-/// Starts all of it again, the agent last.
-fn boot(pool: &Pool, host: usize) {
-    let host = pool.host(host);
-    pool.wait(host.vswitch().ovsdb().start()).unwrap();
-    let init = ["--no-wait", "init"];
-    pool.wait(host.vswitch().ovs_vsctl(&init)).unwrap();
-    pool.wait(host.vswitch().vswitchd().start()).unwrap();
-    pool.wait(host.agent().unwrap().start()).unwrap();
-}
 
 /// The records that a tenant's bill of this month rests on.
 fn records(pool: &Pool, tenant: &str) -> Vec<Value> {
@@ -82,11 +52,11 @@ fn what_a_crashed_host_takes_with_it_is_no_more_than_the_ledger_says() {
     let sent = std::thread::scope(|scope| {
         let sending = scope.spawn(|| at_a_pace(one, two, &stop));
         std::thread::sleep(Duration::from_secs(10));
-        crash(pool, 1);
+        pool.crash(1, Database::Wiped);
         stop.store(true, Relaxed);
         sending.join().unwrap()
     });
-    boot(pool, 1);
+    pool.boot(1);
     let mut unread = 0;
     eventually("the ledger says it", PATIENCE, || {
         let records = records(pool, "acme");
