@@ -31,6 +31,7 @@ impl Controller {
             program: program.clone(),
             arguments: serve_arguments(layout),
             ovs_rundir: None,
+            environment: Vec::new(),
             log: layout.controller_log(),
             ready: Ready::Healthy(directory.join("api.sock")),
         };

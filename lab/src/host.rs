@@ -167,6 +167,7 @@ impl Host {
                 .flat_map(|(option, value)| [option.into(), value])
                 .collect(),
             ovs_rundir: Some(self.vswitch.rundir().to_path_buf()),
+            environment: Vec::new(),
             log: self.directory.join("agent.log"),
             ready: Ready::Started,
         })

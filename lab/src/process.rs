@@ -35,6 +35,8 @@ pub(crate) struct Launch {
     pub(crate) arguments: Vec<OsString>,
     /// Open vSwitch's programs make and look for their sockets here.
     pub(crate) ovs_rundir: Option<PathBuf>,
+    /// What else it finds in its environment.
+    pub(crate) environment: Vec<(String, OsString)>,
     /// Gets what it prints on both outputs.
     pub(crate) log: PathBuf,
     pub(crate) ready: Ready,
@@ -55,6 +57,16 @@ impl Process {
             name: name.into(),
             launch,
         }
+    }
+
+    /// The same process, started with this in its environment, too.
+    pub fn with_environment(
+        &self,
+        variables: impl IntoIterator<Item = (String, OsString)>,
+    ) -> Self {
+        let mut process = self.clone();
+        process.launch.environment.extend(variables);
+        process
     }
 
     /// Its name within the lab, such as `h1.agent`.
@@ -152,6 +164,7 @@ impl Process {
         if let Some(rundir) = &launch.ovs_rundir {
             command.env("OVS_RUNDIR", rundir);
         }
+        command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().map_err(|source| Error::Run {
             program: launch.program.display().to_string(),
             source,

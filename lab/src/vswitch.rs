@@ -137,6 +137,7 @@ impl Vswitch {
             program: program.into(),
             arguments,
             ovs_rundir: Some(self.rundir.clone()),
+            environment: Vec::new(),
             log: self.rundir.join(format!("{role}.log")),
             ready,
         };

@@ -17,6 +17,7 @@
 
 pub mod attack;
 pub mod checks;
+pub mod clock;
 pub mod containers;
 mod controller;
 mod daemons;

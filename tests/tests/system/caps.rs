@@ -1,6 +1,8 @@
 //! Caps on real switches: who moved too much is warned, then held back, and nobody else is; whatever dies
 //! meanwhile.
 
+use std::time::{Duration, Instant};
+
 use lab::Signal;
 use serde_json::Value;
 use tests::tenants::TwoTenants;
@@ -9,6 +11,9 @@ use tests::{Instance, Pool, eventually};
 
 use crate::limits::{MANY, most, send_many, to};
 use crate::{PATIENCE, billing::billed_exactly, two_tenants};
+
+/// So soon after it is crossed, a cap holds on every host.
+const PROMISE: Duration = Duration::from_secs(60);
 
 /// What each message of such events says, oldest first.
 fn events(pool: &Pool, kind: &str) -> Vec<String> {
@@ -76,12 +81,14 @@ fn a_tenant_past_its_cap_is_warned_and_throttled_and_its_neighbour_is_not() {
     assert!(events(&pool, "cap-warned")[0].contains("50% of the all cap"));
     assert_eq!(standing(&pool, &cap), "below");
     assert_eq!(other.tcp_send(another, 8_000_000), 8_000_000);
+    let crossing = Instant::now();
     assert_eq!(one.tcp_send(two, 4_000_000), 4_000_000);
     wait_for(&pool, "cap-reached", 1);
     assert!(events(&pool, "cap-reached")[0].contains("tenant acme is reached"));
     assert_eq!(standing(&pool, &cap), "reached");
     settle(&pool);
     assert!(is_throttled(one, two), "the tenant is not held back");
+    assert!(crossing.elapsed() < PROMISE, "{:?}", crossing.elapsed());
     assert!(is_throttled(two, one), "nor is its other VIF");
     assert!(!is_throttled(other, another), "its neighbour is");
 
@@ -122,7 +129,10 @@ fn a_vif_past_its_cap_stands_still_and_no_other_does_whatever_is_killed() {
     let cap = cap_set(&pool, &format!("{vif} bytes=2M warn= then=suspend"));
     assert_eq!(two.tcp_send(&third, 3_000_000), 3_000_000);
     assert!(one.reaches(two));
+    let crossing = Instant::now();
     assert_eq!(one.tcp_send(two, 3_000_000), 3_000_000);
+    eventually("it stands still", PROMISE, || !one.reaches(two));
+    assert!(crossing.elapsed() < PROMISE, "{:?}", crossing.elapsed());
     wait_for(&pool, "cap-reached", 1);
     settle(&pool);
     let stands_still = || {

@@ -1,5 +1,6 @@
 //! What is sent at the collector's socket, by whomever, changes no bill and locks nobody out.
 
+mod clocks;
 mod disagree;
 mod relay;
 
