@@ -145,7 +145,7 @@ impl Meters {
         let mut tallies = self.tallies.iter();
         std::iter::from_fn(move || {
             let mut portion = self.told_by(tallies.next()?, detail);
-            while portion.entries.len() < PORTION
+            while !is_enough(&portion)
                 && let Some(tally) = tallies.next()
             {
                 portion.append(self.told_by(tally, detail));
@@ -172,6 +172,11 @@ impl Meters {
         }
         known.attribution.clone()
     }
+}
+
+/// Splits that were asked for change no amounts: where traffic has ended, they are all that there is.
+fn is_enough(portion: &Batch) -> bool {
+    portion.entries.len().max(portion.splits.len()) >= PORTION
 }
 
 /// In which tally a host is. Its id ends in chance.
@@ -210,3 +215,6 @@ fn shared_out(from: Resume) -> [Resume; TALLIES] {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 #[path = "support/agent.rs"]
 mod agent;
 
-use agent::{datagram, flow, host, vif};
+use agent::{datagram, framed, host, vif};
 use flow_collector::attribute::{Attribution, Peer};
 use flow_collector::tally::split::{Cell, Key, Split, Summary};
 use flow_collector::tally::{Resume, Tally};
@@ -32,21 +32,7 @@ fn segment(place: u32, data: u16, port: u16) -> Vec<u32> {
 
 /// A flow sample of the VIF 7 whose frame begins so.
 fn sample(frame: &[u8], length: u32) -> Vec<u32> {
-    let mut padded = frame.to_vec();
-    padded.resize(frame.len().next_multiple_of(4), 0);
-    let words = padded
-        .chunks(4)
-        .map(|word| u32::from_be_bytes(word.try_into().unwrap()));
-    let mut sample = flow(7, RATE, length);
-    // In place of the four bytes of its frame, and with the lengths that go with that.
-    let (more, header) = (u32::try_from(padded.len()).unwrap() - 4, frame.len());
-    let at = sample.len() - 2;
-    sample.truncate(at);
-    sample.push(u32::try_from(header).unwrap());
-    sample.extend(words);
-    sample[1] += more;
-    sample[11] += more;
-    sample
+    framed((7, RATE), frame, length)
 }
 
 fn network(vif: &InventoryVif, peer: PortId) -> InventoryNetwork {

@@ -31,6 +31,25 @@ pub(crate) fn flow(if_index: u32, rate: u32, length: u32) -> Vec<u32> {
     structure(1, &[&fields[..], &header].concat())
 }
 
+/// A flow sample of a frame `length` bytes long that begins so, sampled at `rate` where it came in.
+pub(crate) fn framed((if_index, rate): (u32, u32), frame: &[u8], length: u32) -> Vec<u32> {
+    let mut padded = frame.to_vec();
+    padded.resize(frame.len().next_multiple_of(4), 0);
+    let words = padded
+        .chunks(4)
+        .map(|word| u32::from_be_bytes(word.try_into().unwrap()));
+    let mut sample = flow(if_index, rate, length);
+    // In place of the four bytes of its frame, and with the lengths that go with that.
+    let (more, header) = (u32::try_from(padded.len()).unwrap() - 4, frame.len());
+    let at = sample.len() - 2;
+    sample.truncate(at);
+    sample.push(u32::try_from(header).unwrap());
+    sample.extend(words);
+    sample[1] += more;
+    sample[11] += more;
+    sample
+}
+
 /// A counter sample of the interface `vif<if_index>`.
 pub(crate) fn counters(if_index: u32, counters: Counters) -> Vec<u32> {
     named_counters(&format!("vif{if_index}"), if_index, counters)
