@@ -474,6 +474,28 @@ fn an_estimate_is_put_right_for_samples_that_never_came_when_its_interval_ends()
 }
 
 #[test]
+fn a_host_with_as_many_sources_of_samples_as_are_followed_loses_none_unseen() {
+    /// As many are followed; a host has one a bridge.
+    const SOURCES: u32 = 64;
+    let mut bench = Bench::new(vec![vif(7, BEGUN + 1)]);
+    let of_all = |sequence| {
+        let sources = (1..=SOURCES).map(|source| {
+            let mut sample = numbered(sequence, 100);
+            sample[3] = source;
+            sample
+        });
+        sources.collect::<Vec<_>>()
+    };
+    bench.take(1, &of_all(1));
+    bench.take(2, &of_all(3));
+    bench.take(3, &of_all(4));
+    bench.tally.begin(i64::from(u32::MAX));
+    let ended = bench.tally.batch();
+    let heard = ended.heard.iter().find(|it| it.samples > 0).unwrap();
+    assert_eq!(heard.samples_missing, u64::from(SOURCES), "one of each");
+}
+
+#[test]
 fn samples_that_come_late_are_not_made_up_for() {
     let vif = vif(7, BEGUN + 1);
     let mut bench = Bench::new(vec![vif.clone()]);
