@@ -2,6 +2,7 @@
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
 mod caps;
+mod history;
 mod migrations;
 mod tokens;
 mod watching;
@@ -38,6 +39,7 @@ use crate::resource::{
 };
 
 pub use caps::CapBackend;
+pub use history::{HistoryBackend, HistoryPart};
 pub use migrations::MigrationBackend;
 pub use tokens::TokenBackend;
 pub use watching::{EventsAfter, WatchBackend};
@@ -52,6 +54,9 @@ pub struct Caller {
     pub actor: String,
     /// The tenant whose objects alone the change may touch; any if absent.
     pub held_to: Option<TenantId>,
+    /// Where the request came from: an IP address, or `uid:<number>` for a user of this machine;
+    /// absent for what is asked by no client.
+    pub source: Option<String>,
     /// The request's id, as in the log and in the `X-Request-Id` header.
     pub request_id: String,
     /// The client's own name for this creation, and what it asked for under it.
@@ -148,7 +153,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
 pub trait Backend:
-    UsageBackend + CapBackend + MigrationBackend + TokenBackend + WatchBackend
+    UsageBackend + CapBackend + HistoryBackend + MigrationBackend + TokenBackend + WatchBackend
 {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;

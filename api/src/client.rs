@@ -6,6 +6,7 @@
 mod access;
 mod billing;
 mod error;
+mod history;
 mod plugging;
 mod query;
 mod watch;

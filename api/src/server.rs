@@ -20,6 +20,7 @@ mod fields;
 mod format;
 mod guard;
 mod handler;
+mod history;
 mod key;
 mod limits;
 mod list;
@@ -179,6 +180,8 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Trace => routing::post(trace::make::<B>),
         Noun::Event => watch::endpoint::<B>(),
+        Noun::History => routing::get(history::list::<B>),
+        Noun::HistoryVerification => routing::get(history::verification::<B>),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord
         | Noun::UsageSplit

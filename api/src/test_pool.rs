@@ -5,6 +5,7 @@
 
 mod caps;
 mod groups;
+mod history;
 mod kept;
 mod ledger;
 mod migrations;

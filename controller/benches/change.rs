@@ -32,6 +32,7 @@ fn caller() -> Caller {
     Caller {
         actor: "bench".into(),
         held_to: None,
+        source: None,
         request_id: "bench".into(),
         idempotency: None,
     }

@@ -281,6 +281,7 @@ fn caller(actor: String) -> Caller {
     Caller {
         actor,
         held_to: None,
+        source: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
     }

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
-    group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
-    router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage, vif,
-    vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
+    group, history, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan,
+    router, router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage,
+    vif, vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -283,6 +283,10 @@ pub(crate) enum Command {
     EventList(event::List),
     /// Print events as they happen, one a line, until it is stopped
     Watch(watch::Watch),
+    /// List who changed what, when, from where, and how it was before
+    History(history::List),
+    /// Recompute the chain of history, and name the first record that does not fit
+    HistoryVerify(history::Verify),
     /// What tenants, networks or VIFs moved
     Usage(usage::Usage),
     /// Show what a tenant owes for a month

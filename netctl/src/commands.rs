@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod fabric_check;
 pub(crate) mod floating_ip;
 pub(crate) mod group;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod ip;
 pub(crate) mod lab;
@@ -193,6 +194,8 @@ impl Command {
             Self::Trace(command) => command.trace(client).await,
             Self::Why(command) => command.why(client).await,
             Self::EventList(command) => command.run(client).await,
+            Self::History(command) => command.run(client).await,
+            Self::HistoryVerify(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
             Self::BillList(command) => command.run(client).await,

@@ -37,7 +37,7 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::NoToken, "there is no valid token"),
     (
         Exit::NotSo,
-        "what was asked or waited for is not so (status, vm-start, fabric-check, ledger-verify)",
+        "what was asked or waited for is not so (status, vm-start, fabric-check, *-verify)",
     ),
     (
         Exit::Local,

@@ -8,6 +8,7 @@ use super::guard::{RequestId, visible_name};
 use crate::access::Identity;
 use crate::backend::{Caller, Idempotency};
 use crate::problem::{Code, Problem};
+use crate::serve::{Line, Peer};
 
 /// The header by which a client names a creation, so that it can be repeated safely.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -15,6 +16,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Who asks for a change, and with which request.
 pub(super) struct Signed {
     identity: Identity,
+    peer: Peer,
     request_id: String,
     key: Option<String>,
     /// Method and path: what the same key must not be used for again with another body.
@@ -31,6 +33,7 @@ impl Signed {
         Caller {
             actor: self.identity.actor,
             held_to: self.identity.tenant_id,
+            source: self.peer.source(),
             request_id: self.request_id,
             idempotency,
         }
@@ -42,6 +45,7 @@ impl Signed {
         Caller {
             actor: self.identity.actor,
             held_to: self.identity.tenant_id,
+            source: self.peer.source(),
             request_id: self.request_id,
             idempotency: None,
         }
@@ -56,8 +60,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
         let nobody = || Problem::new(Code::Unauthenticated, "nobody has signed this request");
         let identity = parts.extensions.get().cloned().ok_or_else(nobody)?;
         let RequestId(request_id) = parts.extensions.get().cloned().ok_or_else(nobody)?;
+        let line: Option<&Line> = parts.extensions.get();
         Ok(Self {
             identity,
+            peer: line.map(|line| line.peer).unwrap_or_default(),
             request_id,
             key: visible_name(&parts.headers, IDEMPOTENCY_KEY)?,
             target: format!("{} {}", parts.method, parts.uri.path()),

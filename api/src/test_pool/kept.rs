@@ -32,6 +32,9 @@ pub(crate) struct TestPool {
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
     pub(crate) fabric_checks: Shelf<FabricCheck>,
+    /// Newest first.
+    pub(crate) history: Mutex<Vec<HistoryRecord>>,
+    pub(crate) history_queries: Mutex<Vec<HistoryQuery>>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
     pub(crate) newest_event: watch::Sender<u64>,

@@ -2,6 +2,7 @@
 
 mod caps;
 mod guard;
+mod history;
 mod migrations;
 mod tokens;
 mod usage;

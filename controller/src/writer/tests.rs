@@ -27,6 +27,7 @@ fn caller(key: Option<&str>) -> Caller {
     Caller {
         actor: "admin".into(),
         held_to: None,
+        source: None,
         request_id: "test".into(),
         idempotency,
     }

@@ -16,6 +16,7 @@ use samples::*;
 
 mod caps;
 mod guests;
+mod history;
 mod port_forward;
 mod samples;
 mod tokens;

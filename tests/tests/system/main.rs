@@ -14,6 +14,7 @@ mod containers;
 mod drift;
 mod fabric;
 mod gateway_hosts;
+mod history;
 mod isolation;
 mod libvirt;
 mod limits;

@@ -90,6 +90,8 @@ pub(in crate::server) enum Noun {
     FabricCheck,
     Trace,
     Event,
+    History,
+    HistoryVerification,
     Usage,
     UsageSplit,
     UsageRecord,

@@ -176,6 +176,7 @@ fn caller() -> Caller {
     Caller {
         actor: "admin".into(),
         held_to: None,
+        source: None,
         request_id: "test".into(),
         idempotency: None,
     }
