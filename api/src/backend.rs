@@ -2,6 +2,7 @@
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
 mod caps;
+mod changes;
 mod history;
 mod migrations;
 mod tokens;
@@ -39,6 +40,7 @@ use crate::resource::{
 };
 
 pub use caps::CapBackend;
+pub use changes::{ChangeBackend, Revised};
 pub use history::{HistoryBackend, HistoryPart};
 pub use migrations::MigrationBackend;
 pub use tokens::TokenBackend;
@@ -61,6 +63,8 @@ pub struct Caller {
     pub request_id: String,
     /// The client's own name for this creation, and what it asked for under it.
     pub idempotency: Option<Idempotency>,
+    /// Where the number of the change is put once it is durable.
+    pub revised: Revised,
 }
 
 /// A client's name for one creation (`Idempotency-Key`): done once, however often it is sent.
@@ -153,7 +157,13 @@ pub trait UsageBackend: Send + Sync + 'static {
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
 pub trait Backend:
-    UsageBackend + CapBackend + HistoryBackend + MigrationBackend + TokenBackend + WatchBackend
+    UsageBackend
+    + CapBackend
+    + ChangeBackend
+    + HistoryBackend
+    + MigrationBackend
+    + TokenBackend
+    + WatchBackend
 {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;

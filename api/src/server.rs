@@ -15,6 +15,7 @@
 
 mod billing;
 mod boundary;
+mod changes;
 mod cursor;
 mod fields;
 mod format;
@@ -180,6 +181,7 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Trace => routing::post(trace::make::<B>),
         Noun::Event => watch::endpoint::<B>(),
+        Noun::Change => routing::get(changes::show::<B>),
         Noun::History => routing::get(history::list::<B>),
         Noun::HistoryVerification => routing::get(history::verification::<B>),
         Noun::Usage => routing::get(handler::usage::<B>),

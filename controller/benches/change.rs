@@ -35,6 +35,7 @@ fn caller() -> Caller {
         source: None,
         request_id: "bench".into(),
         idempotency: None,
+        revised: Default::default(),
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn note_itself(connection: &Connection, done: &str) -> rusqlite::Resu
         source: None,
         request_id: String::new(),
         idempotency: None,
+        revised: Default::default(),
     };
     note(connection, &nobody, done)
 }

@@ -22,6 +22,8 @@ pub enum Exit {
     NotSo = 6,
     /// Something on this machine is wrong: a file, or the lab.
     Local = 7,
+    /// What was changed is durable, but was not carried out everywhere in time.
+    Late = 8,
 }
 
 /// Every code, as `--help` shows it.
@@ -42,6 +44,10 @@ pub const EXITS: &[(Exit, &str)] = &[
     (
         Exit::Local,
         "something on this machine is wrong: a file, or the lab",
+    ),
+    (
+        Exit::Late,
+        "what was changed is durable, but not carried out everywhere in time (--wait)",
     ),
 ];
 

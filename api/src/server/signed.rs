@@ -6,7 +6,7 @@ use ring::digest;
 
 use super::guard::{RequestId, visible_name};
 use crate::access::Identity;
-use crate::backend::{Caller, Idempotency};
+use crate::backend::{Caller, Idempotency, Revised};
 use crate::problem::{Code, Problem};
 use crate::serve::{Line, Peer};
 
@@ -18,6 +18,7 @@ pub(super) struct Signed {
     identity: Identity,
     peer: Peer,
     request_id: String,
+    revised: Revised,
     key: Option<String>,
     /// Method and path: what the same key must not be used for again with another body.
     target: String,
@@ -36,6 +37,7 @@ impl Signed {
             source: self.peer.source(),
             request_id: self.request_id,
             idempotency,
+            revised: self.revised,
         }
     }
 
@@ -48,6 +50,7 @@ impl Signed {
             source: self.peer.source(),
             request_id: self.request_id,
             idempotency: None,
+            revised: self.revised,
         }
     }
 }
@@ -65,6 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
             identity,
             peer: line.map(|line| line.peer).unwrap_or_default(),
             request_id,
+            revised: parts.extensions.get().cloned().unwrap_or_default(),
             key: visible_name(&parts.headers, IDEMPOTENCY_KEY)?,
             target: format!("{} {}", parts.method, parts.uri.path()),
         })

@@ -71,6 +71,7 @@ impl TestPool {
     }
 
     pub(super) fn note(&self, caller: Caller) {
+        caller.revised.set(super::CHANGE);
         self.callers.lock().unwrap().push(caller);
     }
 }

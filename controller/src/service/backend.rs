@@ -1,6 +1,7 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
 mod caps;
+mod changes;
 mod guard;
 mod history;
 mod migrations;

@@ -30,6 +30,7 @@ fn caller(key: Option<&str>) -> Caller {
         source: None,
         request_id: "test".into(),
         idempotency,
+        revised: Default::default(),
     }
 }
 

@@ -33,6 +33,7 @@ mod sampling;
 mod topology;
 mod trace;
 mod trunks;
+mod waiting;
 mod watching;
 mod xen;
 

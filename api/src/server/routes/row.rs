@@ -90,6 +90,7 @@ pub(in crate::server) enum Noun {
     FabricCheck,
     Trace,
     Event,
+    Change,
     History,
     HistoryVerification,
     Usage,

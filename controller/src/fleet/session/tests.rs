@@ -1,6 +1,7 @@
 //! Scripted agents over real TLS.
 
 mod agent;
+mod changes;
 mod hostile;
 mod plans;
 mod probes;
@@ -179,6 +180,7 @@ fn caller() -> Caller {
         source: None,
         request_id: "test".into(),
         idempotency: None,
+        revised: Default::default(),
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn caller() -> Caller {
         source: None,
         request_id: "test".into(),
         idempotency: None,
+        revised: Default::default(),
     }
 }
 
