@@ -65,6 +65,17 @@ pub struct Caller {
     pub idempotency: Option<Idempotency>,
     /// Where the number of the change is put once it is durable.
     pub revised: Revised,
+    /// What the client has seen of what it changes, and means to change alone.
+    pub precondition: Option<Precondition>,
+}
+
+/// That a change is meant for an object as its client saw it (`If-Match`, RFC 9110 §13.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// The object.
+    pub id: Uuid,
+    /// Its tags, one of which must be the object's when the change is decided on; any if empty.
+    pub tags: Vec<String>,
 }
 
 /// A client's name for one creation (`Idempotency-Key`): done once, however often it is sent.
@@ -165,6 +176,10 @@ pub trait Backend:
     + TokenBackend
     + WatchBackend
 {
+    /// The tag of an object as it is now, if clients can change objects of its kind: another whenever
+    /// what was asked for is another. What hosts say of the object is not in it.
+    fn tag(&self, id: Uuid) -> Option<String>;
+
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

@@ -17,6 +17,7 @@ mod billing;
 mod boundary;
 mod changes;
 mod cursor;
+mod entity_tag;
 mod fields;
 mod format;
 mod guard;

@@ -36,6 +36,7 @@ fn caller() -> Caller {
         request_id: "bench".into(),
         idempotency: None,
         revised: Default::default(),
+        precondition: None,
     }
 }
 

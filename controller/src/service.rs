@@ -31,6 +31,7 @@ mod plugging;
 mod pool;
 mod port;
 mod port_forwarding;
+pub(crate) mod precondition;
 mod quarantine;
 mod reservation;
 mod router;
@@ -285,5 +286,6 @@ fn caller(actor: String) -> Caller {
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
         revised: Default::default(),
+        precondition: None,
     }
 }

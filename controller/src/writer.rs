@@ -34,7 +34,7 @@ use crate::fleet::changes::Published;
 use crate::intent::Intent;
 use crate::journal::{Journal, Note, notes_of, numbered};
 use crate::object::Write;
-use crate::service::{consequences, held};
+use crate::service::{consequences, held, precondition};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -213,6 +213,7 @@ impl Writer {
             place.send(Job::Recall(revision, done));
             return Ok(Decided::Known(revision, recalled));
         }
+        precondition::check(&working.intent, &caller)?;
         let draft = decide(&working.intent)?;
         let answer = draft.answer;
         if draft.writes.is_empty() {

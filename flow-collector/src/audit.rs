@@ -21,6 +21,7 @@ pub(crate) fn note_itself(connection: &Connection, done: &str) -> rusqlite::Resu
         request_id: String::new(),
         idempotency: None,
         revised: Default::default(),
+        precondition: None,
     };
     note(connection, &nobody, done)
 }

@@ -3,10 +3,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ring::digest;
+use uuid::Uuid;
 
+use super::entity_tag::IfMatch;
 use super::guard::{RequestId, visible_name};
 use crate::access::Identity;
-use crate::backend::{Caller, Idempotency, Revised};
+use crate::backend::{Backend, Caller, Idempotency, Outcome, Precondition, Revised};
 use crate::problem::{Code, Problem};
 use crate::serve::{Line, Peer};
 
@@ -38,6 +40,7 @@ impl Signed {
             request_id: self.request_id,
             idempotency,
             revised: self.revised,
+            precondition: None,
         }
     }
 
@@ -51,7 +54,44 @@ impl Signed {
             request_id: self.request_id,
             idempotency: None,
             revised: self.revised,
+            precondition: None,
         }
+    }
+}
+
+/// Who asks for a change of one object, and which of its versions the change is meant for.
+pub(super) struct SignedOfOne {
+    signed: Signed,
+    matching: Option<IfMatch>,
+}
+
+impl SignedOfOne {
+    /// The caller of a change of this object.
+    ///
+    /// # Errors
+    /// There is nothing that the client could have seen a tag of.
+    pub(super) fn changes(self, backend: &impl Backend, id: Uuid) -> Outcome<Caller> {
+        let mut caller = self.signed.repeats();
+        if let Some(IfMatch(tags)) = self.matching {
+            let there = backend.tag(id);
+            there.ok_or_else(|| {
+                let detail = format!("{id} has no tag that If-Match could be compared with");
+                Problem::new(Code::PreconditionFailed, detail)
+            })?;
+            caller.precondition = Some(Precondition { id, tags });
+        }
+        Ok(caller)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedOfOne {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            matching: IfMatch::read(&parts.headers)?,
+            signed: Signed::read(parts)?,
+        })
     }
 }
 
@@ -59,6 +99,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Were it passed over, the client would believe that no update is lost.
+        if IfMatch::read(&parts.headers)?.is_some() {
+            let detail =
+                "If-Match is for changes of one object that has an ETag; leave it out here";
+            return Err(Problem::new(Code::InvalidParameter, detail));
+        }
+        Self::read(parts)
+    }
+}
+
+impl Signed {
+    fn read(parts: &Parts) -> Result<Self, Problem> {
         // Were a route ever left unguarded, this refuses the change.
         let nobody = || Problem::new(Code::Unauthenticated, "nobody has signed this request");
         let identity = parts.extensions.get().cloned().ok_or_else(nobody)?;

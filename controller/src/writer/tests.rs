@@ -31,6 +31,7 @@ fn caller(key: Option<&str>) -> Caller {
         request_id: "test".into(),
         idempotency,
         revised: Default::default(),
+        precondition: None,
     }
 }
 

@@ -181,6 +181,7 @@ fn caller() -> Caller {
         request_id: "test".into(),
         idempotency: None,
         revised: Default::default(),
+        precondition: None,
     }
 }
 

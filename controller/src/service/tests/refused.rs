@@ -46,6 +46,7 @@ pub(super) fn caller() -> Caller {
         request_id: "test".into(),
         idempotency: None,
         revised: Default::default(),
+        precondition: None,
     }
 }
 
