@@ -2,6 +2,8 @@
 //! own program what [`UsageBackend`] asks for; tests may stand in.
 
 mod caps;
+mod changes;
+mod history;
 mod migrations;
 mod tokens;
 mod watching;
@@ -38,6 +40,8 @@ use crate::resource::{
 };
 
 pub use caps::CapBackend;
+pub use changes::{ChangeBackend, Revised};
+pub use history::{HistoryBackend, HistoryPart};
 pub use migrations::MigrationBackend;
 pub use tokens::TokenBackend;
 pub use watching::{EventsAfter, WatchBackend};
@@ -52,10 +56,15 @@ pub struct Caller {
     pub actor: String,
     /// The tenant whose objects alone the change may touch; any if absent.
     pub held_to: Option<TenantId>,
+    /// Where the request came from: an IP address, or `uid:<number>` for a user of this machine;
+    /// absent for what is asked by no client.
+    pub source: Option<String>,
     /// The request's id, as in the log and in the `X-Request-Id` header.
     pub request_id: String,
     /// The client's own name for this creation, and what it asked for under it.
     pub idempotency: Option<Idempotency>,
+    /// Where the number of the change is put once it is durable.
+    pub revised: Revised,
     /// What the client has seen of what it changes, and means to change alone.
     pub precondition: Option<Precondition>,
 }
@@ -159,7 +168,13 @@ pub trait UsageBackend: Send + Sync + 'static {
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
 pub trait Backend:
-    UsageBackend + CapBackend + MigrationBackend + TokenBackend + WatchBackend
+    UsageBackend
+    + CapBackend
+    + ChangeBackend
+    + HistoryBackend
+    + MigrationBackend
+    + TokenBackend
+    + WatchBackend
 {
     /// The tag of an object as it is now, if clients can change objects of its kind: another whenever
     /// what was asked for is another. What hosts say of the object is not in it.

@@ -5,7 +5,9 @@
 
 mod access;
 mod billing;
+mod changes;
 mod error;
+mod history;
 mod plugging;
 mod query;
 mod watch;
@@ -94,6 +96,7 @@ pub struct Client {
     http: reqwest::Client,
     server: Server,
     authorization: Option<HeaderValue>,
+    made: changes::Made,
 }
 
 /// When a request may be sent a second time.
@@ -132,6 +135,7 @@ impl Client {
             http,
             server,
             authorization,
+            made: changes::Made::default(),
         })
     }
 
@@ -319,6 +323,7 @@ impl Client {
     async fn attempt(&self, request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
         let unreachable = |source| self.unreachable(source);
         let mut response = request.send().await.map_err(unreachable)?;
+        self.made.note(response.headers());
         Ok(Answer {
             body: self.body_of(&mut response).await?,
             status: response.status(),

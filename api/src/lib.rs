@@ -23,5 +23,8 @@ pub mod sheet;
 pub mod tls;
 pub mod token;
 
+/// The header of an answer that says which change the request made.
+pub const REVISION: &str = "bulkhead-revision";
+
 #[cfg(test)]
 mod test_pool;

@@ -2,6 +2,7 @@
 //! here is well-formed; whether it fits the pool is for the backend to say.
 
 mod cap;
+mod history;
 mod limits;
 mod migration;
 mod outside;
@@ -23,6 +24,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub use cap::{CapCreate, CapUpdate, Lifted};
+pub use history::HistoryQuery;
 pub use limits::LimitsUpdate;
 pub use migration::MigrationCreate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};

@@ -1,5 +1,7 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
+mod change;
+
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
@@ -21,6 +23,8 @@ use crate::request::{
     SecurityGroupUpdate, SubPortCreate, SubnetCreate, SubnetUpdate, TenantCreate, TenantUpdate,
     TokenCreate,
 };
+
+pub use change::{ChangeOnHost, ChangeState, ChangeView};
 
 /// A noun with a collection of its own under `/v1`.
 pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {

@@ -68,10 +68,43 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a request may know of its connection: it is among the request's extensions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
+    /// Who is at the other end, as far as the kernel knows.
+    pub(crate) peer: Peer,
     /// Cancelled when the connection is to end: an answer without an end must come to one.
     pub(crate) ending: CancellationToken,
     /// Cancels the connection at once, for whoever does not read an answer.
     pub(crate) cut: CancellationToken,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// Somebody at this address.
+    Address(IpAddr),
+    /// A process of this user of this machine.
+    User(u32),
+}
+
+impl Peer {
+    const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Unknown | Self::User(_) => None,
+        }
+    }
+
+    /// As history names it: an IP address, or `uid:<number>`.
+    pub(crate) fn source(self) -> Option<String> {
+        match self {
+            Self::Unknown => None,
+            // What comes over IPv4 is told as IPv4.
+            Self::Address(address) => Some(address.to_canonical().to_string()),
+            Self::User(id) => Some(format!("uid:{id}")),
+        }
+    }
 }
 
 /// What is cancelled when this process gets SIGTERM or SIGINT.
@@ -163,25 +196,27 @@ trait Listener {
     /// A connection.
     type Stream;
 
-    /// The next connection, and the address it is from if there is one.
-    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<IpAddr>)>> + Send;
+    /// The next connection, and who it is from.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
 }
 
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
-    async fn next(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
+    async fn next(&self) -> io::Result<(TcpStream, Peer)> {
         let (stream, address) = self.accept().await?;
         stream.set_nodelay(true)?;
-        Ok((stream, Some(address.ip())))
+        Ok((stream, Peer::Address(address.ip())))
     }
 }
 
 impl Listener for UnixListener {
     type Stream = UnixStream;
 
-    async fn next(&self) -> io::Result<(UnixStream, Option<IpAddr>)> {
-        Ok((self.accept().await?.0, None))
+    async fn next(&self) -> io::Result<(UnixStream, Peer)> {
+        let (stream, _) = self.accept().await?;
+        let user = stream.peer_cred().map(|it| Peer::User(it.uid()));
+        Ok((stream, user.unwrap_or_default()))
     }
 }
 
@@ -214,7 +249,7 @@ impl Server {
     {
         while let Some(next) = self.stop.run_until_cancelled(self.admit(&listener)).await {
             match next {
-                Ok((stream, ticket)) => self.spawn(handshake(stream), ticket),
+                Ok((stream, peer, ticket)) => self.spawn(handshake(stream), peer, ticket),
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection; trying again");
                     sleep(ACCEPT_PAUSE).await;
@@ -228,27 +263,33 @@ impl Server {
     }
 
     /// The next connection that is let in.
-    async fn admit<L: Listener>(&self, listener: &L) -> io::Result<(L::Stream, Ticket)> {
+    async fn admit<L: Listener>(&self, listener: &L) -> io::Result<(L::Stream, Peer, Ticket)> {
         loop {
             let slot = self.admission.slot().await;
-            let (stream, address) = listener.next().await?;
-            match slot.admit(address) {
-                Some(ticket) => return Ok((stream, ticket)),
-                None => tracing::debug!(?address, "too many connections from one address"),
+            let (stream, peer) = listener.next().await?;
+            match slot.admit(peer.address()) {
+                Some(ticket) => return Ok((stream, peer, ticket)),
+                None => tracing::debug!(?peer, "too many connections from one address"),
             }
         }
     }
 
-    fn spawn<T, F>(&self, handshake: F, ticket: Ticket)
+    fn spawn<T, F>(&self, handshake: F, peer: Peer, ticket: Ticket)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = io::Result<T>> + Send + 'static,
     {
         let (limits, router, stop) = (self.limits, self.router.clone(), self.stop.clone());
+        let line = Line {
+            peer,
+            ..Line::default()
+        };
         self.connections.spawn(async move {
             let stream = stop.run_until_cancelled(timeout(limits.handshake, handshake));
             match stream.await {
-                Some(Ok(Ok(stream))) => serve_connection(stream, limits, router, stop).await,
+                Some(Ok(Ok(stream))) => {
+                    serve_connection(stream, line, (limits, stop), router).await
+                }
                 Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
                 Some(Err(_)) | None => tracing::debug!("a TLS handshake was cut off"),
             }
@@ -257,8 +298,12 @@ impl Server {
     }
 }
 
-async fn serve_connection<T>(stream: T, limits: Limits, router: Router, stop: CancellationToken)
-where
+async fn serve_connection<T>(
+    stream: T,
+    line: Line,
+    (limits, stop): (Limits, CancellationToken),
+    router: Router,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
@@ -267,7 +312,6 @@ where
         .header_read_timeout(limits.head)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
-    let line = Line::default();
     let service = TowerToHyperService::new(AddExtension::new(router, line.clone()));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {

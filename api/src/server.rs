@@ -15,12 +15,14 @@
 
 mod billing;
 mod boundary;
+mod changes;
 mod cursor;
 mod entity_tag;
 mod fields;
 mod format;
 mod guard;
 mod handler;
+mod history;
 mod key;
 mod limits;
 mod list;
@@ -180,6 +182,9 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::FabricCheck => made::<B, FabricCheck>(route),
         Noun::Trace => routing::post(trace::make::<B>),
         Noun::Event => watch::endpoint::<B>(),
+        Noun::Change => routing::get(changes::show::<B>),
+        Noun::History => routing::get(history::list::<B>),
+        Noun::HistoryVerification => routing::get(history::verification::<B>),
         Noun::Usage => routing::get(handler::usage::<B>),
         Noun::UsageRecord
         | Noun::UsageSplit

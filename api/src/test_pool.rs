@@ -4,7 +4,9 @@
 //! takes a moment.
 
 mod caps;
+mod changes;
 mod groups;
+mod history;
 mod kept;
 mod ledger;
 mod migrations;
@@ -25,6 +27,7 @@ use crate::problem::{Code, Problem};
 use crate::request::*;
 use crate::resource::*;
 pub(crate) use caps::cap;
+pub(crate) use changes::CHANGE;
 pub(crate) use groups::rule_hits;
 use groups::{address_group, numbered, security_group};
 pub(crate) use kept::TestPool;

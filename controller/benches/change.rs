@@ -32,8 +32,10 @@ fn caller() -> Caller {
     Caller {
         actor: "bench".into(),
         held_to: None,
+        source: None,
         request_id: "bench".into(),
         idempotency: None,
+        revised: Default::default(),
         precondition: None,
     }
 }

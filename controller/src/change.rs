@@ -1,6 +1,6 @@
 //! A change: what is written together, by whom, and what was answered.
 
-use model::Timestamp;
+use model::{TenantId, Timestamp};
 
 use crate::object::{Object, Write};
 
@@ -13,6 +13,10 @@ pub struct Change {
     pub at: Timestamp,
     /// Who asked: the name of a token, `host:<name>`, or `controller`.
     pub actor: String,
+    /// The tenant that who asked is held to, if to one.
+    pub held_to: Option<TenantId>,
+    /// Where the request came from, as in [`api::backend::Caller::source`].
+    pub source: Option<String>,
     /// The id of the request, as in the log.
     pub request_id: String,
     /// What was asked for, as in `port_create`.

@@ -13,6 +13,7 @@
 
 mod asked;
 pub(crate) mod binder;
+pub(crate) mod changes;
 mod events;
 pub mod identity;
 pub(crate) mod inventory;
@@ -29,7 +30,7 @@ mod states;
 mod suspects;
 mod traces;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -47,12 +48,12 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::asked::Asked;
+use self::changes::{Changes, Published};
 use self::events::Events;
 pub(crate) use self::observed::{Observed, SeenHost};
 use self::outbox::{Dirty, Outbox};
 use self::probing::Probing;
 use self::suspects::Suspects;
-use crate::compile;
 use crate::intent::Intent;
 use crate::journal::Journal;
 use crate::object::Key;
@@ -63,6 +64,7 @@ pub struct Fleet {
     /// What the hosts said; changed under its lock, read from the copy beside it.
     observing: Mutex<Observed>,
     observed: ArcSwap<Observed>,
+    changes: Mutex<Changes>,
     events: Events,
     suspects: Suspects,
     probing: Probing,
@@ -99,6 +101,7 @@ impl Default for Fleet {
             outboxes: Mutex::default(),
             observing: Mutex::default(),
             observed: ArcSwap::default(),
+            changes: Mutex::default(),
             events: Events::default(),
             suspects: Suspects::default(),
             probing: Probing::default(),
@@ -158,14 +161,22 @@ impl Fleet {
 impl Fleet {
     /// The intent that the controller starts with.
     pub(crate) fn start_with(&self, intent: Arc<Intent>) {
+        self.changes().begin(intent.revision);
         self.outboxes().intent = intent;
     }
 
     /// The intent changed: each host that sees a difference is to be sent it, no other.
-    pub(crate) fn intent_changed(&self, before: &Intent, after: &Arc<Intent>, written: &[Key]) {
-        let touched = compile::touched(before, after, written);
+    pub(crate) fn intent_changed(&self, published: &[Published<'_>], newest: &Arc<Intent>) {
+        let mut touched = BTreeSet::new();
+        let mut changes = self.changes();
+        for one in published {
+            let items = one.touched();
+            changes.add(one.change, &items);
+            touched.extend(items);
+        }
+        drop(changes);
         let mut outboxes = self.outboxes();
-        outboxes.intent = after.clone();
+        outboxes.intent = newest.clone();
         for (host, key) in touched {
             if let Some(outbox) = outboxes.open.get_mut(&host) {
                 outbox.dirty.add(key);
@@ -173,7 +184,11 @@ impl Fleet {
             }
         }
         drop(outboxes);
-        self.ports_written(before, after, written);
+        if let Some(first) = published.first() {
+            let steps = published.iter().flat_map(|it| &it.change.steps);
+            let written: Vec<Key> = steps.map(|step| step.write.key()).collect();
+            self.ports_written(first.before, newest, &written);
+        }
     }
 
     /// A port that has an interface somewhere may belong elsewhere now, and be billed elsewhere.
@@ -309,6 +324,11 @@ impl Fleet {
         self.observe(|observed| observed.planned(host, generation));
     }
 
+    /// Nothing of the intent up to this revision is still to be sent to the host.
+    fn considered(&self, host: HostId, revision: u64) {
+        self.observe(|observed| observed.considered(host, revision));
+    }
+
     fn heard(&self, host: HostId) {
         self.observe(|observed| observed.heard(host));
     }
@@ -370,6 +390,10 @@ impl Fleet {
         let outcome = change(&mut observing);
         self.observed.store(Arc::new(observing.clone()));
         outcome
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn outboxes(&self) -> MutexGuard<'_, Outboxes> {

@@ -92,6 +92,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     let fleet = Arc::new(Fleet::default());
     let collector = start_collector(&config, &fleet).await?;
     let store = Store::open(&folder.join("bulkhead.db"))?;
+    if let Some(mark) = store.history_mark()? {
+        // Where logs are kept elsewhere, it shows later whether history was written anew.
+        info!(%mark, "history ends with this record");
+    }
     let service = Service::start(store, Some(sampling(&config)), fleet.clone(), token)?;
     let service = Arc::new(match &collector {
         Some(collector) => service.with_collector(collector.clone()),

@@ -103,7 +103,7 @@ impl Service {
             store,
             sampling,
             fleet.journal().clone(),
-            Box::new(move |before, after, written| listener.intent_changed(before, after, written)),
+            Box::new(move |published, newest| listener.intent_changed(published, newest)),
         )?;
         fleet.start_with(writer.intent());
         Ok(Self {
@@ -282,8 +282,10 @@ fn caller(actor: String) -> Caller {
     Caller {
         actor,
         held_to: None,
+        source: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
+        revised: Default::default(),
         precondition: None,
     }
 }

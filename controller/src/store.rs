@@ -2,7 +2,9 @@
 //!
 //! The writer's thread owns the [`Store`]; reads are answered from memory and never come here.
 
+pub(crate) mod chain;
 pub(crate) mod events;
+mod history;
 #[cfg(test)]
 mod tests;
 
@@ -10,9 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Event, Timestamp};
+use model::{Event, HistoryMark, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use serde_json::value::RawValue;
 
 use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
@@ -32,7 +33,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/10.sql"),
     include_str!("store/11.sql"),
     include_str!("store/12.sql"),
+    include_str!("store/13.sql"),
 ];
+
+/// Before this layout, records of history were not chained.
+const CHAINED: usize = 13;
 
 /// How long to wait for another program that holds the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -120,6 +125,19 @@ impl Store {
         events::Reader::of(&self.path)
     }
 
+    /// The newest record of history and its hash; none before the first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn history_mark(&self) -> Result<Option<HistoryMark>, StoreError> {
+        let revision = self.last_revision()?;
+        let hash = chain::head(&self.connection)?;
+        Ok((revision > 0).then(|| HistoryMark {
+            revision,
+            hash: chain::hex(&hash),
+        }))
+    }
+
     /// Reads everything back.
     ///
     /// # Errors
@@ -196,8 +214,9 @@ impl Store {
             .connection
             .transaction()
             .map_err(while_doing("begin"))?;
+        let mut head = chain::head(&transaction)?;
         for change in changes {
-            write_change(&transaction, change)?;
+            write_change(&transaction, change, &mut head)?;
         }
         events::write(&transaction, events)?;
         transaction.commit().map_err(while_doing("commit"))
@@ -277,6 +296,9 @@ fn bring_up_to_date(connection: &mut Connection) -> Result<(), StoreError> {
     for migration in missing {
         transaction.execute_batch(migration).map_err(&migrating)?;
     }
+    if found < CHAINED {
+        chain::begin(&transaction).map_err(&migrating)?;
+    }
     if !missing.is_empty() && refers_to_nothing(&transaction).map_err(&migrating)? {
         return Err(StoreError::Dangling);
     }
@@ -290,24 +312,15 @@ fn refers_to_nothing(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     transaction.prepare("PRAGMA foreign_key_check")?.exists([])
 }
 
-fn write_change(transaction: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
-    let mut entries = Vec::with_capacity(change.steps.len());
+fn write_change(
+    transaction: &Transaction<'_>,
+    change: &Change,
+    head: &mut chain::Hash,
+) -> Result<(), StoreError> {
     for step in &change.steps {
-        entries.push(write_step(transaction, step)?);
+        write_step(transaction, step)?;
     }
-    let writing = while_doing("write the audit log");
-    transaction
-        .prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-        .map_err(&writing)?
-        .execute(params![
-            change.revision,
-            change.at.to_string(),
-            change.actor,
-            change.request_id,
-            change.verb,
-            serde_json::to_string(&entries)?,
-        ])
-        .map_err(&writing)?;
+    *head = history::write(transaction, change, head)?;
     if let Some(through) = change.forget_answers_through {
         transaction
             .prepare_cached("DELETE FROM idempotency WHERE revision <= ?1")
@@ -320,16 +333,7 @@ fn write_change(transaction: &Transaction<'_>, change: &Change) -> Result<(), St
     }
 }
 
-/// What the audit log says of one write.
-#[derive(serde::Serialize)]
-struct AuditEntry {
-    noun: &'static str,
-    id: uuid::Uuid,
-    before: Option<Box<RawValue>>,
-    after: Option<Box<RawValue>>,
-}
-
-fn write_step(transaction: &Transaction<'_>, step: &Step) -> Result<AuditEntry, StoreError> {
+fn write_step(transaction: &Transaction<'_>, step: &Step) -> Result<(), StoreError> {
     let key = step.write.key();
     let table = key.noun().table();
     let id = key.uuid();
@@ -350,13 +354,7 @@ fn write_step(transaction: &Transaction<'_>, step: &Step) -> Result<AuditEntry, 
             .and_then(|mut delete| delete.execute([id.to_string()])),
     }
     .map_err(writing)?;
-    let before = step.before.as_ref().map(Object::to_json).transpose()?;
-    Ok(AuditEntry {
-        noun: table,
-        id,
-        before: before.map(RawValue::from_string).transpose()?,
-        after: after.map(RawValue::from_string).transpose()?,
-    })
+    Ok(())
 }
 
 fn keep_answer(

@@ -30,9 +30,10 @@ use tracing::{error, info};
 
 use crate::answers::{KeptAnswers, Known};
 use crate::change::{Change, KeptAnswer, Step};
+use crate::fleet::changes::Published;
 use crate::intent::Intent;
 use crate::journal::{Journal, Note, notes_of, numbered};
-use crate::object::{Key, Write};
+use crate::object::Write;
 use crate::service::{consequences, held, precondition};
 use crate::store::{KeptKey, Store, StoreError};
 
@@ -48,8 +49,8 @@ pub(crate) struct Draft<T> {
     pub(crate) answer: T,
 }
 
-/// Hears of every published change: the intent before and after, and the objects written.
-pub(crate) type Listener = Box<dyn Fn(&Intent, &Arc<Intent>, &[Key]) + Send>;
+/// Hears of published changes, each with the intent around it, and of the newest intent.
+pub(crate) type Listener = Box<dyn Fn(&[Published<'_>], &Arc<Intent>) + Send>;
 
 /// The one way to change the intent.
 pub(crate) struct Writer {
@@ -103,11 +104,11 @@ struct Pending {
     done: oneshot::Sender<Result<(), Problem>>,
 }
 
-/// Nothing to do, a change to wait for, or an answer that was given before.
+/// Nothing to do, a change to wait for with its number, or an answer that was given to one before.
 enum Decided<T> {
     Nothing(T),
-    Queued(T, oneshot::Receiver<Result<(), Problem>>),
-    Known(oneshot::Receiver<Option<String>>),
+    Queued(T, u64, oneshot::Receiver<Result<(), Problem>>),
+    Known(u64, oneshot::Receiver<Option<String>>),
 }
 
 impl Writer {
@@ -179,15 +180,18 @@ impl Writer {
         verb: &'static str,
         decide: impl FnOnce(&Intent) -> Outcome<Draft<T>>,
     ) -> Outcome<T> {
+        let revised = caller.revised.clone();
         match self.decide(caller, verb, decide)? {
             Decided::Nothing(answer) => Ok(answer),
-            Decided::Queued(answer, done) => {
+            Decided::Queued(answer, revision, done) => {
                 done.await.map_err(|_| unavailable())??;
+                revised.set(revision);
                 Ok(answer)
             }
-            Decided::Known(recalled) => {
+            Decided::Known(revision, recalled) => {
                 // Nothing is there when the first request's transaction failed meanwhile.
                 let json = recalled.await.ok().flatten().ok_or_else(unavailable)?;
+                revised.set(revision);
                 serde_json::from_str(&json).map_err(|_| internal("a kept answer is unreadable"))
             }
         }
@@ -207,7 +211,7 @@ impl Writer {
         if let Some(revision) = known_revision(&working.answers, &caller)? {
             let (done, recalled) = oneshot::channel();
             place.send(Job::Recall(revision, done));
-            return Ok(Decided::Known(recalled));
+            return Ok(Decided::Known(revision, recalled));
         }
         precondition::check(&working.intent, &caller)?;
         let draft = decide(&working.intent)?;
@@ -222,19 +226,22 @@ impl Writer {
             at: Timestamp::now(),
             idempotency: kept_answer(caller.idempotency, &answer)?,
             actor: caller.actor,
+            held_to: caller.held_to,
+            source: caller.source,
             request_id: caller.request_id,
             verb,
             steps: steps(&working.intent, writes),
             forget_answers_through: None,
         };
         working.carry_out(&mut change);
+        let revision = change.revision;
         let (done, durable) = oneshot::channel();
         place.send(Job::Commit(Box::new(Pending {
             change,
             after: working.clone(),
             done,
         })));
-        Ok(Decided::Queued(answer, durable))
+        Ok(Decided::Queued(answer, revision, durable))
     }
 }
 
@@ -301,6 +308,8 @@ fn record_of_start(intent: &mut Intent) -> Change {
         revision: intent.revision,
         at: Timestamp::now(),
         actor: "controller".into(),
+        held_to: None,
+        source: None,
         request_id: String::new(),
         verb: "start",
         steps: Vec::new(),
@@ -384,7 +393,7 @@ impl WriterThread {
         let events = self.numbered(notes.iter().cloned().chain(of_changes).collect());
         let outcome = self.store.commit_told(&changes, &events);
         if outcome.is_ok() || self.is_durable_after_all(after.intent.revision) {
-            self.publish(after, &changes);
+            self.publish(after, &batch.pending);
             self.journal.publish(events);
             batch.answer(&Ok(()));
             return;
@@ -434,13 +443,20 @@ impl WriterThread {
             .is_ok_and(|last| last == revision)
     }
 
-    fn publish(&mut self, after: Working, changes: &[&Change]) {
+    fn publish(&mut self, after: Working, pending: &[Pending]) {
         let before = std::mem::replace(&mut self.durable, after);
         let newest = Arc::new(self.durable.intent.clone());
         self.shared.published.store(newest.clone());
-        let steps = changes.iter().flat_map(|change| &change.steps);
-        let keys: Vec<Key> = steps.map(|step| step.write.key()).collect();
-        (self.listener)(&before.intent, &newest, &keys);
+        let afters = pending.iter().map(|it| &it.after.intent);
+        let befores = std::iter::once(&before.intent).chain(afters.clone());
+        let around = befores.zip(afters).zip(pending);
+        let published = around.map(|((before, after), it)| Published {
+            change: &it.change,
+            before,
+            after,
+        });
+        let published: Vec<_> = published.collect();
+        (self.listener)(&published, &newest);
         if self.shared.failing.swap(false, Ordering::Relaxed) {
             info!("changes can be made durable again");
         }

@@ -287,6 +287,8 @@ fn put(revision: &mut u64, object: Object) -> Change {
         revision: *revision,
         at: Timestamp::now(),
         actor: "test".into(),
+        held_to: None,
+        source: None,
         request_id: String::new(),
         verb: "test",
         steps: vec![Step {

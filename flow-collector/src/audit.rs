@@ -17,8 +17,10 @@ pub(crate) fn note_itself(connection: &Connection, done: &str) -> rusqlite::Resu
     let nobody = Caller {
         actor: String::new(),
         held_to: None,
+        source: None,
         request_id: String::new(),
         idempotency: None,
+        revised: Default::default(),
         precondition: None,
     };
     note(connection, &nobody, done)

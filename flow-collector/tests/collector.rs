@@ -236,8 +236,10 @@ async fn whoever_changes_what_a_bill_rests_on_is_noted_with_the_change_or_not_at
     let caller = || Caller {
         actor: "anna".to_owned(),
         held_to: None,
+        source: None,
         request_id: "r-7".to_owned(),
         idempotency: None,
+        revised: Default::default(),
         precondition: None,
     };
     let request = RatePlanCreate {

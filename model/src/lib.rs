@@ -22,6 +22,7 @@ mod floating_ip;
 mod gateway;
 mod guest;
 mod handout;
+mod history;
 mod host;
 mod id;
 mod instance;
@@ -76,6 +77,10 @@ pub use floating_ip::{BoundTo, FloatingIp, FloatingIpId};
 pub use gateway::{Gateway, GatewayId, Snat, SnatAddress};
 pub use guest::{DriverFound, Guest, GuestState};
 pub use handout::{DomainName, Handout, Route};
+pub use history::{
+    FieldChange, HistoryChange, HistoryFault, HistoryKind, HistoryMark, HistoryRecord,
+    HistoryVerification,
+};
 pub use host::{Host, HostId, HostStatus};
 pub use id::Id;
 pub use instance::{

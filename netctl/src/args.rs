@@ -5,10 +5,11 @@ use std::fmt::Write;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
-    group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
-    router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage, vif,
-    vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
+    One, Owned, OwnedList, address_group, bill, cap, change, completion, event, fabric_check,
+    floating_ip, group, history, host, ip, lab, meter, network, nic, physical_network,
+    port_forward, rate_plan, router, router_gateway, status, subnet, tenant, token, topology,
+    trace, tunnel, uplink, usage, vif, vif_guest, vif_migrate, vif_trunk, vm, vm_define,
+    vm_migrate, watch,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -25,6 +26,8 @@ pub(crate) struct Cli {
     pub(crate) connection: Connection,
     #[command(flatten, next_help_heading = "Result")]
     pub(crate) output: OutputArgs,
+    #[command(flatten, next_help_heading = "Result")]
+    pub(crate) waiting: change::Waiting,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -283,6 +286,14 @@ pub(crate) enum Command {
     EventList(event::List),
     /// Print events as they happen, one a line, until it is stopped
     Watch(watch::Watch),
+    /// Show which hosts have carried out a change, and which have not
+    ChangeShow(change::Show),
+    /// Wait until every host that a change touches has carried it out
+    ChangeWait(change::Wait),
+    /// List who changed what, when, from where, and how it was before
+    History(history::List),
+    /// Recompute the chain of history, and name the first record that does not fit
+    HistoryVerify(history::Verify),
     /// What tenants, networks or VIFs moved
     Usage(usage::Usage),
     /// Show what a tenant owes for a month

@@ -4,11 +4,13 @@ pub(crate) mod address_group;
 pub(crate) mod bill;
 pub(crate) mod cap;
 mod carried_out;
+pub(crate) mod change;
 pub(crate) mod completion;
 pub(crate) mod event;
 pub(crate) mod fabric_check;
 pub(crate) mod floating_ip;
 pub(crate) mod group;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod ip;
 pub(crate) mod lab;
@@ -71,21 +73,41 @@ impl From<Output> for Done {
     }
 }
 
+/// What came of a command, and the client that asked, if one did.
+pub(crate) struct Ran {
+    pub(crate) done: Done,
+    pub(crate) client: Option<Client>,
+}
+
 /// What every command comes to.
 type Outcome = Result<Done, Failure>;
 
 impl Command {
     /// Does it.
-    pub(crate) async fn run(&self, connection: &Connection, format: Format) -> Outcome {
-        match self {
-            Self::LabUp(command) => return command.run(connection).await,
-            Self::LabDown(command) => return command.run(connection).await,
-            Self::LabStatus(command) => return command.run(connection),
-            Self::Completion(command) => return Ok(command.run()),
-            Self::Watch(command) => return command.run(&connection.client()?, format).await,
-            _ => {}
+    pub(crate) async fn run(
+        &self,
+        connection: &Connection,
+        format: Format,
+    ) -> Result<Ran, Failure> {
+        let local = match self {
+            Self::LabUp(command) => Some(command.run(connection).await?),
+            Self::LabDown(command) => Some(command.run(connection).await?),
+            Self::LabStatus(command) => Some(command.run(connection)?),
+            Self::Completion(command) => Some(command.run()),
+            _ => None,
+        };
+        if let Some(done) = local {
+            return Ok(Ran { done, client: None });
         }
-        self.ask(&connection.client()?).await
+        let client = connection.client()?;
+        let done = match self {
+            Self::Watch(command) => command.run(&client, format).await?,
+            _ => self.ask(&client).await?,
+        };
+        Ok(Ran {
+            done,
+            client: Some(client),
+        })
     }
 
     #[expect(clippy::too_many_lines, reason = "a list: one row per command")]
@@ -193,6 +215,10 @@ impl Command {
             Self::Trace(command) => command.trace(client).await,
             Self::Why(command) => command.why(client).await,
             Self::EventList(command) => command.run(client).await,
+            Self::ChangeShow(command) => command.run(client).await,
+            Self::ChangeWait(command) => command.run(client).await,
+            Self::History(command) => command.run(client).await,
+            Self::HistoryVerify(command) => command.run(client).await,
             Self::Usage(command) => command.run(client).await,
             Self::Bill(command) => command.run(client).await,
             Self::BillList(command) => command.run(client).await,

@@ -22,6 +22,8 @@ pub enum Exit {
     NotSo = 6,
     /// Something on this machine is wrong: a file, or the lab.
     Local = 7,
+    /// What was changed is durable, but was not carried out everywhere in time.
+    Late = 8,
 }
 
 /// Every code, as `--help` shows it.
@@ -37,11 +39,15 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::NoToken, "there is no valid token"),
     (
         Exit::NotSo,
-        "what was asked or waited for is not so (status, vm-start, fabric-check, ledger-verify)",
+        "what was asked or waited for is not so (status, vm-start, fabric-check, *-verify)",
     ),
     (
         Exit::Local,
         "something on this machine is wrong: a file, or the lab",
+    ),
+    (
+        Exit::Late,
+        "what was changed is durable, but not carried out everywhere in time (--wait)",
     ),
 ];
 

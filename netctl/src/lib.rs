@@ -69,9 +69,11 @@ fn run(cli: &Cli) -> Result<Exit, Stop> {
         .enable_all()
         .build()
         .map_err(|error| Failure::local("could not start", &error))?;
-    let done = runtime.block_on(cli.command.run(&cli.connection, cli.format()))?;
-    write(&print::render(&done.output, cli.format()))?;
-    Ok(done.exit)
+    let format = cli.format();
+    let ran = runtime.block_on(cli.command.run(&cli.connection, format))?;
+    // What was made is made, however long its hosts take.
+    write(&print::render(&ran.done.output, format))?;
+    Ok(runtime.block_on(cli.waiting.after(&ran, format))?)
 }
 
 fn exit_of_clap(error: &clap::Error) -> ExitCode {

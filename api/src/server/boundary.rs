@@ -208,6 +208,11 @@ async fn masked<F: Fn(Uuid) -> bool>(
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
+/// Whether a field of an object says where it is or what carries it: no tenant's concern.
+pub(super) fn is_providers_field(name: &str) -> bool {
+    PROVIDERS.contains(&name) || MOVES.contains(&name)
+}
+
 /// What a query says of the provider's fields, as the name of a parameter or in the order to sort by.
 fn provider_field(uri: &Uri) -> Option<&'static str> {
     let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {

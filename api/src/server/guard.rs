@@ -4,7 +4,7 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, LINK};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::boundary;
 use super::routes::{Method, Noun, Route};
+use crate::REVISION;
 use crate::access::{Access, Identity};
+use crate::backend::Revised;
 use crate::problem::{Code, Problem};
 
 /// The header that names a request.
@@ -42,6 +44,8 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     let given = visible_name(request.headers(), REQUEST_ID).ok().flatten();
     let id = given.unwrap_or_else(|| Uuid::now_v7().to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
+    let revised = Revised::default();
+    request.extensions_mut().insert(revised.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", request.id = %id);
     let started = Instant::now();
@@ -64,10 +68,22 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
         if let Ok(id) = HeaderValue::try_from(id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        if let Some(revision) = revised.get() {
+            tell_revision(response.headers_mut(), revision);
+        }
         response
     }
     .instrument(span)
     .await
+}
+
+/// Says which change this was, and where is told how far it is carried out.
+fn tell_revision(headers: &mut HeaderMap, revision: u64) {
+    headers.insert(REVISION, revision.into());
+    let link = format!("</v1/changes/{revision}>; rel=\"status\"");
+    if let Ok(link) = HeaderValue::try_from(link) {
+        headers.append(LINK, link);
+    }
 }
 
 /// A panic is a fault of ours: the client is told so, and nothing else stops.

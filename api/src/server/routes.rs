@@ -443,6 +443,23 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/v1/events", N::Event, "list the newest events"),
     get(
+        "/v1/changes/{id}",
+        N::Change,
+        "on which hosts a change is realized, and on which not yet",
+    )
+    .who(A::Read),
+    get(
+        "/v1/history",
+        N::History,
+        "who changed what, when, from where, and how it was before",
+    )
+    .who(A::Read),
+    get(
+        "/v1/history-verification",
+        N::HistoryVerification,
+        "recompute the chain of history",
+    ),
+    get(
         "/v1/usage",
         N::Usage,
         "what was moved, by tenant, network or port",

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::entity_tag::IfMatch;
 use super::guard::{RequestId, visible_name};
 use crate::access::Identity;
-use crate::backend::{Backend, Caller, Idempotency, Outcome, Precondition};
+use crate::backend::{Backend, Caller, Idempotency, Outcome, Precondition, Revised};
 use crate::problem::{Code, Problem};
+use crate::serve::{Line, Peer};
 
 /// The header by which a client names a creation, so that it can be repeated safely.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -17,7 +18,9 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Who asks for a change, and with which request.
 pub(super) struct Signed {
     identity: Identity,
+    peer: Peer,
     request_id: String,
+    revised: Revised,
     key: Option<String>,
     /// Method and path: what the same key must not be used for again with another body.
     target: String,
@@ -33,8 +36,10 @@ impl Signed {
         Caller {
             actor: self.identity.actor,
             held_to: self.identity.tenant_id,
+            source: self.peer.source(),
             request_id: self.request_id,
             idempotency,
+            revised: self.revised,
             precondition: None,
         }
     }
@@ -45,8 +50,10 @@ impl Signed {
         Caller {
             actor: self.identity.actor,
             held_to: self.identity.tenant_id,
+            source: self.peer.source(),
             request_id: self.request_id,
             idempotency: None,
+            revised: self.revised,
             precondition: None,
         }
     }
@@ -108,9 +115,12 @@ impl Signed {
         let nobody = || Problem::new(Code::Unauthenticated, "nobody has signed this request");
         let identity = parts.extensions.get().cloned().ok_or_else(nobody)?;
         let RequestId(request_id) = parts.extensions.get().cloned().ok_or_else(nobody)?;
+        let line: Option<&Line> = parts.extensions.get();
         Ok(Self {
             identity,
+            peer: line.map(|line| line.peer).unwrap_or_default(),
             request_id,
+            revised: parts.extensions.get().cloned().unwrap_or_default(),
             key: visible_name(&parts.headers, IDEMPOTENCY_KEY)?,
             target: format!("{} {}", parts.method, parts.uri.path()),
         })

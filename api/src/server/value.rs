@@ -8,10 +8,10 @@ use model::billing::{Currency, PercentilePrice, Period, TransferPrice, Zone};
 use model::plan::Trial;
 use model::{
     Acceleration, AddressPair, AddressRange, BitRate, Boot, CommandLine, Direction, DomainName,
-    Family, ForwardedProtocol, GuestName, Handout, Id, ImageName, MacAddr, Name, PacketRate,
-    PhysicalNetwork, PortRange, Power, ProtocolName, Role, Route, Snat, SplitBy, SpoofGuard,
-    StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, TrafficClass, Uplink, UsageOf,
-    UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    Family, ForwardedProtocol, GuestName, Handout, HistoryMark, Id, ImageName, MacAddr, Name,
+    PacketRate, PhysicalNetwork, PortRange, Power, ProtocolName, Role, Route, Snat, SplitBy,
+    SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, TrafficClass,
+    Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
 };
 use serde_json::Value;
 
@@ -45,6 +45,7 @@ text_values! {
     ImageName: "the name of a file in the hosts' folder of images: 1 to 255 letters, digits, \".\", \"_\", \"-\" or \"+\", no \".\" in front",
     CommandLine: "at most 2047 printable ASCII characters",
     GuestName: "a guest's name or UUID: a text of 1 to 255 bytes, no control characters",
+    HistoryMark: "the number of a record, a colon and its hash of 64 hexadecimal digits",
     Uplink: "a NIC, a bond of NICs, or a VLAN of one, such as \"eth0\", \"eth0/vlan20\", \"eth1+eth2/lacp\" or \"eth1+eth2/active-backup/vlan20\"",
     MacAddr: "a unicast Ethernet address such as \"fa:16:3e:00:12:34\"",
     VlanRanges: "VLAN ids and ranges from 1 to 4094, in order, such as \"100-199,300\"",

@@ -32,6 +32,9 @@ pub(crate) struct TestPool {
     pub(crate) instances: Shelf<InstanceView>,
     pub(crate) hosts: Shelf<HostView>,
     pub(crate) fabric_checks: Shelf<FabricCheck>,
+    /// Newest first.
+    pub(crate) history: Mutex<Vec<HistoryRecord>>,
+    pub(crate) history_queries: Mutex<Vec<HistoryQuery>>,
     pub(crate) tunnels: Mutex<Vec<TunnelView>>,
     pub(crate) events: Mutex<Vec<Event>>,
     pub(crate) newest_event: watch::Sender<u64>,
@@ -68,6 +71,7 @@ impl TestPool {
     }
 
     pub(super) fn note(&self, caller: Caller) {
+        caller.revised.set(super::CHANGE);
         self.callers.lock().unwrap().push(caller);
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct SeenHost {
     told: bool,
     /// The newest plan that it holds.
     held: Generation,
+    /// Through which revision its present session has sent all that the host is to know.
+    considered: u64,
     /// Since when there is no session, after one.
     lost_at: Option<Timestamp>,
     pub(crate) nics: Arc<[Nic]>,
@@ -228,6 +230,7 @@ impl Observed {
         status.last_seen_at = Some(Timestamp::now());
         let seen = self.hosts.entry(host).or_default();
         seen.told = false;
+        seen.considered = 0;
         seen.lost_at = None;
     }
 
@@ -253,6 +256,14 @@ impl Observed {
     pub(super) fn planned(&mut self, host: HostId, generation: Generation) {
         if let Some(seen) = self.hosts.get_mut(&host) {
             seen.status.planned = Some(generation);
+            seen.considered = generation.0;
+        }
+    }
+
+    /// Nothing of the intent up to this revision is still to be sent.
+    pub(super) fn considered(&mut self, host: HostId, revision: u64) {
+        if let Some(seen) = self.hosts.get_mut(&host) {
+            seen.considered = revision;
         }
     }
 
@@ -371,6 +382,23 @@ impl Observed {
 }
 
 impl SeenHost {
+    /// Whether the host is as a change of this revision wants it, as far as it is not at fault itself.
+    pub(super) fn carried_out(&self, revision: u64) -> bool {
+        let Some(realized) = self.status.realized else {
+            return false;
+        };
+        // A plan is sent only if it differs: where it does not, the one before carries the change out.
+        let stands = self.status.connected
+            && self.considered >= revision
+            && self.status.planned <= Some(realized);
+        realized.0 >= revision || stands
+    }
+
+    /// The items that it could not carry out.
+    pub(super) fn failures(&self) -> &[ItemFailure] {
+        &self.failures
+    }
+
     fn absorb_drivers(&mut self, drivers: Option<Vec<DriverFound>>) {
         if let Some(drivers) = drivers {
             let drivers = drivers.into_iter().take(DRIVERS_MAX);

@@ -330,7 +330,8 @@ impl Session {
     ) -> Result<bool, Ended> {
         let host = self.host.id;
         let (dirty, intent) = self.fleet().take(host, opened);
-        let generation = Generation(intent.revision);
+        let revision = intent.revision;
+        let generation = Generation(revision);
         let newest = intent.clone();
         let parts: Vec<PlanChange> = match (dirty, sent.as_mut()) {
             (Dirty::Items(dirty), Some(sent)) => {
@@ -347,6 +348,7 @@ impl Session {
             }
         };
         if parts.is_empty() {
+            self.fleet().considered(host, revision);
             return Ok(false);
         }
         self.fleet().planned(host, generation);

@@ -1,7 +1,9 @@
 //! The REST API's view of the controller: reads from memory, changes through the writer.
 
 mod caps;
+mod changes;
 mod guard;
+mod history;
 mod migrations;
 mod tokens;
 mod usage;

@@ -6,6 +6,7 @@ mod capped;
 mod caps;
 mod concurrent;
 mod gateway_hosts;
+mod history;
 mod limits;
 mod moving;
 mod ops;

@@ -27,8 +27,10 @@ fn caller(key: Option<&str>) -> Caller {
     Caller {
         actor: "admin".into(),
         held_to: None,
+        source: None,
         request_id: "test".into(),
         idempotency,
+        revised: Default::default(),
         precondition: None,
     }
 }

@@ -15,7 +15,9 @@ use crate::print::render;
 use samples::*;
 
 mod caps;
+mod changes;
 mod guests;
+mod history;
 mod port_forward;
 mod samples;
 mod tokens;
@@ -30,6 +32,9 @@ const HOST: &str = "01920f61-0000-7000-8000-00000000000e";
 const PORT: &str = "01920f62-0000-7000-8000-00000000000f";
 const LEG: &str = "01920f64-0000-7000-8000-000000000011";
 const VM: &str = "01920f63-0000-7000-8000-000000000010";
+
+/// The change that every answer to a change tells of.
+const CHANGE: u64 = 4711;
 
 /// What a request is answered with: by its method and path, without the query.
 type Script = BTreeMap<&'static str, (u16, Value)>;
@@ -86,8 +91,13 @@ async fn answer(mut stream: UnixStream, script: Arc<Script>, log: Arc<Mutex<Vec<
         json => json.to_string(),
     };
     let length = body.len();
+    let revision = match line.starts_with("GET") || *status >= 300 {
+        true => String::new(),
+        false => format!("{}: {CHANGE}\r\n", api::REVISION),
+    };
     let response = format!(
-        "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{revision}connection: close\r\n\r\n\
+         {body}"
     );
     stream.write_all(response.as_bytes()).await.unwrap();
 }
@@ -110,7 +120,13 @@ impl Scripted {
         args.push(format!("--server={}", self.server()).into());
         let cli = crate::parse(args).unwrap_or_else(|_| panic!("{line}"));
         match cli.command.run(&cli.connection, cli.format()).await {
-            Ok(done) => (render(&done.output, cli.format()), done.exit),
+            Ok(ran) => {
+                let text = render(&ran.done.output, cli.format());
+                match cli.waiting.after(&ran, cli.format()).await {
+                    Ok(exit) => (text, exit),
+                    Err(failure) => (format!("{text}{failure}\n"), failure.exit),
+                }
+            }
             Err(failure) => (format!("{failure}\n"), failure.exit),
         }
     }
@@ -340,7 +356,7 @@ async fn an_instance_that_does_not_come_up_is_told_with_what_it_lacks() {
     let port_id = "GET /v1/ports/01920f62-0000-7000-8000-00000000000f";
     script.insert(port_id, (200, port("building")));
     let server = serve(script);
-    let line = "netctl vm-start web1 tenant=acme network=web wait=0";
+    let line = "netctl vm-start web1 tenant=acme network=web timeout=0";
     let (text, exit) = server.run(line).await;
     assert_eq!(exit, Exit::NotSo);
     assert_golden("vm-start-not-up.txt", &text);

@@ -89,6 +89,12 @@ impl Seconds {
     pub(super) fn count(self) -> u32 {
         u32::try_from(self.0).unwrap_or(u32::MAX)
     }
+
+    /// The moment so long ago.
+    pub(super) fn before_now(self) -> Timestamp {
+        let now = Timestamp::now().unix_seconds();
+        Timestamp::from_unix_seconds(now.saturating_sub(self.0))
+    }
 }
 
 impl Usage {

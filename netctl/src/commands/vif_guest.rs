@@ -34,7 +34,7 @@ pub(crate) struct Attach {
     tenant: Option<String>,
     /// How many seconds to wait at most until its frames flow
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
-    wait: u64,
+    timeout: u64,
 }
 
 /// Which VIF to plug out of its guest.
@@ -57,7 +57,7 @@ impl Attach {
             guest: self.vm.clone(),
         };
         client.port_attach(port.port.id, &request).await?;
-        let deadline = Instant::now() + Duration::from_secs(self.wait);
+        let deadline = Instant::now() + Duration::from_secs(self.timeout);
         loop {
             let port: PortView = client.get(port.port.id.uuid()).await?;
             if port.status.state == PortState::Active {
@@ -72,7 +72,7 @@ impl Attach {
 
     fn not_active(&self, port: &PortView) -> Failure {
         let (id, state) = (port.port.id, word(&port.status.state));
-        let says = format!("{id} was attached but is {state} after {} s", self.wait);
+        let says = format!("{id} was attached but is {state} after {} s", self.timeout);
         let reason = port.status.reason.clone();
         let reason = reason.unwrap_or_else(|| "its host has not said why".to_owned());
         Failure::new(Exit::NotSo, says)

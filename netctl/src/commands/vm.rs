@@ -52,7 +52,7 @@ pub(crate) struct Start {
     no_wait: bool,
     /// How many seconds to wait at most
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
-    wait: u64,
+    timeout: u64,
 }
 
 /// Which instances to list.
@@ -106,7 +106,7 @@ impl Start {
         };
         match self.no_wait {
             true => Ok(object_of(&made).into()),
-            false => wait_until_up(client, &made, Duration::from_secs(self.wait)).await,
+            false => wait_until_up(client, &made, Duration::from_secs(self.timeout)).await,
         }
     }
 }

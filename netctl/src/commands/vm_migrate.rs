@@ -29,9 +29,9 @@ pub(crate) struct Migrate {
     tenant: Option<String>,
     /// How long to wait until it is there, in seconds
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
-    wait: u64,
+    timeout: u64,
     /// Do not wait
-    #[arg(long, conflicts_with = "wait")]
+    #[arg(long, conflicts_with = "timeout")]
     no_wait: bool,
 }
 
@@ -46,10 +46,10 @@ impl Migrate {
         };
         let id = vm.instance.id.uuid();
         let mut view: InstanceView = client.update(id, &there).await?;
-        let deadline = Instant::now() + Duration::from_secs(self.wait);
+        let deadline = Instant::now() + Duration::from_secs(self.timeout);
         while !self.no_wait && view.instance.migration.is_some() {
             if Instant::now() >= deadline {
-                let says = format!("{} is still on its way after {} s", self.vm, self.wait);
+                let says = format!("{} is still on its way after {} s", self.vm, self.timeout);
                 let next =
                     "see `netctl vif-migrate-list` and `netctl vm-show`; it goes on by itself";
                 return Err(Failure::new(Exit::NotSo, says).next(next.to_owned()));

@@ -196,7 +196,7 @@ async fn again(client: &Client, query: &WatchQuery) -> Result<EventStream, Failu
 }
 
 /// Whether it may be otherwise in a moment.
-fn may_pass(error: &ClientError) -> bool {
+pub(super) fn may_pass(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } | ClientError::Silent { .. } => true,
         ClientError::Refused(problem) => matches!(

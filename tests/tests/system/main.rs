@@ -14,6 +14,7 @@ mod containers;
 mod drift;
 mod fabric;
 mod gateway_hosts;
+mod history;
 mod isolation;
 mod libvirt;
 mod limits;
@@ -32,6 +33,7 @@ mod sampling;
 mod topology;
 mod trace;
 mod trunks;
+mod waiting;
 mod watching;
 mod xen;
 

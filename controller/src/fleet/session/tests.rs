@@ -1,6 +1,7 @@
 //! Scripted agents over real TLS.
 
 mod agent;
+mod changes;
 mod hostile;
 mod plans;
 mod probes;
@@ -176,8 +177,10 @@ fn caller() -> Caller {
     Caller {
         actor: "admin".into(),
         held_to: None,
+        source: None,
         request_id: "test".into(),
         idempotency: None,
+        revised: Default::default(),
         precondition: None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::backend::{EventsAfter, Outcome, WatchBackend};
 use api::problem::{Code, Problem};
 use model::Event;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 use tracing::error;
 
 use crate::journal::After;
@@ -20,6 +20,7 @@ const READERS_MAX: usize = 4;
 pub(crate) struct Reading {
     reader: Reader,
     turns: Semaphore,
+    verifying: Arc<Semaphore>,
 }
 
 impl Reading {
@@ -27,11 +28,17 @@ impl Reading {
         Self {
             reader,
             turns: Semaphore::new(READERS_MAX),
+            verifying: Arc::new(Semaphore::new(1)),
         }
     }
 
+    /// The turn to recompute all of history, which one has at a time, until it is done.
+    pub(super) fn verifying(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.verifying.clone().try_acquire_owned()
+    }
+
     /// Reads where waiting harms nobody.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Outcome<T> {

@@ -23,7 +23,7 @@ use api::token::TokenDigest;
 /// A controller with two tenants that have a network and a subnet each.
 pub(super) struct World {
     pub(super) service: Service,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
     pub(super) tenants: Vec<TenantId>,
     pub(super) networks: Vec<Network>,
     pub(super) subnets: Vec<Subnet>,
@@ -42,8 +42,10 @@ pub(super) fn caller() -> Caller {
     Caller {
         actor: "admin".into(),
         held_to: None,
+        source: None,
         request_id: "test".into(),
         idempotency: None,
+        revised: Default::default(),
         precondition: None,
     }
 }

@@ -51,7 +51,7 @@ impl Scene {
         pool.netctl_words(&words).unwrap();
         // The machine tries once.
         let listener = Listener::start(&peers[0]);
-        pool.must("vm-start mover tenant=acme wait=180");
+        pool.must("vm-start mover tenant=acme timeout=180");
         Self {
             libvirts,
             peers,
