@@ -263,9 +263,14 @@ pub(super) fn records(
 /// The statement for a query. What was touched is looked up by its index, newest first.
 fn select(query: &HistoryQuery) -> (String, Vec<Sql>) {
     let text = |it: &dyn std::fmt::Display| Sql::Text(it.to_string());
+    // Of the two indices, that of the object is the one to use.
+    let of_tenant = match query.object_id {
+        Some(_) => "+o.tenant_id = ",
+        None => "o.tenant_id = ",
+    };
     let of_objects = [
         ("o.object_id = ", query.object_id.map(|it| text(&it))),
-        ("o.tenant_id = ", query.tenant_id.map(|it| text(&it))),
+        (of_tenant, query.tenant_id.map(|it| text(&it))),
         ("o.noun = ", query.noun.as_ref().map(|it| text(it))),
     ];
     let by_objects = of_objects.iter().any(|(_, value)| value.is_some());
