@@ -22,7 +22,8 @@ use measured::Measured;
 use pool::Pool;
 use subject::Subject;
 
-/// Datagrams a second that no collector may lose any of, and for how long.
+/// Datagrams a second that no collector may lose any of, and for how long unless it is said: over the end of
+/// an interval, if that is of interest.
 const FIXED: (u32, Duration) = (15_000, Duration::from_secs(6));
 /// Rates that are tried then, one after the other, until one is too much.
 const RISING: [u32; 4] = [30_000, 60_000, 120_000, 240_000];
@@ -46,12 +47,14 @@ fn main() {
     }
     let mut pool = Pool::of(&pcap::read(&capture));
     println!("{pool}\n{}", Measured::HEAD);
+    let seconds = arguments.iter().find_map(|it| it.parse().ok());
+    let time = seconds.map_or(FIXED.1, Duration::from_secs);
     for subject in Subject::ALL {
-        run(subject, &mut pool);
+        run(subject, &mut pool, time);
     }
 }
 
-fn run(subject: Subject, pool: &mut Pool) {
+fn run(subject: Subject, pool: &mut Pool, time: Duration) {
     let running = subject.start();
     let mut measure = |(rate, time): (u32, Duration)| {
         let before = running.standing();
@@ -62,7 +65,7 @@ fn run(subject: Subject, pool: &mut Pool) {
         println!("{}", measured.row(subject.name(), rate));
         measured
     };
-    measure(FIXED);
+    measure((FIXED.0, time));
     for rate in RISING {
         if measure((rate, STEP)).lost_percent() > 1.0 {
             break;
