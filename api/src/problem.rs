@@ -44,6 +44,8 @@ pub enum Code {
     Unauthenticated,
     /// The token does not allow this (403).
     Forbidden,
+    /// The tenant is suspended: it may read, and change nothing (403).
+    TenantSuspended,
     /// There is no such object (404).
     NotFound,
     /// There is no such route (404).
@@ -77,7 +79,7 @@ impl Code {
         match self {
             Self::MalformedBody | Self::InvalidParameter => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::TenantSuspended => 403,
             Self::NotFound | Self::NoSuchRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,

@@ -16,9 +16,9 @@ use ipnet::IpNet;
 use model::billing::RateTerms;
 use model::{
     AddressPair, AddressRange, Allowance, BitRate, Boot, DomainName, Encapsulation, Handout,
-    HostId, Limits, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Role, Route,
-    RuleId, SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol,
-    TracedState, Tracking, Uplink, VlanId, VlanRanges, Vni,
+    HostId, Limits, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Reason, Role,
+    Route, RuleId, SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TenantState,
+    TracedProtocol, TracedState, Tracking, Uplink, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,12 @@ pub struct TenantUpdate {
     /// How much each of its ports may take at most.
     #[serde(default, flatten)]
     pub limits: LimitsUpdate,
+    /// Suspended, all of its ports are dark and its tokens only read; active, it may use the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TenantState>,
+    /// Why it is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// `POST /v1/physical-networks`

@@ -37,6 +37,7 @@ impl Pool {
         let tenant = Tenant {
             id: Id::generate(),
             name: "tenant".parse().unwrap(),
+            standing: model::Standing::default(),
             limits: model::Limits::default(),
             created_at,
         };

@@ -209,6 +209,7 @@ impl Writer {
             place.send(Job::Recall(revision, done));
             return Ok(Decided::Known(recalled));
         }
+        held::check_standing(&working.intent, &caller)?;
         let draft = decide(&working.intent)?;
         let answer = draft.answer;
         if draft.writes.is_empty() {

@@ -304,6 +304,7 @@ fn large_store(folder: &TempDir) {
     let tenant = Tenant {
         id: model::Id::generate(),
         name: "a".parse().unwrap(),
+        standing: model::Standing::default(),
         limits: model::Limits::default(),
         created_at: at,
     };

@@ -39,6 +39,7 @@ mod plugging;
 mod port;
 mod port_forwarding;
 mod probe;
+mod reason;
 pub mod report;
 mod reservation;
 mod router;
@@ -98,6 +99,7 @@ pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
+pub use reason::Reason;
 pub use reservation::{Quarantine, Reservation, ReservationId};
 pub use router::{Router, RouterId, StaticRoute};
 pub use rule::{
@@ -109,7 +111,7 @@ pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tr
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
 pub use suspended::{Classes, Suspended};
-pub use tenant::{Tenant, TenantId};
+pub use tenant::{Standing, Tenant, TenantId, TenantState};
 pub use timestamp::Timestamp;
 pub use trace::{
     HostTrace, HostTraceOutcome, HostTraceReply, HostTraceRequest, SwitchWord, Trace, TraceEnd,

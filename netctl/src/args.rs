@@ -66,6 +66,10 @@ pub(crate) enum Command {
     TenantShow(One),
     /// Change how much each VIF of a tenant may take
     TenantSet(tenant::Set),
+    /// Suspend a tenant: all of its VIFs go dark, its tokens only read, and nothing is deleted
+    TenantSuspend(tenant::Suspend),
+    /// Let a suspended tenant use the pool again
+    TenantResume(tenant::Resume),
     /// Delete a tenant that owns nothing
     TenantDelete(One),
     /// Make a token: who may do what, and until when; its secret is printed this once

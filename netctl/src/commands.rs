@@ -95,6 +95,8 @@ impl Command {
             Self::TenantList(command) => command.run(client).await,
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantSet(command) => command.run(client).await,
+            Self::TenantSuspend(command) => command.run(client).await,
+            Self::TenantResume(command) => command.run(client).await,
             Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
             Self::TokenCreate(command) => command.run(client).await,
             Self::TokenList(command) => command.run(client).await,

@@ -8,6 +8,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
     Tenant {
         id: TenantId::generate(),
         name: name.parse().unwrap(),
+        standing: Standing::default(),
         limits: Limits::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use api::backend::Outcome;
-use api::problem::{Code, Problem};
+use api::problem::{Code, FieldCode, Problem};
 use api::request::{TenantCreate, TenantUpdate};
-use model::{Id, Tenant, TenantId, Timestamp};
+use model::{Id, Standing, Tenant, TenantId, TenantState, Timestamp};
 
 use super::faults::Faults;
 use super::limits::{self, Limited};
@@ -27,6 +27,7 @@ pub(super) fn create(
     let tenant = Tenant {
         id: Id::generate(),
         name: request.name,
+        standing: Standing::default(),
         limits: request.limits,
         created_at: Timestamp::now(),
     };
@@ -48,11 +49,12 @@ pub(super) fn update(
 ) -> Outcome<Draft<Tenant>> {
     let tenant = intent.tenants.get(&id);
     let tenant = tenant.ok_or_else(|| Problem::not_found("tenant", id))?;
+    let mut faults = Faults::default();
     let changed = Tenant {
         limits: request.limits.of(tenant.limits),
+        standing: standing(&tenant.standing, &request, &mut faults),
         ..Tenant::clone(tenant)
     };
-    let mut faults = Faults::default();
     let limited = Limited::new(changed.limits).before(tenant.limits);
     limits::check(intent, &limited, observed, &mut faults);
     faults.check()?;
@@ -64,6 +66,27 @@ pub(super) fn update(
         writes,
         answer: changed,
     })
+}
+
+/// How it stands afterwards. Who suspends what is suspended changes the reason, if there is another.
+fn standing(held: &Standing, request: &TenantUpdate, faults: &mut Faults) -> Standing {
+    let state = request.state.unwrap_or(held.state());
+    if request.reason.is_some() && state == TenantState::Active {
+        let message = "what is active has no reason to be suspended; leave it out, or say \
+                       state=suspended";
+        faults.add("reason", FieldCode::Inconsistent, message);
+    }
+    let (kept, since) = match held {
+        Standing::Active => (None, Timestamp::now()),
+        Standing::Suspended { reason, since } => (reason.clone(), *since),
+    };
+    match state {
+        TenantState::Active => Standing::Active,
+        TenantState::Suspended => Standing::Suspended {
+            reason: request.reason.clone().or(kept),
+            since,
+        },
+    }
 }
 
 pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {

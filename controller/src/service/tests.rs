@@ -17,6 +17,7 @@ mod quarantines;
 mod refused;
 mod routers;
 mod shared;
+mod suspended;
 mod topology;
 mod watching;
 

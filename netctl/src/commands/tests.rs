@@ -18,6 +18,7 @@ mod caps;
 mod guests;
 mod port_forward;
 mod samples;
+mod tenants;
 mod tokens;
 mod topology;
 

@@ -29,6 +29,7 @@ mod quarantine;
 mod restarts;
 mod routing;
 mod sampling;
+mod suspension;
 mod topology;
 mod trace;
 mod trunks;

@@ -1,0 +1,55 @@
+//! `tenant-suspend` and what else only operators do to tenants.
+
+use super::*;
+
+const PATCH: &str = "PATCH /v1/tenants/01920f5e-0000-7000-8000-00000000000a";
+
+fn script(standing: &Value) -> Script {
+    let mut script = pool();
+    let mut changed = tenant(ACME, "acme");
+    let fields = standing.as_object().unwrap().clone();
+    changed.as_object_mut().unwrap().extend(fields);
+    script.insert("GET /v1/tenants", items(json!([changed])));
+    script.insert(PATCH, (200, changed));
+    script
+}
+
+/// Runs a command in every form; gives what it says, and the last body it sent to this route.
+async fn shown(server: &Scripted, command: &str, route: &str) -> (String, Value) {
+    let mut text = String::new();
+    for format in ["table", "json", "csv", "id"] {
+        let (shown, exit) = server.run(&format!("netctl {command} -o {format}")).await;
+        assert_eq!(exit, Exit::Done, "{command}: {shown}");
+        text.push_str(&format!("$ netctl {command} -o {format}\n{shown}"));
+    }
+    let asked = server.asked();
+    let sent = asked.iter().rev().find_map(|it| it.strip_prefix(route));
+    let sent = sent.map_or(Value::Null, |it| serde_json::from_str(it).unwrap());
+    (text, sent)
+}
+
+#[tokio::test]
+async fn a_tenant_is_suspended_with_a_reason_and_resumed() {
+    let suspended = json!({
+        "state": "suspended", "reason": "unpaid", "suspended_at": "2026-11-23T12:00:00Z",
+    });
+    let server = serve(script(&suspended));
+    let (text, sent) = shown(&server, "tenant-suspend acme reason=unpaid", PATCH).await;
+    assert_golden("tenant-suspend.txt", &text);
+    assert_eq!(sent, json!({"state": "suspended", "reason": "unpaid"}));
+    let server = serve(script(&json!({"state": "active"})));
+    let (text, sent) = shown(&server, "tenant-resume acme", PATCH).await;
+    assert_golden("tenant-resume.txt", &text);
+    assert_eq!(sent, json!({"state": "active"}));
+}
+
+#[test]
+fn help_of_what_is_done_to_tenants_shows_examples() {
+    use clap::CommandFactory;
+    let mut command = crate::args::Cli::command();
+    for name in ["tenant-suspend", "tenant-resume"] {
+        let found = command.find_subcommand_mut(name).unwrap();
+        let help = found.render_long_help().to_string();
+        assert_golden(&format!("help-{name}.txt"), &help);
+    }
+}
