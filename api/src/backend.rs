@@ -3,6 +3,7 @@
 
 mod caps;
 mod migrations;
+mod quotas;
 mod tokens;
 mod watching;
 
@@ -16,8 +17,8 @@ use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
     MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortForwarding,
-    PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
+    PortForwardingId, PortId, QuotaLimit, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
 use uuid::Uuid;
 
@@ -39,6 +40,7 @@ use crate::resource::{
 
 pub use caps::CapBackend;
 pub use migrations::MigrationBackend;
+pub use quotas::QuotaBackend;
 pub use tokens::TokenBackend;
 pub use watching::{EventsAfter, WatchBackend};
 
@@ -134,6 +136,11 @@ pub trait UsageBackend: Send + Sync + 'static {
     /// Whether the object with this id is there for a tenant.
     fn sight(&self, tenant: TenantId, id: Uuid) -> Sight;
 
+    /// How many calls a second the tokens of a tenant may make together. Who keeps no quotas limits nobody.
+    fn requests_per_second(&self, _tenant: TenantId) -> QuotaLimit {
+        QuotaLimit::Unlimited
+    }
+
     /// Whether what it serves is well.
     fn health(&self) -> Health;
     /// The ledger, if it is kept here.
@@ -148,7 +155,7 @@ pub trait UsageBackend: Send + Sync + 'static {
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
 pub trait Backend:
-    UsageBackend + CapBackend + MigrationBackend + TokenBackend + WatchBackend
+    UsageBackend + CapBackend + MigrationBackend + QuotaBackend + TokenBackend + WatchBackend
 {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;

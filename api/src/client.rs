@@ -8,6 +8,7 @@ mod billing;
 mod error;
 mod plugging;
 mod query;
+mod quotas;
 mod watch;
 
 use std::fmt;

@@ -44,6 +44,8 @@ pub enum Code {
     Unauthenticated,
     /// The token does not allow this (403).
     Forbidden,
+    /// The tenant would have more than its quota (403).
+    QuotaExceeded,
     /// The tenant is suspended: it may read, and change nothing (403).
     TenantSuspended,
     /// There is no such object (404).
@@ -62,6 +64,8 @@ pub enum Code {
     HostRefused,
     /// The body is larger than allowed (413).
     TooLarge,
+    /// The tenant asks too often (429).
+    TooManyRequests,
     /// The request took too long (408).
     Timeout,
     /// Too many requests wait already (503).
@@ -79,13 +83,14 @@ impl Code {
         match self {
             Self::MalformedBody | Self::InvalidParameter => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden | Self::TenantSuspended => 403,
+            Self::Forbidden | Self::QuotaExceeded | Self::TenantSuspended => 403,
             Self::NotFound | Self::NoSuchRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
             Self::InUse | Self::IdempotencyConflict | Self::Exhausted | Self::HostRefused => 409,
             Self::TooLarge => 413,
             Self::InvalidFields => 422,
+            Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Busy | Self::StoreUnavailable => 503,
         }
@@ -110,6 +115,8 @@ pub enum FieldCode {
     Duplicate,
     /// It does not fit another field or the object it refers to.
     Inconsistent,
+    /// There would be more of it than the tenant's quota allows.
+    OverQuota,
 }
 
 impl Problem {

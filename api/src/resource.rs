@@ -1,5 +1,7 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
+mod quota;
+
 use model::plan::Generation;
 use model::report::ManagementPath;
 use model::{
@@ -12,6 +14,8 @@ use model::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use quota::{QuotaLine, QuotaView};
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,

@@ -8,6 +8,7 @@ mod groups;
 mod kept;
 mod ledger;
 mod migrations;
+mod quotas;
 pub(crate) mod samples;
 mod shelf;
 mod tokens;

@@ -38,6 +38,7 @@ impl Pool {
             id: Id::generate(),
             name: "tenant".parse().unwrap(),
             standing: model::Standing::default(),
+            quota: model::Quota::default(),
             limits: model::Limits::default(),
             created_at,
         };

@@ -20,7 +20,6 @@ use std::thread::JoinHandle;
 use api::backend::{Caller, Idempotency, Outcome};
 use api::problem::{Code, Problem};
 use arc_swap::ArcSwap;
-use model::plan::Sampling;
 use model::{Event, EventKind, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,7 +32,7 @@ use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
 use crate::journal::{Journal, Note, notes_of, numbered};
 use crate::object::{Key, Write};
-use crate::service::{consequences, held};
+use crate::service::{Settings, consequences, held, quota};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -115,7 +114,7 @@ impl Writer {
     /// ends when the writer is dropped.
     pub(crate) fn start(
         mut store: Store,
-        sampling: Option<Sampling>,
+        settings: Settings,
         journal: Arc<Journal>,
         listener: Listener,
     ) -> Result<Self, StoreError> {
@@ -123,7 +122,8 @@ impl Writer {
             intent: store.load()?,
             answers: KeptAnswers::of(&store.kept_keys()?),
         };
-        working.intent.sampling = sampling;
+        working.intent.sampling = settings.sampling;
+        working.intent.default_quota = settings.quota;
         let start = record_of_start(&mut working.intent);
         let started = numbered(store.last_event()?, vec![told_of_start(&start)]);
         store.commit_told(&[&start], &started)?;
@@ -217,6 +217,7 @@ impl Writer {
         }
         held::check(&working.intent, &caller, &draft.writes)?;
         let writes = consequences::with(&working.intent, draft.writes);
+        quota::check(&working.intent, &writes)?;
         let mut change = Change {
             revision: working.intent.revision + 1,
             at: Timestamp::now(),

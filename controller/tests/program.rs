@@ -305,6 +305,7 @@ fn large_store(folder: &TempDir) {
         id: model::Id::generate(),
         name: "a".parse().unwrap(),
         standing: model::Standing::default(),
+        quota: model::Quota::default(),
         limits: model::Limits::default(),
         created_at: at,
     };

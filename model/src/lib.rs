@@ -39,6 +39,7 @@ mod plugging;
 mod port;
 mod port_forwarding;
 mod probe;
+mod quota;
 mod reason;
 pub mod report;
 mod reservation;
@@ -99,6 +100,7 @@ pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
+pub use quota::{Quantity, Quota, QuotaLimit};
 pub use reason::Reason;
 pub use reservation::{Quarantine, Reservation, ReservationId};
 pub use router::{Router, RouterId, StaticRoute};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Limits, Name, Reason, Suspended, Timestamp};
+use crate::{Id, Limits, Name, Quota, Reason, Suspended, Timestamp};
 
 /// The identifier of a [`Tenant`].
 pub type TenantId = Id<Tenant>;
@@ -20,6 +20,9 @@ pub struct Tenant {
     /// How much each of its ports may take at most, whatever the port's own limits say.
     #[serde(default, flatten)]
     pub limits: Limits,
+    /// How much of the pool it may have, where that is not the pool's default.
+    #[serde(default, skip_serializing_if = "Quota::is_empty")]
+    pub quota: Quota,
     /// When it was made.
     pub created_at: Timestamp,
 }

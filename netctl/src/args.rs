@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, completion, event, fabric_check, floating_ip,
-    group, host, ip, lab, meter, network, nic, physical_network, port_forward, rate_plan, router,
-    router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage, vif,
-    vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
+    group, host, ip, lab, meter, network, nic, physical_network, port_forward, quota, rate_plan,
+    router, router_gateway, status, subnet, tenant, token, topology, trace, tunnel, uplink, usage,
+    vif, vif_guest, vif_migrate, vif_trunk, vm, vm_define, vm_migrate, watch,
 };
 use crate::connection::Connection;
 use crate::exit::EXITS;
@@ -72,6 +72,10 @@ pub(crate) enum Command {
     TenantResume(tenant::Resume),
     /// Delete a tenant that owns nothing
     TenantDelete(One),
+    /// Show how much of the pool a tenant may have, and has
+    QuotaShow(quota::Show),
+    /// Say how much of the pool a tenant may have
+    QuotaSet(quota::Set),
     /// Make a token: who may do what, and until when; its secret is printed this once
     TokenCreate(token::Create),
     /// List tokens and when they were last used

@@ -48,7 +48,18 @@ pub const ROUTES: &[Route] = &[
     patch(
         "/v1/tenants/{id}",
         N::Tenant,
-        "change how much each port of a tenant may take",
+        "change how much each port of a tenant may take; suspend the tenant, or let it go on",
+    ),
+    get(
+        "/v1/tenants/{id}/quota",
+        N::Quota,
+        "show how much of the pool a tenant may have, and has",
+    )
+    .who(A::Read),
+    patch(
+        "/v1/tenants/{id}/quota",
+        N::Quota,
+        "say how much of the pool a tenant may have",
     ),
     delete(
         "/v1/tenants/{id}",

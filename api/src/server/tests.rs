@@ -14,7 +14,7 @@ use crate::test_pool::{self, ACTOR, TOKEN, TestPool};
 /// An answer, with its body as JSON.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     pub(super) json: Value,
 }
 
@@ -23,7 +23,7 @@ pub(super) async fn ask(pool: &Arc<TestPool>, request: Request<Body>) -> Answer 
     answer(router(Arc::clone(pool)), request).await
 }
 
-async fn answer(router: Router, request: Request<Body>) -> Answer {
+pub(super) async fn answer(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

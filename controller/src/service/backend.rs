@@ -3,6 +3,7 @@
 mod caps;
 mod guard;
 mod migrations;
+mod quotas;
 mod tokens;
 mod usage;
 mod views;

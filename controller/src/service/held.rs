@@ -101,6 +101,8 @@ fn is_own(intent: &Intent, tenant: TenantId, write: &Write) -> bool {
     let before = intent.get(write.key());
     let was_own = before.is_none_or(|it| it.tenant_id() == Some(tenant));
     let stays_own = match write {
+        // How a tenant stands and what it may have is the provider's to say.
+        Write::Put(Object::Tenant(_)) => false,
         Write::Put(object) => object.tenant_id() == Some(tenant),
         Write::Delete(key) => !matches!(key, Key::Tenant(_)),
     };

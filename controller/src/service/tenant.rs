@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::backend::Outcome;
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{TenantCreate, TenantUpdate};
-use model::{Id, Standing, Tenant, TenantId, TenantState, Timestamp};
+use model::{Id, Quota, Standing, Tenant, TenantId, TenantState, Timestamp};
 
 use super::faults::Faults;
 use super::limits::{self, Limited};
@@ -28,6 +28,7 @@ pub(super) fn create(
         id: Id::generate(),
         name: request.name,
         standing: Standing::default(),
+        quota: Quota::default(),
         limits: request.limits,
         created_at: Timestamp::now(),
     };

@@ -43,11 +43,47 @@ async fn a_tenant_is_suspended_with_a_reason_and_resumed() {
     assert_eq!(sent, json!({"state": "active"}));
 }
 
+fn quota() -> Value {
+    json!({
+        "tenant_id": ACME, "state": "active",
+        "networks": {"limit": 20, "used": 3, "is_default": false},
+        "ports": {"limit": "unlimited", "used": 7, "is_default": false},
+        "routers": {"limit": 200, "used": 0, "is_default": true},
+        "requests_per_second": {"limit": 100, "is_default": true},
+    })
+}
+
+#[tokio::test]
+async fn quotas_are_shown_with_what_is_used_and_set_by_name() {
+    const GET: &str = "GET /v1/tenants/01920f5e-0000-7000-8000-00000000000a/quota";
+    const SET: &str = "PATCH /v1/tenants/01920f5e-0000-7000-8000-00000000000a/quota";
+    let mut script = pool();
+    script.insert(GET, (200, quota()));
+    script.insert(SET, (200, quota()));
+    let identity = json!({
+        "actor": "ci@x", "role": "tenant-member", "tenant_id": ACME, "verbs": ["read"],
+    });
+    script.insert("GET /v1/whoami", (200, identity));
+    let server = serve(script);
+    let (text, _) = shown(&server, "quota-show acme", "none").await;
+    assert_golden("quota-show.txt", &text);
+    let (own, _) = shown(&server, "quota-show", "none").await;
+    assert_eq!(own.replace("quota-show", "quota-show acme"), text);
+    let line = "quota-set acme networks=20 ports=unlimited routers= floating-ips=0";
+    let (text, sent) = shown(&server, line, SET).await;
+    assert_golden("quota-set.txt", &text);
+    let expected =
+        json!({"networks": 20, "ports": "unlimited", "routers": null, "floating_ips": 0});
+    assert_eq!(sent, expected);
+    let (said, exit) = server.run("netctl quota-set acme").await;
+    assert_eq!(exit, Exit::Usage, "{said}");
+}
+
 #[test]
 fn help_of_what_is_done_to_tenants_shows_examples() {
     use clap::CommandFactory;
     let mut command = crate::args::Cli::command();
-    for name in ["tenant-suspend", "tenant-resume"] {
+    for name in ["tenant-suspend", "tenant-resume", "quota-show", "quota-set"] {
         let found = command.find_subcommand_mut(name).unwrap();
         let help = found.render_long_help().to_string();
         assert_golden(&format!("help-{name}.txt"), &help);
