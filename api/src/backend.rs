@@ -40,7 +40,7 @@ use crate::resource::{
 
 pub use caps::CapBackend;
 pub use migrations::MigrationBackend;
-pub use quotas::QuotaBackend;
+pub use quotas::{QuotaBackend, TenantBackend};
 pub use tokens::TokenBackend;
 pub use watching::{EventsAfter, WatchBackend};
 
@@ -155,7 +155,13 @@ pub trait UsageBackend: Send + Sync + 'static {
 /// With an [`Idempotency`] whose key is known: the same fingerprint gives the object as it was
 /// created, another one gives [`Code::IdempotencyConflict`](crate::problem::Code).
 pub trait Backend:
-    UsageBackend + CapBackend + MigrationBackend + QuotaBackend + TokenBackend + WatchBackend
+    UsageBackend
+    + CapBackend
+    + MigrationBackend
+    + QuotaBackend
+    + TenantBackend
+    + TokenBackend
+    + WatchBackend
 {
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;

@@ -1,5 +1,6 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
+mod contents;
 mod quota;
 
 use model::plan::Generation;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use contents::{Listed, ListedObject, TenantContents};
 pub use quota::{QuotaLine, QuotaView};
 
 use crate::request::{

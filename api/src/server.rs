@@ -30,6 +30,7 @@ mod rate;
 mod respond;
 mod routes;
 mod signed;
+mod tenant;
 mod topology;
 mod trace;
 mod value;
@@ -150,7 +151,10 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Version => routing::get(handler::version),
         Noun::Whoami => routing::get(handler::whoami),
         Noun::AccessToken => made::<B, TokenView>(route),
-        Noun::Tenant => changed::<B, Tenant>(route),
+        Noun::Tenant => match route.method {
+            Method::Delete => routing::delete(tenant::delete::<B>),
+            _ => changed::<B, Tenant>(route),
+        },
         Noun::Quota => match route.method {
             Method::Patch => routing::patch(quota::change::<B>),
             _ => routing::get(quota::show::<B>),

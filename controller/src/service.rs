@@ -9,6 +9,7 @@ mod address_group;
 mod after;
 mod backend;
 mod cap;
+mod cascade;
 pub(crate) mod consequences;
 mod endpoint;
 mod fabric_check;

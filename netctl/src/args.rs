@@ -70,8 +70,8 @@ pub(crate) enum Command {
     TenantSuspend(tenant::Suspend),
     /// Let a suspended tenant use the pool again
     TenantResume(tenant::Resume),
-    /// Delete a tenant that owns nothing
-    TenantDelete(One),
+    /// Delete a tenant that owns nothing; or list what it owns, or delete it with all of that
+    TenantDelete(tenant::Delete),
     /// Show how much of the pool a tenant may have, and has
     QuotaShow(quota::Show),
     /// Say how much of the pool a tenant may have

@@ -98,7 +98,7 @@ impl Command {
             Self::TenantSet(command) => command.run(client).await,
             Self::TenantSuspend(command) => command.run(client).await,
             Self::TenantResume(command) => command.run(client).await,
-            Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::TenantDelete(command) => command.run(client).await,
             Self::QuotaShow(command) => command.run(client).await,
             Self::QuotaSet(command) => command.run(client).await,
             Self::TokenCreate(command) => command.run(client).await,

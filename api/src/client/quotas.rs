@@ -1,11 +1,11 @@
-//! Quotas, asked for and set.
+//! Quotas, asked for and set, and tenants as a whole.
 
 use model::TenantId;
 use reqwest::Method;
 
 use super::{Client, ClientError, Repeat};
 use crate::request::QuotaUpdate;
-use crate::resource::QuotaView;
+use crate::resource::{QuotaView, TenantContents};
 
 impl Client {
     /// What a tenant has and may have.
@@ -21,6 +21,23 @@ impl Client {
     ) -> Result<QuotaView, ClientError> {
         let request = self.request(Method::PATCH, &path(tenant)).json(request);
         self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    /// What would go with a tenant; nothing is changed.
+    pub async fn tenant_contents(&self, tenant: TenantId) -> Result<TenantContents, ClientError> {
+        let path = format!("/v1/tenants/{tenant}?preview=true");
+        let request = self.request(Method::DELETE, &path);
+        self.parse(self.send(request, Repeat::OnFailure).await?)
+    }
+
+    /// Deletes a tenant with all that is its own; gives what that was.
+    pub async fn tenant_delete_whole(
+        &self,
+        tenant: TenantId,
+    ) -> Result<TenantContents, ClientError> {
+        let path = format!("/v1/tenants/{tenant}?cascade=true");
+        let request = self.request(Method::DELETE, &path);
+        self.parse(self.send(request, Repeat::IfUnsent).await?)
     }
 }
 

@@ -64,7 +64,7 @@ pub const ROUTES: &[Route] = &[
     delete(
         "/v1/tenants/{id}",
         N::Tenant,
-        "delete a tenant that owns nothing",
+        "delete a tenant that owns nothing; preview=true lists what it owns, cascade=true deletes all of it",
     ),
     get(
         "/v1/physical-networks",

@@ -7,6 +7,7 @@ use api::problem::{Code, FieldCode, Problem};
 use api::request::{TenantCreate, TenantUpdate};
 use model::{Id, Quota, Standing, Tenant, TenantId, TenantState, Timestamp};
 
+use super::cascade;
 use super::faults::Faults;
 use super::limits::{self, Limited};
 use super::security_group;
@@ -102,7 +103,8 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     if networks + instances + ports + routers + floating > 0 {
         let detail = format!(
             "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports, \
-             {routers} routers and {floating} floating IPs; delete them first"
+             {routers} routers and {floating} floating IPs; delete them first, or all with it: \
+             preview=true lists what would go, cascade=true deletes it"
         );
         return Err(Problem::new(Code::InUse, detail));
     }
@@ -113,6 +115,8 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     let tokens = intent.tokens_of(id).map(Key::AccessToken);
     let own = groups.chain(addresses).chain(caps).chain(tokens);
     let own = own.chain([Key::Tenant(id)]);
-    let writes = own.map(Write::Delete).collect();
+    // What is still kept of its addresses on networks of others stays kept.
+    let mut writes = cascade::quarantines_handed_over(intent, id);
+    writes.extend(own.map(Write::Delete));
     Ok(Draft { writes, answer: () })
 }

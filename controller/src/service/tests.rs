@@ -4,6 +4,7 @@ mod access;
 mod addresses;
 mod capped;
 mod caps;
+mod cascade;
 mod concurrent;
 mod gateway_hosts;
 mod limits;

@@ -1,9 +1,13 @@
 //! `tenant-*`
 
+mod delete;
+
 use api::client::{Client, ListQuery};
 use api::request::{TenantCreate, TenantUpdate};
 use clap::Args;
 use model::{Name, Reason, Tenant, TenantState};
+
+pub(crate) use delete::Delete;
 
 use super::limits::LimitArgs;
 use super::{ListArgs, Outcome, filter, object_of, resolve_tenant};

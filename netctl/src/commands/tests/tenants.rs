@@ -79,11 +79,44 @@ async fn quotas_are_shown_with_what_is_used_and_set_by_name() {
     assert_eq!(exit, Exit::Usage, "{said}");
 }
 
+#[tokio::test]
+async fn what_goes_with_a_tenant_is_listed_before_it_goes_and_when_it_has_gone() {
+    const DELETE: &str = "DELETE /v1/tenants/01920f5e-0000-7000-8000-00000000000a";
+    let contents = |obstacles: &[&str]| {
+        json!({
+            "tenant_id": ACME, "name": "acme", "obstacles": obstacles,
+            "objects": [
+                {"noun": "tenant", "count": 1, "objects": [{"id": ACME, "name": "acme"}]},
+                {"noun": "security_group", "count": 1, "objects": [{"id": WEB, "name": "default"}]},
+                {"noun": "port", "count": 2, "objects": [{"id": PORT}, {"id": LEG, "name": "leg"}]},
+            ],
+            "hosts": [{"id": HOST, "name": "h1"}],
+        })
+    };
+    let mut script = pool();
+    script.insert(DELETE, (200, contents(&["h2 cannot be reached; wait"])));
+    let server = serve(script.clone());
+    let (text, _) = shown(&server, "tenant-delete acme --preview", "none").await;
+    assert_golden("tenant-delete-preview.txt", &text);
+    assert!(server.asked().contains(&format!("{DELETE}?preview=true")));
+    script.insert(DELETE, (200, contents(&[])));
+    let server = serve(script);
+    let (text, _) = shown(&server, "tenant-delete acme --cascade", "none").await;
+    assert_golden("tenant-delete-cascade.txt", &text);
+    assert!(server.asked().contains(&format!("{DELETE}?cascade=true")));
+}
+
 #[test]
 fn help_of_what_is_done_to_tenants_shows_examples() {
     use clap::CommandFactory;
     let mut command = crate::args::Cli::command();
-    for name in ["tenant-suspend", "tenant-resume", "quota-show", "quota-set"] {
+    for name in [
+        "tenant-suspend",
+        "tenant-resume",
+        "quota-show",
+        "quota-set",
+        "tenant-delete",
+    ] {
         let found = command.find_subcommand_mut(name).unwrap();
         let help = found.render_long_help().to_string();
         assert_golden(&format!("help-{name}.txt"), &help);
