@@ -9,8 +9,8 @@
 PACKAGES := openvswitch-switch openvswitch-common iproute2 iputils-ping ethtool nftables \
             util-linux procps busybox isc-dhcp-client xz-utils gcc g++ libc6-dev \
             pkg-config ca-certificates pmacct nfdump-sflow \
-            libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 \
-            lxc xenstore-utils
+            libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-driver-lxc libvirt-clients qemu-system-x86 \
+            lxc xenstore-utils podman crun
 
 # What a lab starts, and what looks at it, stands side by side in target/debug. Cargo builds a
 # dependency once for each set of features that is asked of it, so everything is asked for at once:

@@ -58,6 +58,17 @@ pub struct Caller {
     pub request_id: String,
     /// The client's own name for this creation, and what it asked for under it.
     pub idempotency: Option<Idempotency>,
+    /// What the client has seen of what it changes, and means to change alone.
+    pub precondition: Option<Precondition>,
+}
+
+/// That a change is meant for an object as its client saw it (`If-Match`, RFC 9110 §13.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// The object.
+    pub id: Uuid,
+    /// Its tags, one of which must be the object's when the change is decided on; any if empty.
+    pub tags: Vec<String>,
 }
 
 /// A client's name for one creation (`Idempotency-Key`): done once, however often it is sent.
@@ -163,6 +174,10 @@ pub trait Backend:
     + TokenBackend
     + WatchBackend
 {
+    /// The tag of an object as it is now, if clients can change objects of its kind: another whenever
+    /// what was asked for is another. What hosts say of the object is not in it.
+    fn tag(&self, id: Uuid) -> Option<String>;
+
     /// What attributes samples to ports.
     fn inventory(&self) -> Arc<Inventory>;
     /// The newest events, oldest first.

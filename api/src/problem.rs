@@ -17,6 +17,9 @@ pub struct Problem {
     /// One entry per field that is at fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The name of the request, which the server's log has: put in where the answer is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// What is wrong with one field of a request.
@@ -62,6 +65,8 @@ pub enum Code {
     Exhausted,
     /// A host could not do it (409).
     HostRefused,
+    /// The object is no longer as `If-Match` says that it was seen (412).
+    PreconditionFailed,
     /// The body is larger than allowed (413).
     TooLarge,
     /// The tenant asks too often (429).
@@ -88,6 +93,7 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
             Self::InUse | Self::IdempotencyConflict | Self::Exhausted | Self::HostRefused => 409,
+            Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::InvalidFields => 422,
             Self::TooManyRequests => 429,
@@ -128,6 +134,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            request_id: None,
         }
     }
 
@@ -140,6 +147,7 @@ impl Problem {
             code: Code::InvalidFields,
             detail: format!("nothing was changed: see {}", fields.join(", ")),
             errors,
+            request_id: None,
         }
     }
 

@@ -16,6 +16,7 @@
 mod billing;
 mod boundary;
 mod cursor;
+mod entity_tag;
 mod fields;
 mod format;
 mod guard;

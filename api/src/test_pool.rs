@@ -43,6 +43,11 @@ pub(crate) const ACCEPTED: Accepted = Accepted {
 };
 
 impl Backend for TestPool {
+    fn tag(&self, id: Uuid) -> Option<String> {
+        let tenant = self.tenants.one(id)?;
+        Some(format!("version-of-{}", tenant.name))
+    }
+
     fn inventory(&self) -> Arc<Inventory> {
         Arc::default()
     }

@@ -129,13 +129,16 @@ impl Containers {
 
     /// Makes a pair for the port and plugs the host's end in; the other one waits on the host, switched off.
     ///
+    /// The switch's row comes before its link, and goes after it: whoever dies in between leaves a row that
+    /// says whose it was, and no link that nobody knows.
+    ///
     /// # Errors
     /// When a step fails; what was done until then is found by [`remove`](Self::remove).
     pub async fn make(&self, port: PortId, mark: &Mark) -> Result<String, ContainerError> {
         let link = Self::link_of(port);
+        self.plug(&link, port, mark).await?;
         let made = wiring::make_pair(port).await;
         made.map_err(|source| ContainerError::Make(link.clone(), source))?;
-        self.plug(&link, port, mark).await?;
         Ok(link)
     }
 
@@ -219,9 +222,9 @@ impl Containers {
     /// # Errors
     /// When a step fails.
     pub async fn remove(&self, link: &str) -> Result<(), ContainerError> {
-        self.unplug(link).await?;
         let removed = wiring::remove_pair(link).await;
-        removed.map_err(|source| ContainerError::Remove(link.to_owned(), source))
+        removed.map_err(|source| ContainerError::Remove(link.to_owned(), source))?;
+        self.unplug(link).await
     }
 
     /// Looks at a link inside a namespace; none, if it is not there.

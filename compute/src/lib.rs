@@ -2,7 +2,7 @@
 //!
 //! * [`Hypervisor`] is what a driver that *runs* instances does; [`netns`] is the built-in one.
 //! * [`container`] plugs in what container runtimes and LXC ask for.
-//! * [`libvirt`] watches what libvirt runs, whoever started it; [`xenapi`] what a pool of XenServer or
+//! * [`libvirt`] watches what libvirt runs, machines and containers, whoever started it; [`xenapi`] what a pool of XenServer or
 //!   XCP-ng runs; [`seen`] is what they see.
 //! * [`ovsdb`] reads the VIFs that any hypervisor, ours or not, announced in OVSDB.
 //!

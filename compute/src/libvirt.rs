@@ -23,14 +23,39 @@ pub mod xdr;
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 pub use client::{Connection, Error};
 pub use watcher::Watcher;
 
-/// Where daemons listen, the first that is there: the one of QEMU alone, or the one of everything.
-const SOCKETS: [&str; 2] = ["virtqemud-sock", "libvirt-sock"];
+/// Which of the system's guests: each kind is another driver of libvirt's, which knows nothing of the other's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// QEMU's, with KVM or without.
+    #[default]
+    Qemu,
+    /// Containers that libvirt makes itself (`libvirt-lxc`); the tools of LXC know nothing of them.
+    Lxc,
+}
 
-/// Where the daemon of QEMU's guests listens, in the folder of libvirt's sockets.
-fn socket(folder: &Path) -> Option<PathBuf> {
-    let sockets = SOCKETS.map(|name| folder.join(name));
-    sockets.into_iter().find(|path| path.exists())
+impl Kind {
+    /// What is opened, in whatever daemon it is.
+    const fn uri(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu:///system",
+            Self::Lxc => "lxc:///system",
+        }
+    }
+
+    /// Where its daemon listens, in the folder of libvirt's sockets: the first that is there of the one
+    /// of this kind alone, and the one of everything.
+    fn socket(self, folder: &Path) -> Option<PathBuf> {
+        let own = match self {
+            Self::Qemu => "virtqemud-sock",
+            Self::Lxc => "virtlxcd-sock",
+        };
+        let sockets = [own, "libvirt-sock"].map(|name| folder.join(name));
+        sockets.into_iter().find(|path| path.exists())
+    }
 }

@@ -34,6 +34,7 @@ fn caller() -> Caller {
         held_to: None,
         request_id: "bench".into(),
         idempotency: None,
+        precondition: None,
     }
 }
 

@@ -32,6 +32,7 @@ mod plugging;
 mod pool;
 mod port;
 mod port_forwarding;
+pub(crate) mod precondition;
 mod quarantine;
 pub(crate) mod quota;
 mod reservation;
@@ -295,5 +296,6 @@ fn caller(actor: String) -> Caller {
         held_to: None,
         request_id: Uuid::now_v7().to_string(),
         idempotency: None,
+        precondition: None,
     }
 }

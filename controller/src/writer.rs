@@ -32,7 +32,7 @@ use crate::change::{Change, KeptAnswer, Step};
 use crate::intent::Intent;
 use crate::journal::{Journal, Note, notes_of, numbered};
 use crate::object::{Key, Write};
-use crate::service::{Settings, consequences, held, quota};
+use crate::service::{Settings, consequences, held, precondition, quota};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -210,6 +210,7 @@ impl Writer {
             return Ok(Decided::Known(recalled));
         }
         held::check_standing(&working.intent, &caller)?;
+        precondition::check(&working.intent, &caller)?;
         let draft = decide(&working.intent)?;
         let answer = draft.answer;
         if draft.writes.is_empty() {

@@ -19,6 +19,7 @@ pub(crate) fn note_itself(connection: &Connection, done: &str) -> rusqlite::Resu
         held_to: None,
         request_id: String::new(),
         idempotency: None,
+        precondition: None,
     };
     note(connection, &nobody, done)
 }

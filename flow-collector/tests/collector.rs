@@ -238,6 +238,7 @@ async fn whoever_changes_what_a_bill_rests_on_is_noted_with_the_change_or_not_at
         held_to: None,
         request_id: "r-7".to_owned(),
         idempotency: None,
+        precondition: None,
     };
     let request = RatePlanCreate {
         name: "standard".to_owned().try_into().unwrap(),

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use compute::libvirt::Kind;
 use compute::libvirt::domain::Domain;
 use compute::ovsdb::AnnouncedGuest;
 use compute::seen::{Daemon, Seen, SeenGuest};
@@ -30,10 +31,17 @@ use crate::observe::{DATABASE, INTEGRATION_BRIDGE};
 use crate::status::Remarks;
 use adopt::Adoption;
 
-/// The drivers' names in reports.
-pub(crate) const LIBVIRT: &str = "libvirt";
+/// The drivers' names in reports; libvirt's are below.
 pub(crate) const XEN: &str = "xen";
 const XENAPI: &str = "xenapi";
+
+/// What a driver of libvirt's is called in reports.
+pub(crate) const fn libvirt(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Qemu => "libvirt",
+        Kind::Lxc => "libvirt-lxc",
+    }
+}
 
 /// How often everything is looked at again when nothing calls for it.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -68,8 +76,10 @@ type Planned = BTreeMap<MacAddr, Vec<(PortId, NetworkId)>>;
 
 /// The task.
 pub struct Guests {
-    /// What libvirt runs.
-    pub seen: watch::Receiver<Seen>,
+    /// What machines libvirt runs.
+    pub libvirt_qemu: watch::Receiver<Seen>,
+    /// What containers libvirt runs.
+    pub libvirt_lxc: watch::Receiver<Seen>,
     /// What XenAPI's toolstack runs.
     pub xenapi: watch::Receiver<Seen>,
     /// What is about to run.
@@ -113,7 +123,8 @@ impl Guests {
     async fn woken(&mut self) -> Result<(), ovsdb::Error> {
         tokio::select! {
             changed = self.monitor.changed() => changed,
-            Ok(()) = self.seen.changed() => Ok(()),
+            Ok(()) = self.libvirt_qemu.changed() => Ok(()),
+            Ok(()) = self.libvirt_lxc.changed() => Ok(()),
             Ok(()) = self.xenapi.changed() => Ok(()),
             Ok(()) = self.starting.changed() => Ok(()),
             Ok(()) = self.plan.changed() => {
@@ -125,7 +136,14 @@ impl Guests {
 
     async fn look(&mut self, planned: &Planned) -> Result<(), ovsdb::Error> {
         let seen = [
-            (LIBVIRT, self.seen.borrow_and_update().clone()),
+            (
+                libvirt(Kind::Qemu),
+                self.libvirt_qemu.borrow_and_update().clone(),
+            ),
+            (
+                libvirt(Kind::Lxc),
+                self.libvirt_lxc.borrow_and_update().clone(),
+            ),
             (XENAPI, self.xenapi.borrow_and_update().clone()),
         ];
         let starting = self.starting.borrow_and_update().clone();

@@ -3,6 +3,7 @@
 //! ```text
 //!   libvirtd --XML--> bulkhead-agent qemu-hook --Question, a line of JSON--> agent.sock
 //!            <-exit--                          <-Answer, a line------------
+//!   libvirtd, for its containers: the same
 //!   lxc-start ------> bulkhead-agent lxc-hook
 //!   podman, … ------> bulkhead-cni
 //!   xl ----------> bulkhead-agent vif-hotplug
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use compute::libvirt::Kind;
 use compute::libvirt::domain::Domain;
 use model::PortId;
 use ovsdb::{Monitor, Uuid};
@@ -35,7 +37,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use crate::containers::{Attachment, Containers, Request};
-use crate::guests::{Beginning, LIBVIRT, Starting, XEN};
+use crate::guests::{Beginning, Starting, XEN, libvirt};
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Status;
 
@@ -65,6 +67,9 @@ pub enum Question {
     Start {
         /// The guest.
         domain: Domain,
+        /// Which driver of libvirt's runs it.
+        #[serde(default)]
+        kind: Kind,
         /// How long to wait for that, at most 60.
         seconds: u64,
     },
@@ -192,10 +197,14 @@ impl Holds {
 
     async fn answer(&self, question: Question) -> Answer {
         match question {
-            Question::Start { domain, seconds } => {
+            Question::Start {
+                domain,
+                kind,
+                seconds,
+            } => {
                 let within = Duration::from_secs(seconds.min(SECONDS_MAX));
                 // While libvirt waits for us it says of this guest what was, so this takes its place.
-                let held = Held::new(&self.starting, domain.uuid, (LIBVIRT, domain));
+                let held = Held::new(&self.starting, domain.uuid, (libvirt(kind), domain));
                 self.hold(held, within).await
             }
             Question::Plugged { domain, seconds } => {

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use compute::Hypervisor;
-use compute::libvirt::Watcher;
 use compute::libvirt::departures::Departures;
 use compute::libvirt::machines::Machines;
+use compute::libvirt::{Kind, Watcher};
 use compute::netns::Netns;
 use compute::seen::Seen;
 use compute::xenapi;
@@ -75,12 +75,9 @@ impl Hypervisors {
         let drivers: Vec<Box<dyn Hypervisor>> = vec![Box::new(netns), Box::new(machines)];
         let plan = self.plan.clone();
         let instances = Instances::new(drivers, plan, self.found, self.remarks.clone());
-        let (seen_sender, seen) = watch::channel(Seen::default());
+        let (qemu_watcher, libvirt_qemu) = Watcher::new(places.libvirt.clone(), Kind::Qemu);
+        let (lxc_watcher, libvirt_lxc) = Watcher::new(places.libvirt.clone(), Kind::Lxc);
         let (starting_sender, starting) = watch::channel(Starting::default());
-        let watcher = Watcher {
-            folder: places.libvirt.clone(),
-            seen: seen_sender,
-        };
         let (xenapi_sender, xenapi) = watch::channel(Seen::default());
         let pools = xenapi::Watcher {
             settings: places.xenapi.clone(),
@@ -98,7 +95,8 @@ impl Hypervisors {
             containers: containers.clone(),
         };
         let guests = Guests {
-            seen,
+            libvirt_qemu,
+            libvirt_lxc,
             xenapi,
             starting,
             plan: self.plan,
@@ -111,7 +109,8 @@ impl Hypervisors {
             tokio::select! {
                 () = instances.run() => {}
                 () = guests.run() => {}
-                () = watcher.run() => {}
+                () = qemu_watcher.run() => {}
+                () = lxc_watcher.run() => {}
                 () = containers.sweep() => {}
                 () = pools.run() => {}
                 () = hold::serve(listener, holds) => {}

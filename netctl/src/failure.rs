@@ -66,6 +66,10 @@ impl Failure {
     }
 
     fn refused(problem: Problem) -> Self {
+        let log = format!(
+            "look into the controller's log for request {}",
+            problem.request_id.as_deref().unwrap_or("(without a name)")
+        );
         let (exit, next) = match problem.code {
             Code::NotFound => (Exit::NotFound, None),
             Code::Unauthenticated | Code::Forbidden => (
@@ -80,7 +84,8 @@ impl Failure {
                 Exit::Refused,
                 Some("try again; `netctl status` says whether the pool is well"),
             ),
-            Code::Internal => (Exit::Refused, Some("look into the controller's log")),
+            Code::PreconditionFailed => (Exit::Refused, Some("read it again, and decide anew")),
+            Code::Internal => (Exit::Refused, Some(log.as_str())),
             _ => (Exit::Refused, None),
         };
         let fields = problem.errors.iter();

@@ -1,8 +1,9 @@
 //! What container runtimes do, by hand: namespaces, and the plugin called as the specification has it.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -69,15 +70,23 @@ impl Container {
 
     /// Calls the plugin; gives what it printed, or the error that it printed.
     pub fn call(&self, command: &str, configuration: &Value) -> Result<Value, Value> {
-        let path = self.path();
-        let variables = [
-            ("CNI_COMMAND", command),
-            ("CNI_CONTAINERID", &self.id),
-            ("CNI_IFNAME", "eth0"),
-            ("CNI_NETNS", path.to_str().unwrap_or_default()),
-            ("CNI_PATH", "/opt/cni/bin"),
-        ];
-        call(&variables, configuration)
+        call(&self.variables(command), configuration)
+    }
+
+    fn variables(&self, command: &str) -> [(&'static str, String); 5] {
+        [
+            ("CNI_COMMAND", command.to_owned()),
+            ("CNI_CONTAINERID", self.id.clone()),
+            ("CNI_IFNAME", "eth0".to_owned()),
+            ("CNI_NETNS", self.path().display().to_string()),
+            ("CNI_PATH", "/opt/cni/bin".to_owned()),
+        ]
+    }
+
+    /// Calls the plugin, and leaves it to whoever called to wait for it.
+    #[must_use]
+    pub fn begin(&self, command: &str, configuration: &Value) -> Child {
+        begin(&self.variables(command), configuration)
     }
 
     /// The same, which must succeed.
@@ -101,7 +110,7 @@ impl Container {
         self.namespace.push_str("-none");
     }
 
-    /// What it is from inside, by the result of its addition.
+    /// What it is from inside, by the result of its addition. One whose first address is of IPv6 has none here.
     #[must_use]
     pub fn instance(&self, result: &Value) -> Instance {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -113,7 +122,7 @@ impl Container {
             host: format!("h{}", self.host),
             namespace: self.namespace.clone(),
             mac: crate::pool::mac(&text(&result["interfaces"][1]["mac"])),
-            address: address.parse().unwrap_or_else(|e| panic!("{result}: {e}")),
+            address: address.parse().unwrap_or(Ipv4Addr::UNSPECIFIED),
             port_id: String::new(),
         }
     }
@@ -128,11 +137,24 @@ impl Container {
 ///
 /// # Errors
 /// With the error that it printed.
-pub fn call(variables: &[(&str, &str)], configuration: &Value) -> Result<Value, Value> {
+pub fn call<Text: AsRef<str>>(
+    variables: &[(&str, Text)],
+    configuration: &Value,
+) -> Result<Value, Value> {
+    let child = begin(variables, configuration);
+    let output = child.wait_with_output().unwrap_or_else(|e| panic!("{e}"));
+    let printed = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    match output.status.success() {
+        true => Ok(printed),
+        false => Err(printed),
+    }
+}
+
+fn begin<Text: AsRef<str>>(variables: &[(&str, Text)], configuration: &Value) -> Child {
     let program = crate::pool::programs().join("bulkhead-cni");
     let mut child = Command::new(program)
         .env_clear()
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (name, value.as_ref())))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -141,12 +163,7 @@ pub fn call(variables: &[(&str, &str)], configuration: &Value) -> Result<Value, 
         let written = stdin.write_all(configuration.to_string().as_bytes());
         written.unwrap_or_else(|e| panic!("{e}"));
     }
-    let output = child.wait_with_output().unwrap_or_else(|e| panic!("{e}"));
-    let printed = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    match output.status.success() {
-        true => Ok(printed),
-        false => Err(printed),
-    }
+    child
 }
 
 fn run(line: &[&str]) {

@@ -33,6 +33,7 @@ pub mod namespace;
 mod outside;
 mod pinging;
 mod plug;
+pub mod podman;
 mod pool;
 mod rest;
 mod sniffer;

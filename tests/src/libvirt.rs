@@ -1,6 +1,7 @@
 //! A libvirt of a host's own: libvirtd started by hand, in mount namespaces of its own, so that it finds
 //! this host's switch and keeps its files apart from the machine's.
 
+mod boxes;
 pub mod image;
 
 use std::fs;
@@ -30,6 +31,10 @@ const FOLDERS: [(&str, &str); 5] = [
 /// No cgroups, no namespaces, no other user: what a machine that is itself a container allows.
 const QEMU_CONF: &str = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n\
     stdio_handler = \"file\"\nnamespaces = []\ncgroup_controllers = []\nremember_owner = 0\n";
+
+/// Where both versions of cgroups are mounted, libvirt takes the second for its containers, and finds no
+/// controller there.
+const NO_UNIFIED: &str = "umount /sys/fs/cgroup/unified 2>/dev/null || true";
 
 /// The others' libvirtd may send it guests, and need not say who they are: nobody else is on this network.
 const LISTENING: &str = "listen_tls = 0\nlisten_tcp = 1\nauth_tcp = \"none\"\n";
@@ -75,7 +80,7 @@ impl Libvirt {
         make(&cache);
         let directory = self.host.directory();
         let script = format!(
-            "set -e; mount --make-rprivate /; {}; mount --bind {} /var/cache/libvirt; \
+            "set -e; mount --make-rprivate /; {}; {NO_UNIFIED}; mount --bind {} /var/cache/libvirt; \
              mount --bind {2}/passwd /etc/passwd; mount --bind {2}/group /etc/group; \
              exec libvirtd --listen --pid-file /run/libvirt/libvirtd.pid",
             mounts.join("; "),
@@ -106,7 +111,12 @@ impl Libvirt {
 
     /// Kills a guest's QEMU as a crash would.
     pub fn kill_guest(&self, name: &str) {
-        let path = self.folder("libvirt").join(format!("qemu/{name}.pid"));
+        self.kill_by(&format!("qemu/{name}.pid"));
+    }
+
+    /// Kills what this file of libvirt's names.
+    fn kill_by(&self, file: &str) {
+        let path = self.folder("libvirt").join(file);
         let pid = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let pid = pid.trim().parse().unwrap_or_else(|e| panic!("{pid}: {e}"));
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap_or_else(|e| panic!("{e}"));
@@ -114,11 +124,15 @@ impl Libvirt {
 
     /// Runs `virsh` with the words of `line`; gives what it printed, or what it complained of.
     pub fn virsh(&self, line: &str) -> Result<String, String> {
+        self.virsh_of("qemu:///system", line)
+    }
+
+    fn virsh_of(&self, uri: &str, line: &str) -> Result<String, String> {
         let pid = self.child.as_ref().map(Child::id);
         let pid = pid.ok_or("libvirtd does not run")?.to_string();
         let output = Command::new("nsenter")
             .args(["--mount", "--net", "--target", &pid, "--", "virsh", "-q"])
-            .args(["-c", "qemu:///system"])
+            .args(["-c", uri])
             .args(line.split_whitespace())
             .output();
         let output = output.map_err(|error| error.to_string())?;
@@ -221,17 +235,21 @@ impl Libvirt {
             crate::pool::programs().join("bulkhead-agent").display(),
             self.host.agent_directory().display(),
         );
-        let path = self.write("libvirt-etc/hooks/qemu", &script);
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(path, executable).unwrap_or_else(|e| panic!("{e}"));
+        for hook in ["qemu", "lxc"] {
+            let path = self.write(&format!("libvirt-etc/hooks/{hook}"), &script);
+            let executable = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(path, executable).unwrap_or_else(|e| panic!("{e}"));
+        }
     }
 }
 
 impl Drop for Libvirt {
     fn drop(&mut self) {
-        let names = self.virsh("list --name").unwrap_or_default();
-        for name in names.split_whitespace() {
-            let _ended = self.virsh(&format!("destroy {name}"));
+        for uri in ["qemu:///system", boxes::URI] {
+            let names = self.virsh_of(uri, "list --name").unwrap_or_default();
+            for name in names.split_whitespace() {
+                let _ended = self.virsh_of(uri, &format!("destroy {name}"));
+            }
         }
         // What is left of guests is in the host's namespace, and ends with it.
         if let Some(mut child) = self.child.take() {

@@ -106,7 +106,7 @@ impl Drop for Lxc {
 }
 
 /// Busybox with the libraries that it needs, and what is to be done.
-fn root_file_system(root: &Path) {
+pub(crate) fn root_file_system(root: &Path) {
     for folder in ["bin", "dev", "proc", "sys", "tmp", "etc"] {
         make(&root.join(folder));
     }
@@ -127,10 +127,10 @@ fn root_file_system(root: &Path) {
     }
     write(&root.join("leased"), LEASED);
     executable(&root.join("leased"));
-    // One request is all: if its rules were not in place, it would be lost.
+    // One request is all: if its rules were not in place, it would be lost. libvirt leaves the link off.
     write(
         &root.join("init"),
-        "udhcpc -i eth0 -n -q -t 1 -T 3 -s /leased\nexec sleep 1000\n",
+        "ip link set eth0 up\nudhcpc -i eth0 -n -q -t 1 -T 3 -s /leased\nexec sleep 1000\n",
     );
 }
 

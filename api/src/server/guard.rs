@@ -27,6 +27,16 @@ const MAX_NAME_BYTES: usize = 128;
 #[derive(Clone)]
 pub(super) struct RequestId(pub(super) String);
 
+tokio::task_local! {
+    /// The name of the request that is being answered.
+    static REQUEST: String;
+}
+
+/// The name of the request that is being answered, if one is.
+pub(super) fn name_of_request() -> Option<String> {
+    REQUEST.try_with(Clone::clone).ok()
+}
+
 /// Names the request, by the client's own name if it has a usable one, and logs how it went.
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     let given = visible_name(request.headers(), REQUEST_ID).ok().flatten();
@@ -36,7 +46,7 @@ pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", request.id = %id);
     let started = Instant::now();
     async move {
-        let mut response = next.run(request).await;
+        let mut response = REQUEST.scope(id.clone(), next.run(request)).await;
         let status = response.status();
         let elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
         match status.is_server_error() {

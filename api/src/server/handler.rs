@@ -16,12 +16,13 @@ use uuid::Uuid;
 
 use super::MAX_BODY_BYTES;
 use super::billing::number;
+use super::entity_tag::tagged;
 use super::fields::Fields;
 use super::format::Part;
 use super::list::ListQuery;
 use super::noun::{Changed, Listed, Made, Shown};
 use super::respond::json;
-use super::signed::Signed;
+use super::signed::{Signed, SignedOfOne};
 use crate::access::{Identity, Sight};
 use crate::backend::{Backend, Ledger, Outcome, UsageBackend};
 use crate::problem::{Code, FieldCode, Problem};
@@ -107,9 +108,11 @@ pub(super) async fn show<B: Backend, T: Shown>(
     id: Result<Path<String>, PathRejection>,
 ) -> Outcome<Response> {
     let id = parse_id::<T>(id)?;
+    // Before the object: were it newer, an update could be lost.
+    let tag = backend.tag(id);
     let object = T::one(&*backend, id);
     let object = object.ok_or_else(|| Problem::not_found(T::NOUN, id))?;
-    Ok(json(StatusCode::OK, &object))
+    Ok(tagged(json(StatusCode::OK, &object), tag))
 }
 
 pub(super) async fn create<B: Backend, T: Made>(
@@ -134,7 +137,7 @@ pub(super) async fn create<B: Backend, T: Made>(
 pub(super) async fn update<B: Backend, T: Changed>(
     State(backend): State<Arc<B>>,
     id: Result<Path<String>, PathRejection>,
-    signed: Signed,
+    signed: SignedOfOne,
     body: Result<Bytes, BytesRejection>,
 ) -> Outcome<Response> {
     let id = parse_id::<T>(id)?;
@@ -142,7 +145,7 @@ pub(super) async fn update<B: Backend, T: Changed>(
     let mut fields = Fields::of_body(&body)?;
     let request = T::read_update(&mut fields);
     let request = fields.finish(Some(request))?;
-    let caller = signed.repeats();
+    let caller = signed.changes(&*backend, id)?;
     let changed = finish(async move { T::update(&*backend, caller, id, request).await }).await?;
     Ok(json(StatusCode::OK, &changed))
 }
@@ -150,10 +153,11 @@ pub(super) async fn update<B: Backend, T: Changed>(
 pub(super) async fn delete<B: Backend, T: Made>(
     State(backend): State<Arc<B>>,
     id: Result<Path<String>, PathRejection>,
-    signed: Signed,
+    signed: SignedOfOne,
 ) -> Outcome<StatusCode> {
     let id = parse_id::<T>(id)?;
-    finish(async move { T::delete(&*backend, signed.repeats(), id).await }).await?;
+    let caller = signed.changes(&*backend, id)?;
+    finish(async move { T::delete(&*backend, caller, id).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -3,10 +3,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ring::digest;
+use uuid::Uuid;
 
+use super::entity_tag::IfMatch;
 use super::guard::{RequestId, visible_name};
 use crate::access::Identity;
-use crate::backend::{Caller, Idempotency};
+use crate::backend::{Backend, Caller, Idempotency, Outcome, Precondition};
 use crate::problem::{Code, Problem};
 
 /// The header by which a client names a creation, so that it can be repeated safely.
@@ -33,6 +35,7 @@ impl Signed {
             held_to: self.identity.tenant_id,
             request_id: self.request_id,
             idempotency,
+            precondition: None,
         }
     }
 
@@ -44,7 +47,44 @@ impl Signed {
             held_to: self.identity.tenant_id,
             request_id: self.request_id,
             idempotency: None,
+            precondition: None,
         }
+    }
+}
+
+/// Who asks for a change of one object, and which of its versions the change is meant for.
+pub(super) struct SignedOfOne {
+    signed: Signed,
+    matching: Option<IfMatch>,
+}
+
+impl SignedOfOne {
+    /// The caller of a change of this object.
+    ///
+    /// # Errors
+    /// There is nothing that the client could have seen a tag of.
+    pub(super) fn changes(self, backend: &impl Backend, id: Uuid) -> Outcome<Caller> {
+        let mut caller = self.signed.repeats();
+        if let Some(IfMatch(tags)) = self.matching {
+            let there = backend.tag(id);
+            there.ok_or_else(|| {
+                let detail = format!("{id} has no tag that If-Match could be compared with");
+                Problem::new(Code::PreconditionFailed, detail)
+            })?;
+            caller.precondition = Some(Precondition { id, tags });
+        }
+        Ok(caller)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedOfOne {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            matching: IfMatch::read(&parts.headers)?,
+            signed: Signed::read(parts)?,
+        })
     }
 }
 
@@ -52,6 +92,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Were it passed over, the client would believe that no update is lost.
+        if IfMatch::read(&parts.headers)?.is_some() {
+            let detail =
+                "If-Match is for changes of one object that has an ETag; leave it out here";
+            return Err(Problem::new(Code::InvalidParameter, detail));
+        }
+        Self::read(parts)
+    }
+}
+
+impl Signed {
+    fn read(parts: &Parts) -> Result<Self, Problem> {
         // Were a route ever left unguarded, this refuses the change.
         let nobody = || Problem::new(Code::Unauthenticated, "nobody has signed this request");
         let identity = parts.extensions.get().cloned().ok_or_else(nobody)?;

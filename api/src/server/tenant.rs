@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::fields::Fields;
 use super::handler::{finish, parse_id};
 use super::respond::json;
-use super::signed::Signed;
+use super::signed::SignedOfOne;
 use super::value::{FieldValue, word};
 use crate::backend::{Backend, Outcome};
 use crate::problem::FieldCode;
@@ -33,11 +33,12 @@ enum Asked {
 pub(super) async fn delete<B: Backend>(
     State(backend): State<Arc<B>>,
     id: Result<Path<String>, PathRejection>,
-    signed: Signed,
+    signed: SignedOfOne,
     uri: Uri,
 ) -> Outcome<Response> {
-    let id = parse_id::<Tenant>(id)?.into();
-    let caller = signed.repeats();
+    let id = parse_id::<Tenant>(id)?;
+    let caller = signed.changes(&*backend, id)?;
+    let id = id.into();
     let contents = match asked(&uri)? {
         Asked::Alone => {
             finish(async move { backend.tenant_delete(caller, id).await }).await?;

@@ -50,6 +50,8 @@ fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.json);
     assert_eq!(answer.headers[CONTENT_TYPE], "application/problem+json");
     assert_eq!(answer.json["status"], status);
+    let name = answer.headers["x-request-id"].to_str().unwrap();
+    assert_eq!(answer.json["request_id"], name, "the log has it");
     assert_eq!(answer.json["code"], code);
     assert!(!answer.json["detail"].as_str().unwrap().is_empty());
 }

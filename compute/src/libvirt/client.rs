@@ -11,6 +11,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::Kind;
 use super::protocol::{
     self, Described, DomainRef, EventId, Fault, Impact, Listed, Message, Procedure, ProtocolError,
     encode_call, encode_pong, take_message,
@@ -23,9 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long the migration of a domain may take: a large one sends what it changes again and again.
 const MIGRATION: Duration = Duration::from_secs(1_800);
-
-/// What is opened: the system's QEMU driver, in whatever daemon it is.
-const URI: &str = "qemu:///system";
 
 /// `REMOTE_AUTH_NONE`
 const NO_AUTHENTICATION: i32 = 0;
@@ -112,11 +110,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the daemon that listens at `socket`.
+    /// Connects to the daemon that listens at `socket`, for its guests of this kind.
     ///
     /// # Errors
     /// When that fails at any step.
-    pub async fn open(socket: &Path) -> Result<Self, Error> {
+    pub async fn open(socket: &Path, kind: Kind) -> Result<Self, Error> {
         let stream = UnixStream::connect(socket).await.map_err(Error::Connect)?;
         let mut connection = Self {
             stream,
@@ -132,7 +130,7 @@ impl Connection {
             return Err(Error::Authentication);
         }
         connection
-            .call(Procedure::Open, protocol::open(URI))
+            .call(Procedure::Open, protocol::open(kind.uri()))
             .await?;
         Ok(connection)
     }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use model::{Departure, InstanceId, Timestamp};
 use tokio::sync::Notify;
 
+use super::Kind;
 use super::client::{Connection, Error};
 use super::machines::whole;
 use super::protocol::DomainRef;
@@ -106,7 +107,7 @@ fn note(
 }
 
 async fn send(socket: &Path, domain: &DomainRef, uri: &str) -> Result<(), Error> {
-    let mut connection = Connection::open(socket).await?;
+    let mut connection = Connection::open(socket, Kind::Qemu).await?;
     connection.migrate(domain, uri).await
 }
 

@@ -6,6 +6,8 @@ use roxmltree::{Document, Node, ParsingOptions};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Kind;
+
 /// The namespace of our metadata in a domain's XML:
 ///
 /// ```xml
@@ -74,15 +76,8 @@ impl Domain {
     /// # Errors
     /// When it is no description of a domain.
     pub fn parse(xml: &str) -> Result<Self, DomainError> {
-        let options = ParsingOptions {
-            nodes_limit: MOST_NODES,
-            ..ParsingOptions::default()
-        };
-        let document = Document::parse_with_options(xml, options)?;
+        let document = document(xml)?;
         let root = document.root_element();
-        if !root.has_tag_name("domain") {
-            return Err(DomainError::NotDomain(root.tag_name().name().to_owned()));
-        }
         let text = |name| child(root, name).and_then(|node| node.text());
         let uuid = text("uuid").and_then(|text| text.trim().parse().ok());
         let claims = claims(root);
@@ -99,6 +94,30 @@ impl Domain {
                 .map(|node| interface(node, &claims))
                 .collect(),
         })
+    }
+}
+
+/// Which kind of guest is described. libvirt's hooks are told no other way.
+///
+/// # Errors
+/// When it is no description of a domain.
+pub fn kind(xml: &str) -> Result<Kind, DomainError> {
+    match document(xml)?.root_element().attribute("type") {
+        Some("lxc") => Ok(Kind::Lxc),
+        _ => Ok(Kind::Qemu),
+    }
+}
+
+fn document(xml: &str) -> Result<Document<'_>, DomainError> {
+    let options = ParsingOptions {
+        nodes_limit: MOST_NODES,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(xml, options)?;
+    let root = document.root_element();
+    match root.has_tag_name("domain") {
+        true => Ok(document),
+        false => Err(DomainError::NotDomain(root.tag_name().name().to_owned())),
     }
 }
 

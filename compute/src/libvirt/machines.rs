@@ -11,6 +11,7 @@ use model::plan::PlannedInstance;
 use model::report::InstanceReport;
 use model::{Acceleration, Boot, Driver, ImageName, InstanceId, Motion};
 
+use super::Kind;
 use super::client::{Connection, Error};
 use super::departures::{self, Departures};
 use super::plugging::{Vif, interface_xml};
@@ -42,7 +43,7 @@ pub struct Machines {
 
 impl Machines {
     async fn make_right(&self, wanted: &[PlannedInstance]) -> Reconciled {
-        let socket = super::socket(&self.sockets);
+        let socket = Kind::Qemu.socket(&self.sockets);
         // Without libvirt there is nothing of ours to end either.
         let Some(socket) = socket else {
             return none_runs(wanted, "no libvirt is on this host");
@@ -58,7 +59,7 @@ impl Machines {
         socket: &Path,
         wanted: &[PlannedInstance],
     ) -> Result<Reconciled, Error> {
-        let mut connection = Connection::open(socket).await?;
+        let mut connection = Connection::open(socket, Kind::Qemu).await?;
         let active = connection.domains(Listed::Active).await?;
         let paused = connection.domains(Listed::Paused).await?;
         let ours = active.iter().filter(|it| it.name == handle(it.uuid.into()));

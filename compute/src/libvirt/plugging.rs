@@ -10,6 +10,7 @@ use model::{MacAddr, PortId};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::Kind;
 use super::client::{Connection, Error};
 use super::domain::{Domain, DomainError, Interface};
 use super::protocol::{Described, DomainRef, Impact, Listed};
@@ -188,8 +189,8 @@ struct Found {
 
 impl Found {
     async fn of(folder: &Path, guest: &str) -> Result<Self, PlugError> {
-        let socket = super::socket(folder).ok_or(PlugError::NoDaemon)?;
-        let mut connection = Connection::open(&socket).await?;
+        let socket = Kind::Qemu.socket(folder).ok_or(PlugError::NoDaemon)?;
+        let mut connection = Connection::open(&socket, Kind::Qemu).await?;
         let uuid: Option<Uuid> = guest.parse().ok();
         let is_it = |it: &DomainRef| it.name == guest || Some(it.uuid) == uuid;
         let running = connection.domains(Listed::Active).await?;

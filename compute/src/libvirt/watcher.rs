@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::Kind;
 use super::client::{Changed, Connection, Error};
 use super::domain::Domain;
-use super::protocol::{Described, DomainRef, Listed};
+use super::protocol::{Described, DomainRef, Listed, Procedure};
 use crate::seen::{self, Daemon, Redial, Seen, SeenGuest};
 
 /// How often everything is looked at again when nothing calls for it.
@@ -30,30 +31,47 @@ const MOST_GUESTS: usize = 4_096;
 /// The task that watches.
 pub struct Watcher {
     /// The folder of the daemons' sockets: `/run/libvirt`.
-    pub folder: PathBuf,
+    folder: PathBuf,
+    /// Which guests are watched.
+    kind: Kind,
     /// What is seen.
-    pub seen: watch::Sender<Seen>,
+    seen: watch::Sender<Seen>,
 }
 
 impl Watcher {
+    /// One for guests of this kind, by the folder of the daemons' sockets; and what it will see.
+    #[must_use]
+    pub fn new(folder: PathBuf, kind: Kind) -> (Self, watch::Receiver<Seen>) {
+        let (seen, receiver) = watch::channel(Seen::default());
+        (Self { folder, kind, seen }, receiver)
+    }
+
     /// Watches for ever: through daemons that end, start, or never come.
     pub async fn run(self) {
         let mut redial = Redial::at_most_every(LATEST);
         loop {
             let began = Instant::now();
-            if let Some(socket) = super::socket(&self.folder) {
+            if let Some(socket) = self.kind.socket(&self.folder) {
                 let Err(error) = self.follow(&socket).await;
-                seen::lost(&self.seen, error);
+                if !self.is_not_there(&error) {
+                    seen::lost(&self.seen, error);
+                }
             }
             redial.pause(began.elapsed()).await;
         }
     }
 
+    /// A daemon of everything need not have what makes containers: that is no daemon that is away.
+    fn is_not_there(&self, error: &Error) -> bool {
+        let refused = matches!(error, Error::Refused(Procedure::Open, _));
+        refused && self.kind == Kind::Lxc && self.seen.borrow().daemon == Daemon::Absent
+    }
+
     async fn follow(&self, socket: &std::path::Path) -> Result<std::convert::Infallible, Error> {
-        let mut connection = Connection::open(socket).await?;
+        let mut connection = Connection::open(socket, self.kind).await?;
         connection.subscribe().await?;
         let version = connection.version().await?;
-        info!(version, "libvirt answers");
+        info!(version, uri = self.kind.uri(), "libvirt answers");
         let daemon = Daemon::Here { version };
         let mut changed = Changed::All;
         let mut known = BTreeMap::new();

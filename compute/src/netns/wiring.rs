@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use model::plan::PlannedInterface;
 use model::{MacAddr, PortId, Route};
 use nix::errno::Errno;
-use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
@@ -170,7 +170,9 @@ pub(crate) async fn configure(
             .ok_or_else(|| io::Error::other("the instance's end is not inside"))?;
         for address in &interface.addresses {
             let request = handle.address();
-            let add = request.add(index, address.addr(), address.prefix_len());
+            let mut add = request.add(index, address.addr(), address.prefix_len());
+            // Nobody else can have it: whoever waited for an objection (RFC 4862) would lose a second of IPv6.
+            add.message_mut().header.flags |= AddressHeaderFlags::Nodad;
             add.replace().execute().await.map_err(io::Error::other)?;
         }
         for gateway in &interface.gateways {

@@ -45,12 +45,16 @@ impl Intent {
     /// shared with all tenants with their subnets.
     #[must_use]
     pub fn sight(&self, tenant: TenantId, id: Uuid) -> Sight {
-        let found = keys(id).into_iter().find_map(|key| self.get(key));
-        match found {
+        match self.object_with(id) {
             None => Sight::Nothing,
             Some(object) if self.is_visible(tenant, &object) => Sight::Visible,
             Some(_) => Sight::Hidden,
         }
+    }
+
+    /// The object with this id, of whatever kind.
+    pub(crate) fn object_with(&self, id: Uuid) -> Option<Object> {
+        keys(id).into_iter().find_map(|key| self.get(key))
     }
 
     fn is_visible(&self, tenant: TenantId, object: &Object) -> bool {

@@ -32,18 +32,24 @@ use model::{
     Reservation, ReservationId, Router, RouterId, SecurityGroup, SecurityGroupId, SpoofGuard,
     Subnet, SubnetId, Tenant, TenantId, Trace,
 };
+use uuid::Uuid;
 
 pub(super) use self::tokens::LastUses;
 use self::views::{group_hits, host_view, instance_view, port_view, tunnel_views};
 use super::{
     Service, address_group, floating_ip, gateway, held, instance, network, physical_network,
-    placement, port, port_forwarding, quarantine, reservation, router, security_group, subnet,
-    tenant, topology, trunk, uplink,
+    placement, port, port_forwarding, precondition, quarantine, reservation, router,
+    security_group, subnet, tenant, topology, trunk, uplink,
 };
 use crate::intent::Intent;
 use crate::object::PluggedInstance;
 
 impl Backend for Service {
+    fn tag(&self, id: Uuid) -> Option<String> {
+        let object = self.writer.intent().object_with(id)?;
+        precondition::tag(&object)
+    }
+
     fn inventory(&self) -> Arc<Inventory> {
         self.fleet.inventory().borrow().clone()
     }

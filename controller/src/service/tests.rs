@@ -14,6 +14,7 @@ mod outside;
 mod placement;
 mod plugging;
 mod port_forwardings;
+mod preconditions;
 mod quarantines;
 mod quotas;
 mod refused;

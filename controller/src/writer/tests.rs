@@ -35,6 +35,7 @@ fn caller(key: Option<&str>) -> Caller {
         held_to: None,
         request_id: "test".into(),
         idempotency,
+        precondition: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! libvirt's hook for QEMU (<https://libvirt.org/hooks.html>): asks the agent before a guest runs.
+//! libvirt's hook for QEMU and for its containers (<https://libvirt.org/hooks.html>): asks the agent before a guest runs.
 //!
 //! A hook may not ask libvirt anything: libvirt waits for it.
 
@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use compute::libvirt::domain::{Domain, Interface};
+use compute::libvirt::domain::{self, Domain, Interface};
 
 use super::asking::ask;
 use super::{Answer, Question};
@@ -45,12 +45,16 @@ impl Call {
         let question = match (self.operation.as_str(), self.part.as_str()) {
             ("start", "begin") => {
                 read.context("could not read the guest's description")?;
-                let domain = Domain::parse(&xml)?;
+                let (domain, kind) = (Domain::parse(&xml)?, domain::kind(&xml)?);
                 if !domain.interfaces.iter().any(may_be_ours) {
                     return Ok(());
                 }
                 let seconds = self.seconds;
-                Question::Start { domain, seconds }
+                Question::Start {
+                    domain,
+                    kind,
+                    seconds,
+                }
             }
             ("migrate", "begin") => {
                 read.context("could not read the guest's description")?;

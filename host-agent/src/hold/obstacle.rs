@@ -4,6 +4,7 @@ use compute::libvirt::domain::{Domain, Interface};
 use compute::ovsdb::ObservedVif;
 use model::PortState;
 
+use crate::binding::port_id;
 use crate::observe::INTEGRATION_BRIDGE;
 use crate::status::Status;
 
@@ -17,7 +18,9 @@ pub(super) fn obstacles(
 ) -> Vec<String> {
     let ours = domain.interfaces.iter().filter(|it| is_ours(it, vifs));
     let obstacles = ours.filter_map(|interface| {
-        let Some(link) = &interface.link else {
+        let link = interface.link.as_deref();
+        let link = link.or_else(|| plugged(interface, vifs, &index));
+        let Some(link) = link else {
             return Some("an interface has no link on the host yet".to_owned());
         };
         let reported = status.and_then(|status| status.vifs.get(link));
@@ -39,6 +42,19 @@ pub(super) fn obstacles(
         }
     });
     obstacles.collect()
+}
+
+/// The link that was plugged in by the interface's own id: of a container, libvirt tells that before it runs,
+/// and what the link is called only after. One of an earlier run has no link any more.
+fn plugged<'a>(
+    interface: &Interface,
+    vifs: &'a [ObservedVif],
+    index: impl Fn(&str) -> Option<u32>,
+) -> Option<&'a str> {
+    let id = interface.interface_id?.into();
+    let named = vifs.iter().filter(|vif| port_id(vif) == Some(id));
+    let mut links = named.map(|vif| vif.interface.as_str());
+    links.find(|link| index(link).is_some())
 }
 
 /// Whether an interface is on the integration bridge: by libvirt's doing, or somebody else's.
@@ -101,6 +117,32 @@ mod tests {
         let other = status(PortState::Active, Uuid::from_u128(6));
         assert!(held(&other, Some(7)), "a port of before");
         assert!(!obstacles(&ours, &[], None, |_| Some(7)).is_empty());
+    }
+
+    #[test]
+    fn a_container_whose_link_nobody_names_is_found_by_its_interface_id() {
+        let mut boxed = guest("br-int");
+        boxed.interfaces[0].link = None;
+        let vif = |interface: &str, id: Uuid| ObservedVif {
+            interface: interface.to_owned(),
+            iface_id: Some(id.to_string()),
+            row: Uuid::nil(),
+            ofport: Some(1),
+            ifindex: Some(7),
+            kind: String::new(),
+            is_gone: false,
+            error: None,
+            active: None,
+        };
+        let active = status(PortState::Active, PORT);
+        let index = |link: &str| (link != "vnet9").then_some(7);
+        let held = |vifs: &[ObservedVif]| !obstacles(&boxed, vifs, Some(&active), index).is_empty();
+        let (before, other) = (vif("vnet9", PORT), vif("vnet0", Uuid::from_u128(6)));
+        assert!(
+            held(&[before.clone(), other]),
+            "one of before, and another's"
+        );
+        assert!(!held(&[before, vif("vnet0", PORT)]));
     }
 
     #[test]

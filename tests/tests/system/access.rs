@@ -29,7 +29,10 @@ fn ids(value: &Value, found: &mut Vec<String>) {
 
 /// An answer, with the ids that were asked for made the same.
 fn told(answer: &Answer, asked: &[String]) -> String {
-    let text = format!("{} {}", answer.0, answer.1);
+    let (status, mut body) = answer.clone();
+    // The name of the request differs by the request, not by what it asks for.
+    body["request_id"].take();
+    let text = format!("{status} {body}");
     let texts = asked.iter().enumerate();
     texts.fold(text, |text, (place, id)| {
         text.replace(id, &format!("ID{place}"))

@@ -1,6 +1,9 @@
 //! Containers that runtimes plug in by CNI, called as they call it, and those of a real LXC.
 
+mod edges;
+mod families;
 mod lxc;
+mod podman;
 
 use serde_json::{Value, json};
 use tests::containers::{Container, call};

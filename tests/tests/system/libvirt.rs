@@ -1,6 +1,7 @@
 //! Guests of a real libvirt: who runs is known, whoever started it; a guest starts when its VIFs are
 //! active, and not at all otherwise.
 
+mod boxes;
 mod crash;
 mod migrating;
 mod refusing;
@@ -60,12 +61,16 @@ impl Scene {
     }
 }
 
-/// What the host says of its libvirt.
+/// What the host says of the machines of its libvirt.
 fn driver(pool: &Pool) -> Option<Value> {
+    driver_called("libvirt", pool)
+}
+
+fn driver_called(name: &str, pool: &Pool) -> Option<Value> {
     let host = pool.json("host-show h1");
     let drivers = host["status"]["drivers"].as_array().cloned();
     let mut drivers = drivers.unwrap_or_default().into_iter();
-    drivers.find(|driver| driver["name"] == "libvirt")
+    drivers.find(|driver| driver["name"] == name)
 }
 
 fn wait_for_driver(pool: &Pool, what: &str, holds: impl Fn(&Value) -> bool) {

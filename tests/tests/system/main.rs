@@ -26,6 +26,7 @@ mod policy;
 mod pool_setup;
 mod public;
 mod quarantine;
+mod quotas;
 mod restarts;
 mod routing;
 mod sampling;

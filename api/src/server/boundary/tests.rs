@@ -105,7 +105,9 @@ async fn another_tenants_object_answers_exactly_as_one_that_is_not_there() {
         let mut answers = Vec::new();
         for id in [hidden, missing] {
             let path = format!("/v1/networks/{id}");
-            let answer = ask_as(&pool, "tenant-admin", (method, &path), body).await;
+            let mut answer = ask_as(&pool, "tenant-admin", (method, &path), body).await;
+            // What differs by the request, not by what it asks for.
+            answer.json["request_id"].take();
             let said = answer.json.to_string();
             answers.push((answer.status, said.replace(&id.to_string(), "ID")));
         }

@@ -55,3 +55,12 @@ fn entities_and_depth_cost_nothing() {
     let wide = format!("<domain>{}</domain>", "<a/>".repeat(200_000));
     assert!(Domain::parse(&wide).is_err());
 }
+
+#[test]
+fn a_container_is_told_from_a_machine_by_the_type_of_its_domain() {
+    assert_eq!(kind("<domain type='lxc'/>").unwrap(), Kind::Lxc);
+    for machine in ["<domain type='kvm'/>", "<domain type='qemu'/>", "<domain/>"] {
+        assert_eq!(kind(machine).unwrap(), Kind::Qemu);
+    }
+    assert!(kind("<network/>").is_err());
+}

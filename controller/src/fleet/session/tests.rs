@@ -179,6 +179,7 @@ fn caller() -> Caller {
         held_to: None,
         request_id: "test".into(),
         idempotency: None,
+        precondition: None,
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) fn caller() -> Caller {
         held_to: None,
         request_id: "test".into(),
         idempotency: None,
+        precondition: None,
     }
 }
 
