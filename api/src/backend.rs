@@ -5,6 +5,7 @@ mod caps;
 mod changes;
 mod history;
 mod migrations;
+mod quotas;
 mod tokens;
 mod watching;
 
@@ -18,8 +19,8 @@ use model::{
     AddressGroup, AddressGroupId, CollectorStatistics, Event, FabricCheck, FabricCheckId,
     FabricScope, FloatingIp, FloatingIpId, Gateway, GatewayId, HostId, InstanceId, Inventory,
     MeterFinding, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, PortForwarding,
-    PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
+    PortForwardingId, PortId, QuotaLimit, Reservation, ReservationId, Router, RouterId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tenant, TenantId, Trace, Usage, UsagePart,
 };
 use uuid::Uuid;
 
@@ -43,6 +44,7 @@ pub use caps::CapBackend;
 pub use changes::{ChangeBackend, Revised};
 pub use history::{HistoryBackend, HistoryPart};
 pub use migrations::MigrationBackend;
+pub use quotas::{QuotaBackend, TenantBackend};
 pub use tokens::TokenBackend;
 pub use watching::{EventsAfter, WatchBackend};
 
@@ -154,6 +156,11 @@ pub trait UsageBackend: Send + Sync + 'static {
     /// Whether the object with this id is there for a tenant.
     fn sight(&self, tenant: TenantId, id: Uuid) -> Sight;
 
+    /// How many calls a second the tokens of a tenant may make together. Who keeps no quotas limits nobody.
+    fn requests_per_second(&self, _tenant: TenantId) -> QuotaLimit {
+        QuotaLimit::Unlimited
+    }
+
     /// Whether what it serves is well.
     fn health(&self) -> Health;
     /// The ledger, if it is kept here.
@@ -173,6 +180,8 @@ pub trait Backend:
     + ChangeBackend
     + HistoryBackend
     + MigrationBackend
+    + QuotaBackend
+    + TenantBackend
     + TokenBackend
     + WatchBackend
 {

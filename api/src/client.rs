@@ -10,6 +10,7 @@ mod error;
 mod history;
 mod plugging;
 mod query;
+mod quotas;
 mod watch;
 
 use std::fmt;

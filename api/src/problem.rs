@@ -47,6 +47,10 @@ pub enum Code {
     Unauthenticated,
     /// The token does not allow this (403).
     Forbidden,
+    /// The tenant would have more than its quota (403).
+    QuotaExceeded,
+    /// The tenant is suspended: it may read, and change nothing (403).
+    TenantSuspended,
     /// There is no such object (404).
     NotFound,
     /// There is no such route (404).
@@ -65,6 +69,8 @@ pub enum Code {
     PreconditionFailed,
     /// The body is larger than allowed (413).
     TooLarge,
+    /// The tenant asks too often (429).
+    TooManyRequests,
     /// The request took too long (408).
     Timeout,
     /// Too many requests wait already (503).
@@ -82,7 +88,7 @@ impl Code {
         match self {
             Self::MalformedBody | Self::InvalidParameter => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::QuotaExceeded | Self::TenantSuspended => 403,
             Self::NotFound | Self::NoSuchRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
@@ -90,6 +96,7 @@ impl Code {
             Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::InvalidFields => 422,
+            Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Busy | Self::StoreUnavailable => 503,
         }
@@ -114,6 +121,8 @@ pub enum FieldCode {
     Duplicate,
     /// It does not fit another field or the object it refers to.
     Inconsistent,
+    /// There would be more of it than the tenant's quota allows.
+    OverQuota,
 }
 
 impl Problem {

@@ -7,6 +7,7 @@ mod limits;
 mod migration;
 mod outside;
 mod plugging;
+mod quota;
 mod token;
 mod topology;
 mod usage;
@@ -17,9 +18,9 @@ use ipnet::IpNet;
 use model::billing::RateTerms;
 use model::{
     AddressPair, AddressRange, Allowance, BitRate, Boot, DomainName, Encapsulation, Handout,
-    HostId, Limits, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Role, Route,
-    RuleId, SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TracedProtocol,
-    TracedState, Tracking, Uplink, VlanId, VlanRanges, Vni,
+    HostId, Limits, MacAddr, Name, NetworkId, PhysicalNetworkId, PortId, Power, Reason, Role,
+    Route, RuleId, SecurityGroupId, Sharing, SpoofGuard, StaticRoute, TenantId, TenantState,
+    TracedProtocol, TracedState, Tracking, Uplink, VlanId, VlanRanges, Vni,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,7 @@ pub use limits::LimitsUpdate;
 pub use migration::MigrationCreate;
 pub use outside::{FloatingIpCreate, FloatingIpUpdate, GatewayCreate, PortForwardingCreate};
 pub use plugging::PortAttach;
+pub use quota::QuotaUpdate;
 pub use token::TokenCreate;
 pub use topology::{HostUplinkSet, RoleChange, Setting, TopologyChange};
 pub use usage::{BillsQuery, Paging, RecordQuery, SplitQuery, TenantPeriod, UsageQuery};
@@ -49,6 +51,12 @@ pub struct TenantUpdate {
     /// How much each of its ports may take at most.
     #[serde(default, flatten)]
     pub limits: LimitsUpdate,
+    /// Suspended, all of its ports are dark and its tokens only read; active, it may use the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TenantState>,
+    /// Why it is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// `POST /v1/physical-networks`

@@ -1,6 +1,8 @@
 //! What the REST API shows: the nouns of `model` with what is known of them at this moment.
 
 mod change;
+mod contents;
+mod quota;
 
 use model::plan::Generation;
 use model::report::ManagementPath;
@@ -14,6 +16,9 @@ use model::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use contents::{Listed, ListedObject, TenantContents};
+pub use quota::{QuotaLine, QuotaView};
 
 use crate::request::{
     AddressGroupCreate, AddressGroupUpdate, CapCreate, CapUpdate, FloatingIpCreate,

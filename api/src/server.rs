@@ -28,9 +28,12 @@ mod limits;
 mod list;
 mod noun;
 mod plugging;
+mod quota;
+mod rate;
 mod respond;
 mod routes;
 mod signed;
+mod tenant;
 mod topology;
 mod trace;
 mod value;
@@ -105,10 +108,11 @@ fn finished<B: UsageBackend>(
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::clone(&backend));
+    let door = (backend, Arc::<rate::Buckets>::default());
     // The boundary rewrites paths, so it stands before the routes are looked up.
     Router::new()
         .fallback_service(routes)
-        .layer(from_fn_with_state(backend, boundary::cross::<B>))
+        .layer(from_fn_with_state(door, boundary::cross::<B>))
         .layer(from_fn_with_state(patience, guard::limit_time))
         .layer(CatchPanicLayer::custom(guard::on_panic))
         .layer(from_fn(guard::identify))
@@ -150,7 +154,14 @@ fn endpoint<B: Backend>(route: &Route) -> MethodRouter<Arc<B>> {
         Noun::Version => routing::get(handler::version),
         Noun::Whoami => routing::get(handler::whoami),
         Noun::AccessToken => made::<B, TokenView>(route),
-        Noun::Tenant => changed::<B, Tenant>(route),
+        Noun::Tenant => match route.method {
+            Method::Delete => routing::delete(tenant::delete::<B>),
+            _ => changed::<B, Tenant>(route),
+        },
+        Noun::Quota => match route.method {
+            Method::Patch => routing::patch(quota::change::<B>),
+            _ => routing::get(quota::show::<B>),
+        },
         Noun::PhysicalNetwork => made::<B, PhysicalNetwork>(route),
         Noun::Topology => match route.method {
             Method::Patch => routing::patch(topology::change::<B>),

@@ -10,6 +10,7 @@ mod history;
 mod kept;
 mod ledger;
 mod migrations;
+mod quotas;
 pub(crate) mod samples;
 mod shelf;
 mod tokens;

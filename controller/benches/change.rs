@@ -13,11 +13,11 @@ use api::request::{
 };
 use api::token::TokenDigest;
 use controller::fleet::Fleet;
-use controller::service::Service;
+use controller::service::{Service, Settings};
 use controller::store::Store;
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use model::{NetworkId, Role, Sharing};
+use model::{NetworkId, Quantity, QuotaLimit, Role, Sharing};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -108,7 +108,13 @@ fn durable_ports(bencher: Bencher<'_, '_>, clients: usize) {
     let runtime = Runtime::new().unwrap();
     let store = Store::open(&folder.path().join("bulkhead.db")).unwrap();
     let token = TokenDigest::of("token");
-    let service = Service::start(store, None, Arc::new(Fleet::default()), token).unwrap();
+    let settings = Settings {
+        quota: [(Quantity::Ports, QuotaLimit::Unlimited)]
+            .into_iter()
+            .collect(),
+        ..Settings::default()
+    };
+    let service = Service::start(store, settings, Arc::new(Fleet::default()), token).unwrap();
     let service = Arc::new(service);
     let network = runtime.block_on(network(&service));
     let count = PORTS / clients;

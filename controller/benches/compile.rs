@@ -37,6 +37,8 @@ impl Pool {
         let tenant = Tenant {
             id: Id::generate(),
             name: "tenant".parse().unwrap(),
+            standing: model::Standing::default(),
+            quota: model::Quota::default(),
             limits: model::Limits::default(),
             created_at,
         };

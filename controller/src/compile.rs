@@ -480,10 +480,13 @@ impl Touched<'_> {
         self.items.extend(items);
     }
 
-    /// Its ports are under its limits.
+    /// Its ports are under its limits, and dark while it is suspended.
     fn tenant(&mut self, id: TenantId) {
-        let limits = |intent: &Intent| intent.tenants.get(&id).map(|it| it.limits);
-        if limits(self.before) == limits(self.after) {
+        let bounds = |intent: &Intent| {
+            let tenant = intent.tenants.get(&id);
+            tenant.map(|it| it.limits.and(it.standing.bounds()))
+        };
+        if bounds(self.before) == bounds(self.after) {
             return;
         }
         let ports = self.after.ports_of_tenant(id);

@@ -10,6 +10,7 @@
 mod access;
 mod addresses;
 mod caps;
+mod counts;
 mod free;
 mod instances;
 mod kept;
@@ -21,6 +22,7 @@ mod policy;
 mod tests;
 mod walk;
 
+pub(crate) use counts::counted;
 pub(crate) use outside::Borrower;
 
 use std::net::IpAddr;
@@ -33,13 +35,14 @@ use model::{
     AccessToken, AccessTokenId, AddressGroup, AddressGroupId, AddressRange, Cap, CapId,
     Encapsulation, FloatingIp, FloatingIpId, Gateway, GatewayId, Host, HostId, Id, InstanceId,
     MacAddr, Network, NetworkId, PhysicalNetwork, PhysicalNetworkId, Port, PortForwarding,
-    PortForwardingId, PortId, Reservation, ReservationId, Router, RouterId, SecurityGroup,
+    PortForwardingId, PortId, Quota, Reservation, ReservationId, Router, RouterId, SecurityGroup,
     SecurityGroupId, Segment, Subnet, SubnetId, Tenant, TenantId, VlanId, Vni,
 };
 use uuid::Uuid;
 
 use self::access::GivenOut;
 use self::caps::Capped;
+use self::counts::Counts;
 use self::free::FreeAddresses;
 use self::kept::Kept;
 use self::outside::Lent;
@@ -54,6 +57,8 @@ pub struct Intent {
     pub revision: u64,
     /// How hosts sample their traffic: from the command line, the same for all.
     pub sampling: Option<Sampling>,
+    /// How much of the pool a tenant may have of whom nothing else is said: from the command line, too.
+    pub default_quota: Quota,
     /// The largest network number ever given: numbers are never used again.
     pub last_network_number: u32,
     /// The same of security groups.
@@ -90,6 +95,7 @@ pub struct Intent {
     kept: Kept,
     lent: Lent,
     capped: Capped,
+    counts: Counts,
     reservations_by_network: OrdSet<(NetworkId, ReservationId)>,
     macs: OrdMap<(NetworkId, MacAddr), PortId>,
     addresses: OrdMap<(NetworkId, IpAddr), PortId>,
@@ -298,6 +304,7 @@ impl Intent {
             self.step(it);
         }
         self.delete(object.key());
+        self.counts.add(object);
         if let Some(name) = object.name() {
             self.names.insert(name, object.key().uuid());
         }
@@ -352,6 +359,7 @@ impl Intent {
         let Some(object) = self.get(key) else {
             return;
         };
+        self.counts.remove(&object);
         if let Some(name) = object.name() {
             self.names.remove(&name);
         }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use controller::serve::{self, CollectorPlace, Config};
-use model::{Name, SampleWay};
+use model::{Invalid, Name, Quantity, QuotaLimit, SampleWay};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
@@ -57,6 +57,10 @@ struct Serve {
     usage_interval_seconds: NonZeroU32,
     #[command(flatten)]
     usage_upkeep: flow_collector::Upkeep,
+    /// How much of something a tenant may have of whom nothing else is said, such as ports=500 or
+    /// networks=unlimited; may be given for each quantity.
+    #[arg(long = "quota", value_name = "QUANTITY=N", value_parser = quota_of)]
+    quota: Vec<(Quantity, QuotaLimit)>,
     /// Minutes between two checks of the fabric that nobody asks for; 0: only when asked.
     #[arg(long, value_name = "N", default_value_t = 10)]
     fabric_check_minutes: u32,
@@ -102,6 +106,11 @@ async fn main() -> ExitCode {
     }
 }
 
+fn quota_of(text: &str) -> Result<(Quantity, QuotaLimit), Invalid> {
+    let (quantity, limit) = text.split_once('=').unwrap_or((text, ""));
+    Ok((quantity.replace('-', "_").parse()?, limit.parse()?))
+}
+
 async fn run(config: Config) -> anyhow::Result<()> {
     let stop = api::serve::stop_on_signal().context("could not await signals")?;
     serve::serve(config, stop).await
@@ -129,6 +138,7 @@ impl From<Serve> for Config {
             sampling_rate: arguments.sampling_rate,
             polling_seconds: arguments.polling_seconds,
             usage_interval_seconds: arguments.usage_interval_seconds,
+            quota: arguments.quota.into_iter().collect(),
             usage_upkeep: arguments.usage_upkeep,
             fabric_check_minutes: NonZeroU32::new(arguments.fabric_check_minutes),
             collector: match arguments.no_collector {

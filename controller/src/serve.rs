@@ -11,8 +11,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use api::tls::{self, Identity};
 use flow_collector::{Collector, Upkeep};
-use model::SampleWay;
 use model::plan::Sampling;
+use model::{Quota, SampleWay};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -25,7 +25,7 @@ use crate::fleet::session::Timing;
 use crate::fleet::{self, Fleet};
 use crate::leaving;
 use crate::quarantine;
-use crate::service::Service;
+use crate::service::{Service, Settings};
 use crate::store::Store;
 use crate::token;
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub polling_seconds: u32,
     /// Seconds of one interval of the usage ledger.
     pub usage_interval_seconds: NonZeroU32,
+    /// How much of the pool a tenant may have of whom nothing else is said.
+    pub quota: Quota,
     /// What is done to the usage ledger without being asked.
     pub usage_upkeep: Upkeep,
     /// Minutes between two checks of the fabric that nobody asks for; never if absent.
@@ -96,7 +98,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
         // Where logs are kept elsewhere, it shows later whether history was written anew.
         info!(%mark, "history ends with this record");
     }
-    let service = Service::start(store, Some(sampling(&config)), fleet.clone(), token)?;
+    let service = Service::start(store, settings(&config), fleet.clone(), token)?;
     let service = Arc::new(match &collector {
         Some(collector) => service.with_collector(collector.clone()),
         None => service,
@@ -202,6 +204,13 @@ async fn start_collector(config: &Config, fleet: &Fleet) -> anyhow::Result<Optio
     };
     let collector = Collector::start(its, fleet.inventory()).await?;
     Ok(Some(Arc::new(collector)))
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        sampling: Some(sampling(config)),
+        quota: config.quota.clone(),
+    }
 }
 
 fn sampling(config: &Config) -> Sampling {

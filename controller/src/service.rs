@@ -9,6 +9,7 @@ mod address_group;
 mod after;
 mod backend;
 mod cap;
+mod cascade;
 pub(crate) mod consequences;
 mod endpoint;
 mod fabric_check;
@@ -33,6 +34,7 @@ mod port;
 mod port_forwarding;
 pub(crate) mod precondition;
 mod quarantine;
+pub(crate) mod quota;
 mod reservation;
 mod router;
 mod security_group;
@@ -54,7 +56,7 @@ use api::backend::{Caller, Outcome};
 use flow_collector::{Collector, LedgerError};
 use model::plan::Sampling;
 use model::{
-    EventKind, FabricCheck, FabricScope, Host, HostId, InstanceId, PortId, RelayedSamples,
+    EventKind, FabricCheck, FabricScope, Host, HostId, InstanceId, PortId, Quota, RelayedSamples,
     UsageBatch, UsageTaken,
 };
 use tracing::warn;
@@ -72,6 +74,16 @@ use crate::store::{Store, StoreError};
 use crate::trace::Tracing;
 use crate::writer::Writer;
 use api::token::TokenDigest;
+
+/// What of the intent nobody asks for by the API: the command line says it, the same for all.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// How hosts sample their traffic.
+    pub sampling: Option<Sampling>,
+    /// How much of the pool a tenant may have of whom nothing else is said; where this says nothing, what
+    /// is built in.
+    pub quota: Quota,
+}
 
 /// The controller, as its clients and its hosts see it.
 pub struct Service {
@@ -93,7 +105,7 @@ impl Service {
     /// The store cannot be read or written.
     pub fn start(
         store: Store,
-        sampling: Option<Sampling>,
+        settings: Settings,
         fleet: Arc<Fleet>,
         token: TokenDigest,
     ) -> Result<Self, StoreError> {
@@ -101,7 +113,7 @@ impl Service {
         let reader = store.reader();
         let writer = Writer::start(
             store,
-            sampling,
+            settings,
             fleet.journal().clone(),
             Box::new(move |published, newest| listener.intent_changed(published, newest)),
         )?;

@@ -20,7 +20,6 @@ use std::thread::JoinHandle;
 use api::backend::{Caller, Idempotency, Outcome};
 use api::problem::{Code, Problem};
 use arc_swap::ArcSwap;
-use model::plan::Sampling;
 use model::{Event, EventKind, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,7 +33,7 @@ use crate::fleet::changes::Published;
 use crate::intent::Intent;
 use crate::journal::{Journal, Note, notes_of, numbered};
 use crate::object::Write;
-use crate::service::{consequences, held, precondition};
+use crate::service::{Settings, consequences, held, precondition, quota};
 use crate::store::{KeptKey, Store, StoreError};
 
 /// The most changes that wait to become durable; more are refused as busy.
@@ -116,7 +115,7 @@ impl Writer {
     /// ends when the writer is dropped.
     pub(crate) fn start(
         mut store: Store,
-        sampling: Option<Sampling>,
+        settings: Settings,
         journal: Arc<Journal>,
         listener: Listener,
     ) -> Result<Self, StoreError> {
@@ -124,7 +123,8 @@ impl Writer {
             intent: store.load()?,
             answers: KeptAnswers::of(&store.kept_keys()?),
         };
-        working.intent.sampling = sampling;
+        working.intent.sampling = settings.sampling;
+        working.intent.default_quota = settings.quota;
         let start = record_of_start(&mut working.intent);
         let started = numbered(store.last_event()?, vec![told_of_start(&start)]);
         store.commit_told(&[&start], &started)?;
@@ -213,6 +213,7 @@ impl Writer {
             place.send(Job::Recall(revision, done));
             return Ok(Decided::Known(revision, recalled));
         }
+        held::check_standing(&working.intent, &caller)?;
         precondition::check(&working.intent, &caller)?;
         let draft = decide(&working.intent)?;
         let answer = draft.answer;
@@ -221,6 +222,7 @@ impl Writer {
         }
         held::check(&working.intent, &caller, &draft.writes)?;
         let writes = consequences::with(&working.intent, draft.writes);
+        quota::check(&working.intent, &writes)?;
         let mut change = Change {
             revision: working.intent.revision + 1,
             at: Timestamp::now(),

@@ -306,6 +306,8 @@ fn large_store(folder: &TempDir) {
     let tenant = Tenant {
         id: model::Id::generate(),
         name: "a".parse().unwrap(),
+        standing: model::Standing::default(),
+        quota: model::Quota::default(),
         limits: model::Limits::default(),
         created_at: at,
     };

@@ -82,6 +82,10 @@ pub enum EventKind {
     CapLifted,
     /// Caps may have been enforced later than they should have been.
     CapLate,
+    /// A tenant was suspended: all of its ports go dark.
+    TenantSuspended,
+    /// A tenant that was suspended is so no more.
+    TenantResumed,
     /// The controller started: how hosts and ports stand is to be read anew.
     ControllerStarted,
     /// An object of the intent was made.

@@ -40,6 +40,8 @@ mod plugging;
 mod port;
 mod port_forwarding;
 mod probe;
+mod quota;
+mod reason;
 pub mod report;
 mod reservation;
 mod router;
@@ -103,6 +105,8 @@ pub use probe::{
     Probe, ProbeArrival, ProbeLane, ProbeNic, ProbeObstacle, ProbeOrder, ProbeOutcome, ProbePath,
     ProbeReply, ProbeRequest, SMALL_PROBE_BYTES,
 };
+pub use quota::{Quantity, Quota, QuotaLimit};
+pub use reason::Reason;
 pub use reservation::{Quarantine, Reservation, ReservationId};
 pub use router::{Router, RouterId, StaticRoute};
 pub use rule::{
@@ -114,7 +118,7 @@ pub use security_group::{SecurityGroup, SecurityGroupId, SecurityGroupNumber, Tr
 pub use sharing::Sharing;
 pub use subnet::{Subnet, SubnetId};
 pub use suspended::{Classes, Suspended};
-pub use tenant::{Tenant, TenantId};
+pub use tenant::{Standing, Tenant, TenantId, TenantState};
 pub use timestamp::Timestamp;
 pub use trace::{
     HostTrace, HostTraceOutcome, HostTraceReply, HostTraceRequest, SwitchWord, Trace, TraceEnd,

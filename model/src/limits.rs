@@ -33,7 +33,7 @@ pub struct Limits {
     /// How long it may go beyond its rates after it was silent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst_milliseconds: Option<Burst>,
-    /// What does not pass at all: by caps that are reached, and by nothing else.
+    /// What does not pass at all: by caps that are reached, and where a tenant is suspended.
     #[serde(default, skip_serializing_if = "Suspended::is_nothing")]
     pub suspended: Suspended,
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrafficClass;
 
-/// Of which classes a port may move nothing, each way, as its instance sees it. Reached caps say so, and
-/// nobody else.
+/// Of which classes a port may move nothing, each way, as its instance sees it. Reached caps say so,
+/// and that a tenant is suspended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspended {
     /// Of what it sends.
@@ -26,6 +26,16 @@ impl Suspended {
     #[must_use]
     pub const fn is_nothing(&self) -> bool {
         self.sent.is_empty() && self.received.is_empty()
+    }
+
+    /// All there is, both ways.
+    #[must_use]
+    pub fn everything() -> Self {
+        let all: Classes = TrafficClass::ALL.iter().map(|(class, _)| *class).collect();
+        Self {
+            sent: all,
+            received: all,
+        }
     }
 
     /// What either of the two suspends.

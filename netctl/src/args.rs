@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     One, Owned, OwnedList, address_group, bill, cap, change, completion, event, fabric_check,
     floating_ip, group, history, host, ip, lab, meter, network, nic, physical_network,
-    port_forward, rate_plan, router, router_gateway, status, subnet, tenant, token, topology,
-    trace, tunnel, uplink, usage, vif, vif_guest, vif_migrate, vif_trunk, vm, vm_define,
+    port_forward, quota, rate_plan, router, router_gateway, status, subnet, tenant, token,
+    topology, trace, tunnel, uplink, usage, vif, vif_guest, vif_migrate, vif_trunk, vm, vm_define,
     vm_migrate, watch,
 };
 use crate::connection::Connection;
@@ -69,8 +69,16 @@ pub(crate) enum Command {
     TenantShow(One),
     /// Change how much each VIF of a tenant may take
     TenantSet(tenant::Set),
-    /// Delete a tenant that owns nothing
-    TenantDelete(One),
+    /// Suspend a tenant: all of its VIFs go dark, its tokens only read, and nothing is deleted
+    TenantSuspend(tenant::Suspend),
+    /// Let a suspended tenant use the pool again
+    TenantResume(tenant::Resume),
+    /// Delete a tenant that owns nothing; or list what it owns, or delete it with all of that
+    TenantDelete(tenant::Delete),
+    /// Show how much of the pool a tenant may have, and has
+    QuotaShow(quota::Show),
+    /// Say how much of the pool a tenant may have
+    QuotaSet(quota::Set),
     /// Make a token: who may do what, and until when; its secret is printed this once
     TokenCreate(token::Create),
     /// List tokens and when they were last used

@@ -21,6 +21,7 @@ pub(crate) mod nic;
 mod owned_list;
 pub(crate) mod physical_network;
 pub(crate) mod port_forward;
+pub(crate) mod quota;
 pub(crate) mod rate_plan;
 pub(crate) mod router;
 pub(crate) mod router_gateway;
@@ -117,7 +118,11 @@ impl Command {
             Self::TenantList(command) => command.run(client).await,
             Self::TenantShow(one) => show::<Tenant>(client, one.of()).await,
             Self::TenantSet(command) => command.run(client).await,
-            Self::TenantDelete(one) => delete::<Tenant>(client, one.of()).await,
+            Self::TenantSuspend(command) => command.run(client).await,
+            Self::TenantResume(command) => command.run(client).await,
+            Self::TenantDelete(command) => command.run(client).await,
+            Self::QuotaShow(command) => command.run(client).await,
+            Self::QuotaSet(command) => command.run(client).await,
             Self::TokenCreate(command) => command.run(client).await,
             Self::TokenList(command) => command.run(client).await,
             Self::TokenRevoke(command) => command.run(client).await,

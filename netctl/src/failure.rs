@@ -76,6 +76,10 @@ impl Failure {
                 Exit::NoToken,
                 Some("name the file of a valid token with --token-file or NETCTL_TOKEN_FILE"),
             ),
+            Code::TooManyRequests => (
+                Exit::Refused,
+                Some("wait a moment and try again; `netctl quota-show` says how much you may ask"),
+            ),
             Code::Busy | Code::Timeout | Code::StoreUnavailable => (
                 Exit::Refused,
                 Some("try again; `netctl status` says whether the pool is well"),

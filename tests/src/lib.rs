@@ -5,6 +5,7 @@
 //! * [`Instance`] is a running instance: ping, TCP, raw frames from inside it.
 //! * [`frame`] makes frames, also those that no honest instance sends; [`Sniffer`] catches them.
 //! * [`LoneController`] is a controller without hosts, [`Rest`] its API with no client between.
+//! * [`conversation`] is one connection that stays open.
 //! * [`Pinging`] pings while something else happens, and says how much was lost.
 //! * [`tenants`] is the scene of most tests: two tenants with the same addresses on the same hosts.
 //! * [`libvirt`] is a hypervisor of a host's own, and guests that boot.
@@ -20,6 +21,7 @@ pub mod checks;
 pub mod clock;
 pub mod containers;
 mod controller;
+pub mod conversation;
 mod daemons;
 pub mod frame;
 mod instance;

@@ -59,6 +59,12 @@ impl Rest {
         }
     }
 
+    /// The token that it bears.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// `GET /v1/<path>`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(url(path))).await

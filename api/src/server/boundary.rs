@@ -16,6 +16,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Query, Request, State};
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 use super::MAX_BODY_BYTES;
 use super::guard::bearer_token;
+use super::rate::Buckets;
 use crate::access::Sight;
 use crate::backend::UsageBackend;
 use crate::problem::{Code, Problem};
@@ -51,7 +53,7 @@ const MAX_ANSWER_BYTES: usize = 256 << 20;
 
 /// Says who asks, and hides from them what is not theirs to see.
 pub(super) async fn cross<B: UsageBackend>(
-    State(backend): State<Arc<B>>,
+    State((backend, buckets)): State<(Arc<B>, Arc<Buckets>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -65,10 +67,20 @@ pub(super) async fn cross<B: UsageBackend>(
     let Some(tenant) = tenant else {
         return next.run(request).await;
     };
+    let limit = backend.requests_per_second(tenant);
+    let allowance = buckets.take(tenant, limit, Instant::now());
+    // Before anything of the request is read: a refusal must cost less than an answer.
+    if let Some(refusal) = allowance.and_then(|it| it.refusal()) {
+        return refusal;
+    }
     let mut masks = Masks::new(|id| backend.sight(tenant, id) == Sight::Hidden);
-    match masked(request, &mut masks).await {
+    let response = match masked(request, &mut masks).await {
         Ok(request) => unmasked(next.run(request).await, &masks).await,
         Err(problem) => problem.into_response(),
+    };
+    match allowance {
+        Some(allowance) => allowance.told(response),
+        None => response,
     }
 }
 

@@ -48,12 +48,23 @@ pub const ROUTES: &[Route] = &[
     patch(
         "/v1/tenants/{id}",
         N::Tenant,
-        "change how much each port of a tenant may take",
+        "change how much each port of a tenant may take; suspend the tenant, or let it go on",
+    ),
+    get(
+        "/v1/tenants/{id}/quota",
+        N::Quota,
+        "show how much of the pool a tenant may have, and has",
+    )
+    .who(A::Read),
+    patch(
+        "/v1/tenants/{id}/quota",
+        N::Quota,
+        "say how much of the pool a tenant may have",
     ),
     delete(
         "/v1/tenants/{id}",
         N::Tenant,
-        "delete a tenant that owns nothing",
+        "delete a tenant that owns nothing; preview=true lists what it owns, cascade=true deletes all of it",
     ),
     get(
         "/v1/physical-networks",

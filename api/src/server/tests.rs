@@ -23,7 +23,7 @@ pub(super) async fn ask(pool: &Arc<TestPool>, request: Request<Body>) -> Answer 
     answer(router(Arc::clone(pool)), request).await
 }
 
-async fn answer(router: Router, request: Request<Body>) -> Answer {
+pub(super) async fn answer(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

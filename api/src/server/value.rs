@@ -9,9 +9,10 @@ use model::plan::Trial;
 use model::{
     Acceleration, AddressPair, AddressRange, BitRate, Boot, CommandLine, Direction, DomainName,
     Family, ForwardedProtocol, GuestName, Handout, HistoryMark, Id, ImageName, MacAddr, Name,
-    PacketRate, PhysicalNetwork, PortRange, Power, ProtocolName, Role, Route, Snat, SplitBy,
-    SpoofGuard, StaticRoute, Timestamp, TracedProtocol, TracedState, Tracking, TrafficClass,
-    Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges, Vni,
+    PacketRate, PhysicalNetwork, PortRange, Power, ProtocolName, Reason, Role, Route, Snat,
+    SplitBy, SpoofGuard, StaticRoute, TenantState, Timestamp, TracedProtocol, TracedState,
+    Tracking, TrafficClass, Uplink, UsageOf, UsageSort, UsageStep, VlanChoice, VlanId, VlanRanges,
+    Vni,
 };
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ macro_rules! text_values {
 
 text_values! {
     Name: "a text of 1 to 64 characters, no control characters, no space at either end",
+    Reason: "a text of 1 to 200 characters, no control characters, no space at either end",
     ImageName: "the name of a file in the hosts' folder of images: 1 to 255 letters, digits, \".\", \"_\", \"-\" or \"+\", no \".\" in front",
     CommandLine: "at most 2047 printable ASCII characters",
     GuestName: "a guest's name or UUID: a text of 1 to 255 bytes, no control characters",
@@ -65,6 +67,14 @@ text_values! {
     PacketRate: "packets per second from 1 to 4000M, such as \"500\" or \"10k\"",
     Ipv4Addr: "an IPv4 address such as \"203.0.113.7\"",
     IpAddr: "an IP address such as \"10.0.0.5\" or \"fd00::5\"",
+}
+
+impl FieldValue for TenantState {
+    const EXPECTED: &'static str = "one of \"active\", \"suspended\"";
+
+    fn read(value: &Value) -> Result<Self, FieldCode> {
+        word(value, Self::ALL)
+    }
 }
 
 impl FieldValue for Power {

@@ -26,6 +26,14 @@ impl UsageBackend for TestPool {
         }
     }
 
+    fn requests_per_second(&self, tenant: TenantId) -> QuotaLimit {
+        let tenant = self.tenants.one(tenant.uuid());
+        tenant.map_or(QuotaLimit::Unlimited, |it| {
+            it.quota
+                .limit(&Quota::default(), Quantity::RequestsPerSecond)
+        })
+    }
+
     fn health(&self) -> Health {
         Health {
             status: "ok".to_owned(),

@@ -8,6 +8,8 @@ pub(crate) fn tenant(name: &str) -> Tenant {
     Tenant {
         id: TenantId::generate(),
         name: name.parse().unwrap(),
+        standing: Standing::default(),
+        quota: Quota::default(),
         limits: Limits::default(),
         created_at: Timestamp::from_unix_seconds(1_700_000_000),
     }

@@ -11,12 +11,13 @@ pub(super) fn of(intent: &Intent, port: &Port) -> Limits {
     caps(intent, port).fold(port.limits.or(default), Limits::and)
 }
 
-/// What bounds a port besides its own limits: its tenant's, which each of the tenant's ports is under, and
-/// caps that are reached. The keys of what these bound are touched when they change.
+/// What bounds a port besides its own limits: its tenant's, which each of the tenant's ports is under, how
+/// the tenant stands, and caps that are reached. The keys of what these bound are touched when they change.
 fn caps(intent: &Intent, port: &Port) -> impl Iterator<Item = Limits> {
     let tenant = intent.tenants.get(&port.tenant_id);
     let reached = intent.caps_on(port).map(|cap| cap.bounds());
-    tenant.map(|it| it.limits).into_iter().chain(reached)
+    let tenants = tenant.map(|it| it.limits.and(it.standing.bounds()));
+    tenants.into_iter().chain(reached)
 }
 
 /// The ports that are bound by other limits when a cap changed as it did.

@@ -1,7 +1,7 @@
 //! What a change of the intent is told as: one event for each object, with the names of the fields
 //! that are otherwise. Their values are in the audit log only.
 
-use model::EventKind;
+use model::{EventKind, Standing};
 use serde_json::{Map, Value};
 
 use super::Note;
@@ -14,7 +14,41 @@ const FIELDS_MAX: usize = 20;
 /// What is told of a change.
 pub(crate) fn notes_of(change: &Change) -> Vec<Note> {
     let steps = change.steps.iter();
-    steps.filter_map(|step| note_of(change, step)).collect()
+    let notes = steps.flat_map(|step| {
+        let standing = standing_note(change, step);
+        note_of(change, step).into_iter().chain(standing)
+    });
+    notes.collect()
+}
+
+/// What operators are told of a tenant that was suspended, or is so no more.
+fn standing_note(change: &Change, step: &Step) -> Option<Note> {
+    let (Some(Object::Tenant(before)), Write::Put(Object::Tenant(after))) =
+        (&step.before, &step.write)
+    else {
+        return None;
+    };
+    let (actor, name) = (&change.actor, &after.name);
+    let (kind, message) = match (&before.standing, &after.standing) {
+        (Standing::Active, Standing::Suspended { reason, .. }) => {
+            let why = reason.as_ref().map(|it| format!(": {it}"));
+            let message = format!("{actor} suspended tenant {name}{}", why.unwrap_or_default());
+            (EventKind::TenantSuspended, message)
+        }
+        (Standing::Suspended { .. }, Standing::Active) => {
+            let message = format!("{actor} resumed tenant {name}");
+            (EventKind::TenantResumed, message)
+        }
+        _ => return None,
+    };
+    Some(Note {
+        at: change.at,
+        tenant_id: Some(after.id),
+        noun: Some("tenant"),
+        object_id: Some(after.id.uuid()),
+        revision: Some(change.revision),
+        ..Note::new(kind, message)
+    })
 }
 
 fn note_of(change: &Change, step: &Step) -> Option<Note> {

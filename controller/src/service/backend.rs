@@ -5,6 +5,7 @@ mod changes;
 mod guard;
 mod history;
 mod migrations;
+mod quotas;
 mod tokens;
 mod usage;
 mod views;

@@ -3,7 +3,7 @@
 use api::backend::{Caller, Outcome};
 use api::problem::{Code, FieldCode, Problem};
 use api::request::{InstanceCreate, NetworkCreate, NetworkKind};
-use model::{Limits, Reservation, TenantId};
+use model::{Limits, Reservation, Standing, TenantId};
 
 use super::faults::Faults;
 use crate::intent::Intent;
@@ -20,6 +20,21 @@ pub(crate) fn check(intent: &Intent, caller: &Caller, writes: &[Write]) -> Outco
         return Err(Problem::new(Code::Forbidden, detail));
     }
     writes.iter().try_for_each(|it| check_own(intent, it))
+}
+
+/// Refuses any change by a tenant that is suspended, before anything is decided about it.
+pub(crate) fn check_standing(intent: &Intent, caller: &Caller) -> Outcome<()> {
+    let tenant = caller.held_to.and_then(|id| intent.tenants.get(&id));
+    let Some(Standing::Suspended { reason, since }) = tenant.map(|it| &it.standing) else {
+        return Ok(());
+    };
+    let why = reason.as_ref().map(|it| format!(" ({it})"));
+    let detail = format!(
+        "the tenant is suspended since {since}{}: it may read, and change nothing until the \
+         provider resumes it",
+        why.unwrap_or_default()
+    );
+    Err(Problem::new(Code::TenantSuspended, detail))
 }
 
 /// Why a write is refused that is the tenant's own, if it is.
@@ -86,6 +101,8 @@ fn is_own(intent: &Intent, tenant: TenantId, write: &Write) -> bool {
     let before = intent.get(write.key());
     let was_own = before.is_none_or(|it| it.tenant_id() == Some(tenant));
     let stays_own = match write {
+        // How a tenant stands and what it may have is the provider's to say.
+        Write::Put(Object::Tenant(_)) => false,
         Write::Put(object) => object.tenant_id() == Some(tenant),
         Write::Delete(key) => !matches!(key, Key::Tenant(_)),
     };

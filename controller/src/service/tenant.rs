@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use api::backend::Outcome;
-use api::problem::{Code, Problem};
+use api::problem::{Code, FieldCode, Problem};
 use api::request::{TenantCreate, TenantUpdate};
-use model::{Id, Tenant, TenantId, Timestamp};
+use model::{Id, Quota, Standing, Tenant, TenantId, TenantState, Timestamp};
 
+use super::cascade;
 use super::faults::Faults;
 use super::limits::{self, Limited};
 use super::security_group;
@@ -27,6 +28,8 @@ pub(super) fn create(
     let tenant = Tenant {
         id: Id::generate(),
         name: request.name,
+        standing: Standing::default(),
+        quota: Quota::default(),
         limits: request.limits,
         created_at: Timestamp::now(),
     };
@@ -48,11 +51,12 @@ pub(super) fn update(
 ) -> Outcome<Draft<Tenant>> {
     let tenant = intent.tenants.get(&id);
     let tenant = tenant.ok_or_else(|| Problem::not_found("tenant", id))?;
+    let mut faults = Faults::default();
     let changed = Tenant {
         limits: request.limits.of(tenant.limits),
+        standing: standing(&tenant.standing, &request, &mut faults),
         ..Tenant::clone(tenant)
     };
-    let mut faults = Faults::default();
     let limited = Limited::new(changed.limits).before(tenant.limits);
     limits::check(intent, &limited, observed, &mut faults);
     faults.check()?;
@@ -64,6 +68,27 @@ pub(super) fn update(
         writes,
         answer: changed,
     })
+}
+
+/// How it stands afterwards. Who suspends what is suspended changes the reason, if there is another.
+fn standing(held: &Standing, request: &TenantUpdate, faults: &mut Faults) -> Standing {
+    let state = request.state.unwrap_or(held.state());
+    if request.reason.is_some() && state == TenantState::Active {
+        let message = "what is active has no reason to be suspended; leave it out, or say \
+                       state=suspended";
+        faults.add("reason", FieldCode::Inconsistent, message);
+    }
+    let (kept, since) = match held {
+        Standing::Active => (None, Timestamp::now()),
+        Standing::Suspended { reason, since } => (reason.clone(), *since),
+    };
+    match state {
+        TenantState::Active => Standing::Active,
+        TenantState::Suspended => Standing::Suspended {
+            reason: request.reason.clone().or(kept),
+            since,
+        },
+    }
 }
 
 pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
@@ -78,7 +103,8 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     if networks + instances + ports + routers + floating > 0 {
         let detail = format!(
             "tenant {id} still owns {networks} networks, {instances} instances, {ports} ports, \
-             {routers} routers and {floating} floating IPs; delete them first"
+             {routers} routers and {floating} floating IPs; delete them first, or all with it: \
+             preview=true lists what would go, cascade=true deletes it"
         );
         return Err(Problem::new(Code::InUse, detail));
     }
@@ -89,6 +115,8 @@ pub(super) fn delete(intent: &Intent, id: TenantId) -> Outcome<Draft<()>> {
     let tokens = intent.tokens_of(id).map(Key::AccessToken);
     let own = groups.chain(addresses).chain(caps).chain(tokens);
     let own = own.chain([Key::Tenant(id)]);
-    let writes = own.map(Write::Delete).collect();
+    // What is still kept of its addresses on networks of others stays kept.
+    let mut writes = cascade::quarantines_handed_over(intent, id);
+    writes.extend(own.map(Write::Delete));
     Ok(Draft { writes, answer: () })
 }

@@ -4,6 +4,7 @@ mod access;
 mod addresses;
 mod capped;
 mod caps;
+mod cascade;
 mod concurrent;
 mod gateway_hosts;
 mod history;
@@ -16,18 +17,20 @@ mod plugging;
 mod port_forwardings;
 mod preconditions;
 mod quarantines;
+mod quotas;
 mod refused;
 mod routers;
 mod shared;
+mod suspended;
 mod topology;
 mod watching;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::backend::Outcome;
 use api::request::NetworkCreate;
-use model::{Host, HostId, Id, PhysicalNetworkId, TenantId, Timestamp};
+use model::{Host, HostId, Id, PhysicalNetworkId, Quantity, TenantId, Timestamp};
 use proptest::prelude::*;
 
 pub(crate) use self::caps::capped;
@@ -54,6 +57,7 @@ pub(crate) fn assert_sound(intent: &Intent) {
             );
         }
     }
+    assert_counts_sound(intent);
     let mut used = BTreeSet::new();
     for plugged in intent.instances.values() {
         for id in &plugged.port_ids {
@@ -62,6 +66,25 @@ pub(crate) fn assert_sound(intent: &Intent) {
             assert_eq!(port.tenant_id, plugged.instance.tenant_id);
             assert_eq!(port.host_id, Some(plugged.instance.host_id));
         }
+    }
+}
+
+/// What quotas go by is what there is.
+fn assert_counts_sound(intent: &Intent) {
+    let mut counts = BTreeMap::new();
+    for (noun, _) in Noun::ALL {
+        for object in intent.all(*noun) {
+            for (place, count) in crate::intent::counted(&object) {
+                *counts.entry(place).or_insert(0) += count;
+            }
+        }
+    }
+    let tenants = intent.tenants.keys().copied();
+    for (tenant, (quantity, ..)) in
+        tenants.flat_map(|it| Quantity::ALL.iter().map(move |row| (it, row)))
+    {
+        let counted = counts.get(&(tenant, *quantity)).copied().unwrap_or(0);
+        assert_eq!(intent.count_of(tenant, *quantity), counted, "{quantity:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::fleet::Fleet;
-use crate::service::Service;
+use crate::service::{Service, Settings};
 use api::token::TokenDigest;
 
 fn open(folder: &TempDir) -> Store {
@@ -16,7 +16,13 @@ fn open(folder: &TempDir) -> Store {
 
 fn start(store: Store) -> Service {
     let token = TokenDigest::of("token");
-    Service::start(store, None, Arc::new(Fleet::default()), token).unwrap()
+    Service::start(
+        store,
+        Settings::default(),
+        Arc::new(Fleet::default()),
+        token,
+    )
+    .unwrap()
 }
 
 fn caller(key: Option<&str>) -> Caller {

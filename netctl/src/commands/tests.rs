@@ -20,6 +20,7 @@ mod guests;
 mod history;
 mod port_forward;
 mod samples;
+mod tenants;
 mod tokens;
 mod topology;
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use model::Tenant;
+use model::{Reason, Tenant};
 use uuid::Uuid;
 
 use super::{Changed, Listed, Made, Shown, field};
@@ -13,12 +13,21 @@ use crate::server::fields::Fields;
 use crate::server::key::{Field, Key, Kind};
 use crate::server::limits;
 
+const STATE: Kind = Kind::Word(&["active", "suspended"]);
+
 impl Listed for Tenant {
     type Held = Arc<Self>;
 
     const FIELDS: &'static [Field<Self>] = &[
         field("id", Kind::Id, |it| Key::Id(it.id.uuid())),
         field("name", Kind::Text, |it| Key::text(it.name.as_str())),
+        field("state", STATE, |it| Key::text(it.standing.state().name())),
+        field("reason", Kind::Text, |it| {
+            Key::of(it.standing.reason().map(Reason::as_str), Key::text)
+        }),
+        field("suspended_at", Kind::Time, |it| {
+            Key::of(it.standing.since(), Key::Time)
+        }),
         field("created_at", Kind::Time, |it| Key::Time(it.created_at)),
     ];
 
@@ -64,6 +73,8 @@ impl Changed for Tenant {
     fn read_update(fields: &mut Fields) -> TenantUpdate {
         TenantUpdate {
             limits: limits::read_update(fields),
+            state: fields.optional("state"),
+            reason: fields.optional("reason"),
         }
     }
 

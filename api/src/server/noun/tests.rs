@@ -515,6 +515,8 @@ const EVENT_KINDS: &[EventKind] = &[
     EventKind::CapReached,
     EventKind::CapLifted,
     EventKind::CapLate,
+    EventKind::TenantSuspended,
+    EventKind::TenantResumed,
     EventKind::InstanceMigration,
     EventKind::ControllerStarted,
     EventKind::ObjectCreated,
@@ -528,6 +530,14 @@ const EVENT_KINDS: &[EventKind] = &[
 #[test]
 fn lists_are_filtered_by_the_scalars_of_the_json_and_by_nothing_else() {
     assert_fields_match_json::<Tenant>(&test_pool::tenant("a"));
+    let suspended = Tenant {
+        standing: model::Standing::Suspended {
+            reason: Some("not paid".parse().unwrap()),
+            since: model::Timestamp::from_unix_seconds(1_700_000_000),
+        },
+        ..test_pool::tenant("a")
+    };
+    assert_fields_match_json(&suspended);
     assert_fields_match_json::<PhysicalNetwork>(&test_pool::physical_network("a"));
     assert_fields_match_json::<Network>(&test_pool::network("a", 7));
     assert_fields_match_json::<model::Router>(&test_pool::router("a"));

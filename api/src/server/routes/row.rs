@@ -66,6 +66,7 @@ pub(in crate::server) enum Noun {
     Whoami,
     AccessToken,
     Tenant,
+    Quota,
     PhysicalNetwork,
     Topology,
     HostUplink,

@@ -24,7 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Timing;
 use crate::authority::{Authority, Credentials};
 use crate::fleet::{self, Fleet};
-use crate::service::Service;
+use crate::service::{Service, Settings};
 use crate::store::Store;
 use api::token::TokenDigest;
 
@@ -64,7 +64,8 @@ impl Lab {
         let store = Store::open(&folder.path().join("bulkhead.db")).unwrap();
         let fleet = Arc::new(Fleet::default());
         let token = TokenDigest::of("token");
-        let service = Arc::new(Service::start(store, None, fleet.clone(), token).unwrap());
+        let service =
+            Arc::new(Service::start(store, Settings::default(), fleet.clone(), token).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let credentials = authority

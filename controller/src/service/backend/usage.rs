@@ -5,10 +5,10 @@ use api::backend::{Outcome, UsageBackend};
 use api::problem::{Code, Problem};
 use api::resource::Health;
 use flow_collector::Collector;
-use model::{HostId, NetworkId, PortId, TenantId};
+use model::{HostId, NetworkId, PortId, QuotaLimit, TenantId};
 use uuid::Uuid;
 
-use crate::service::Service;
+use crate::service::{Service, quota};
 
 /// Who bears the first operator's token.
 const ADMIN: &str = "admin";
@@ -25,6 +25,10 @@ impl UsageBackend for Service {
 
     fn sight(&self, tenant: TenantId, id: Uuid) -> Sight {
         self.writer.intent().sight(tenant, id)
+    }
+
+    fn requests_per_second(&self, tenant: TenantId) -> QuotaLimit {
+        quota::requests_per_second(&self.writer.intent(), tenant)
     }
 
     fn health(&self) -> Health {

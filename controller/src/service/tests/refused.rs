@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::name;
 use crate::fleet::{Fleet, identity::Identity};
 use crate::intent::Intent;
-use crate::service::Service;
+use crate::service::{Service, Settings};
 use crate::store::Store;
 use api::token::TokenDigest;
 
@@ -35,7 +35,13 @@ pub(super) struct World {
 pub(super) fn start(folder: &Path) -> Service {
     let store = Store::open(&folder.join("bulkhead.db")).unwrap();
     let token = TokenDigest::of("token");
-    Service::start(store, None, Arc::new(Fleet::default()), token).unwrap()
+    Service::start(
+        store,
+        Settings::default(),
+        Arc::new(Fleet::default()),
+        token,
+    )
+    .unwrap()
 }
 
 pub(super) fn caller() -> Caller {
