@@ -19,7 +19,6 @@ mod watching;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::plan::Generation;
 use model::*;
 use uuid::Uuid;
 
@@ -34,16 +33,6 @@ use groups::{address_group, numbered, security_group};
 pub(crate) use kept::TestPool;
 pub(crate) use migrations::migration;
 pub(crate) use samples::*;
-
-/// The only valid token, and who bears it.
-pub(crate) const TOKEN: &str = "token-of-the-tests";
-pub(crate) const ACTOR: &str = "admin";
-
-/// The answer to every change of the topology.
-pub(crate) const ACCEPTED: Accepted = Accepted {
-    generation: Generation(7),
-    changed: true,
-};
 
 impl Backend for TestPool {
     fn tag(&self, id: Uuid) -> Option<String> {
@@ -136,7 +125,7 @@ impl Backend for TestPool {
 
     fn topology(&self) -> TopologyView {
         TopologyView {
-            generation: Generation(7),
+            generation: ACCEPTED.generation,
             physical_networks: self.physical_networks.all(),
             hosts: Vec::new(),
         }

@@ -1,8 +1,19 @@
 //! One object of each noun, for tests.
 
 use model::billing::{Bill, RatePoint};
+use model::plan::Generation;
 
 use super::*;
+
+/// The only valid token, and who bears it.
+pub(crate) const TOKEN: &str = "token-of-the-tests";
+pub(crate) const ACTOR: &str = "admin";
+
+/// The answer to every change of the topology.
+pub(crate) const ACCEPTED: Accepted = Accepted {
+    generation: Generation(7),
+    changed: true,
+};
 
 pub(crate) fn tenant(name: &str) -> Tenant {
     Tenant {
