@@ -235,6 +235,7 @@ impl Residue {
 fn store_rows(path: &Path) -> BTreeMap<String, i64> {
     const MEMORY: &[&str] = &[
         "audit",
+        "audit_object",
         "event",
         "idempotency",
         "revision",
