@@ -12,7 +12,7 @@
 use std::io;
 use std::path::Path;
 
-use ::ovsdb::{Client, Condition, Replica, Value};
+use ::ovsdb::{Client, Condition, Mutator, Operation, Replica, Value};
 use model::plan::PlannedInterface;
 use model::{PortId, Route};
 
@@ -25,6 +25,7 @@ const DRIVER: &str = "container-driver";
 const CONTAINER: &str = "container-id";
 const INSIDE: &str = "container-interface";
 const LIST: &str = "container-list";
+const MADE: &str = "container-link-made";
 
 /// The driver of what a container runtime asks for by CNI.
 pub const CNI: &str = "cni";
@@ -139,7 +140,23 @@ impl Containers {
         self.plug(&link, port, mark).await?;
         let made = wiring::make_pair(port).await;
         made.map_err(|source| ContainerError::Make(link.clone(), source))?;
+        self.tell_made(&link).await?;
         Ok(link)
+    }
+
+    /// Has the switch look for a link that it may have looked for before it was there: it does so again at every
+    /// change of its database, and is not always woken by the kernel.
+    async fn tell_made(&self, link: &str) -> Result<(), ContainerError> {
+        let told = Operation::mutate("Interface")
+            .where_(Condition::equal("name", link))
+            .mutation(
+                "external_ids",
+                Mutator::Insert,
+                Value::map([(MADE, "true")]),
+            );
+        let told = self.ovsdb.transact(DATABASE, vec![told.into()]).await;
+        let told = told.map(drop);
+        told.map_err(|source| ContainerError::Plug(link.to_owned(), source))
     }
 
     /// Plugs in a link that somebody else made.

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::tls::{self, Identity};
@@ -14,6 +15,7 @@ use flow_collector::{Collector, Upkeep};
 use model::plan::Sampling;
 use model::{Quota, SampleWay};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -31,6 +33,10 @@ use crate::token;
 
 /// Bytes of each sampled packet: enough for Ethernet, VLAN tags, IPv6 and TCP.
 const SAMPLED_HEADER_BYTES: u32 = 128;
+
+/// So long it is waited for a controller that was just killed to let go of its folder.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the controller keeps its things and listens.
 #[derive(Clone, Debug)]
@@ -85,7 +91,7 @@ struct Sockets {
 /// It could not start: the folder is in use or unusable, or an address is.
 pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let folder = &config.data_dir;
-    let _lock = take(folder)?;
+    let _lock = take(folder).await?;
     let token = token::load_or_create(&folder.join("admin.token"))
         .context("could not read or make admin.token")?;
     let authority = Authority::load_or_create(folder)?;
@@ -129,23 +135,26 @@ pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()
     Ok(())
 }
 
-/// The folder, which one controller has at a time.
-fn take(folder: &Path) -> anyhow::Result<File> {
+/// The folder, which one controller has at a time. One that was just killed has it until the last of its
+/// threads has ended, which may still wait for a disk.
+async fn take(folder: &Path) -> anyhow::Result<File> {
     let mut builder = DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(folder);
     made.with_context(|| format!("could not make the folder {}", folder.display()))?;
     let path = folder.join("lock");
     let lock = File::create(&path).with_context(|| format!("could not open {}", path.display()))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            bail!(
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => sleep(LOCK_PAUSE).await,
+            Err(TryLockError::WouldBlock) => bail!(
                 "another controller uses {}; stop it first",
                 folder.display()
-            )
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("could not lock {}", path.display()))
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("could not lock {}", path.display()));
+            }
         }
     }
 }

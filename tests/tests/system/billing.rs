@@ -11,7 +11,7 @@ use lab::Signal;
 use serde_json::Value;
 use tests::frame::{self, BROADCAST};
 use tests::truth::{ByPort, Moved};
-use tests::{Instance, Pool, eventually};
+use tests::{Instance, Pool, StopWhenDropped, eventually};
 
 use crate::{PATIENCE, two_tenants};
 
@@ -189,6 +189,8 @@ fn a_keeper_that_is_killed_again_and_again_while_traffic_runs_forgets_and_double
     let controller = pool.lab().controller().unwrap();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also when this fails: nobody waits for ever for who moves something.
+        let _stop = StopWhenDropped(&stop);
         scope.spawn(|| {
             while !stop.load(Relaxed) {
                 move_something(one, two);
@@ -209,7 +211,6 @@ fn a_keeper_that_is_killed_again_and_again_while_traffic_runs_forgets_and_double
             }
             known = now;
         }
-        stop.store(true, Relaxed);
     });
     billed_exactly(pool, 2, &ByPort::new());
 }
