@@ -41,11 +41,17 @@ impl Conversation {
         let said = self.speaker.write_all(b"still there?");
         said.unwrap_or_else(|e| panic!("the connection is gone: {e}"));
         let mut heard = [0; 4_096];
-        match self.listener.read(&mut heard) {
-            Ok(0) => panic!("the connection was closed"),
-            Ok(_) => true,
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => false,
-            Err(e) => panic!("the connection is gone: {e}"),
+        loop {
+            match self.listener.read(&mut heard) {
+                Ok(0) => panic!("the connection was closed"),
+                Ok(_) => return true,
+                // A signal of another test's child.
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    return false;
+                }
+                Err(e) => panic!("the connection is gone: {e}"),
+            }
         }
     }
 }
